@@ -1,0 +1,66 @@
+"""What an executor is told about one try to execute a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from attrs import field, frozen
+
+from longshore.model.artifact import ArtifactKind
+from longshore.model.command import Command
+from longshore.model.resources import Resources
+
+__all__ = ["AttemptSpec", "Item", "SecretFile", "attempt_id", "split_attempt_id"]
+
+
+def attempt_id(run: str, task: str, number: int) -> str:
+    """Name an attempt: the same words give the same id, so that a request can be repeated after a crash."""
+    return f"{run}/{task}/{number}"
+
+
+def split_attempt_id(identity: str) -> tuple[str, str, int]:
+    """Take an attempt id apart into run, task and number."""
+    run, task, number = identity.split("/")
+    return run, task, int(number)
+
+
+@frozen(kw_only=True)
+class Item:
+    """One artifact to be laid into a workdir."""
+
+    path: str
+    """Relative to the workdir."""
+    sha256: str
+    size: int
+    mode: int = 0o644
+    kind: ArtifactKind = "file"
+    source: str = ""
+    """An absolute path on this computer where these bytes are, for a file of the project; empty when the store has them."""
+
+
+@frozen(kw_only=True)
+class SecretFile:
+    """A file for this attempt alone: mode 0600 in the workdir, gone when the attempt has ended."""
+
+    path: str
+    content: bytes = field(repr=False)
+
+
+@frozen(kw_only=True)
+class AttemptSpec:
+    """All that an executor needs to execute one attempt. Equal ids mean equal attempts."""
+
+    id: str
+    command: Command
+    env: Mapping[str, str] = field(factory=dict)
+    """Added to a clean environment, and journalled: no secrets here."""
+    private_env: Mapping[str, str] = field(factory=dict, repr=False)
+    """From the user's ``env_file``: handed over, never written down."""
+    inputs: tuple[Item, ...] = ()
+    outputs: tuple[str, ...] = ()
+    secrets: tuple[SecretFile, ...] = ()
+    needs: Resources = Resources()
+    timeout: timedelta | None = None
+    grace: timedelta = timedelta(seconds=5)
+    keep_workdir: bool = False

@@ -1,0 +1,216 @@
+"""What has happened in a run. The journal is a list of these; the state is what follows from them.
+
+Every event has ``at``, the moment when the controller learnt of it (aware, UTC). Journals are read back for years: a field
+may be added with a default, and none may change its meaning.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from longshore.model.artifact import Artifact
+from longshore.model.outcome import FailureClass, Outcome, Usage
+from longshore.model.resources import Resources
+from longshore.model.task import TaskSpec
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptIntended",
+    "AttemptStarted",
+    "CancelAsked",
+    "Event",
+    "Identified",
+    "InputsFailed",
+    "MachineAdded",
+    "MachineGone",
+    "MembersMade",
+    "ResultsDelivered",
+    "RetryAsked",
+    "RunContinued",
+    "RunEnded",
+    "StopAsked",
+    "TasksAdded",
+    "TasksIdentified",
+]
+
+
+@frozen(kw_only=True)
+class RunContinued:
+    """A controller has taken the run up, the first time or after another; ``fence`` is higher than any before."""
+
+    at: datetime
+    fence: int
+
+
+@frozen(kw_only=True)
+class TasksAdded:
+    """More tasks have joined the running workflow."""
+
+    at: datetime
+    tasks: tuple[TaskSpec, ...]
+
+
+@frozen(kw_only=True)
+class MembersMade:
+    """The values of a parameter that an earlier task's outputs give are known now, so the tasks exist."""
+
+    at: datetime
+    name: str
+    values: tuple[tuple[str, ...], ...]
+    """One tuple for each parameter of the task's ``for_each``, in its order."""
+
+
+@frozen(kw_only=True)
+class MachineAdded:
+    """A machine of a pool can take attempts."""
+
+    at: datetime
+    machine: str
+    pool: str
+    resources: Resources
+    slots: int | None = None
+    """At most so many attempts at once, whatever their needs; None for no such limit."""
+
+
+@frozen(kw_only=True)
+class MachineGone:
+    """A machine will not take or finish attempts any more; ``reason`` says why."""
+
+    at: datetime
+    machine: str
+    reason: str
+    failure: FailureClass = FailureClass.MACHINE_LOST
+
+
+@frozen(kw_only=True)
+class Identified:
+    """What a task is to be known by, and whether it has succeeded before."""
+
+    task: str
+    identity: str
+    outputs: tuple[Artifact, ...] | None = None
+    """What it wrote when it succeeded before; None when it must run."""
+    result: str | None = None
+    source: str = ""
+    """The run in which it succeeded before."""
+
+
+@frozen(kw_only=True)
+class TasksIdentified:
+    """Some tasks whose inputs are all known have their identities."""
+
+    at: datetime
+    items: tuple[Identified, ...]
+
+
+@frozen(kw_only=True)
+class InputsFailed:
+    """A task cannot start because an input cannot be had."""
+
+    at: datetime
+    task: str
+    reason: str
+
+
+@frozen(kw_only=True)
+class AttemptIntended:
+    """An attempt is about to be handed to a machine. Committed before it is."""
+
+    at: datetime
+    task: str
+    attempt: int
+    machine: str
+
+
+@frozen(kw_only=True)
+class AttemptStarted:
+    """The command of an attempt is running."""
+
+    at: datetime
+    task: str
+    attempt: int
+    workdir: str = ""
+
+
+@frozen(kw_only=True)
+class AttemptEnded:
+    """An attempt is over."""
+
+    at: datetime
+    task: str
+    attempt: int
+    outcome: Outcome
+    failure: FailureClass | None = None
+    """None when it succeeded or was cancelled."""
+    evidence: str = ""
+    """Proof of the failure's class, and the end of stderr: bounded text."""
+    started_at: datetime | None = None
+    """By the machine's clock; None when the command never started."""
+    ended_at: datetime | None = None
+    usage: Usage | None = None
+    outputs: tuple[Artifact, ...] = ()
+    result: str | None = None
+    """What a Python call returned, as JSON text."""
+    workdir: str = ""
+    """Where it is kept, after a failure; empty when it is gone."""
+
+
+@frozen(kw_only=True)
+class ResultsDelivered:
+    """The outputs of a task are at home in the results folder; ``problem`` says why not."""
+
+    at: datetime
+    task: str
+    problem: str = ""
+
+
+@frozen(kw_only=True)
+class CancelAsked:
+    """Somebody wants these tasks ended, or the whole run when there are none named."""
+
+    at: datetime
+    tasks: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class RetryAsked:
+    """Somebody wants these failed, cancelled or skipped tasks tried again with fresh budgets."""
+
+    at: datetime
+    tasks: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class StopAsked:
+    """Start nothing more; what runs may end. The run can be continued later."""
+
+    at: datetime
+
+
+@frozen(kw_only=True)
+class RunEnded:
+    """Nothing is left to do; ``state`` is succeeded, failed, cancelled or interrupted."""
+
+    at: datetime
+    state: str
+
+
+Event = (
+    AttemptEnded
+    | AttemptIntended
+    | AttemptStarted
+    | CancelAsked
+    | InputsFailed
+    | MachineAdded
+    | MachineGone
+    | MembersMade
+    | ResultsDelivered
+    | RetryAsked
+    | RunContinued
+    | RunEnded
+    | StopAsked
+    | TasksAdded
+    | TasksIdentified
+)

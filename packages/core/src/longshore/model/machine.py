@@ -1,0 +1,26 @@
+"""A computer we can reach: this one, a given host, or one rented for the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import field, frozen
+
+from longshore.model.resources import Resources
+
+__all__ = ["Machine"]
+
+
+@frozen(kw_only=True)
+class Machine:
+    """A computer that can take attempts. The clouds' own words stay inside their plugins."""
+
+    id: str
+    """Unique within the run."""
+    pool: str
+    resources: Resources
+    slots: int | None = None
+    """At most so many attempts at once; None for no such limit."""
+    address: str = ""
+    tags: Mapping[str, str] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))

@@ -1,0 +1,60 @@
+"""The workflow that a user wrote, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import ge, min_len, optional
+
+from longshore.model.task import TaskSpec
+
+__all__ = ["LOCAL_POOL", "EnvironmentSpec", "PoolSpec", "WorkflowSpec"]
+
+LOCAL_POOL = "local"
+
+
+@frozen(kw_only=True)
+class PoolSpec:
+    """A named set of machines: who rents them, who executes on them, how many tasks at once.
+
+    ``options`` are the keys that belong to the executor's or provider's own config class; it checks them when the plugin is loaded.
+    """
+
+    name: str
+    executor: str = "local"
+    provider: str | None = None
+    tasks: int | None = field(default=None, validator=optional(ge(1)))
+    """At most so many attempts at once on this pool."""
+    options: Mapping[str, Any] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+
+
+@frozen(kw_only=True)
+class EnvironmentSpec:
+    """Software that must be on a machine before a task; the keys are checked by whoever builds it."""
+
+    name: str
+    options: Mapping[str, Any] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+
+
+@frozen(kw_only=True)
+class WorkflowSpec:
+    """The graph of tasks that a user wrote. Paths in it are relative to the folder of the workflow file."""
+
+    name: str = field(validator=min_len(1))
+    tasks: tuple[TaskSpec, ...] = ()
+    pools: tuple[PoolSpec, ...] = (PoolSpec(name=LOCAL_POOL),)
+    environments: tuple[EnvironmentSpec, ...] = ()
+    env_file: str | None = None
+    """File of NAME=value lines for the tasks' environment; its content is never journalled."""
+    strategy: str = "critical-path"
+    max_tasks: int | None = field(default=None, validator=optional(ge(1)))
+    """At most so many attempts at once in the whole run."""
+    keep_going: bool = True
+    """When a task fails, what does not depend on it goes on."""
+
+    def task(self, name: str) -> TaskSpec | None:
+        """Find a task as written by its name."""
+        return next((task for task in self.tasks if task.name == name), None)

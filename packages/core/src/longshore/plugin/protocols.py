@@ -1,0 +1,203 @@
+"""What plugins are: the protocols that the core talks to.
+
+Version 0.x: these may still change; `API_VERSION` says which one a plugin was built for.
+
+Laws of an executor, by their numbers in the contract suite:
+
+* E1 `Session.go` twice with one attempt id: one execution.
+* E2 an attempt lives on when the controller dies or the link drops.
+* E3 `Session.adopt` tells the truth after a crash of either side; evidence is removed only by `Session.release`.
+* E4 an outcome is recorded whole or not at all.
+* E5 `Session.cancel` ends all of the attempt, daemons included, and `Cancelled` is reported once.
+* E6 stdout and stderr arrive live, in order, and whole after a reconnect.
+* E7 what `put` and `get` move is verified by digest; a broken transfer leaves no half file.
+* E8 the machine's identity is verified before anything is sent to it.
+* E9 a reconnect is silent; `Lost` is reported only when the reconnect budget is used up.
+* E10 a lower fence than one already seen is refused with `FenceRefused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO, Any, Protocol, runtime_checkable
+
+from attrs import field, frozen
+
+from longshore.model.attempt import AttemptSpec, Item
+from longshore.model.events import AttemptEnded, AttemptStarted, Event, MachineGone
+from longshore.model.machine import Machine
+from longshore.model.views import Assignment, MachineView, TaskView
+
+__all__ = [
+    "API_VERSION",
+    "AssignmentStrategy",
+    "Executor",
+    "ExecutorContext",
+    "ExecutorRecord",
+    "Observer",
+    "ObserverRecord",
+    "Session",
+    "Sink",
+    "Store",
+    "StoreRecord",
+    "StrategyRecord",
+]
+
+API_VERSION = (0, 1)
+"""Major and minor version of this interface. A plugin built for another major is refused."""
+
+Sink = Callable[[AttemptStarted | AttemptEnded | MachineGone], None]
+"""Where a session says what has happened. May be called from any thread; never blocks."""
+
+
+@frozen(kw_only=True)
+class ExecutorContext:
+    """Where an executor may keep its things, told by the core when it is made."""
+
+    run: str
+    run_folder: Path
+    """``.longshore/runs/<run>``; the executor's files go in a folder of its own below it."""
+    project_folder: Path
+    store_folder: Path
+    """The project's artifacts by digest: ``<store>/objects/ab/abcdef...``."""
+    unattended: timedelta = field(default=timedelta(days=7))
+    """How long attempts may live on when no controller attends to them."""
+
+
+class Session(Protocol):
+    """An open link to one machine. Per attempt: create, put, go, (ended), get, release.
+
+    Methods return soon and may be called from one thread at a time; results come through the sink.
+    """
+
+    def create(self, attempt: AttemptSpec) -> None:
+        """Make the attempt's place on the machine. Repeatable by attempt id."""
+        ...
+
+    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
+        """Bring inputs into the machine's store or the workdir, verified by digest."""
+        ...
+
+    def go(self, attempt: str) -> None:
+        """Start the command; return at once. At most one execution, however often it is called."""
+        ...
+
+    def adopt(self, attempts: Collection[str]) -> None:
+        """Report through the sink, for each: running (`AttemptStarted`), its end, or `Lost` with "never started"."""
+        ...
+
+    def cancel(self, attempt: str) -> None:
+        """End all processes of the attempt. Silent for one that is unknown or over."""
+        ...
+
+    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        """Bring files of the workdir here, verified by digest."""
+        ...
+
+    def release(self, attempt: str) -> None:
+        """Forget the attempt and remove its place. Silent for unknown ids."""
+        ...
+
+    def beat(self, until: datetime) -> None:
+        """Say that a controller attends; the unattended time starts anew."""
+        ...
+
+    def close(self) -> None:
+        """Drop the link. Attempts live on."""
+        ...
+
+
+class Executor(Protocol):
+    """Opens links to machines."""
+
+    def open(self, machine: Machine, *, fence: int, sink: Sink) -> Session:
+        """Link to a machine.
+
+        Raises:
+            FenceRefused: when the machine has seen a higher fence.
+            MachineUnreachable: when it does not answer.
+        """
+        ...
+
+
+class AssignmentStrategy(Protocol):
+    """Decides which of the waiting tasks go to which machine now."""
+
+    def assign(
+        self, waiting: Sequence[TaskView], machines: Sequence[MachineView], now: datetime
+    ) -> Sequence[Assignment]:
+        """Choose assignments; each task at most once, and no machine beyond its ``free`` and ``slots``.
+
+        ``waiting`` is ordered most urgent first. Equal input gives equal output.
+        """
+        ...
+
+
+@runtime_checkable
+class Store(Protocol):
+    """A place for artifacts outside the project: a bucket, a web server."""
+
+    def fetch(self, url: str, into: Path) -> None:
+        """Bring one object here."""
+        ...
+
+    def put(self, path: Path, url: str) -> None:
+        """Bring one file there."""
+        ...
+
+    def list(self, glob: str) -> Sequence[str]:
+        """URLs that match, sorted."""
+        ...
+
+
+class Observer(Protocol):
+    """Is told of every event after it is committed. What it raises is logged and harms nothing."""
+
+    def notice(self, event: Event) -> None:
+        """Take note; return soon."""
+        ...
+
+
+@frozen(kw_only=True)
+class ExecutorRecord:
+    """Announces an executor: its name in configs, the attrs class of its options, and how to make it."""
+
+    name: str
+    config: type
+    factory: Callable[[Any, ExecutorContext], Executor]
+    machines: Callable[[Any, str], Sequence[Machine]] | None = None
+    """Given options and pool name: the machines that the config itself names; None when only a provider brings machines."""
+    api: tuple[int, int] = API_VERSION
+
+
+@frozen(kw_only=True)
+class StrategyRecord:
+    """Announces an assignment strategy."""
+
+    name: str
+    config: type
+    factory: Callable[[Any], AssignmentStrategy]
+    api: tuple[int, int] = API_VERSION
+
+
+@frozen(kw_only=True)
+class StoreRecord:
+    """Announces a store, by the URL schemes it serves."""
+
+    name: str
+    config: type
+    schemes: tuple[str, ...]
+    factory: Callable[[Any], Store]
+    api: tuple[int, int] = API_VERSION
+
+
+@frozen(kw_only=True)
+class ObserverRecord:
+    """Announces an observer."""
+
+    name: str
+    config: type
+    factory: Callable[[Any, Mapping[str, str]], Observer]
+    api: tuple[int, int] = API_VERSION

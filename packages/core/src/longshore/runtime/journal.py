@@ -1,0 +1,207 @@
+"""The record of a run: ``.longshore/runs/<run-id>/run.db``.
+
+SQLite in WAL mode. ``events`` is append-only and is the truth; ``tasks`` says where each task stands and is written in the
+same transaction, so that a reader need not replay anything. Every turn of the loop is one commit at ``synchronous=NORMAL`` (a SIGKILL
+loses nothing); `Journal.sync` makes what is committed safe against a power cut too.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+from longshore.errors import DiskFull, JournalError
+from longshore.model.events import Event
+from longshore.runtime.codec import decode, encode
+
+__all__ = ["SCHEMA_VERSION", "Journal", "TaskRow"]
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE tasks (
+    ord INTEGER PRIMARY KEY, id TEXT NOT NULL, phase TEXT NOT NULL, attempts INTEGER NOT NULL, machine TEXT NOT NULL,
+    failure TEXT NOT NULL
+);
+CREATE VIEW attempts AS
+    SELECT seq, body ->> 'task' AS task, body ->> 'attempt' AS attempt, body -> 'outcome' AS outcome,
+        body ->> 'failure' AS failure, body ->> 'evidence' AS evidence, body ->> 'started_at' AS started_at,
+        body ->> 'ended_at' AS ended_at, body ->> '$.usage[0]' AS cpu_seconds, body ->> '$.usage[1]' AS peak_memory_bytes,
+        body ->> 'workdir' AS workdir, body -> 'outputs' AS outputs
+    FROM events WHERE kind = 'AttemptEnded';
+"""
+
+_MIGRATIONS: Mapping[int, str] = {}
+"""SQL that takes a journal of the version that is the key to the next one."""
+
+TaskRow = tuple[int, str, str, int, str, str]
+"""Position, id, phase, attempts, machine, failure class or empty."""
+
+
+class Journal:
+    """A run's record, open for writing. One controller at a time; `longshore.runtime.lock` sees to that."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+        self._wal: int | None = None
+        self._open_transaction = False
+        self.unsynced = False
+        """Whether anything is committed that a power cut could still take."""
+
+    @classmethod
+    def create(cls, folder: Path, meta: Mapping[str, str]) -> Self:
+        """Make the record of a new run in a folder that exists.
+
+        Raises:
+            JournalError: when there is one already, or the disk is read-only or full.
+        """
+        path = folder / "run.db"
+        if path.exists():
+            raise JournalError(f"{path} exists already; a run's record is never overwritten")
+        connection = _connect(path)
+        try:
+            connection.executescript(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        except sqlite3.Error as error:
+            connection.close()
+            raise _translate(error, path) from error
+        path.chmod(0o600)
+        return cls(connection, path)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the record of a run, taking an older format to the present one.
+
+        Raises:
+            JournalError: when there is none, it is damaged, or a newer version wrote it.
+        """
+        path = folder / "run.db"
+        if not path.exists():
+            raise JournalError(f"{path} does not exist: there is no such run")
+        connection = _connect(path)
+        try:
+            _migrate(connection, path)
+            damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.Error as error:
+            connection.close()
+            raise _translate(error, path) from error
+        if damage != "ok":
+            connection.close()
+            raise JournalError(f"{path} is damaged ({damage}); start the workflow anew with --new: what is cached is not run again")
+        return cls(connection, path)
+
+    def meta(self) -> dict[str, str]:
+        """Read what was written down when the run was made."""
+        return dict(self._connection.execute("SELECT key, value FROM meta"))
+
+    def events(self) -> Iterator[Event]:
+        """Replay everything that has happened, oldest first.
+
+        Raises:
+            JournalError: when an event is damaged or of a newer version.
+        """
+        try:
+            for kind, at, body in self._connection.execute("SELECT kind, at, body FROM events ORDER BY seq"):
+                yield decode(kind, at, body)
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+
+    def write(self, events: Iterable[Event], rows: Iterable[TaskRow]) -> None:
+        """Add events, and where tasks stand now, to the present transaction.
+
+        Raises:
+            JournalError: when they cannot be written.
+        """
+        try:
+            if not self._open_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._open_transaction = True
+            self._connection.executemany("INSERT INTO events (kind, at, body) VALUES (?, ?, ?)", map(encode, events))
+            self._connection.executemany("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+
+    def commit(self) -> None:
+        """End the present transaction: from here on a crash of this process loses nothing of it.
+
+        Raises:
+            JournalError: when the disk is full or broken; the run must stop.
+        """
+        if not self._open_transaction:
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+        self._open_transaction = False
+        self.unsynced = True
+
+    def sync(self) -> None:
+        """Make what is committed safe against a power cut, as a commit at ``synchronous=FULL`` would.
+
+        Raises:
+            JournalError: when the disk does not take it.
+        """
+        if not self.unsynced:
+            return
+        try:
+            if self._wal is None:
+                self._wal = os.open(f"{self._path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            # The WAL file lives as long as this connection, so one descriptor serves for good.
+            getattr(os, "fdatasync", os.fsync)(self._wal)
+        except OSError as error:
+            raise JournalError(f"the journal {self._path} cannot be synced: {error.strerror}") from error
+        self.unsynced = False
+
+    def close(self) -> None:
+        """Close the record; what was not committed is dropped."""
+        if self._wal is not None:
+            os.close(self._wal)
+            self._wal = None
+        self._connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        # The loop's thread is the only one that uses it; it is opened in another.
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error as error:
+        raise _translate(error, path) from error
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise JournalError(f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore")
+    if version == 0:
+        raise JournalError(f"{path} is no journal of a run")
+    while version < SCHEMA_VERSION:
+        connection.executescript(f"BEGIN;{_MIGRATIONS[version]};PRAGMA user_version = {version + 1};COMMIT")
+        version += 1
+
+
+def _translate(error: sqlite3.Error, path: Path) -> JournalError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None:
+        code &= 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return JournalDiskFull(f"no room left on the disk of {path}; free some, then `longshore resume`")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return JournalError(f"{path} cannot be written; make its folder writable, then `longshore resume`")
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return JournalError(f"{path} is damaged; start the workflow anew with --new: what is cached is not run again")
+    return JournalError(f"the journal {path} failed: {error}")
+
+
+class JournalDiskFull(JournalError, DiskFull):
+    """The journal cannot be written because the disk is full."""

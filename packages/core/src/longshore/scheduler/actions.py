@@ -1,0 +1,68 @@
+"""What the scheduler wants done. The runner performs these; each ends in an event, also when it fails.
+
+Actions are repeatable: while the event that answers one has not come, `decide` may ask again, and the runner does it once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+__all__ = ["Action", "CancelAttempt", "Deliver", "EndRun", "Identify", "MakeMembers", "StartAttempt", "WakeAt"]
+
+
+@frozen
+class Identify:
+    """Work out by what these tasks are to be known, and whether they have succeeded before."""
+
+    tasks: tuple[str, ...]
+
+
+@frozen
+class MakeMembers:
+    """Read the values of this task's parameters from what an earlier task wrote."""
+
+    name: str
+
+
+@frozen
+class StartAttempt:
+    """Hand this attempt to this machine, after its intent is in the journal."""
+
+    task: str
+    attempt: int
+    machine: str
+
+
+@frozen
+class CancelAttempt:
+    """End a running attempt."""
+
+    task: str
+    attempt: int
+    machine: str
+
+
+@frozen
+class Deliver:
+    """Bring the outputs of a task home to the results folder."""
+
+    task: str
+
+
+@frozen
+class WakeAt:
+    """Nothing is to be done before this moment unless something happens."""
+
+    at: datetime
+
+
+@frozen
+class EndRun:
+    """Nothing is left to do; say how the run ended."""
+
+    state: str
+
+
+Action = CancelAttempt | Deliver | EndRun | Identify | MakeMembers | StartAttempt | WakeAt

@@ -1,0 +1,177 @@
+"""What a run needs next. Pure: equal state, strategy and time give equal actions, and nothing is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import islice
+
+from longshore.errors import PluginBroken
+from longshore.model.resources import Resources
+from longshore.model.views import Assignment, MachineView, TaskView
+from longshore.plugin.protocols import AssignmentStrategy
+from longshore.scheduler.actions import (
+    Action,
+    CancelAttempt,
+    Deliver,
+    EndRun,
+    Identify,
+    MakeMembers,
+    StartAttempt,
+    WakeAt,
+)
+from longshore.scheduler.state import DONE, MachineState, RunState, TaskPhase
+
+__all__ = ["decide"]
+
+_WINDOW = 1000
+"""How many waiting tasks a strategy sees at once."""
+_IDENTIFY = 500
+_DELIVER = 100
+_AHEAD_SECONDS = 0.05
+"""Tasks shorter than this wait on the machine itself, enough of them to fill this much time: a round trip would idle it."""
+_AHEAD_MOST = 32
+"""At most so many times the machine's own capacity waits on it."""
+
+
+def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequence[Action]:
+    """Say what the run needs next; touch nothing.
+
+    Raises:
+        PluginBroken: when the strategy assigns what is not waiting or does not fit.
+    """
+    if state.ended is not None:
+        return ()
+    actions: list[Action] = [
+        CancelAttempt(name, state.tasks[name].attempts, state.tasks[name].machine) for name in state.cancelling
+    ]
+    actions += [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
+    if not (state.stopping or state.failing or state.cancelled):
+        actions += [MakeMembers(name) for name in state.unmade]
+        if state.unidentified:
+            actions.append(Identify(tuple(islice(state.unidentified, _IDENTIFY))))
+        actions += _starts(state, strategy, now)
+    ended = _end(state)
+    if ended is not None:
+        actions.append(EndRun(ended))
+    elif state.delayed and state.delayed[0][0] > now:
+        actions.append(WakeAt(state.delayed[0][0]))
+    return actions
+
+
+def _end(state: RunState) -> str | None:
+    """Say how the run has ended, or None while there is something to do."""
+    if state.live or state.undelivered:
+        return None
+    if state.cancelled:
+        return "cancelled"
+    if state.failing:
+        return "failed"
+    open_work = state.unidentified or state.unmade or state.delayed or any(state.ready.values())
+    if open_work:
+        return "interrupted" if state.stopping else None
+    if sum(state.phases[phase] for phase in DONE) == len(state.tasks):
+        return "succeeded"
+    if state.phases[TaskPhase.CANCELLED] and not (state.phases[TaskPhase.FAILED] or state.phases[TaskPhase.LOST]):
+        return "cancelled"
+    return "failed"
+
+
+def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> list[StartAttempt]:
+    room = None if state.workflow.max_tasks is None else state.workflow.max_tasks - len(state.live)
+    due = _due(state, now)
+    starts: list[StartAttempt] = []
+    for pool, queue in state.ready.items():
+        late = [view for view in due if state.tasks[view.id].pool == pool]
+        if (not queue and not late) or (room is not None and room <= 0):
+            continue
+        limit = state.pools.get(pool)
+        left = _least(room, None if limit is None else limit - state.live_in_pool[pool])
+        if left is not None and left <= 0:
+            continue
+        waiting = late + queue.front(_WINDOW)
+        ahead = _ahead(state, waiting) if left is None else 0
+        machines = [_view(machine, ahead) for machine in state.machines.values() if machine.pool == pool and not machine.gone]
+        machines = [machine for machine in machines if machine.slots > 0]
+        if not machines:
+            continue
+        assignments = strategy.assign(waiting, machines, now)
+        _check(assignments, waiting, machines)
+        chosen = assignments if left is None else assignments[:left]
+        starts += [
+            StartAttempt(assignment.task, state.tasks[assignment.task].attempts + 1, assignment.machine)
+            for assignment in chosen
+        ]
+        if room is not None:
+            room -= len(chosen)
+    return starts
+
+
+def _due(state: RunState, now: datetime) -> list[TaskView]:
+    due: list[TaskView] = []
+    for at, _, name in state.delayed:
+        if at > now:
+            break
+        due.append(state.tasks[name].view)
+    return due
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _ahead(state: RunState, waiting: Sequence[TaskView]) -> int:
+    """Say how many times a machine's capacity may wait on it: none unless all that waits is known to be short."""
+    longest = 0.0
+    for name in {view.name for view in waiting}:
+        pace = state.pace.get(name)
+        if pace is None or pace > _AHEAD_SECONDS:
+            return 0
+        longest = max(longest, pace)
+    return min(_AHEAD_MOST, int(_AHEAD_SECONDS / longest)) if longest > 0 else _AHEAD_MOST
+
+
+def _view(machine: MachineState, ahead: int) -> MachineView:
+    capacity = machine.capacity
+    fold = 1 + ahead
+    slots = machine.slots if machine.slots is not None else _WINDOW
+    return MachineView(
+        id=machine.id,
+        pool=machine.pool,
+        capacity=capacity,
+        free=Resources(
+            cpus=max(0.0, capacity.cpus * fold - machine.cpus_used),
+            memory_bytes=max(0, capacity.memory_bytes * fold - machine.memory_used),
+            gpus=max(0, capacity.gpus * fold - machine.gpus_used),
+            disk_bytes=max(0, capacity.disk_bytes - machine.disk_used),
+        ),
+        slots=max(0, slots * fold - machine.attempts),
+        largest=capacity,
+    )
+
+
+def _check(assignments: Sequence[Assignment], waiting: Sequence[TaskView], machines: Sequence[MachineView]) -> None:
+    """Refuse what a strategy must never do, before anything comes of it."""
+    views = {view.id: view for view in waiting} if assignments else {}
+    taken: dict[str, list[float]] = {}
+    rooms = {machine.id: machine for machine in machines}
+    for assignment in assignments:
+        view = views.pop(assignment.task, None)
+        machine = rooms.get(assignment.machine)
+        if view is None or machine is None:
+            raise PluginBroken(
+                f"the assignment strategy put {assignment.task} on {assignment.machine}: "
+                + ("there is no such task waiting" if view is None else "there is no such machine in its pool")
+            )
+        used = taken.setdefault(assignment.machine, [0.0, 0, 0, 0, 0])
+        needs = view.needs
+        used[0] += needs.cpus
+        used[1] += needs.memory_bytes
+        used[2] += needs.gpus
+        used[3] += needs.disk_bytes
+        used[4] += 1
+    for name, (cpus, memory, gpus, disk, count) in taken.items():
+        free = rooms[name].free
+        total = Resources(cpus=cpus, memory_bytes=int(memory), gpus=int(gpus), disk_bytes=int(disk))
+        if count > rooms[name].slots or not total.fits(free):
+            raise PluginBroken(f"the assignment strategy put more on {name} than fits: {total} of {free}")

@@ -1,0 +1,191 @@
+"""What is known of a run: the fold of its events. Only `longshore.scheduler.apply` changes it."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from itertools import chain, islice
+
+from attrs import define, field
+
+from longshore.model.artifact import Artifact
+from longshore.model.outcome import FailureClass
+from longshore.model.resources import Resources
+from longshore.model.task import Task, TaskSpec
+from longshore.model.views import TaskView
+from longshore.model.workflow import LOCAL_POOL, WorkflowSpec
+
+__all__ = ["DONE", "ENDED", "LIVE", "GroupState", "MachineState", "ReadyQueue", "RunState", "TaskPhase", "TaskState"]
+
+
+class TaskPhase(StrEnum):
+    """Where a task is. docs/reference/states.md says what each means in the older systems' words."""
+
+    WAITING = "waiting"
+    """For other tasks, for its inputs to be looked at, for a retry's time, or for room on a machine."""
+    STAGING = "staging"
+    """Its inputs are on their way."""
+    BUILDING = "building"
+    """Its environment is being built."""
+    QUEUED = "queued"
+    """Handed to a machine, which will start it when there is room."""
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    UP_TO_DATE = "up to date"
+    """Succeeded before with the same identity; not run again."""
+    FAILED = "failed"
+    LOST = "lost"
+    """Nobody can know how its last attempt ended, and its budget for that is used up."""
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+    """Something that it waits for did not succeed."""
+
+
+LIVE = frozenset({TaskPhase.STAGING, TaskPhase.BUILDING, TaskPhase.QUEUED, TaskPhase.RUNNING})
+"""An attempt exists on a machine."""
+DONE = frozenset({TaskPhase.SUCCEEDED, TaskPhase.UP_TO_DATE})
+ENDED = DONE | {TaskPhase.FAILED, TaskPhase.LOST, TaskPhase.CANCELLED, TaskPhase.SKIPPED}
+"""Nothing more happens to it, unless somebody asks for a retry."""
+
+
+@define(eq=False)
+class TaskState:
+    """One task of the run."""
+
+    task: Task
+    view: TaskView
+    pool: str
+    phase: TaskPhase = TaskPhase.WAITING
+    unmet: int = 0
+    """How many of the tasks and groups that it waits for have not succeeded."""
+    readers: list[str] | None = None
+    identity: str = ""
+    attempts: int = 0
+    machine: str = ""
+    failures: dict[FailureClass, int] | None = None
+    delayed_until: datetime | None = None
+    cancel_asked: bool = False
+    outputs: tuple[Artifact, ...] = ()
+    result: str | None = None
+    failure: FailureClass | None = None
+
+
+@define(eq=False)
+class GroupState:
+    """All members of one task as written."""
+
+    spec: TaskSpec
+    members: dict[str, str] = field(factory=dict)
+    """Task id by member name."""
+    unfinished: int = 0
+    made: bool = True
+    readers: list[str] = field(factory=list)
+    """Tasks that wait for all of it."""
+    read: bool = False
+    """Whether any task reads its outputs."""
+
+
+@define(eq=False)
+class MachineState:
+    """A machine and what is on it."""
+
+    id: str
+    pool: str
+    capacity: Resources
+    slots: int | None
+    cpus_used: float = 0.0
+    memory_used: int = 0
+    gpus_used: int = 0
+    disk_used: int = 0
+    attempts: int = 0
+    gone: bool = False
+
+
+class ReadyQueue:
+    """Tasks that could start, most urgent first; within one priority in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._priorities: list[float] = []
+        self._buckets: dict[float, OrderedDict[str, TaskView]] = {}
+
+    def add(self, view: TaskView) -> None:
+        """Put a task in; one that is in already stays where it is."""
+        key = -view.priority
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = OrderedDict()
+            insort(self._priorities, key)
+        bucket.setdefault(view.id, view)
+
+    def remove(self, view: TaskView) -> None:
+        """Take a task out; silent when it is not in."""
+        key = -view.priority
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            return
+        bucket.pop(view.id, None)
+        if not bucket:
+            del self._buckets[key]
+            self._priorities.remove(key)
+
+    def front(self, count: int) -> list[TaskView]:
+        """List the ``count`` most urgent ones."""
+        return list(islice(chain.from_iterable(self._buckets[key].values() for key in self._priorities), count))
+
+    def __bool__(self) -> bool:
+        return bool(self._priorities)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._buckets.values()))
+
+    def __iter__(self) -> Iterator[TaskView]:
+        return chain.from_iterable(self._buckets[key].values() for key in self._priorities)
+
+
+@define(eq=False)
+class RunState:
+    """A run: its tasks, its machines, and the queues that `decide` reads.
+
+    The queues are kept, not derived, because a turn must cost what has changed and not what there is.
+    """
+
+    workflow: WorkflowSpec
+    tasks: dict[str, TaskState] = field(factory=dict)
+    groups: dict[str, GroupState] = field(factory=dict)
+    machines: dict[str, MachineState] = field(factory=dict)
+    pools: dict[str, int | None] = field(factory=dict)
+    """Limit of attempts at once for each pool."""
+    ready: dict[str, ReadyQueue] = field(factory=dict)
+    """By pool: what has an identity, must run, and could start."""
+    unidentified: OrderedDict[str, None] = field(factory=OrderedDict)
+    """What has all its inputs, and no identity yet."""
+    unmade: OrderedDict[str, None] = field(factory=OrderedDict)
+    """Tasks as written whose members can be made now."""
+    delayed: list[tuple[datetime, int, str]] = field(factory=list)
+    """Waiting for a retry's time, earliest first: moment, position in the workflow, task."""
+    undelivered: OrderedDict[str, None] = field(factory=OrderedDict)
+    cancelling: OrderedDict[str, None] = field(factory=OrderedDict)
+    """Tasks with a live attempt that is to end."""
+    live: OrderedDict[str, None] = field(factory=OrderedDict)
+    live_in_pool: Counter[str] = field(factory=Counter)
+    phases: Counter[TaskPhase] = field(factory=Counter)
+    pace: dict[str, float] = field(factory=dict)
+    """By task as written: about how many seconds an attempt takes."""
+    next_order: int = 0
+    fence: int = 0
+    stopping: bool = False
+    """Nothing more is to start; the run can be continued."""
+    failing: bool = False
+    """Nothing more is to start, since a task failed and the workflow says to stop at the first failure."""
+    cancelled: bool = False
+    ended: str | None = None
+
+    def pool_of(self, spec: TaskSpec) -> str:
+        """Name the pool that a task goes to."""
+        if spec.pool is not None:
+            return spec.pool
+        pools = self.workflow.pools
+        return pools[0].name if len(pools) == 1 else LOCAL_POOL
