@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
+from typing import TypeVar
 
 from attrs import field, frozen
 from attrs.validators import ge, min_len, optional
@@ -140,7 +141,10 @@ class Secret:
     variable: str = ""
 
 
-def _frozen_mapping[V](mapping: Mapping[str, V]) -> Mapping[str, V]:
+_Value = TypeVar("_Value")
+
+
+def _frozen_mapping(mapping: Mapping[str, _Value]) -> Mapping[str, _Value]:
     return MappingProxyType(dict(mapping))
 
 

@@ -128,6 +128,18 @@ class Journal:
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
 
+    def set_meta(self, key: str, value: str) -> None:
+        """Change a word of what `meta` tells, in the present transaction.
+
+        Raises:
+            JournalError: when it cannot be written.
+        """
+        self.write((), ())
+        try:
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+
     def commit(self) -> None:
         """End the present transaction: from here on a crash of this process loses nothing of it.
 

@@ -50,7 +50,7 @@ def apply(state: RunState, event: Event) -> RunState:
         case AttemptStarted(task=name, attempt=attempt):
             task = state.tasks[name]
             if task.phase is TaskPhase.QUEUED and task.attempts == attempt:
-                _move(state, task, TaskPhase.RUNNING)
+                state.move(task, TaskPhase.RUNNING)
         case TasksIdentified(items=items):
             _identified(state, event)
         case ResultsDelivered(task=name):
@@ -87,12 +87,6 @@ def selected(state: RunState, names: Iterable[str]) -> Iterator[TaskState]:
             yield state.tasks[name]
         elif name in state.groups:
             yield from [state.tasks[task] for task in state.groups[name].members.values()]
-
-
-def _move(state: RunState, task: TaskState, phase: TaskPhase) -> None:
-    state.phases[task.phase] -= 1
-    task.phase = phase
-    state.phases[phase] += 1
 
 
 def _continued(state: RunState, fence: int) -> None:
@@ -140,7 +134,7 @@ def _attempt_intended(state: RunState, event: AttemptIntended) -> None:
     _unqueue(state, task)
     task.attempts = event.attempt
     task.machine = event.machine
-    _move(state, task, TaskPhase.QUEUED)
+    state.move(task, TaskPhase.QUEUED)
     state.live[event.task] = None
     state.live_in_pool[task.pool] += 1
     needs = task.view.needs
@@ -201,7 +195,7 @@ def _again(state: RunState, task: TaskState) -> None:
     if task.cancel_asked or state.cancelled:
         _unsuccessful(state, task, TaskPhase.CANCELLED)
     else:
-        _move(state, task, TaskPhase.WAITING)
+        state.move(task, TaskPhase.WAITING)
         state.ready[task.pool].add(task.view)
 
 
@@ -216,7 +210,7 @@ def _attempt_failed(state: RunState, task: TaskState, event: AttemptEnded | Mach
     elif count >= retry.budget(failure):
         _unsuccessful(state, task, TaskPhase.LOST if failure is FailureClass.MACHINE_LOST else TaskPhase.FAILED)
     else:
-        _move(state, task, TaskPhase.WAITING)
+        state.move(task, TaskPhase.WAITING)
         wait = retry.wait(count) if failure not in INFRASTRUCTURE_ATTEMPTS else None
         if wait:
             task.delayed_until = event.at + wait
@@ -228,7 +222,7 @@ def _attempt_failed(state: RunState, task: TaskState, event: AttemptEnded | Mach
 def _succeeded(
     state: RunState, task: TaskState, phase: TaskPhase, outputs: tuple[Artifact, ...], result: str | None
 ) -> None:
-    _move(state, task, phase)
+    state.move(task, phase)
     task.outputs = outputs
     task.result = result
     task.failure = None
@@ -278,7 +272,7 @@ def _unqueue(state: RunState, task: TaskState) -> None:
 def _unsuccessful(state: RunState, task: TaskState, phase: TaskPhase) -> None:
     """End a task without success; all that waits for it is skipped."""
     _unqueue(state, task)
-    _move(state, task, phase)
+    state.move(task, phase)
     if phase is not TaskPhase.CANCELLED and not state.workflow.keep_going:
         state.failing = True
     _skip_readers(state, task)
@@ -292,7 +286,7 @@ def _skip_readers(state: RunState, task: TaskState) -> None:
             reader = state.tasks.get(name)
             if reader is not None and reader.phase is TaskPhase.WAITING:
                 _unqueue(state, reader)
-                _move(state, reader, TaskPhase.SKIPPED)
+                state.move(reader, TaskPhase.SKIPPED)
                 stack.append(reader)
 
 
@@ -357,7 +351,7 @@ def _revive(state: RunState, task: TaskState) -> None:
     stack = [task]
     while stack:
         revived = stack.pop()
-        _move(state, revived, TaskPhase.WAITING)
+        state.move(revived, TaskPhase.WAITING)
         if revived.unmet == 0:
             _consider(state, revived)
         for name in (*(revived.readers or ()), *state.groups[revived.view.name].readers):

@@ -89,9 +89,7 @@ def _link(state: RunState, spec: TaskSpec, members: Sequence[TaskState]) -> None
         for task, group in waits:
             doomed |= _wait_for(state, member, task, group)
         if doomed:
-            state.phases[member.phase] -= 1
-            member.phase = TaskPhase.SKIPPED
-            state.phases[member.phase] += 1
+            state.move(member, TaskPhase.SKIPPED)
         elif member.unmet == 0:
             if member.task.member == UNMADE:
                 state.unmade[spec.name] = None

@@ -174,6 +174,8 @@ class RunState:
     phases: Counter[TaskPhase] = field(factory=Counter)
     pace: dict[str, float] = field(factory=dict)
     """By task as written: about how many seconds an attempt takes."""
+    moved: dict[str, TaskState] = field(factory=dict)
+    """Tasks whose phase has changed since the runner last wrote them down; nothing is decided by it."""
     next_order: int = 0
     fence: int = 0
     stopping: bool = False
@@ -182,6 +184,13 @@ class RunState:
     """Nothing more is to start, since a task failed and the workflow says to stop at the first failure."""
     cancelled: bool = False
     ended: str | None = None
+
+    def move(self, task: TaskState, phase: TaskPhase) -> None:
+        """Let a task enter a phase; for `longshore.scheduler.apply` alone."""
+        self.phases[task.phase] -= 1
+        task.phase = phase
+        self.phases[phase] += 1
+        self.moved[task.task.id] = task
 
     def pool_of(self, spec: TaskSpec) -> str:
         """Name the pool that a task goes to."""

@@ -1,0 +1,184 @@
+"""Looking at runs, live or over, without touching them: everything here reads the journal and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from attrs import field, frozen
+
+from longshore.config.document import from_document
+from longshore.errors import JournalError, UsageError
+from longshore.model.events import AttemptEnded, Event
+from longshore.model.outcome import describe_outcome
+from longshore.model.workflow import WorkflowSpec
+from longshore.runtime.codec import decode
+from longshore.runtime.journal import SCHEMA_VERSION
+from longshore.runtime.lock import is_held
+from longshore.scheduler.apply import apply
+from longshore.scheduler.building import begin
+from longshore.scheduler.state import RunState, TaskPhase
+
+__all__ = ["AttemptInfo", "RunInfo", "RunReader", "TaskInfo"]
+
+
+@frozen(kw_only=True)
+class RunInfo:
+    """A run at a glance."""
+
+    id: str
+    workflow: str
+    state: str
+    """succeeded, failed, cancelled or interrupted when it has ended; running, or unfinished when its controller is gone."""
+    started: datetime
+    ended: datetime | None
+    tasks: int
+    phases: dict[str, int] = field(factory=dict)
+    """How many tasks are in each phase; those that nothing has happened to yet are waiting."""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether `resume` would have something to do."""
+        return self.state in {"unfinished", "interrupted"}
+
+
+@frozen(kw_only=True)
+class TaskInfo:
+    """Where a task stands."""
+
+    id: str
+    phase: str
+    attempts: int
+    machine: str
+    failure: str
+
+
+@frozen(kw_only=True)
+class AttemptInfo:
+    """One attempt that is over."""
+
+    task: str
+    attempt: int
+    outcome: str
+    failure: str
+    evidence: str
+    started: datetime | None
+    ended: datetime | None
+    cpu_seconds: float
+    peak_memory_bytes: int
+    workdir: str
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the command ran."""
+        return None if self.started is None or self.ended is None else self.ended - self.started
+
+
+class RunReader:
+    """Reads the journal of one run. Cheap to make; opens the file for each question, so that nothing is kept locked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def info(self) -> RunInfo:
+        """Say how the run stands, from its tables: no event is replayed.
+
+        Raises:
+            JournalError: when the journal is damaged, or a newer version wrote it.
+            UsageError: when there is none.
+        """
+        with closing(self._connect()) as db:
+            meta = dict(db.execute("SELECT key, value FROM meta"))
+            counts = dict(db.execute("SELECT phase, count(*) FROM tasks GROUP BY phase"))
+            last = db.execute(
+                "SELECT kind, at, body FROM events WHERE kind IN ('RunEnded', 'RunContinued', 'RetryAsked') ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        total = int(meta["total"])
+        waiting = total - sum(counts.values()) + counts.get(TaskPhase.WAITING, 0)
+        phases = {phase.value: counts.get(phase.value, 0) for phase in TaskPhase}
+        phases[TaskPhase.WAITING] = waiting
+        ended = last is not None and last[0] == "RunEnded"
+        if ended:
+            state = json.loads(last[2])["state"]
+        else:
+            state = "running" if is_held(self.folder) else "unfinished"
+        return RunInfo(
+            id=self.folder.name,
+            workflow=meta["name"],
+            state=state,
+            started=datetime.fromisoformat(meta["created"]),
+            ended=datetime.fromtimestamp(last[1], UTC) if ended else None,
+            tasks=total,
+            phases={phase: count for phase, count in phases.items() if count},
+        )
+
+    def meta(self) -> dict[str, str]:
+        """Read what was written down when the run was made."""
+        with closing(self._connect()) as db:
+            return dict(db.execute("SELECT key, value FROM meta"))
+
+    def workflow(self) -> WorkflowSpec:
+        """Read the workflow as the run began with it; tasks that joined later are in `replay`."""
+        return from_document(self.meta()["workflow"])
+
+    def tasks(self, phase: str | None = None, machine: str | None = None) -> list[TaskInfo]:
+        """List the tasks to which something has happened, in the order of the workflow."""
+        query = "SELECT id, phase, attempts, machine, failure FROM tasks WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)"
+        with closing(self._connect()) as db:
+            rows = db.execute(f"{query} ORDER BY ord", (phase, machine)).fetchall()
+        return [TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4]) for row in rows]
+
+    def attempts(self, task: str | None = None) -> Iterator[AttemptInfo]:
+        """List the attempts that are over, of one task or of all, in the order in which they ended."""
+        with closing(self._connect()) as db:
+            where, values = ("AND body ->> 'task' = ?", (task,)) if task is not None else ("", ())
+            rows = db.execute(f"SELECT kind, at, body FROM events WHERE kind = 'AttemptEnded' {where} ORDER BY seq", values)
+            for row in rows:
+                event = decode(*row)
+                if isinstance(event, AttemptEnded):
+                    yield _attempt(event)
+
+    def events(self, after: int = 0) -> Iterator[tuple[int, Event]]:
+        """Read events with their numbers, oldest first, from the one that follows ``after``."""
+        with closing(self._connect()) as db:
+            for seq, kind, at, body in db.execute("SELECT seq, kind, at, body FROM events WHERE seq > ? ORDER BY seq", (after,)):
+                yield seq, decode(kind, at, body)
+
+    def replay(self) -> RunState:
+        """Build the state of the run from its journal."""
+        state = begin(self.workflow())
+        for _, event in self.events():
+            apply(state, event)
+        return state
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.folder / "run.db"
+        if not path.exists():
+            raise UsageError(f"there is no run in {self.folder}")
+        try:
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.Error as error:
+            raise JournalError(f"{path} is damaged or cannot be read: {error}") from error
+        if version > SCHEMA_VERSION:
+            raise JournalError(f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore")
+        return db
+
+
+def _attempt(event: AttemptEnded) -> AttemptInfo:
+    return AttemptInfo(
+        task=event.task,
+        attempt=event.attempt,
+        outcome=describe_outcome(event.outcome),
+        failure=event.failure.value if event.failure else "",
+        evidence=event.evidence,
+        started=event.started_at,
+        ended=event.ended_at,
+        cpu_seconds=event.usage.cpu_seconds if event.usage else 0.0,
+        peak_memory_bytes=event.usage.peak_memory_bytes if event.usage else 0,
+        workdir=event.workdir,
+    )

@@ -1,0 +1,210 @@
+"""The loop that performs what the scheduler decides and feeds back what happens.
+
+One thread owns the state. All others only `Runner.post` events. A turn is: take what has happened, decide, write both what
+happened and what is intended in one transaction, and only then perform. A crash between any two steps leaves a journal from which
+the same turn can be continued.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from longshore.errors import LongshoreError, PluginBroken
+from longshore.model.events import AttemptIntended, Event, RunEnded
+from longshore.plugin.protocols import AssignmentStrategy
+from longshore.runtime.journal import Journal, TaskRow
+from longshore.scheduler.actions import Action, EndRun, Identify, StartAttempt, WakeAt
+from longshore.scheduler.apply import apply
+from longshore.scheduler.decide import decide
+from longshore.scheduler.state import RunState
+
+__all__ = ["Performer", "Runner"]
+
+_SYNC_SECONDS = 0.05
+"""A power cut loses no more than this much of what has happened."""
+
+
+class Performer(Protocol):
+    """Does what was decided. Everything that it does ends in an event given to the runner, also when it fails."""
+
+    def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
+        """Give back at once what can be told at once; the rest is posted later. Asking again changes nothing."""
+        ...
+
+    def start(self, action: StartAttempt) -> None:
+        """Hand an attempt to its machine."""
+        ...
+
+    def perform(self, action: Action) -> None:
+        """Begin any other action."""
+        ...
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """Learn that these are in the journal, so that evidence of them may go."""
+        ...
+
+    def synced(self) -> None:
+        """Learn that everything committed is safe."""
+        ...
+
+
+class Runner:
+    """Drives one run until it has ended."""
+
+    def __init__(
+        self,
+        *,
+        state: RunState,
+        journal: Journal,
+        strategy: AssignmentStrategy,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.state = state
+        self._journal = journal
+        self._strategy = strategy
+        self._clock = clock
+        self._queue: SimpleQueue[Event | LongshoreError | None] = SimpleQueue()
+        self._asked: set[Action] = set()
+        self._listeners: list[Callable[[Sequence[Event]], None]] = []
+        self._wake: datetime | None = None
+        self._last_sync = 0.0
+        self._total = len(state.tasks)
+
+    def post(self, event: Event) -> None:
+        """Tell the runner what has happened; from any thread, never blocks."""
+        self._queue.put(event)
+
+    def fail(self, error: LongshoreError) -> None:
+        """Tell the runner that the run cannot go on; `loop` raises the error."""
+        self._queue.put(error)
+
+    def listen(self, listener: Callable[[Sequence[Event]], None]) -> None:
+        """Let a function hear of all events after they are committed, in the runner's thread; it must return soon."""
+        self._listeners.append(listener)
+
+    def loop(self, performer: Performer) -> str:
+        """Run until the run has ended; answer how.
+
+        Raises:
+            JournalError: when the journal cannot be written. Nothing was done that is not in it.
+            PluginBroken: when the strategy breaks its contract.
+        """
+        self._turn((), performer)
+        while self.state.ended is None:
+            events = self._next(performer)
+            if events or self._wake is not None:
+                self._turn(events, performer)
+        self._sync(performer)
+        return self.state.ended
+
+    def _next(self, performer: Performer) -> list[Event]:
+        """Wait for something to happen. Sync the journal when it is time, and return nothing when it is time to wake."""
+        while True:
+            try:
+                first = self._queue.get(timeout=self._patience())
+            except Empty:
+                if self._journal.unsynced:
+                    self._sync(performer)
+                if self._wake is not None and self._clock() >= self._wake:
+                    return []
+                continue
+            events = [first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
+            taken: list[Event] = []
+            for event in events:
+                if isinstance(event, LongshoreError):
+                    raise event
+                if event is not None:
+                    taken.append(event)
+            return taken
+
+    def _patience(self) -> float | None:
+        """Say how many seconds may pass before there is something to do even if nothing happens."""
+        waits = []
+        if self._journal.unsynced:
+            waits.append(self._last_sync + _SYNC_SECONDS - time.monotonic())
+        if self._wake is not None:
+            waits.append((self._wake - self._clock()).total_seconds())
+        return max(0.0, min(waits)) if waits else None
+
+    def _turn(self, happened: Sequence[Event], performer: Performer) -> None:
+        record: list[Event] = list(happened)
+        starts: list[StartAttempt] = []
+        for event in record:
+            apply(self.state, event)
+        while True:
+            actions = self._decide()
+            news = self._answer(actions, performer, starts)
+            if not news:
+                break
+            for event in news:
+                apply(self.state, event)
+            record += news
+        if record:
+            self._journal.write(record, self._rows())
+            if len(self.state.tasks) != self._total:
+                self._total = len(self.state.tasks)
+                self._journal.set_meta("total", str(self._total))
+            self._journal.commit()
+            if time.monotonic() - self._last_sync >= _SYNC_SECONDS:
+                self._sync(performer)
+            performer.committed(record)
+            for listener in self._listeners:
+                listener(record)
+        for start in starts:
+            performer.start(start)
+        self._perform(actions, performer)
+
+    def _decide(self) -> Sequence[Action]:
+        try:
+            return decide(self.state, self._strategy, self._clock())
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise PluginBroken(f"the assignment strategy failed: {type(error).__name__}: {error}") from error
+
+    def _answer(self, actions: Sequence[Action], performer: Performer, starts: list[StartAttempt]) -> list[Event]:
+        """Turn those actions into events that need nobody else: identities, intents, the end."""
+        news: list[Event] = []
+        for action in actions:
+            match action:
+                case StartAttempt(task, attempt, machine):
+                    starts.append(action)
+                    news.append(AttemptIntended(at=self._clock(), task=task, attempt=attempt, machine=machine))
+                case Identify(tasks):
+                    news += performer.identify(tasks)
+                case EndRun(state):
+                    news.append(RunEnded(at=self._clock(), state=state))
+                case _:
+                    pass
+        return news
+
+    def _perform(self, actions: Sequence[Action], performer: Performer) -> None:
+        """Begin what is asked for and not under way; what is no longer asked for has been answered."""
+        asked: set[Action] = set()
+        self._wake = None
+        for action in actions:
+            if isinstance(action, WakeAt):
+                self._wake = action.at
+            elif not isinstance(action, StartAttempt | Identify | EndRun):
+                asked.add(action)
+                if action not in self._asked:
+                    performer.perform(action)
+        self._asked = asked
+
+    def _rows(self) -> list[TaskRow]:
+        rows: list[TaskRow] = [
+            (task.view.order, name, task.phase.value, task.attempts, task.machine, task.failure.value if task.failure else "")
+            for name, task in self.state.moved.items()
+        ]
+        self.state.moved.clear()
+        return rows
+
+    def _sync(self, performer: Performer) -> None:
+        self._journal.sync()
+        self._last_sync = time.monotonic()
+        performer.synced()
+

@@ -1,0 +1,159 @@
+"""A run without machines: events are made up, time is moved by hand, and the scheduler's own actions drive it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from longshore.model.command import Shell
+from longshore.model.events import (
+    AttemptEnded,
+    AttemptIntended,
+    AttemptStarted,
+    Event,
+    Identified,
+    MachineAdded,
+    MembersMade,
+    ResultsDelivered,
+    RunContinued,
+    RunEnded,
+    TasksIdentified,
+)
+from longshore.model.outcome import Exited, FailureClass, Lost, Outcome
+from longshore.model.resources import Resources
+from longshore.model.task import Reference, TaskSpec
+from longshore.model.views import Assignment, MachineView, TaskView
+from longshore.model.workflow import WorkflowSpec
+from longshore.scheduler.actions import (
+    CancelAttempt,
+    Deliver,
+    EndRun,
+    Identify,
+    MakeMembers,
+    StartAttempt,
+    WakeAt,
+)
+from longshore.scheduler.apply import apply
+from longshore.scheduler.building import begin
+from longshore.scheduler.decide import decide
+from longshore.scheduler.state import RunState
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class FirstFit:
+    """Takes tasks in their order and puts each on the first machine with room."""
+
+    def assign(
+        self, waiting: Sequence[TaskView], machines: Sequence[MachineView], now: datetime
+    ) -> Sequence[Assignment]:
+        free = {machine.id: machine.free for machine in machines}
+        slots = {machine.id: machine.slots for machine in machines}
+        chosen: list[Assignment] = []
+        for view in waiting:
+            for machine in machines:
+                if slots[machine.id] and view.needs.fits(free[machine.id]):
+                    free[machine.id] -= view.needs
+                    slots[machine.id] -= 1
+                    chosen.append(Assignment(view.id, machine.id))
+                    break
+        return chosen
+
+
+def shell(name: str, *read: str, **words: object) -> TaskSpec:
+    """A task that reads one file of each of the named tasks."""
+    references = tuple(Reference(task=task, path="out", member="") for task in read)
+    return TaskSpec(name=name, command=Shell("true"), references=references, **words)  # type: ignore[arg-type]  # test sugar
+
+
+def workflow(*specs: TaskSpec, **words: object) -> WorkflowSpec:
+    """A workflow on one pool."""
+    return WorkflowSpec(name="test", tasks=specs, **words)  # type: ignore[arg-type]  # test sugar
+
+
+class Simulation:
+    """One run, its history, and a machine that ends attempts as it is told."""
+
+    def __init__(self, spec: WorkflowSpec, *, cpus: float = 2, seed: int = 0) -> None:
+        self.spec = spec
+        self.now = EPOCH
+        self.history: list[Event] = []
+        self.state: RunState = begin(spec)
+        self.random = random.Random(seed)
+        self.outcomes: dict[str, list[tuple[Outcome, FailureClass | None]]] = {}
+        self.members: dict[str, tuple[tuple[str, ...], ...]] = {}
+        self.cached: set[str] = set()
+        self.ended_count: dict[str, int] = {}
+        self.take(RunContinued(at=self.now, fence=1))
+        self.take(MachineAdded(at=self.now, machine="m", pool="local", resources=Resources(cpus=cpus)))
+
+    def take(self, event: Event) -> None:
+        """Let something have happened."""
+        self.history.append(event)
+        apply(self.state, event)
+
+    def turn(self) -> bool:
+        """Decide once and do it all at once; answer whether there was anything to do."""
+        actions = decide(self.state, FirstFit(), self.now)
+        for action in actions:
+            match action:
+                case StartAttempt(task, attempt, machine):
+                    self.take(AttemptIntended(at=self.now, task=task, attempt=attempt, machine=machine))
+                case Identify(tasks):
+                    items = tuple(
+                        Identified(task=task, identity=f"i-{task}", outputs=() if task in self.cached else None)
+                        for task in tasks
+                    )
+                    self.take(TasksIdentified(at=self.now, items=items))
+                case MakeMembers(name):
+                    self.take(MembersMade(at=self.now, name=name, values=self.members[name]))
+                case Deliver(task):
+                    self.take(ResultsDelivered(at=self.now, task=task))
+                case EndRun(state):
+                    self.take(RunEnded(at=self.now, state=state))
+                case WakeAt(at):
+                    if not self.state.live:
+                        self.now = at
+                case CancelAttempt():
+                    pass
+        return bool(actions)
+
+    def live(self) -> list[str]:
+        """Tasks with an attempt on the machine."""
+        return list(self.state.live)
+
+    def begin_one(self, name: str) -> None:
+        """The machine starts the attempt of a task."""
+        self.take(AttemptStarted(at=self.now, task=name, attempt=self.state.tasks[name].attempts))
+
+    def end_one(self, name: str, outcome: Outcome | None = None, failure: FailureClass | None = None) -> None:
+        """The attempt of a task ends: as told, or as planned in ``outcomes``, or well."""
+        if outcome is None:
+            planned = self.outcomes.get(name) or [(Exited(0), None)]
+            outcome, failure = planned.pop(0) if len(planned) > 1 else planned[0]
+        self.now += timedelta(seconds=1)
+        started = self.now - timedelta(seconds=1)
+        attempt = self.state.tasks[name].attempts
+        self.ended_count[name] = self.ended_count.get(name, 0) + 1
+        self.take(
+            AttemptEnded(
+                at=self.now, task=name, attempt=attempt, outcome=outcome, failure=failure, started_at=started, ended_at=self.now
+            )
+        )
+
+    def play(self, turns: int = 10_000) -> str:
+        """Go on until the run has ended; attempts end one at a time, in a random order."""
+        for _ in range(turns):
+            if self.state.ended is not None:
+                return self.state.ended
+            self.turn()
+            live = self.live()
+            if live:
+                self.end_one(self.random.choice(live))
+        raise AssertionError(f"the run does not end: {self.state.phases}")
+
+
+LOST = (Lost("the link is down"), FailureClass.MACHINE_LOST)
+BROKEN = (Exited(1), FailureClass.USER_CODE)
+FINE = (Exited(0), None)
