@@ -121,6 +121,12 @@ class RunReader:
         with closing(self._connect()) as db:
             return dict(db.execute("SELECT key, value FROM meta"))
 
+    def fence(self) -> int:
+        """Read the highest fence that the journal knows."""
+        with closing(self._connect()) as db:
+            query = "SELECT max(CAST(body ->> 'fence' AS INTEGER)) FROM events WHERE kind = 'RunContinued'"
+            return int(db.execute(query).fetchone()[0] or 0)
+
     def workflow(self) -> WorkflowSpec:
         """Read the workflow as the run began with it; tasks that joined later are in `replay`."""
         return from_document(self.meta()["workflow"])

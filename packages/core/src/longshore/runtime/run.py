@@ -28,21 +28,37 @@ from longshore.scheduler.state import ENDED, TaskPhase
 __all__ = ["Run", "resume", "start"]
 
 
-def start(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) -> Run:
+Listener = Callable[[Sequence[Event]], None]
+"""Hears of events after they are committed, in the controller's thread; it must return soon."""
+
+
+def start(
+    spec: WorkflowSpec, folder: Path, options: RunOptions | None = None, *, listen: Listener | None = None
+) -> Run:
     """Begin a new run of a workflow whose paths are relative to ``folder``; return at once.
+
+    ``listen`` misses nothing, since it is there before the first event.
 
     Raises:
         ConfigError: when the workflow cannot run as it is written; nothing has been made.
         PluginError: when a plugin that it names is missing or broken.
         JournalError: when the run's record cannot be written.
     """
-    return Run(Engine.create(spec, Project(folder), options or RunOptions()))
+    return Run(Engine.create(spec, Project(folder), options or RunOptions()), listen)
 
 
-def resume(folder: Path, run: str | None = None, *, retry: bool = False) -> Run:
+def resume(
+    folder: Path,
+    run: str | None = None,
+    *,
+    retry: bool = False,
+    jobs: int | None = None,
+    listen: Listener | None = None,
+) -> Run:
     """Continue a run that has not ended, by default the latest: what ended is not run again, what still runs is adopted.
 
-    ``retry`` gives tasks that failed another chance; then a run that has ended can be continued too.
+    ``retry`` gives tasks that failed another chance; then a run that has ended can be continued too. ``jobs`` replaces the number
+    that the run began with.
 
     Raises:
         UsageError: when there is no such run.
@@ -50,21 +66,24 @@ def resume(folder: Path, run: str | None = None, *, retry: bool = False) -> Run:
         JournalError: when its record is damaged.
     """
     project = Project(folder)
-    opened = Run(Engine.open(project, project.find_run(run)))
+    engine = Engine.open(project, project.find_run(run), jobs=jobs)
     if retry:
-        opened.retry()
-    return opened
+        engine.retry(())
+    return Run(engine, listen)
 
 
 class Run:
     """One execution of a workflow, driven by a thread of this process until it has ended or is let go."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, listen: Listener | None = None) -> None:
         self._engine = engine
         self._changed = threading.Condition()
         self._error: BaseException | None = None
         self._over = False
+        self._waiting = 0
         self._thread = threading.Thread(target=self._drive, name=f"longshore-{engine.run}", daemon=True)
+        if listen is not None:
+            engine.runner.listen(listen)
         engine.runner.listen(self._notice)
         self._thread.start()
 
@@ -132,6 +151,9 @@ class Run:
             LongshoreError: whatever stopped the controller; the run can be continued with `resume`.
         """
         seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+        if not tasks and until is None:
+            self._thread.join(seconds)
+            return self._outcome()
         deadline = None if seconds is None else time.monotonic() + seconds
 
         def reached() -> bool:
@@ -143,11 +165,18 @@ class Run:
             return bool(tasks) and all(task.phase in ENDED for task in selected(state, tasks))
 
         with self._changed:
-            while not reached():
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    break
-                self._changed.wait(left)
+            self._waiting += 1
+            try:
+                while not reached():
+                    left = None if deadline is None else deadline - time.monotonic()
+                    if left is not None and left <= 0:
+                        break
+                    self._changed.wait(left)
+            finally:
+                self._waiting -= 1
+        return self._outcome()
+
+    def _outcome(self) -> str:
         if self._over:
             self._thread.join()
             if self._error is not None:
@@ -226,6 +255,8 @@ class Run:
             raise UsageError(f"run {self.id} has no task {unknown[0]!r}; `longshore status {self.id}` lists them")
 
     def _notice(self, events: Sequence[Event]) -> None:
+        if not (self._watchers or self._waiting):
+            return
         with self._changed:
             for watcher in self._watchers:
                 watcher.put(events)

@@ -1,0 +1,37 @@
+"""Run workflows of shell commands and Python calls on whatever computers their user has or can rent."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from longshore.config import load
+    from longshore.errors import ConfigError, LongshoreError
+    from longshore.runtime.api import Workflow
+    from longshore.runtime.options import RunOptions
+    from longshore.runtime.run import Run, resume, start
+
+__all__ = ["ConfigError", "LongshoreError", "Run", "RunOptions", "Workflow", "load", "resume", "start"]
+
+# Loaded when first used: the supervisor and the command's --help import this package too, and need none of it.
+_HOMES = {
+    "ConfigError": "longshore.errors",
+    "LongshoreError": "longshore.errors",
+    "Run": "longshore.runtime.run",
+    "RunOptions": "longshore.runtime.options",
+    "Workflow": "longshore.runtime.api",
+    "load": "longshore.config",
+    "resume": "longshore.runtime.run",
+    "start": "longshore.runtime.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'longshore' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,59 @@
+"""The workflow that a Python program builds and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from longshore.config.python import Workflow as WorkflowBuilder
+from longshore.runtime.options import RunOptions
+from longshore.runtime.run import Run, start
+
+__all__ = ["Workflow"]
+
+
+class Workflow(WorkflowBuilder):
+    """A workflow to which tasks are added by calls, and which can be run.
+
+    It is the same as a workflow file: ``spec`` gives the value that the file would give.
+    """
+
+    def start(
+        self,
+        folder: Path | str | None = None,
+        *,
+        jobs: int | None = None,
+        cache: bool = True,
+        rerun: Sequence[str] = (),
+        keep_workdirs: bool = False,
+    ) -> Run:
+        """Begin a run in the background and return at once.
+
+        ``folder`` is where the paths in the workflow begin and where ``.longshore/`` and ``results/`` lie: by default the present
+        one. ``jobs`` is how many attempts this computer takes at once, ``rerun`` names tasks that run whatever the cache knows.
+
+        Raises:
+            ConfigError: when the workflow cannot run as it is written.
+        """
+        place = Path(folder or Path.cwd()).resolve()
+        options = RunOptions(jobs=jobs, cache=cache, rerun=tuple(rerun), keep_workdirs=keep_workdirs)
+        return start(self.spec(place), place, options)
+
+    def run(
+        self,
+        folder: Path | str | None = None,
+        *,
+        jobs: int | None = None,
+        cache: bool = True,
+        rerun: Sequence[str] = (),
+        keep_workdirs: bool = False,
+    ) -> Run:
+        """Run to the end and give back the run, whose ``state`` says how it ended. Failed tasks are no exception.
+
+        Raises:
+            ConfigError: when the workflow cannot run as it is written.
+            LongshoreError: whatever stopped the controller.
+        """
+        with self.start(folder, jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs) as run:
+            run.wait()
+        return run

@@ -1,0 +1,293 @@
+"""Everything that one run needs, put together: journal, lock, machines, performer, runner."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+from attrs import evolve
+
+from longshore.config.document import from_document, to_document
+from longshore.config.resolve import resolve
+from longshore.errors import ConfigError, LongshoreError, Problem, RunError, UsageError
+from longshore.model.attempt import attempt_id
+from longshore.model.events import Event, MachineAdded, RetryAsked, RunContinued, TasksAdded
+from longshore.model.machine import Machine
+from longshore.model.names import near
+from longshore.model.resources import Resources
+from longshore.model.workflow import PoolSpec, WorkflowSpec
+from longshore.plugin.protocols import Executor, ExecutorContext
+from longshore.runtime.cache import Cache
+from longshore.runtime.history import RunReader
+from longshore.runtime.journal import Journal
+from longshore.runtime.lock import RunLock, acquire
+from longshore.runtime.options import RunOptions
+from longshore.runtime.perform import Crew
+from longshore.runtime.project import Project, new_run_id
+from longshore.runtime.registry import Registry
+from longshore.runtime.results import deliver
+from longshore.runtime.runner import Runner
+from longshore.scheduler.apply import apply, selected
+from longshore.scheduler.building import begin, missing_members
+from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
+
+__all__ = ["Engine", "check"]
+
+EventQueue = SimpleQueue[Sequence[Event] | None]
+
+
+class Engine:
+    """The controller of one run. Made in the caller's thread, so that mistakes are told there; driven in another."""
+
+    def __init__(
+        self, *, project: Project, run: str, options: RunOptions, state: RunState, journal: Journal, lock: RunLock
+    ) -> None:
+        self.project = project
+        self.run = run
+        self.folder = project.run_folder(run)
+        self.options = options
+        self.watchers: list[EventQueue] = []
+        self._journal = journal
+        self._lock = lock
+        self._registry = Registry()
+        strategy = self._registry.strategy(state.workflow.strategy)
+        self.runner = Runner(state=state, journal=journal, strategy=strategy)
+        self._pools = _used_pools(state)
+        self._executors = {pool.name: self._executor(pool) for pool in self._pools}
+
+    @classmethod
+    def create(cls, spec: WorkflowSpec, project: Project, options: RunOptions) -> Engine:
+        """Check a workflow as far as that is possible without running it, and make the record of a new run.
+
+        Raises:
+            ConfigError: when it cannot run as it is written; nothing has been made.
+        """
+        resolved = resolve(spec, project.folder)
+        state = check(resolved, options)
+        run = new_run_id()
+        try:
+            folder = project.create_run(run)
+        except OSError as error:
+            raise RunError(f"{project.home} cannot be written: {error.strerror}; make the folder writable") from error
+        lock = acquire(folder)
+        meta = {
+            "name": spec.name,
+            "created": datetime.now(UTC).isoformat(),
+            "workflow": to_document(resolved),
+            "options": options.to_json(),
+            "total": str(len(state.tasks)),
+        }
+        journal = Journal.create(folder, meta)
+        return cls(project=project, run=run, options=options, state=state, journal=journal, lock=lock)
+
+    @classmethod
+    def open(cls, project: Project, run: str, *, jobs: int | None = None) -> Engine:
+        """Take up a run whose controller is gone, from its journal.
+
+        Raises:
+            RunLocked: when another controller has it.
+            JournalError: when its record is damaged.
+        """
+        folder = project.run_folder(run)
+        lock = acquire(folder, above=RunReader(folder).fence())
+        try:
+            journal = Journal.open(folder)
+            meta = journal.meta()
+            state = begin(from_document(meta["workflow"]))
+            for event in journal.events():
+                apply(state, event)
+            state.moved.clear()
+            options = RunOptions.from_json(meta["options"])
+            if jobs is not None:
+                options = evolve(options, jobs=jobs)
+            return cls(project=project, run=run, options=options, state=state, journal=journal, lock=lock)
+        except BaseException:
+            lock.release()
+            raise
+
+    def drive(self) -> str:
+        """Run until the run has ended; answer how. Attempts live on when this raises.
+
+        Raises:
+            LongshoreError: what stops the controller.
+        """
+        cache = Cache(self.project.store)
+        crew = Crew(
+            project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache
+        )
+        try:
+            self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
+            for pool in self._pools:
+                for machine in self._machines(pool):
+                    self._open(pool, machine, crew)
+            return self.runner.loop(crew)
+        finally:
+            crew.close()
+            self._journal.close()
+            self._lock.release()
+
+    def retry(self, names: Sequence[str]) -> None:
+        """Give these tasks, or all that ended badly, another chance."""
+        chosen = list(names) or [
+            name
+            for name, task in self.runner.state.tasks.items()
+            if task.phase in ENDED - DONE - {TaskPhase.SKIPPED}
+        ]
+        self.runner.post(RetryAsked(at=datetime.now(UTC), tasks=tuple(chosen)))
+
+    def add(self, spec: WorkflowSpec) -> None:
+        """Let more tasks join.
+
+        Raises:
+            UsageError: when a name is taken.
+            ConfigError: when they cannot run.
+        """
+        taken = [task.name for task in spec.tasks if task.name in self.runner.state.groups]
+        if taken:
+            raise UsageError(f"run {self.run} has a task {taken[0]!r} already; give the new one another name")
+        resolved = resolve(spec, self.project.folder)
+        self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks))
+
+    def fetch(self, to: Path, names: Sequence[str]) -> list[Path]:
+        """Copy the outputs of tasks that have succeeded into a folder."""
+        state = self.runner.state
+        tasks = list(selected(state, names)) if names else list(state.tasks.values())
+        written: list[Path] = []
+        for task in tasks:
+            if task.phase in DONE and task.outputs:
+                written += deliver(self.project.store, task.outputs, to / task.task.folder)
+        return written
+
+    def _executor(self, pool: PoolSpec) -> Executor:
+        record = self._registry.executor(pool.executor)
+        options = self._registry.options(record.config, pool.options, f"pools.{pool.name}")
+        context = ExecutorContext(
+            run=self.run,
+            run_folder=self.folder,
+            project_folder=self.project.folder,
+            store_folder=self.project.store,
+        )
+        return record.factory(options, context)
+
+    def _machines(self, pool: PoolSpec) -> Sequence[Machine]:
+        return _machines_of(self._registry, pool, self.options)
+
+    def _open(self, pool: PoolSpec, machine: Machine, crew: Crew) -> None:
+        """Link to a machine in a thread of its own, so that planning goes on meanwhile."""
+        executor = self._executors[pool.name]
+        live = [
+            attempt_id(self.run, name, task.attempts)
+            for name in self.runner.state.live
+            if (task := self.runner.state.tasks[name]).machine == machine.id
+        ]
+
+        def link() -> None:
+            try:
+                session = executor.open(machine, fence=self._lock.fence, sink=self.runner.post)
+                crew.sessions[machine.id] = session
+                if live:
+                    session.adopt(live)
+            except LongshoreError as error:
+                self.runner.fail(error)
+            except Exception as error:
+                self.runner.fail(_wrapped(f"executor {pool.executor!r} failed on {machine.id}", error))
+            else:
+                self.runner.post(
+                    MachineAdded(
+                        at=datetime.now(UTC),
+                        machine=machine.id,
+                        pool=machine.pool,
+                        resources=machine.resources,
+                        slots=machine.slots,
+                    )
+                )
+
+        threading.Thread(target=link, name=f"open-{machine.id}", daemon=True).start()
+
+
+def check(spec: WorkflowSpec, options: RunOptions, registry: Registry | None = None) -> RunState:
+    """Build the state of a run of a resolved workflow, and refuse what can never run.
+
+    Raises:
+        ConfigError: for references to members that do not exist, and tasks that fit on no machine of their pool.
+        PluginError: when a plugin that it names is missing or broken.
+    """
+    state = begin(spec)
+    problems = [
+        Problem(
+            place="",
+            key=f"tasks.{reader}",
+            message=f"{reference} means the member {member!r} of {reference.task}, which does not exist",
+            remedy=_members_remedy(near(member, state.groups[reference.task].members)),
+        )
+        for reader, reference, member in missing_members(state)
+    ]
+    registry = registry or Registry()
+    for pool in _used_pools(state):
+        largest = [machine.resources for machine in _machines_of(registry, pool, options)]
+        problems += _too_big(state, pool, largest)
+    if problems:
+        raise ConfigError(problems)
+    return state
+
+
+def _members_remedy(close: Sequence[str]) -> str:
+    return f"did you mean {', '.join(close)}?" if close else "name one of its members, or a glob such as *"
+
+
+def _too_big(state: RunState, pool: PoolSpec, largest: Sequence[Resources]) -> list[Problem]:
+    return [
+        Problem(
+            place="",
+            key=f"tasks.{group.spec.name}.needs",
+            message=f"{_words(group.spec.needs)} fit on no machine of pool {pool.name} ({'; '.join(map(_words, largest))})",
+            remedy="ask for less, or choose another pool",
+        )
+        for group in state.groups.values()
+        if state.pool_of(group.spec) == pool.name and not any(group.spec.needs.fits(room) for room in largest)
+    ]
+
+
+def _words(resources: Resources) -> str:
+    amounts = [f"{resources.cpus:g} cpus"]
+    if resources.memory_bytes:
+        amounts.append(f"{resources.memory_bytes / 2**30:.1f} GiB")
+    if resources.gpus:
+        amounts.append(f"{resources.gpus} gpus")
+    return ", ".join(amounts)
+
+
+def _used_pools(state: RunState) -> list[PoolSpec]:
+    used = {state.pool_of(group.spec) for group in state.groups.values()}
+    return [pool for pool in state.workflow.pools if pool.name in used]
+
+
+def _machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list[Machine]:
+    record = registry.executor(pool.executor)
+    if record.machines is None:
+        return []
+    settings = registry.options(record.config, pool.options, f"pools.{pool.name}")
+    machines = list(record.machines(settings, pool.name))
+    if options.jobs is not None and pool.executor == "local":
+        machines = [_with_jobs(machine, options.jobs) for machine in machines]
+    return machines
+
+
+def _with_jobs(machine: Machine, jobs: int) -> Machine:
+    """``-j N`` gives this computer N cpus, as it does in other tools, and as many slots."""
+    has = machine.resources
+    resources = Resources(
+        cpus=float(jobs), memory_bytes=has.memory_bytes, gpus=has.gpus, disk_bytes=has.disk_bytes
+    )
+    return Machine(id=machine.id, pool=machine.pool, resources=resources, slots=jobs)
+
+
+def _wrapped(what: str, error: Exception) -> RunError:
+    wrapped = RunError(f"{what}: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped
+
+

@@ -1,0 +1,273 @@
+"""Doing what the scheduler decided: identities, attempts, deliveries, members."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from longshore.errors import DiskFull, ExecutorError, InputMissing, LongshoreError, StagingError
+from longshore.model.attempt import AttemptSpec, Item, attempt_id
+from longshore.model.command import Command
+from longshore.model.events import (
+    AttemptEnded,
+    Event,
+    Identified,
+    InputsFailed,
+    MembersMade,
+    ResultsDelivered,
+    TasksIdentified,
+)
+from longshore.model.outcome import FailureClass, Lost
+from longshore.plugin.protocols import Session
+from longshore.runtime.cache import Cache, Success
+from longshore.runtime.calls import with_arguments
+from longshore.runtime.inputs import Inputs
+from longshore.runtime.members import read_values
+from longshore.runtime.options import RunOptions
+from longshore.runtime.private import private_environment, secret_files
+from longshore.runtime.project import Project
+from longshore.runtime.results import deliver
+from longshore.runtime.runner import Runner
+from longshore.scheduler.actions import Action, CancelAttempt, Deliver, MakeMembers, StartAttempt
+from longshore.scheduler.state import DONE, TaskState
+
+__all__ = ["Crew"]
+
+_log = logging.getLogger(__name__)
+
+_THREADS = 4
+"""For digests of large files and copies of results; what is quick is done in the runner's own thread."""
+
+
+@frozen
+class _Ready:
+    """What was worked out about a task when it was identified, and is needed again when it starts."""
+
+    items: tuple[Item, ...]
+    command: Command
+    env: Mapping[str, str]
+    parts: str
+
+
+class Crew:
+    """Performs the actions of one run."""
+
+    def __init__(self, *, project: Project, run: str, options: RunOptions, runner: Runner, cache: Cache) -> None:
+        self.sessions: dict[str, Session] = {}
+        self._project = project
+        self._run = run
+        self._options = options
+        self._runner = runner
+        self._state = runner.state
+        self._cache = cache
+        self._inputs = Inputs(project, runner.state)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
+        self._looking: set[str] = set()
+        self._ready: dict[str, _Ready] = {}
+        self._successes: list[Success] = []
+        self._rerun = frozenset(options.rerun)
+        self._private_env = private_environment(project.folder, runner.state.workflow)
+
+    def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
+        """Tell the identities of tasks whose inputs have known digests; look at the other files in the background."""
+        quick: list[str] = []
+        for name in tasks:
+            if name in self._looking:
+                continue
+            task = self._state.tasks[name].task
+            if self._inputs.known(task):
+                quick.append(name)
+            else:
+                self._looking.add(name)
+                self._later(self._look, name)
+        return self._identified(quick) if quick else ()
+
+    def _look(self, name: str) -> None:
+        """Identify one task in a thread of its own, since its files have to be read."""
+        task = self._state.tasks[name].task
+        try:
+            self._inputs.learn(task)
+        except StagingError as error:
+            self._runner.post(InputsFailed(at=_now(), task=name, reason=str(error)))
+        else:
+            for event in self._identified([name]):
+                self._runner.post(event)
+        self._looking.discard(name)
+
+    def _identified(self, names: Sequence[str]) -> list[Event]:
+        failures: list[Event] = []
+        identities: dict[str, str] = {}
+        for name in names:
+            task = self._state.tasks[name].task
+            try:
+                found = self._inputs.resolve(task)
+            except InputMissing as error:
+                failures.append(InputsFailed(at=_now(), task=name, reason=str(error)))
+                continue
+            self._ready[name] = _Ready(found.items, found.command, found.env, found.parts)
+            identities[name] = found.identity
+        hits = self._hits(identities)
+        items = tuple(
+            Identified(task=name, identity=identity)
+            if (hit := hits.get(identity)) is None or self._must_run(name)
+            else Identified(task=name, identity=identity, outputs=hit.outputs, result=hit.result, source=hit.run)
+            for name, identity in identities.items()
+        )
+        return [*failures, TasksIdentified(at=_now(), items=items)] if items else failures
+
+    def _hits(self, identities: Mapping[str, str]) -> Mapping[str, Success]:
+        return self._cache.look_up(list(identities.values())) if self._options.cache else {}
+
+    def _must_run(self, name: str) -> bool:
+        return bool(self._rerun) and (name in self._rerun or self._state.tasks[name].view.name in self._rerun)
+
+    def start(self, action: StartAttempt) -> None:
+        """Hand an attempt to its machine; whatever prevents that ends the attempt."""
+        task = self._state.tasks[action.task]
+        try:
+            spec = self._attempt(task, action.attempt)
+            session = self.sessions[action.machine]
+            session.create(spec)
+            if spec.inputs:
+                session.put(spec.id, spec.inputs, None)
+            session.go(spec.id)
+        except Exception as error:
+            _log.debug("attempt %s/%s did not start", action.task, action.attempt, exc_info=True)
+            self._runner.post(
+                AttemptEnded(
+                    at=_now(),
+                    task=action.task,
+                    attempt=action.attempt,
+                    outcome=Lost("never started"),
+                    failure=_class_of(error),
+                    evidence=str(error) if isinstance(error, LongshoreError) else f"{type(error).__name__}: {error}",
+                )
+            )
+
+    def _attempt(self, task: TaskState, number: int) -> AttemptSpec:
+        name = task.task.id
+        ready = self._ready.get(name)
+        if ready is None:
+            found = self._inputs.resolve(task.task)
+            ready = self._ready[name] = _Ready(found.items, found.command, found.env, found.parts)
+        spec = task.task.spec
+        env = {
+            **ready.env,
+            "LONGSHORE_RUN": self._run,
+            "LONGSHORE_TASK": name,
+            "LONGSHORE_ATTEMPT": str(number),
+        }
+        return AttemptSpec(
+            id=attempt_id(self._run, name, number),
+            command=with_arguments(ready.command, task.task, self._state),
+            env=env,
+            private_env=self._private_env,
+            inputs=ready.items,
+            outputs=spec.outputs,
+            secrets=secret_files(self._project.folder, spec.secrets) if spec.secrets else (),
+            needs=spec.needs,
+            timeout=spec.timeout,
+            grace=spec.grace,
+            keep_workdir=self._options.keep_workdirs,
+        )
+
+    def perform(self, action: Action) -> None:
+        """Begin an action whose answer comes later."""
+        match action:
+            case CancelAttempt(task, attempt, machine):
+                self.sessions[machine].cancel(attempt_id(self._run, task, attempt))
+            case Deliver(task):
+                self._later(self._deliver, task)
+            case MakeMembers(name):
+                self._later(self._make_members, name)
+            case _:
+                raise TypeError(f"nobody performs {action!r}")
+
+    def _deliver(self, name: str) -> None:
+        task = self._state.tasks[name]
+        problem = ""
+        try:
+            deliver(self._project.store, task.outputs, self._project.results(self._run) / task.task.folder)
+        except (StagingError, OSError) as error:
+            problem = f"the outputs of {name} did not come home: {error}"
+        self._runner.post(ResultsDelivered(at=_now(), task=name, problem=problem))
+
+    def _make_members(self, name: str) -> None:
+        group = self._state.groups[name]
+        placeholder = next(iter(group.members.values()))
+        try:
+            values = read_values(group.spec, self._state, self._project.store)
+        except (LongshoreError, OSError, ValueError) as error:
+            self._runner.post(InputsFailed(at=_now(), task=placeholder, reason=str(error)))
+        else:
+            self._runner.post(MembersMade(at=_now(), name=name, values=values))
+
+    def committed(self, events: Sequence[Event]) -> None:
+        """Let machines forget attempts whose ends are in the journal, and note successes for the cache."""
+        for event in events:
+            if isinstance(event, AttemptEnded):
+                self._ended(event)
+
+    def _ended(self, event: AttemptEnded) -> None:
+        task = self._state.tasks.get(event.task)
+        if task is None:
+            return
+        session = self.sessions.get(task.machine)
+        if session is not None:
+            session.release(attempt_id(self._run, event.task, event.attempt))
+        if task.phase in DONE and task.attempts == event.attempt:
+            ready = self._ready.pop(event.task, None)
+            if ready is not None and event.failure is None:
+                self._successes.append(
+                    Success(
+                        identity=task.identity,
+                        task=event.task,
+                        run=self._run,
+                        at=event.at,
+                        parts=ready.parts,
+                        outputs=event.outputs,
+                        result=event.result,
+                    )
+                )
+
+    def synced(self) -> None:
+        """Put successes into the index across runs, now that the journal can be trusted with them."""
+        if self._successes:
+            self._cache.remember(self._successes)
+            self._successes.clear()
+
+    def close(self) -> None:
+        """Let go of the machines and of the threads."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for session in self.sessions.values():
+            session.close()
+        self._cache.close()
+
+    def _later(self, work: Callable[[str], None], name: str) -> None:
+        def guarded() -> None:
+            try:
+                work(name)
+            except Exception as error:
+                wrapped = LongshoreError(f"{name}: {type(error).__name__}: {error}")
+                wrapped.__cause__ = error
+                self._runner.fail(wrapped)
+
+        self._pool.submit(guarded)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _class_of(error: Exception) -> FailureClass:
+    if isinstance(error, DiskFull):
+        return FailureClass.DISK_FULL
+    if isinstance(error, StagingError):
+        return FailureClass.STAGING
+    if isinstance(error, ExecutorError):
+        return FailureClass.MACHINE_LOST
+    return FailureClass.PLUGIN_BUG
