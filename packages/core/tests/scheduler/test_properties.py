@@ -20,7 +20,7 @@ from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
 from longshore.scheduler.state import ENDED, RunState, TaskPhase
 
-from simulation import BROKEN, FINE, LOST, FirstFit, Simulation, shell, workflow
+from .simulation import BROKEN, FINE, LOST, FirstFit, Simulation, shell, workflow
 
 
 @st.composite

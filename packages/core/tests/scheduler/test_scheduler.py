@@ -26,7 +26,7 @@ from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.decide import decide
 from longshore.scheduler.state import TaskPhase
 
-from simulation import BROKEN, FINE, LOST, FirstFit, Simulation, shell, workflow
+from .simulation import BROKEN, FINE, LOST, FirstFit, Simulation, shell, workflow
 
 
 def phases(run: Simulation) -> dict[str, str]:
