@@ -95,6 +95,8 @@ class Identified:
     result: str | None = None
     source: str = ""
     """The run in which it succeeded before."""
+    reason: str = ""
+    """Why it must run: which field of its identity has changed since it last succeeded; empty when it never has."""
 
 
 @frozen(kw_only=True)

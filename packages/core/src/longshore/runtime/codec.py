@@ -132,13 +132,13 @@ def _read_attempt_ended(at: datetime, body: Mapping[str, Any]) -> ev.AttemptEnde
 
 def _identified(item: ev.Identified) -> list[Any]:
     if item.outputs is None:
-        return [item.task, item.identity]
+        return [item.task, item.identity, item.reason] if item.reason else [item.task, item.identity]
     return [item.task, item.identity, _artifacts(item.outputs), item.result, item.source]
 
 
 def _read_identified(row: list[Any]) -> ev.Identified:
-    if len(row) == 2:
-        return ev.Identified(task=row[0], identity=row[1])
+    if len(row) <= 3:
+        return ev.Identified(task=row[0], identity=row[1], reason=row[2] if len(row) == 3 else "")
     task, identity, outputs, result, source = row
     return ev.Identified(task=task, identity=identity, outputs=_read_artifacts(outputs), result=result, source=source)
 

@@ -24,6 +24,8 @@ from longshore.scheduler.state import RunState
 
 __all__ = ["Performer", "Runner"]
 
+_MOST_EVENTS = 2000
+"""A turn that has so many events is committed before it goes on, so that others see them."""
 _SYNC_SECONDS = 0.05
 """A power cut loses no more than this much of what has happened."""
 
@@ -72,6 +74,7 @@ class Runner:
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
         self._wake: datetime | None = None
         self._last_sync = 0.0
+        self._more = False
         self._total = len(state.tasks)
 
     def post(self, event: Event) -> None:
@@ -96,13 +99,14 @@ class Runner:
         self._turn((), performer)
         while self.state.ended is None:
             events = self._next(performer)
-            if events or self._wake is not None:
-                self._turn(events, performer)
+            self._turn(events, performer)
         self._sync(performer)
         return self.state.ended
 
     def _next(self, performer: Performer) -> list[Event]:
         """Wait for something to happen. Sync the journal when it is time, and return nothing when it is time to wake."""
+        if self._more and not self._queue.qsize():
+            return []
         while True:
             try:
                 first = self._queue.get(timeout=self._patience())
@@ -138,11 +142,12 @@ class Runner:
         while True:
             actions = self._decide()
             news = self._answer(actions, performer, starts)
-            if not news:
-                break
+            self._more = len(record) + len(news) > _MOST_EVENTS
             for event in news:
                 apply(self.state, event)
             record += news
+            if not news or self._more:
+                break
         if record:
             self._journal.write(record, self._rows())
             if len(self.state.tasks) != self._total:

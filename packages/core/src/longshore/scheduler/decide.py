@@ -48,7 +48,8 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     actions += [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
     if not (state.stopping or state.failing or state.cancelled):
         actions += [MakeMembers(name) for name in state.unmade]
-        if state.unidentified:
+        # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its identity.
+        if state.unidentified and sum(map(len, state.ready.values())) < _WINDOW:
             actions.append(Identify(tuple(islice(state.unidentified, _IDENTIFY))))
         actions += _starts(state, strategy, now)
     ended = _end(state)

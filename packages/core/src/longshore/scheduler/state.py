@@ -110,6 +110,7 @@ class ReadyQueue:
     def __init__(self) -> None:
         self._priorities: list[float] = []
         self._buckets: dict[float, OrderedDict[str, TaskView]] = {}
+        self._size = 0
 
     def add(self, view: TaskView) -> None:
         """Put a task in; one that is in already stays where it is."""
@@ -118,15 +119,17 @@ class ReadyQueue:
         if bucket is None:
             bucket = self._buckets[key] = OrderedDict()
             insort(self._priorities, key)
-        bucket.setdefault(view.id, view)
+        if view.id not in bucket:
+            bucket[view.id] = view
+            self._size += 1
 
     def remove(self, view: TaskView) -> None:
         """Take a task out; silent when it is not in."""
         key = -view.priority
         bucket = self._buckets.get(key)
-        if bucket is None:
+        if bucket is None or bucket.pop(view.id, None) is None:
             return
-        bucket.pop(view.id, None)
+        self._size -= 1
         if not bucket:
             del self._buckets[key]
             self._priorities.remove(key)
@@ -135,11 +138,8 @@ class ReadyQueue:
         """List the ``count`` most urgent ones."""
         return list(islice(chain.from_iterable(self._buckets[key].values() for key in self._priorities), count))
 
-    def __bool__(self) -> bool:
-        return bool(self._priorities)
-
     def __len__(self) -> int:
-        return sum(map(len, self._buckets.values()))
+        return self._size
 
     def __iter__(self) -> Iterator[TaskView]:
         return chain.from_iterable(self._buckets[key].values() for key in self._priorities)

@@ -1,0 +1,127 @@
+"""What tasks are to be known by, whether they succeeded before, and if not, what has changed since they last did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+from longshore.errors import InputMissing
+from longshore.model.attempt import Item
+from longshore.model.command import Command
+from longshore.model.events import Identified
+from longshore.model.task import Task
+from longshore.runtime.cache import Cache
+from longshore.runtime.inputs import Inputs
+from longshore.runtime.options import RunOptions
+from longshore.scheduler.state import RunState
+
+__all__ = ["Identifier", "Ready", "changes"]
+
+
+@frozen
+class Ready:
+    """What was worked out about a task when it was identified, and is needed again when it starts."""
+
+    identity: str
+    items: tuple[Item, ...]
+    command: Command
+    env: Mapping[str, str]
+    parts: Mapping[str, object]
+
+
+@frozen
+class Findings:
+    """What came of looking at some tasks."""
+
+    items: tuple[Identified, ...]
+    ready: Mapping[str, Ready]
+    """What must run."""
+    missing: Mapping[str, str]
+    """What cannot run, and why."""
+
+
+class Identifier:
+    """Looks at tasks whose producers have all succeeded."""
+
+    def __init__(self, inputs: Inputs, cache: Cache, options: RunOptions, state: RunState) -> None:
+        self._inputs = inputs
+        self._cache = cache
+        self._options = options
+        self._state = state
+        self._rerun = frozenset(options.rerun)
+
+    def quick(self, task: Task) -> bool:
+        """Whether no file has to be read to identify it."""
+        return self._inputs.known(task)
+
+    def ready(self, task: Task) -> Ready:
+        """Work out inputs, command and identity of one task.
+
+        Raises:
+            InputMissing: when an input cannot be had.
+        """
+        found = self._inputs.resolve(task)
+        return Ready(found.identity, found.items, found.command, found.env, found.parts)
+
+    def look(self, names: Sequence[str]) -> Findings:
+        """Look at some tasks at once; files with unknown digests are read."""
+        ready: dict[str, Ready] = {}
+        missing: dict[str, str] = {}
+        for name in names:
+            try:
+                ready[name] = self.ready(self._state.tasks[name].task)
+            except InputMissing as error:
+                missing[name] = str(error)
+        hits = self._cache.look_up([one.identity for one in ready.values()]) if self._options.cache else {}
+        must_run = [name for name, one in ready.items() if one.identity not in hits or self._asked_for(name)]
+        reasons = self._reasons(must_run, ready)
+        for name in must_run:
+            reasons.setdefault(name, "")
+        items = tuple(
+            Identified(task=name, identity=one.identity, reason=reasons[name])
+            if name in reasons
+            else Identified(
+                task=name,
+                identity=one.identity,
+                outputs=hits[one.identity].outputs,
+                result=hits[one.identity].result,
+                source=hits[one.identity].run,
+            )
+            for name, one in ready.items()
+        )
+        return Findings(items, {name: ready[name] for name in reasons}, missing)
+
+    def _asked_for(self, name: str) -> bool:
+        return bool(self._rerun) and (name in self._rerun or self._state.tasks[name].view.name in self._rerun)
+
+    def _reasons(self, names: Iterable[str], ready: Mapping[str, Ready]) -> dict[str, str]:
+        if not self._options.cache:
+            return {}
+        asked = {name: "asked for by --rerun" for name in names if self._asked_for(name)}
+        before = self._cache.latest_of([name for name in names if name not in asked])
+        return asked | {
+            name: changes(json.loads(success.parts), ready[name].parts) or "its outputs are no longer in the cache"
+            for name, success in before.items()
+        }
+
+
+def changes(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Say which parts of an identity differ, as in ``inputs.fit.py changed, env.MODE is new``; empty when none does."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    words = [
+        f"{key} is new" if key not in old else f"{key} is gone" if key not in new else f"{key} changed"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    return ", ".join(words[:5]) + more
+
+
+def _flat(parts: Mapping[str, object]) -> Iterable[tuple[str, object]]:
+    for key, value in parts.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{key}.{name}", inner) for name, inner in value.items())
+        else:
+            yield key, value
