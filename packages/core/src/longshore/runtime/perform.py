@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from attrs import frozen
-
-from longshore.errors import DiskFull, ExecutorError, InputMissing, LongshoreError, StagingError
-from longshore.model.attempt import AttemptSpec, Item, attempt_id
-from longshore.model.command import Command
+from longshore.errors import DiskFull, ExecutorError, LongshoreError, StagingError
+from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import (
     AttemptEnded,
     Event,
-    Identified,
     InputsFailed,
     MembersMade,
     ResultsDelivered,
@@ -25,6 +22,7 @@ from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import Session
 from longshore.runtime.cache import Cache, Success
 from longshore.runtime.calls import with_arguments
+from longshore.runtime.identify import Identifier, Ready
 from longshore.runtime.inputs import Inputs
 from longshore.runtime.members import read_values
 from longshore.runtime.options import RunOptions
@@ -43,16 +41,6 @@ _THREADS = 4
 """For digests of large files and copies of results; what is quick is done in the runner's own thread."""
 
 
-@frozen
-class _Ready:
-    """What was worked out about a task when it was identified, and is needed again when it starts."""
-
-    items: tuple[Item, ...]
-    command: Command
-    env: Mapping[str, str]
-    parts: str
-
-
 class Crew:
     """Performs the actions of one run."""
 
@@ -64,12 +52,11 @@ class Crew:
         self._runner = runner
         self._state = runner.state
         self._cache = cache
-        self._inputs = Inputs(project, runner.state)
+        self._identifier = Identifier(Inputs(project, runner.state), cache, options, runner.state)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._looking: set[str] = set()
-        self._ready: dict[str, _Ready] = {}
+        self._ready: dict[str, Ready] = {}
         self._successes: list[Success] = []
-        self._rerun = frozenset(options.rerun)
         self._private_env = private_environment(project.folder, runner.state.workflow)
 
     def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
@@ -78,52 +65,28 @@ class Crew:
         for name in tasks:
             if name in self._looking:
                 continue
-            task = self._state.tasks[name].task
-            if self._inputs.known(task):
+            if self._identifier.quick(self._state.tasks[name].task):
                 quick.append(name)
             else:
                 self._looking.add(name)
                 self._later(self._look, name)
-        return self._identified(quick) if quick else ()
+        return self._found([*quick]) if quick else ()
 
     def _look(self, name: str) -> None:
         """Identify one task in a thread of its own, since its files have to be read."""
-        task = self._state.tasks[name].task
-        try:
-            self._inputs.learn(task)
-        except StagingError as error:
-            self._runner.post(InputsFailed(at=_now(), task=name, reason=str(error)))
-        else:
-            for event in self._identified([name]):
-                self._runner.post(event)
+        for event in self._found([name]):
+            self._runner.post(event)
         self._looking.discard(name)
 
-    def _identified(self, names: Sequence[str]) -> list[Event]:
-        failures: list[Event] = []
-        identities: dict[str, str] = {}
-        for name in names:
-            task = self._state.tasks[name].task
-            try:
-                found = self._inputs.resolve(task)
-            except InputMissing as error:
-                failures.append(InputsFailed(at=_now(), task=name, reason=str(error)))
-                continue
-            self._ready[name] = _Ready(found.items, found.command, found.env, found.parts)
-            identities[name] = found.identity
-        hits = self._hits(identities)
-        items = tuple(
-            Identified(task=name, identity=identity)
-            if (hit := hits.get(identity)) is None or self._must_run(name)
-            else Identified(task=name, identity=identity, outputs=hit.outputs, result=hit.result, source=hit.run)
-            for name, identity in identities.items()
-        )
-        return [*failures, TasksIdentified(at=_now(), items=items)] if items else failures
-
-    def _hits(self, identities: Mapping[str, str]) -> Mapping[str, Success]:
-        return self._cache.look_up(list(identities.values())) if self._options.cache else {}
-
-    def _must_run(self, name: str) -> bool:
-        return bool(self._rerun) and (name in self._rerun or self._state.tasks[name].view.name in self._rerun)
+    def _found(self, names: Sequence[str]) -> list[Event]:
+        findings = self._identifier.look(names)
+        self._ready.update(findings.ready)
+        events: list[Event] = [
+            InputsFailed(at=_now(), task=name, reason=reason) for name, reason in findings.missing.items()
+        ]
+        if findings.items:
+            events.append(TasksIdentified(at=_now(), items=findings.items))
+        return events
 
     def start(self, action: StartAttempt) -> None:
         """Hand an attempt to its machine; whatever prevents that ends the attempt."""
@@ -152,8 +115,7 @@ class Crew:
         name = task.task.id
         ready = self._ready.get(name)
         if ready is None:
-            found = self._inputs.resolve(task.task)
-            ready = self._ready[name] = _Ready(found.items, found.command, found.env, found.parts)
+            ready = self._ready[name] = self._identifier.ready(task.task)
         spec = task.task.spec
         env = {
             **ready.env,
@@ -220,19 +182,26 @@ class Crew:
         if session is not None:
             session.release(attempt_id(self._run, event.task, event.attempt))
         if task.phase in DONE and task.attempts == event.attempt:
-            ready = self._ready.pop(event.task, None)
-            if ready is not None and event.failure is None:
+            ready = self._ready.pop(event.task, None) or self._ready_again(task)
+            if ready is not None and ready.identity == task.identity:
                 self._successes.append(
                     Success(
                         identity=task.identity,
                         task=event.task,
                         run=self._run,
                         at=event.at,
-                        parts=ready.parts,
+                        parts=json.dumps(ready.parts),
                         outputs=event.outputs,
                         result=event.result,
                     )
                 )
+
+    def _ready_again(self, task: TaskState) -> Ready | None:
+        """Work out anew what an attempt was made of that another controller began; None when its inputs are gone."""
+        try:
+            return self._identifier.ready(task.task)
+        except StagingError:
+            return None
 
     def synced(self) -> None:
         """Put successes into the index across runs, now that the journal can be trusted with them."""

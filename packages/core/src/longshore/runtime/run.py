@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from longshore.errors import LongshoreError, RunError, UsageError
-from longshore.model.events import CancelAsked, Event, RetryAsked, StopAsked
+from longshore.model.events import CancelAsked, Event, StopAsked
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.engine import Engine
 from longshore.runtime.history import RunReader, TaskInfo

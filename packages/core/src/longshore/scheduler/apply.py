@@ -51,7 +51,7 @@ def apply(state: RunState, event: Event) -> RunState:
             task = state.tasks[name]
             if task.phase is TaskPhase.QUEUED and task.attempts == attempt:
                 state.move(task, TaskPhase.RUNNING)
-        case TasksIdentified(items=items):
+        case TasksIdentified():
             _identified(state, event)
         case ResultsDelivered(task=name):
             state.undelivered.pop(name, None)
