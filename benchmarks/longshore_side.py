@@ -1,0 +1,209 @@
+"""Every way in which the suite calls Longshore: its files, its command lines and its Python API.
+
+Longshore is measured as its users have it: installed (not editable) in an environment of its own, by the wall time
+of its process, with start-up included and the journal on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import Bench
+from environments import fingerprint_of
+from measure import Invocation, NotMeasured, variables
+from shapes import Graph
+
+Prepare = Callable[[Path], Invocation]
+"""Write what is needed into a folder and give the command to measure there."""
+
+PACKAGES = ("core", "cli")
+AT_ONCE = "2"
+
+_DIAMOND = """\
+name = "diamond"
+
+[tasks.a]
+command = "seq 1000 > numbers.txt"
+outputs = ["numbers.txt"]
+
+[tasks.b]
+command = "sort -n workflow:///a/numbers.txt > up.txt"
+outputs = ["up.txt"]
+
+[tasks.c]
+command = "sort -rn workflow:///a/numbers.txt > down.txt"
+outputs = ["down.txt"]
+
+[tasks.d]
+command = "paste workflow:///b/up.txt workflow:///c/down.txt > both.txt"
+outputs = ["both.txt"]
+"""
+
+_PLAN_IN_PYTHON = """\
+from longshore import Workflow
+
+workflow = Workflow("plan")
+for i in range({tasks}):
+    workflow.shell(f"job{{i}}", "/bin/true")
+"""
+
+_CALLS = """\
+import noop
+from longshore import Workflow
+
+workflow = Workflow("calls")
+for i in range({calls}):
+    workflow.call(noop.nothing, i, name=f"call{{i}}")
+"""
+
+_NOOP = """\
+def nothing(number):
+    return number
+"""
+
+# The last task waits for a file, so that a run with all others finished can be left unfinished at will.
+_UNFINISHED = """\
+name = "unfinished"
+
+[tasks.job]
+for_each.i = {{ range = [1, {tasks}] }}
+command = "/bin/true"
+
+[tasks.last]
+after = ["job"]
+command = "sh {folder}/wait.sh"
+"""
+
+_WAIT = """\
+: > {folder}/waiting
+while ! test -e {folder}/gate; do sleep 0.05; done
+"""
+
+_SLEEP = """\
+name = "wait"
+
+[tasks.sleep]
+command = "sleep {seconds}"
+"""
+
+
+def programs(bench: Bench) -> Path:
+    """Give the folder of the installed `longshore`; raises NotMeasured when it does not install."""
+    sources = [bench.checkout / "packages" / package for package in PACKAGES]
+    if missing := [folder for folder in sources if not (folder / "pyproject.toml").exists()]:
+        raise NotMeasured(f"there is no package in {missing[0]}")
+    fingerprint = fingerprint_of(sources)
+    return bench.environments.programs("longshore", [f"{sources[0]}[call]", str(sources[1])], fingerprint=fingerprint)
+
+
+def runner(bench: Bench, graph: Graph, *, cached: bool = False) -> Prepare:
+    """Run a graph of shell tasks, two at a time; `cached` lets it leave out what is up to date."""
+    text = _toml(graph)
+    options = ("--new",) if cached else ("--new", "--no-cache")
+    return _command(bench, {"longshore.toml": text}, "run", *options, "-q", "-j", AT_ONCE)
+
+
+def diamond(bench: Bench) -> Prepare:
+    """Run four tasks that find each other by `workflow:///`."""
+    return _command(bench, {"longshore.toml": _DIAMOND}, "run", "--new", "--no-cache", "-q", "-j", AT_ONCE)
+
+
+def plan_from_toml(bench: Bench, tasks: int) -> Prepare:
+    """Plan one for_each."""
+    text = f'name = "plan"\n\n[tasks.job]\nfor_each.i = {{ range = [1, {tasks}] }}\ncommand = "/bin/true"\n'
+    return _command(bench, {"longshore.toml": text}, "plan", "-q")
+
+
+def plan_from_python(bench: Bench, tasks: int) -> Prepare:
+    """Plan as many tasks, added one by one."""
+    return _command(bench, {"plan.py": _PLAN_IN_PYTHON.format(tasks=tasks)}, "plan", "plan.py", "-q")
+
+
+def calls(bench: Bench, number: int) -> Prepare:
+    """Make as many Python calls, each a task of its own."""
+    files = {"noop.py": _NOOP, "calls.py": _CALLS.format(calls=number)}
+    return _command(bench, files, "run", "calls.py", "--new", "--no-cache", "-q", "-j", AT_ONCE)
+
+
+def unfinished(bench: Bench, tasks: int) -> Prepare:
+    """Run many tasks and then one that waits for the file `gate`; it makes the file `waiting` when it has started."""
+
+    def prepare(folder: Path) -> Invocation:
+        files = {
+            "longshore.toml": _UNFINISHED.format(tasks=tasks, folder=folder),
+            "wait.sh": _WAIT.format(folder=folder),
+        }
+        return _command(bench, files, "run", "--new", "--no-cache", "-q", "-j", AT_ONCE)(folder)
+
+    return prepare
+
+
+def resume(bench: Bench) -> Prepare:
+    """Continue the latest run of a folder."""
+    return _command(bench, {}, "resume", "-q")
+
+
+def status(bench: Bench) -> Prepare:
+    """Show the latest run of a folder."""
+    return _command(bench, {}, "status")
+
+
+def sleeping(bench: Bench, seconds: int) -> Prepare:
+    """Run one task that sleeps."""
+    files = {"longshore.toml": _SLEEP.format(seconds=seconds)}
+    return _command(bench, files, "run", "--new", "--no-cache", "-q")
+
+
+def show_help(bench: Bench) -> Prepare:
+    """Print the help of the command."""
+    return _command(bench, {}, "--help")
+
+
+def import_only(bench: Bench) -> Prepare:
+    """Start Python and import the package."""
+    python = programs(bench) / "python"
+    return lambda folder: Invocation(argv=(str(python), "-c", "import longshore"), folder=folder, env=variables())
+
+
+def start_python(bench: Bench) -> Prepare:
+    """Start the same Python and import nothing."""
+    python = programs(bench) / "python"
+    return lambda folder: Invocation(argv=(str(python), "-c", "pass"), folder=folder, env=variables())
+
+
+def _command(bench: Bench, files: dict[str, str], *words: str) -> Prepare:
+    installed = programs(bench)
+
+    def prepare(folder: Path) -> Invocation:
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        # What a user keeps for all projects (settings, ledger, slots) must not be shared with anybody's real runs.
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        env = variables(
+            PATH=f"{installed}:{variables()['PATH']}",
+            VIRTUAL_ENV=str(installed.parent),
+            XDG_STATE_HOME=str(home),
+            XDG_CONFIG_HOME=str(home),
+        )
+        return Invocation(argv=(str(installed / "longshore"), *words), folder=folder, env=env)
+
+    return prepare
+
+
+def _toml(graph: Graph) -> str:
+    """Give a fan as one for_each, and any other graph as one table for each task."""
+    if not graph.has_edges:
+        body = f"for_each.i = {{ range = [1, {len(graph.jobs)}] }}\n"
+        command = 'command = "touch done.txt"\noutputs = ["done.txt"]\n' if graph.writes else _line(graph.program)
+        return f'name = "bench"\n\n[tasks.job]\n{body}{command}'
+    tables = ['name = "bench"\n']
+    for job in graph.jobs:
+        after = ", ".join(f'"{above}"' for above in job.after)
+        tables.append(f"[tasks.{job.name}]\n{_line(graph.command(job))}after = [{after}]\n")
+    return "\n".join(tables)
+
+
+def _line(command: str) -> str:
+    return f'command = "{command}"\n'

@@ -1,0 +1,59 @@
+"""The scenarios by name. `fan-250` asks for a family at a size of one's own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+
+from scenarios.base import Contender, Scenario
+from scenarios.graphs import chain_scenario, diamond_scenario, done_scenario, fan_scenario, layered_scenario
+from scenarios.limits_of_size import memory_scenario, plan_scenario, resume_scenario, status_scenario
+from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
+
+FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
+    "fan": fan_scenario,
+    "chain": chain_scenario,
+    "layered": layered_scenario,
+    "done": done_scenario,
+    "calls": calls_scenario,
+    "plan": plan_scenario,
+    "resume": resume_scenario,
+    "status": status_scenario,
+    "memory": memory_scenario,
+}
+
+_STANDARD = (
+    fan_scenario(1_000),
+    fan_scenario(10_000),
+    chain_scenario(200),
+    diamond_scenario(),
+    layered_scenario(1_000),
+    done_scenario(1_000),
+    calls_scenario(10_000),
+    plan_scenario(100_000),
+    resume_scenario(10_000),
+    status_scenario(10_000),
+    help_scenario(),
+    import_scenario(),
+    waiting_scenario(),
+    memory_scenario(100_000),
+)
+SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _STANDARD}
+
+
+class UnknownScenario(Exception):
+    """There is no scenario of this name; the text names the nearest ones."""
+
+
+def find(name: str) -> Scenario:
+    """Give a scenario by name, or one of a family at any size."""
+    if name in SCENARIOS:
+        return SCENARIOS[name]
+    family, _, size = name.rpartition("-")
+    if family in FAMILIES and size.isdecimal() and int(size) > 0:
+        return FAMILIES[family](int(size))
+    near = difflib.get_close_matches(name, SCENARIOS, n=3) or list(SCENARIOS)
+    raise UnknownScenario(f"no scenario {name!r}: did you mean {', '.join(near)}? (see --list)")
+
+
+__all__ = ["FAMILIES", "SCENARIOS", "Contender", "Scenario", "UnknownScenario", "find"]
