@@ -14,14 +14,16 @@ def test_an_environment_is_made_once_and_anew_when_its_sources_have_changed(tmp_
     (source / "code.py").write_text("1")
     environments = Environments(tmp_path / "venvs")
 
-    def made() -> int:
-        programs = environments.programs("empty", ["pip"], fingerprint=fingerprint_of([source]))
-        return (programs / "python").lstat().st_ino
+    def programs() -> Path:
+        return environments.programs("empty", ["pip"], fingerprint=fingerprint_of([source]))
 
-    first = made()
-    assert made() == first
+    mark = programs() / "mark"
+    mark.touch()
+    programs()
+    assert mark.exists()
     (source / "code.py").write_text("2")
-    assert made() != first
+    programs()
+    assert not mark.exists()
 
 
 def test_what_does_not_install_is_refused_with_pips_reason_and_not_tried_again(tmp_path: Path) -> None:
