@@ -160,16 +160,10 @@ def show_help(bench: Bench) -> Prepare:
     return _command(bench, {}, "--help")
 
 
-def import_only(bench: Bench) -> Prepare:
-    """Start Python and import the package."""
-    python = programs(bench) / "python"
-    return lambda folder: Invocation(argv=(str(python), "-c", "import longshore"), folder=folder, env=variables())
-
-
-def start_python(bench: Bench) -> Prepare:
-    """Start the same Python and import nothing."""
-    python = programs(bench) / "python"
-    return lambda folder: Invocation(argv=(str(python), "-c", "pass"), folder=folder, env=variables())
+def python(bench: Bench, statement: str) -> Prepare:
+    """Start the Python that Longshore is installed for, and execute one statement."""
+    interpreter = str(programs(bench) / "python")
+    return lambda folder: Invocation(argv=(interpreter, "-c", statement), folder=folder, env=variables())
 
 
 def _command(bench: Bench, files: dict[str, str], *words: str) -> Prepare:

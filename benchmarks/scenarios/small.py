@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import longshore_side
@@ -13,6 +14,7 @@ from figures import CORE, OURS, WALL, Bar, Contestant, Promise, Reading
 from measure import NotMeasured, last_line, start_process, total_cpu, typical
 from scenarios.base import LIMIT, LIMITS, Contender, Scenario, enter_or_excuse, limit, wall_of
 
+IMPORTED_NAME = f"{OURS}-name"
 REPEATS = 5
 SLEEP_SECONDS = 10
 SETTLE_SECONDS = 1.0
@@ -21,12 +23,14 @@ WATCH_SECONDS = 8.0
 
 def help_scenario() -> Scenario:
     """Print the help."""
-    return _start_up("help", "longshore --help", longshore_side.show_help, below=0.2)
+    return _start_up("help", {OURS: ("longshore --help", longshore_side.show_help)}, below=0.2)
 
 
 def import_scenario() -> Scenario:
-    """Import the package, the start of Python included."""
-    return _start_up("import", "python -c 'import longshore'", longshore_side.import_only, below=0.1)
+    """Import the package, the start of Python included; also a name of it, since the package loads them when used."""
+    statements = {OURS: "import longshore", IMPORTED_NAME: "from longshore import Workflow"}
+    commands = {name: (statement, _python(statement)) for name, statement in statements.items()}
+    return _start_up("import", commands, below=0.1)
 
 
 def calls_scenario(calls: int) -> Scenario:
@@ -68,23 +72,30 @@ def waiting_scenario() -> Scenario:
     )
 
 
-def _start_up(name: str, label: str, command: Callable[[Bench], longshore_side.Prepare], *, below: float) -> Scenario:
+Command = Callable[[Bench], longshore_side.Prepare]
+
+
+def _start_up(name: str, commands: Mapping[str, tuple[str, Command]], *, below: float) -> Scenario:
+    everybody = {**commands, LIMIT: ("limit: python -c pass", _python("pass"))}
+
     def enter(bench: Bench) -> Sequence[Contender | Contestant]:
         return [
-            enter_or_excuse(OURS, label, lambda: _typical(OURS, label, command(bench))),
-            enter_or_excuse(
-                LIMIT,
-                "limit: python -c pass",
-                lambda: _typical(LIMIT, "limit: python -c pass", longshore_side.start_python(bench)),
-            ),
+            enter_or_excuse(subject, label, partial(_repeated, bench, subject, label, command))
+            for subject, (label, command) in everybody.items()
         ]
 
-    bar = Bar(subject=OURS, promise=Promise.BELOW, limit=below)
-    return Scenario(name=name, title=f"wall time of {label}", tasks=None, enter=enter, bars=(bar,))
+    title = " and ".join(label for label, _ in commands.values())
+    bars = tuple(Bar(subject=subject, promise=Promise.BELOW, limit=below) for subject in commands)
+    return Scenario(name=name, title=f"wall time of {title}", tasks=None, enter=enter, bars=bars)
 
 
-def _typical(name: str, label: str, prepare: longshore_side.Prepare) -> Contender:
+def _repeated(bench: Bench, name: str, label: str, command: Command) -> Contender:
+    prepare = command(bench)
     return Contender(name=name, label=label, measure=lambda folder: {WALL: typical(prepare(folder), times=REPEATS)})
+
+
+def _python(statement: str) -> Command:
+    return lambda bench: longshore_side.python(bench, statement)
 
 
 def _watch(prepare: longshore_side.Prepare, folder: Path) -> Reading:

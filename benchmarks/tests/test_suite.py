@@ -12,7 +12,7 @@ from scenarios import FAMILIES, SCENARIOS, Contender, Scenario, UnknownScenario,
 from scenarios.base import LIMIT
 from suite import measure_rounds
 
-SUBJECTS = {OURS, f"{OURS}-python", LIMIT, *(peer.name for peer in PEERS)}
+SUBJECTS = {OURS, f"{OURS}-python", f"{OURS}-name", LIMIT, *(peer.name for peer in PEERS)}
 
 
 def contender(name: str, log: list[str]) -> Contender:
