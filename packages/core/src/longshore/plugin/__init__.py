@@ -1,0 +1,42 @@
+"""All that the author of a plugin imports: hooks that announce, records that they return, protocols that act.
+
+A distribution names its plugins as entry points of the group ``longshore``: ``executor.ssh``, ``provider.aws``,
+``store.s3``, ``strategy.knapsack``, ``observer.otel``; or, when one module announces several of a kind, by the plural
+and any name: ``stores.fsspec``. Each points at a module (or object) with functions marked `hookimpl`.
+"""
+
+from longshore.plugin.hooks import hookimpl
+from longshore.plugin.protocols import (
+    API_VERSION,
+    AssignmentStrategy,
+    Executor,
+    ExecutorContext,
+    ExecutorRecord,
+    Observer,
+    ObserverRecord,
+    Provider,
+    ProviderRecord,
+    Session,
+    Sink,
+    Store,
+    StoreRecord,
+    StrategyRecord,
+)
+
+__all__ = [
+    "API_VERSION",
+    "AssignmentStrategy",
+    "Executor",
+    "ExecutorContext",
+    "ExecutorRecord",
+    "Observer",
+    "ObserverRecord",
+    "Provider",
+    "ProviderRecord",
+    "Session",
+    "Sink",
+    "Store",
+    "StoreRecord",
+    "StrategyRecord",
+    "hookimpl",
+]

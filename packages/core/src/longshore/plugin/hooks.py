@@ -6,12 +6,26 @@ from collections.abc import Sequence
 
 import pluggy
 
-from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, StoreRecord, StrategyRecord
+from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, ProviderRecord, StoreRecord, StrategyRecord
 
-__all__ = ["hookimpl", "hookspec"]
+__all__ = [
+    "hookimpl",
+    "hookspec",
+    "longshore_executors",
+    "longshore_observers",
+    "longshore_providers",
+    "longshore_stores",
+    "longshore_strategies",
+]
 
 hookspec = pluggy.HookspecMarker("longshore")
 hookimpl = pluggy.HookimplMarker("longshore")
+
+
+@hookspec
+def longshore_providers() -> Sequence[ProviderRecord]:
+    """Announce providers."""
+    raise NotImplementedError
 
 
 @hookspec

@@ -38,6 +38,8 @@ __all__ = [
     "ExecutorRecord",
     "Observer",
     "ObserverRecord",
+    "Provider",
+    "ProviderRecord",
     "Session",
     "Sink",
     "Store",
@@ -46,7 +48,11 @@ __all__ = [
 ]
 
 API_VERSION = (0, 1)
-"""Major and minor version of this interface. A plugin built for another major is refused."""
+"""Major and minor version of this interface. A plugin built for another major is refused.
+
+Every record has ``api``, the version that its author built for, written out as in ``api=(0, 1)``: a plugin that copied
+this name would always claim to fit.
+"""
 
 Sink = Callable[[AttemptStarted | AttemptEnded | MachineGone], None]
 """Where a session says what has happened. May be called from any thread; never blocks."""
@@ -135,6 +141,20 @@ class AssignmentStrategy(Protocol):
         ...
 
 
+class Provider(Protocol):
+    """Rents machines from one cloud. Version 0 of this interface finds and ends them; offers and launches come with a
+    later minor.
+    """
+
+    def find(self, *, owner: str) -> Sequence[Machine]:
+        """List every machine with this owner's tag, and none of anybody else's."""
+        ...
+
+    def terminate(self, machine_ids: Collection[str]) -> None:
+        """Stop paying for machines. Silent for those that are gone or unknown; may return before they are gone."""
+        ...
+
+
 @runtime_checkable
 class Store(Protocol):
     """A place for artifacts outside the project: a bucket, a web server."""
@@ -168,8 +188,20 @@ class ExecutorRecord:
     config: type
     factory: Callable[[Any, ExecutorContext], Executor]
     machines: Callable[[Any, str], Sequence[Machine]] | None = None
-    """Given options and pool name: the machines that the config itself names; None when only a provider brings machines."""
-    api: tuple[int, int] = API_VERSION
+    """Given options and pool name: the machines that the config itself names; None when only a provider brings
+    machines.
+    """
+    api: tuple[int, int]
+
+
+@frozen(kw_only=True)
+class ProviderRecord:
+    """Announces a provider."""
+
+    name: str
+    config: type
+    factory: Callable[[Any], Provider]
+    api: tuple[int, int]
 
 
 @frozen(kw_only=True)
@@ -179,7 +211,7 @@ class StrategyRecord:
     name: str
     config: type
     factory: Callable[[Any], AssignmentStrategy]
-    api: tuple[int, int] = API_VERSION
+    api: tuple[int, int]
 
 
 @frozen(kw_only=True)
@@ -190,7 +222,7 @@ class StoreRecord:
     config: type
     schemes: tuple[str, ...]
     factory: Callable[[Any], Store]
-    api: tuple[int, int] = API_VERSION
+    api: tuple[int, int]
 
 
 @frozen(kw_only=True)
@@ -200,4 +232,4 @@ class ObserverRecord:
     name: str
     config: type
     factory: Callable[[Any, Mapping[str, str]], Observer]
-    api: tuple[int, int] = API_VERSION
+    api: tuple[int, int]

@@ -1,7 +1,9 @@
-"""One controller for each run: a lock that the kernel gives back when its holder dies, and the fence that orders the holders.
+"""One controller for each run: a lock that the kernel gives back when its holder dies, and the fence that orders the
+holders.
 
-The lock is an flock on ``<run folder>/controller``. What stands in that file (who, since when, and the fence) only informs, except
-for the fence: it is raised and synced each time the lock changes hands, so that machines can refuse whoever comes too late.
+The lock is an flock on ``<run folder>/controller``. What stands in that file (who, since when, and the fence) only
+informs, except for the fence: it is raised and synced each time the lock changes hands, so that machines can refuse
+whoever comes too late.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class Holder:
     """Every holder has a higher one than all before it."""
 
     def __str__(self) -> str:
-        return f"process {self.process.pid} on {self.process.host or 'an unnamed computer'} since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        host = self.process.host or "an unnamed computer"
+        return f"process {self.process.pid} on {host} since {self.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class RunLock:
@@ -61,7 +64,9 @@ class RunLock:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.release()
 
 
@@ -132,15 +137,18 @@ def _lock(descriptor: int, path: Path) -> None:
         except OSError as error:
             if error.errno in _NO_LOCKS_HERE:
                 raise RunError(
-                    f"the file system of {path.parent} has no file locks ({error.strerror}), so two controllers could not be kept apart; "
-                    "move the project to a local disk, or mount the share with locks"
+                    f"the file system of {path.parent} has no file locks ({error.strerror}), so two controllers could "
+                    "not be kept apart; move the project to a local disk, or mount the share with locks"
                 ) from error
             raise
         else:
             return
     known = _read(descriptor)
     who = str(known) if known else "somebody unknown"
-    raise RunLocked(f"run {path.parent.name} is controlled by {who}; watch it with `longshore status`, or end it with `longshore cancel`")
+    raise RunLocked(
+        f"run {path.parent.name} is controlled by {who}; "
+        "watch it with `longshore status`, or end it with `longshore cancel`"
+    )
 
 
 def _read(descriptor: int) -> Holder | None:
@@ -165,10 +173,13 @@ def _write(descriptor: int, holder: Holder, path: Path) -> None:
         "host": process.host,
         "since": holder.since.isoformat(),
     }
-    # In place, since the lock is on this very file; of one length and within one sector, so that a crash leaves the old or the new text.
+    # In place, since the lock is on this very file; of one length and within one sector, so that a crash leaves the old
+    # or the new text.
     data = json.dumps(content).encode("ascii").ljust(_LENGTH - 1) + b"\n"
     try:
         os.pwrite(descriptor, data, 0)
         os.fsync(descriptor)
     except OSError as error:
-        raise JournalError(f"{path} cannot be written: {error.strerror}; free some space, then `longshore resume`") from error
+        raise JournalError(
+            f"{path} cannot be written: {error.strerror}; free some space, then `longshore resume`"
+        ) from error

@@ -1,4 +1,6 @@
-"""Which process this is, and whether another still lives: told by number, start time and boot, since numbers are used again."""
+"""Which process this is, and whether another still lives: told by number, start time and boot, since numbers are used
+again.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from attrs import frozen
 
 __all__ = ["ProcessMark", "boot_id", "is_alive", "start_of", "this_process", "watch"]
 
+_LINUX: bool = sys.platform == "linux"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -39,9 +42,10 @@ def is_alive(mark: ProcessMark) -> bool:
 
 def start_of(pid: int) -> str | None:
     """Say when a process began; None when there is none, or only its remains wait for its parent."""
-    if sys.platform == "linux":
+    if _LINUX:
         try:
-            # The name in the second field may hold anything, so count from its closing parenthesis: state is next, start is field 22.
+            # The name in the second field may hold anything, so count from its closing parenthesis: state is next,
+            # start is field 22.
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         except OSError:
             return None
@@ -53,7 +57,7 @@ def start_of(pid: int) -> str | None:
 
 def boot_id() -> str:
     """Name this boot of this computer."""
-    if sys.platform == "linux":
+    if _LINUX:
         try:
             return _BOOT_ID.read_text("ascii").strip()
         except OSError:
@@ -62,8 +66,10 @@ def boot_id() -> str:
 
 
 def watch(pid: int) -> int | None:
-    """Open a file descriptor that becomes readable when the process ends; None where the system has none or the process is gone."""
-    if sys.platform != "linux":
+    """Open a file descriptor that becomes readable when the process ends; None where the system has none or the process
+    is gone.
+    """
+    if not _LINUX:
         return None
     try:
         return os.pidfd_open(pid)

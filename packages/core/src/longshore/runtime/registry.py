@@ -1,0 +1,276 @@
+"""The plugins of this installation: found by name, imported only when named, and checked before anything else sees
+them.
+
+The core's own names come first and need no look at what is installed. Of everything else only the metadata is read, and
+only the plugin that a config names is imported, so that a broken one breaks nobody else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import pluggy
+
+from longshore.errors import LongshoreError, PluginBroken, PluginClash, PluginMissing
+from longshore.model.names import near
+from longshore.plugin import (
+    API_VERSION,
+    AssignmentStrategy,
+    ExecutorRecord,
+    ObserverRecord,
+    ProviderRecord,
+    StoreRecord,
+    StrategyRecord,
+    hooks,
+)
+from longshore.runtime.plugin_entries import BUILTIN, OFFICIAL, PluginEntry, installed_entries, normal
+
+__all__ = ["Registry"]
+
+Record = ExecutorRecord | ObserverRecord | ProviderRecord | StoreRecord | StrategyRecord
+
+_HOOKS: Mapping[str, tuple[str, type[Record]]] = {
+    "executor": ("longshore_executors", ExecutorRecord),
+    "observer": ("longshore_observers", ObserverRecord),
+    "provider": ("longshore_providers", ProviderRecord),
+    "store": ("longshore_stores", StoreRecord),
+    "strategy": ("longshore_strategies", StrategyRecord),
+}
+
+_Config = TypeVar("_Config")
+
+
+class Registry:
+    """Finds plugins by role and name. A name of the form ``dist:name`` means the one of that distribution.
+
+    All methods that look a plugin up raise:
+        PluginMissing: when there is none of that name.
+        PluginBroken: when it does not import, was built for another interface version, or breaks a rule of its hook.
+        PluginClash: when several distributions have one of that name.
+
+    A plugin with the name of one of the core's own never takes its place; ``dist:name`` reaches it.
+    """
+
+    def __init__(self, scan: Callable[[], Sequence[PluginEntry]] = installed_entries) -> None:
+        self._scan = scan
+        self._installed: Sequence[PluginEntry] | None = None
+        self._manager = pluggy.PluginManager("longshore")
+        self._manager.add_hookspecs(hooks)
+        self._plugins: dict[tuple[str, str], object] = {}
+        self._records: dict[tuple[str, str, str], tuple[Record, ...]] = {}
+        self._owners: dict[type, str] = {}
+
+    def entries(self) -> Sequence[PluginEntry]:
+        """List all plugins, the core's own first, from metadata alone: nothing is imported."""
+        if self._installed is None:
+            self._installed = self._scan()
+        return (*BUILTIN, *self._installed)
+
+    def executor(self, name: str) -> ExecutorRecord:
+        """Find an executor."""
+        return self._find("executor", name, ExecutorRecord)
+
+    def provider(self, name: str) -> ProviderRecord:
+        """Find a provider."""
+        return self._find("provider", name, ProviderRecord)
+
+    def observer(self, name: str) -> ObserverRecord:
+        """Find an observer."""
+        return self._find("observer", name, ObserverRecord)
+
+    def store(self, scheme: str) -> StoreRecord:
+        """Find the store for URLs of a scheme, as in ``s3``."""
+        return self._find("store", scheme, StoreRecord)
+
+    def strategy(self, name: str, options: Mapping[str, Any] | None = None) -> AssignmentStrategy:
+        """Make an assignment strategy.
+
+        Raises:
+            ConfigError: when the options do not fit it.
+        """
+        record = self._find("strategy", name, StrategyRecord)
+        config: Any = self.options(record.config, options or {}, "strategy")
+        try:
+            return record.factory(config)
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise PluginBroken(f"{self._owners[record.config]}: {name!r} cannot be made: {_said(error)}") from error
+
+    def options(self, config: type[_Config], values: Mapping[str, Any], key: str, *, place: str = "") -> _Config:
+        """Turn the options that stand under ``key`` of a file into a record's config.
+
+        Raises:
+            ConfigError: with every mistake in them.
+            PluginBroken: when the config class itself is wrong.
+        """
+        if not values and all(
+            field.default is not attrs.NOTHING or not field.init for field in attrs.fields(_attrs(config))
+        ):
+            return config()
+        # Here and not above: it costs 30 ms of start-up, and the usual run has no options of plugins.
+        from longshore.runtime.plugin_options import structure
+
+        return structure(config, values, key, place=place, plugin=self._owners.get(config, ""))
+
+    def _find(self, role: str, wanted: str, kind: type[_R]) -> _R:
+        distribution, _, name = wanted.rpartition(":")
+        found = self._matching(role, name, distribution)
+        if not found:
+            raise self._missing(role, name, distribution)
+        if len(found) > 1:
+            owners = [entry.distribution for entry, _ in found]
+            raise PluginClash(
+                f"{role} {name!r} is announced by {' and by '.join(owners)}; "
+                f"write {f'{owners[0]}:{name}'!r} for the first, or uninstall one of them"
+            )
+        record = found[0][1]
+        if not isinstance(record, kind):  # pragma: no cover - `_checked` has seen to it
+            raise TypeError(record)
+        return record
+
+    def _matching(self, role: str, name: str, distribution: str) -> list[tuple[PluginEntry, Record]]:
+        """Give the records of that name: the core's, else those of entries of that name, else those of entries that
+        hold several.
+        """
+        core = [entry for entry in BUILTIN if (entry.role, entry.name) == (role, name)]
+        if core and (not distribution or normal(distribution) == core[0].distribution):
+            return [(core[0], self._named(core[0], name))]
+        own = [
+            entry
+            for entry in self.entries()[len(BUILTIN) :]
+            if entry.role == role
+            and not entry.problem
+            and (not distribution or normal(entry.distribution) == normal(distribution))
+        ]
+        exact = [entry for entry in own if entry.name == name and not entry.several]
+        if exact:
+            return [(entry, self._named(entry, name)) for entry in exact]
+        several = [(entry, record) for entry in own if entry.several for record in self._announced(entry)]
+        return [(entry, record) for entry, record in several if _answers_to(record, name)]
+
+    def _named(self, entry: PluginEntry, name: str) -> Record:
+        records = self._announced(entry)
+        found = [record for record in records if _answers_to(record, name)]
+        if len(found) != 1:
+            names = ", ".join(repr(record.name) for record in records) or "nothing"
+            raise PluginBroken(
+                f"{entry.label}: {_HOOKS[entry.role][0]} announces {names}, not one {entry.role} {name!r}"
+            )
+        return found[0]
+
+    def _missing(self, role: str, name: str, distribution: str) -> PluginMissing:
+        known = {
+            entry.name for entry in self.entries() if entry.role == role and not entry.several and not entry.problem
+        }
+        known |= {
+            record.name for (a_role, _, _), records in self._records.items() if a_role == role for record in records
+        }
+        close = near(name, known)
+        if close:
+            remedy = f"did you mean {' or '.join(close)}?"
+        elif (role, name) in OFFICIAL and not distribution:
+            remedy = f"`pip install {OFFICIAL[role, name]}` brings it"
+        else:
+            remedy = f"installed: {', '.join(sorted(known)) or 'none'}"
+        whose = f" of {distribution}" if distribution else ""
+        return PluginMissing(f"no {role} {name!r}{whose} is installed; {remedy}")
+
+    def _announced(self, entry: PluginEntry) -> tuple[Record, ...]:
+        """Import a plugin, if that has not been done, and ask its hook what it has."""
+        key = (entry.role, entry.distribution, entry.target)
+        if key not in self._records:
+            plugin = self._plugin(entry)
+            hook, kind = _HOOKS[entry.role]
+            others = [each for each in self._manager.get_plugins() if each is not plugin]
+            try:
+                answers = self._manager.subset_hook_caller(hook, others)()
+            except Exception as error:
+                raise PluginBroken(f"{entry.label}: {hook} failed: {_said(error)}") from error
+            if not answers:
+                raise PluginBroken(f"{entry.label}: it has no hook {hook}{_unmarked(plugin)}")
+            records = tuple(
+                self._checked(entry, hook, kind, record)
+                for answer in answers
+                for record in _series(entry, hook, answer)
+            )
+            self._records[key] = records
+        return self._records[key]
+
+    def _plugin(self, entry: PluginEntry) -> object:
+        key = (entry.distribution, entry.target)
+        if key not in self._plugins:
+            plugin = _imported(entry)
+            try:
+                self._manager.register(plugin, name=f"{entry.distribution}:{entry.target}")
+                self._manager.check_pending()
+            except Exception as error:
+                if self._manager.is_registered(plugin):
+                    self._manager.unregister(plugin)
+                names = ", ".join(sorted(hook for hook, _ in _HOOKS.values()))
+                raise PluginBroken(f"{entry.label}: {_said(error)}; the hooks are {names}") from error
+            self._plugins[key] = plugin
+        return self._plugins[key]
+
+    def _checked(self, entry: PluginEntry, hook: str, kind: type[Record], record: object) -> Record:
+        if not isinstance(record, kind):
+            raise PluginBroken(f"{entry.label}: {hook} must return {kind.__name__} values, not {record!r}")
+        if record.api[0] != API_VERSION[0]:
+            remedy = "upgrade" if record.api[0] < API_VERSION[0] else "install an older release of"
+            raise PluginBroken(
+                f"{entry.label}: {record.name!r} was built for version {_version(record.api)} of the plugin interface, "
+                f"and this is {_version(API_VERSION)}; {remedy} {entry.distribution}"
+            )
+        config: object = record.config  # whatever its author has put there
+        if not (isinstance(config, type) and attrs.has(config)):
+            raise PluginBroken(f"{entry.label}: the config of {record.name!r} must be an attrs class, not {config!r}")
+        self._owners[config] = entry.label
+        return record
+
+
+_R = TypeVar("_R", ExecutorRecord, ObserverRecord, ProviderRecord, StoreRecord, StrategyRecord)
+
+
+def _answers_to(record: Record, name: str) -> bool:
+    return record.name == name or (isinstance(record, StoreRecord) and name in record.schemes)
+
+
+def _imported(entry: PluginEntry) -> object:
+    module, _, attribute = entry.target.partition(":")
+    try:
+        plugin: object = importlib.import_module(module)
+        for part in filter(None, attribute.split(".")):
+            plugin = getattr(plugin, part)
+    except Exception as error:
+        raise PluginBroken(
+            f"{entry.label} cannot be imported from {entry.target}: {_said(error)}; "
+            f"upgrade or uninstall {entry.distribution}"
+        ) from error
+    return plugin
+
+
+def _series(entry: PluginEntry, hook: str, answer: object) -> Sequence[object]:
+    if not isinstance(answer, list | tuple):
+        raise PluginBroken(f"{entry.label}: {hook} must return a list or tuple of records, not {answer!r}")
+    return answer
+
+
+def _unmarked(plugin: object) -> str:
+    names = [hook for hook, _ in _HOOKS.values() if hasattr(plugin, hook)]
+    return f"; is @hookimpl missing above {names[0]}?" if names else ""
+
+
+def _version(api: tuple[int, int]) -> str:
+    return ".".join(map(str, api))
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _attrs(config: type) -> Any:
+    """Give back the class as mypy's attrs plugin wants it."""
+    return config
