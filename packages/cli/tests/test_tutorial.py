@@ -1,0 +1,240 @@
+"""The documentation is executed: every file that a page shows is written, every command run, every line of output looked for.
+
+A page is a sequence of fenced blocks. ``title="NAME"`` writes a file. In ``console`` blocks a line that begins with ``$ `` is typed into one
+bash for the whole page, and the lines below it must come out of it in this order, perhaps with others in between. ``…`` stands for any
+text, and what differs from run to run (run ids, times, sizes) is the same as any other of its kind. A command must exit with 0, unless
+the next one is ``echo $?``. ``<!-- not run: reason -->`` before a block excepts it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from select import select
+
+import pytest
+from attrs import field, frozen
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCS = ROOT / "docs"
+INSTALL = DOCS / "tutorial" / "index.md"
+PAGES = [*sorted(DOCS.glob("tutorial/*.md")), *sorted(DOCS.glob("how-to/*.md")), *sorted(DOCS.glob("explanation/*.md"))]
+
+_FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+) *(?P<language>[\w-]*)(?P<attributes>[^\n]*)$")
+_TITLE = re.compile(r'title="([^"]+)"')
+_VARYING = [
+    (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "<run>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: UTC)?"), "<moment>"),
+    (re.compile(r"\b(?:\d+ h )?(?:\d+ min )?\d+(?:\.\d+)? (?:ms|s|min)\b"), "<time>"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:[KMGT]i)?B\b"), "<size>"),
+    (re.compile(r"\b[0-9a-f]{8,64}\b"), "<digest>"),
+    (re.compile(r"[ \t]+"), " "),
+]
+_COMMAND_SECONDS = 120.0
+
+
+@frozen
+class Step:
+    """One thing that a page asks for: a file (with a name) or a command (without)."""
+
+    place: str
+    text: str
+    file: str = ""
+    expected: tuple[str, ...] = field(default=())
+
+
+def steps_of(page: Path) -> Iterator[Step]:
+    """Read what a page asks for, in its order."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    number = 0
+    while number < len(lines):
+        fence = _FENCE.match(lines[number])
+        number += 1
+        if fence is None:
+            continue
+        start, indent = number, len(fence["indent"])
+        while lines[number].strip() != fence["ticks"]:
+            number += 1
+        block = [line[indent:] for line in lines[start:number]]
+        number += 1
+        excepted = start >= 2 and lines[start - 2].strip().startswith("<!-- not run:")
+        title = _TITLE.search(fence["attributes"])
+        if excepted:
+            continue
+        place = f"{page.relative_to(ROOT)}:{start}"
+        if title is not None:
+            yield Step(place, "\n".join(block) + "\n", file=title[1])
+        elif fence["language"] == "console":
+            yield from _commands(block, page, start)
+
+
+def _commands(block: list[str], page: Path, start: int) -> Iterator[Step]:
+    assert block, f"{page}:{start}: an empty block"
+    assert block[0].startswith("$ "), f"{page}:{start}: a console block begins with a command"
+    found: list[tuple[int, str, list[str]]] = []
+    for number, line in enumerate(block):
+        if line.startswith("$ "):
+            found.append((start + number + 1, line[2:], []))
+        elif line.strip() not in {"", "..."}:
+            found[-1][2].append(line)
+    for number, command, expected in found:
+        yield Step(f"{page.relative_to(ROOT)}:{number}", command, expected=tuple(expected))
+
+
+def normal(line: str) -> str:
+    """Make lines equal that differ only in what differs from run to run."""
+    for pattern, word in _VARYING:
+        line = pattern.sub(word, line)
+    return line.strip()
+
+
+def missing_line(expected: tuple[str, ...], output: str) -> str | None:
+    """Find the first expected line that does not follow, in the output, upon those before it."""
+    remaining = iter([normal(line) for line in output.splitlines()])
+    for line in expected:
+        pattern = re.compile(".*".join(map(re.escape, normal(line).split("…"))))
+        if not any(pattern.fullmatch(candidate) for candidate in remaining):
+            return line
+    return None
+
+
+class Terminal:
+    """One bash, into which commands are typed one after another."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        read, self._script = os.pipe()
+        # Commands come by a descriptor of their own, so that what they start cannot read them as its input.
+        self._process = subprocess.Popen(
+            ["bash", "--norc", "--noprofile", f"/dev/fd/{read}"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=[read],
+            start_new_session=True,
+        )
+        os.close(read)
+        self._held = b""
+
+    def type(self, command: str) -> tuple[int, str]:
+        """Run a command; give its exit code and what it, and what runs beside it, wrote."""
+        mark = f"end-{uuid.uuid4().hex}"
+        script = f"{command}\n__code=$?; printf '\\n%s %s\\n' {mark} \"$__code\"; (exit \"$__code\")\n"
+        os.write(self._script, script.encode())
+        end = re.compile(rb"\n" + mark.encode() + rb" (\d+)\n")
+        deadline = time.monotonic() + _COMMAND_SECONDS
+        while (found := end.search(self._held)) is None:
+            self._held += self._read(command, deadline)
+        output, self._held = self._held[: found.start()], self._held[found.end() :]
+        return int(found[1]), output.decode(errors="replace")
+
+    def _read(self, command: str, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        ready, _, _ = select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        data = os.read(self._process.stdout.fileno(), 65536) if ready else b""
+        assert data, f"{command!r} did not come to an end; so far:\n{self._held.decode(errors='replace')}"
+        return data
+
+    def close(self) -> None:
+        """End bash; what it left behind is `ended` with the folder."""
+        os.close(self._script)
+        self._process.kill()
+        self._process.wait(timeout=10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def terminal(folder: Path, home: Path, **more: str) -> Iterator[Terminal]:
+    """Open a terminal as a new user has it, with the command on the PATH; end all that it started."""
+    mark = uuid.uuid4().hex
+    bin_folder = str(Path(sys.executable).parent)
+    environment = {
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(home),
+        "TERM": "dumb",
+        "LANG": "C.UTF-8",
+        "COLUMNS": "120",
+        "LONGSHORE_TEST_MARK": mark,
+        **more,
+    }
+    opened = Terminal(folder, environment)
+    try:
+        yield opened
+    finally:
+        opened.close()
+        end_marked(f"LONGSHORE_TEST_MARK={mark}".encode())
+
+
+def end_marked(mark: bytes) -> None:
+    """End the processes whose environment has the mark: the supervisors and tasks of a page that failed half way."""
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark in entry.read_bytes().split(b"\0"):
+                os.kill(int(entry.parent.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+def follow(page_steps: list[Step], typed: Terminal, folder: Path) -> None:
+    """Do what a page says, and compare."""
+    for number, step in enumerate(page_steps):
+        if step.file:
+            path = folder / step.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(step.text, encoding="utf-8")
+            continue
+        code, output = typed.type(step.text)
+        asked_for = number + 1 < len(page_steps) and page_steps[number + 1].text == "echo $?"
+        assert code == 0 or asked_for, f"{step.place}: `{step.text}` ended with {code}:\n{output}"
+        line = missing_line(step.expected, output)
+        assert line is None, f"{step.place}: `{step.text}` did not write (or not in this order)\n  {line}\nbut\n{output}"
+
+
+def test_every_page_of_the_tutorial_has_commands() -> None:
+    assert [page.name for page in PAGES if page.parent.name == "tutorial" and not list(steps_of(page))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
+    steps = [step for step in steps_of(page) if not is_installing(step)]
+    if not steps:
+        pytest.skip("nothing on this page is executed")
+    folder, home = tmp_path / "work", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    with terminal(folder, home) as typed:
+        follow(steps, typed, folder)
+
+
+def is_installing(step: Step) -> bool:
+    """Say whether a step needs the source tree, as it is only where Longshore is installed from it."""
+    return not step.file and any(word in step.text for word in ("pip install", "-m venv", "bin/activate"))
+
+
+def test_the_install_commands_give_a_command_that_runs(tmp_path: Path) -> None:
+    if find_spec("hatchling") is None or find_spec("editables") is not None and shutil.which("bash") is None:
+        pytest.skip("hatchling, which builds the packages, is not installed here")
+    steps = [step for step in steps_of(INSTALL) if is_installing(step)]
+    assert len(steps) >= 3
+    home = tmp_path / "home"
+    home.mkdir()
+    # What the packages need is taken from this environment, so that nothing is fetched.
+    site = next(path for path in sys.path if path.endswith("site-packages"))
+    with terminal(ROOT, home, PYTHONPATH=site, PIP_NO_BUILD_ISOLATION="0", PIP_NO_INDEX="1") as typed:
+        follow(steps, typed, ROOT)
+        typed.type("unset PYTHONPATH PIP_NO_INDEX")
+        code, where = typed.type("command -v longshore")
+        assert code == 0
+        assert str(home) in where
