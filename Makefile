@@ -1,0 +1,35 @@
+# The commands of this repository. Everything that they make lies in .venv/ and build/.
+
+PYTHON ?= python3
+export PYTHON
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+TOX = .venv/bin/tox run --workdir .venv/tox
+WITH_TOX = tools/make-venv .venv 'tox>=4.20'
+
+.PHONY: help demo test full chaos bench clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo:  ## run examples/solar twice: the second time everything is up to date
+	@tools/make-venv build/demo -e ./packages/core -e ./packages/cli -r examples/solar/requirements.txt
+	@tools/demo build/demo/bin examples/solar
+
+test:  ## everything that must hold: lint, types, layers, tests of each package, docs, packaging
+	@tools/system-packages
+	@$(WITH_TOX)
+	@$(TOX)
+
+full: test chaos demo  ## test, and what takes long
+
+chaos:  ## kill the controller at many points of many runs
+	@tools/system-packages
+	@$(WITH_TOX)
+	@LONGSHORE_CHAOS_SEEDS=100 LONGSHORE_CHAOS_EDGES=40 $(TOX) -e core -- packages/core/tests/chaos
+
+bench:  ## measure against other tools; about half an hour. SCENARIOS="fan-1000 help" for a part
+	@$(PYTHON) benchmarks/run.py $(SCENARIOS)
+
+clean:  ## remove what these commands made
+	rm -rf .venv build
