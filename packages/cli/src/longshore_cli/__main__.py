@@ -1,0 +1,53 @@
+"""Where the ``longshore`` command begins and ends: every way out of it has its exit code here."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from longshore_cli.app import cli
+from longshore_cli.invocation import Invocation
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    _tolerate_any_text()
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Run one command line and give its exit code; what goes wrong is shown, and never raised."""
+    invocation = Invocation(arguments)
+    try:
+        answer = cli.main(arguments, prog_name="longshore", standalone_mode=False, obj=invocation)
+        sys.stdout.flush()
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone, as in `longshore runs | head`; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return 130
+    except Exception as error:  # noqa: BLE001  the last place where a failure can become words
+        # A failure's words need the error tree, which a good run need not import early.
+        from longshore_cli.failures import report
+
+        return report(error, invocation)
+    return answer if isinstance(answer, int) else 0
+
+
+def _tolerate_any_text() -> None:
+    """Let names that the terminal's encoding cannot show come out escaped, where Python would raise an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The command and the list of its subcommands. A subcommand's module is imported when it is used, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import click
+
+from longshore_cli.command import Command
+
+__all__ = ["COMMANDS", "cli"]
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "init": "Write a commented longshore.toml to start from.",
+        "run": "Run a workflow, or continue its unfinished run.",
+        "plan": "Show what a run would do, and why, without doing it.",
+        "status": "Show how a run, or one of its tasks, stands.",
+        "logs": "Show what a task wrote to stdout and stderr.",
+        "explain": "Say why a task ran or did not, and why it failed.",
+        "resume": "Continue a run that was interrupted or lost its controller.",
+        "cancel": "End a running run, or some of its tasks.",
+        "runs": "List the runs of this project.",
+        "graph": "Draw a workflow as Mermaid, DOT or SVG.",
+        "plugins": "List the installed plugins.",
+        "doctor": "Check this computer, and say how to mend what is wrong.",
+        "clean": "Remove cached outputs, kept workdirs and old runs.",
+        "completion": "Print the script that completes commands in a shell.",
+    }
+)
+"""Subcommands in the order of the help, each with its first line there, so that the help imports none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group whose subcommands live in ``longshore_cli.commands``, one module for each."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a subcommand; None when there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        from importlib import import_module
+
+        command = import_module(f"longshore_cli.commands.{cmd_name}").command
+        assert isinstance(command, Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand; of a misspelt one name those that are near."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=2)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`longshore --help` lists them"
+            ctx.fail(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"longshore {version('longshore')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`longshore COMMAND --help` has examples. Where a FILE or a RUN may be named, longshore.toml and the latest "
+    "run are meant by default.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Run workflows of commands and Python calls: durable, resumable, never twice what was done before."""

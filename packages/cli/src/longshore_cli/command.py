@@ -1,0 +1,157 @@
+"""What all subcommands share: the options for how much is said, and help that ends in examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from longshore_cli.invocation import Invocation
+
+__all__ = ["Command", "command", "folder_option", "json_option", "run_option"]
+
+_Function = Callable[..., Any]
+
+
+class Command(click.Command):
+    """A subcommand: its help shows examples as they are, and it sets up the log before it does anything."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = [line.strip() for line in examples.strip().splitlines()]
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, unwrapped: they are there to be copied."""
+        with formatter.section("Examples"):
+            for line in self.examples:
+                formatter.write(f"  {line}\n")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the subcommand."""
+        _log_as_asked(ctx.ensure_object(Invocation))
+        return super().invoke(ctx)
+
+
+def command(name: str, *, examples: str) -> Callable[[_Function], click.Command]:
+    """Make a function a subcommand, with the options that all have."""
+
+    def decorate(function: _Function) -> click.Command:
+        made = click.command(name, cls=Command, examples=examples)(function)
+        # Behind the subcommand's own: they are what a reader of the help looks for last.
+        made.params += _shared_options()
+        return made
+
+    return decorate
+
+
+def _keep_verbosity(ctx: click.Context, parameter: click.Parameter, count: int) -> None:
+    invocation = ctx.ensure_object(Invocation)
+    if count:
+        if invocation.verbosity:
+            raise click.UsageError("-q and -v contradict each other; give one of them", ctx)
+        invocation.verbosity = -1 if parameter.name == "quiet" else count
+
+
+def _keep_log_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    ctx.ensure_object(Invocation).log_file = path
+
+
+def _keep_json(ctx: click.Context, _: click.Parameter, wanted: bool) -> bool:
+    # Set before parsing too, from the bare arguments, so that a mistake in them is answered in JSON.
+    ctx.ensure_object(Invocation).json |= wanted
+    return wanted
+
+
+def _shared_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            expose_value=False,
+            callback=_keep_verbosity,
+            help="Say more; -vv shows everything.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_keep_verbosity,
+            help="Say only what was asked for, and failures.",
+        ),
+        click.Option(
+            ["--log-file"],
+            type=click.Path(dir_okay=False, writable=True, path_type=Path),
+            expose_value=False,
+            callback=_keep_log_file,
+            help="Write everything to this file as well.",
+        ),
+    ]
+
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    callback=_keep_json,
+    help="Print exactly one JSON document on stdout.",
+)
+
+
+def _complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+    from longshore_cli.completing import runs
+
+    return runs(ctx, incomplete)
+
+
+folder_option = click.option(
+    "-C",
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The project's folder; else the nearest one, from here upwards, with runs or a longshore.toml.",
+)
+run_option = click.option(
+    "--run",
+    "run",
+    metavar="RUN",
+    shell_complete=_complete_runs,
+    help="Which run, by the beginning of its id; else the latest.",
+)
+
+
+def _log_as_asked(invocation: Invocation) -> None:
+    """Send log records of the library to stderr and to the log file; without a flag only warnings are shown."""
+    import logging
+
+    root = logging.getLogger("longshore")
+    level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(invocation.verbosity, logging.DEBUG)
+    to_stderr = _handler_for_stderr()
+    to_stderr.setLevel(level)
+    to_stderr.setFormatter(logging.Formatter("longshore: %(message)s"))
+    handlers: list[logging.Handler] = [to_stderr]
+    if invocation.log_file is not None:
+        to_file = logging.FileHandler(invocation.log_file, encoding="utf-8", errors="backslashreplace")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handlers.append(to_file)
+        level = logging.DEBUG
+    root.handlers = handlers
+    root.setLevel(level)
+    root.propagate = False
+
+
+def _handler_for_stderr() -> Any:
+    import logging
+    import sys
+
+    class ToStderr(logging.Handler):
+        """Writes to what stderr is at the moment: a live view puts itself in its place for a while."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            try:
+                sys.stderr.write(f"{self.format(record)}\n")
+                sys.stderr.flush()
+            except OSError:
+                self.handleError(record)
+
+    return ToStderr()

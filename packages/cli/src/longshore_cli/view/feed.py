@@ -1,0 +1,104 @@
+"""Between the controller's thread, which must not wait for a terminal, and the thread that shows what happens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event as Flag
+from threading import Thread
+from typing import Protocol
+
+from longshore.model.events import Event
+
+__all__ = ["Display", "Feed", "Shown"]
+
+_PAUSE_SECONDS = 0.125
+"""Nothing is shown more often than this, however much happens."""
+
+
+class Display(Protocol):
+    """Shows a run to somebody. Its methods are called in one thread."""
+
+    @property
+    def tick(self) -> float | None:
+        """Seconds after which `take` is to be called though nothing has happened; None for never."""
+        ...
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Show what has happened."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a message of the command itself."""
+        ...
+
+    def close(self) -> None:
+        """Leave the screen as the rest of the command may use it."""
+        ...
+
+
+class Feed:
+    """Takes what happens at the cost of an append, and gives it on in batches, rarely enough for a screen."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Sequence[Event] | str] = deque()
+        self._happened = Flag()
+        self._closed = Flag()
+
+    def listen(self, events: Sequence[Event]) -> None:
+        """Take events; for the controller's thread."""
+        self._waiting.append(events)
+        # To set a flag that is set costs a lock; most batches come while the display pauses.
+        if not self._happened.is_set():
+            self._happened.set()
+
+    def say(self, text: str) -> None:
+        """Take a message; also from a signal handler."""
+        self._waiting.append(text)
+        self._happened.set()
+
+    def close(self) -> None:
+        """Say that nothing more comes."""
+        self._closed.set()
+        self._happened.set()
+
+    def batches(self, tick: Callable[[], float | None]) -> Iterator[list[Sequence[Event] | str]]:
+        """Give what has come, again and again, until the feed is closed and empty; an empty list when a tick passed."""
+        while True:
+            self._happened.wait(tick())
+            closed = self._closed.is_set()
+            self._happened.clear()
+            yield [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if closed:
+                return
+            if self._closed.wait(_PAUSE_SECONDS):
+                self._happened.set()
+
+
+class Shown:
+    """A display at work, in a thread of its own, for the time of a ``with`` block."""
+
+    def __init__(self, feed: Feed, display: Display) -> None:
+        self._feed = feed
+        self._display = display
+        self._thread = Thread(target=self._show, name="longshore-display", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._feed.close()
+        self._thread.join()
+
+    def _show(self) -> None:
+        try:
+            for batch in self._feed.batches(lambda: self._display.tick):
+                events: list[Event] = []
+                for item in batch:
+                    if isinstance(item, str):
+                        self._display.say(item)
+                    else:
+                        events += item
+                self._display.take(events)
+        finally:
+            self._display.close()

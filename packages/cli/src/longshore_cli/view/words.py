@@ -1,0 +1,137 @@
+"""What has happened, in one line each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import prod
+from types import MappingProxyType
+from typing import Any
+
+from attrs import frozen
+
+from longshore.model.events import (
+    AttemptEnded,
+    AttemptStarted,
+    Event,
+    InputsFailed,
+    MachineAdded,
+    MachineGone,
+    MembersMade,
+    ResultsDelivered,
+    TasksAdded,
+    TasksIdentified,
+)
+from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
+from longshore_cli.text import clean, counted, duration
+
+__all__ = ["Line", "Rank", "failure_words", "lines_of"]
+
+
+class Rank:
+    """How much somebody must want to know before a line is shown."""
+
+    ALWAYS = 0
+    USUAL = 1
+    SMALL = 2
+    """Of a run so small that its every step can be followed."""
+    VERBOSE = 3
+
+
+@frozen
+class Line:
+    """What to show of an event: its rank, the colour of its state, and the words."""
+
+    rank: int
+    state: str
+    text: str
+
+
+def lines_of(event: Event) -> Iterable[Line]:
+    """Say an event in words; nothing for those that say nothing to a user."""
+    words = _WORDS.get(type(event))
+    return words(event) if words is not None else ()
+
+
+def _started(event: AttemptStarted) -> Iterator[Line]:
+    again = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+    yield Line(Rank.SMALL, "running", f"{event.task} started{again}")
+
+
+def _inputs_failed(event: InputsFailed) -> Iterator[Line]:
+    yield Line(Rank.ALWAYS, "failed", f"{event.task} failed: {clean(event.reason)}")
+
+
+def _identified(event: TasksIdentified) -> Iterator[Line]:
+    for item in event.items:
+        if item.outputs is not None:
+            yield Line(Rank.VERBOSE, "up to date", f"{item.task} is up to date since run {item.source}")
+        elif item.reason:
+            yield Line(Rank.VERBOSE, "running", f"{item.task} must run: {clean(item.reason)}")
+
+
+def _members_made(event: MembersMade) -> Iterator[Line]:
+    yield Line(Rank.USUAL, "", f"{event.name} has {counted(prod(map(len, event.values)), 'member')}")
+
+
+def _machine_added(event: MachineAdded) -> Iterator[Line]:
+    yield Line(Rank.VERBOSE, "", f"machine {event.machine} of pool {event.pool} takes tasks")
+
+
+def _machine_gone(event: MachineGone) -> Iterator[Line]:
+    yield Line(Rank.ALWAYS, "lost", f"machine {event.machine} is gone: {clean(event.reason)}")
+
+
+def _delivered(event: ResultsDelivered) -> Iterator[Line]:
+    if event.problem:
+        yield Line(Rank.ALWAYS, "failed", clean(event.problem))
+
+
+def _added(event: TasksAdded) -> Iterator[Line]:
+    names = [task.name for task in event.tasks]
+    yield Line(Rank.USUAL, "", f"{counted(len(names), 'task')} joined: {_few(names)}")
+
+
+def _ended(event: AttemptEnded) -> Iterator[Line]:
+    yield _end_of(event)
+
+
+def _end_of(event: AttemptEnded) -> Line:
+    took = ""
+    if event.started_at is not None and event.ended_at is not None:
+        took = f" after {duration(event.ended_at - event.started_at)}"
+    if event.failure is not None:
+        words = failure_words(event.failure.value, event.outcome)
+        which = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+        return Line(Rank.ALWAYS, "failed", f"{event.task} failed{took}: {words}{which}")
+    match event.outcome:
+        case Exited():
+            return Line(Rank.USUAL, "succeeded", f"{event.task} succeeded{took}")
+        case Cancelled():
+            return Line(Rank.USUAL, "cancelled", f"{event.task} was cancelled{took}")
+        case _:
+            return Line(Rank.USUAL, "lost", f"{event.task} {clean(describe_outcome(event.outcome))}; it is tried again")
+
+
+def failure_words(failure: str, outcome: Outcome) -> str:
+    """Say a failure's class and how the attempt ended."""
+    return f"{failure}, {clean(describe_outcome(outcome))}"
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
+
+
+_WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
+    {
+        AttemptEnded: _ended,
+        AttemptStarted: _started,
+        InputsFailed: _inputs_failed,
+        MachineAdded: _machine_added,
+        MachineGone: _machine_gone,
+        MembersMade: _members_made,
+        ResultsDelivered: _delivered,
+        TasksAdded: _added,
+        TasksIdentified: _identified,
+    }
+)
