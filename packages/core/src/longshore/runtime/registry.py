@@ -69,6 +69,10 @@ class Registry:
             self._installed = self._scan()
         return (*BUILTIN, *self._installed)
 
+    def load(self, entry: PluginEntry) -> Sequence[Record]:
+        """Import one plugin and give all that it announces."""
+        return self._announced(entry)
+
     def executor(self, name: str) -> ExecutorRecord:
         """Find an executor."""
         return self._find("executor", name, ExecutorRecord)
