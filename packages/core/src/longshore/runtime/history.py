@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -91,7 +91,7 @@ class RunReader:
             JournalError: when the journal is damaged, or a newer version wrote it.
             UsageError: when there is none.
         """
-        with closing(self._connect()) as db:
+        with self._reading() as db:
             meta = dict(db.execute("SELECT key, value FROM meta"))
             counts = dict(db.execute("SELECT phase, count(*) FROM tasks GROUP BY phase"))
             last = db.execute(
@@ -118,12 +118,12 @@ class RunReader:
 
     def meta(self) -> dict[str, str]:
         """Read what was written down when the run was made."""
-        with closing(self._connect()) as db:
+        with self._reading() as db:
             return dict(db.execute("SELECT key, value FROM meta"))
 
     def fence(self) -> int:
         """Read the highest fence that the journal knows."""
-        with closing(self._connect()) as db:
+        with self._reading() as db:
             query = "SELECT max(CAST(body ->> 'fence' AS INTEGER)) FROM events WHERE kind = 'RunContinued'"
             return int(db.execute(query).fetchone()[0] or 0)
 
@@ -134,13 +134,13 @@ class RunReader:
     def tasks(self, phase: str | None = None, machine: str | None = None) -> list[TaskInfo]:
         """List the tasks to which something has happened, in the order of the workflow."""
         query = "SELECT id, phase, attempts, machine, failure FROM tasks WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)"
-        with closing(self._connect()) as db:
+        with self._reading() as db:
             rows = db.execute(f"{query} ORDER BY ord", (phase, machine)).fetchall()
         return [TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4]) for row in rows]
 
     def attempts(self, task: str | None = None) -> Iterator[AttemptInfo]:
         """List the attempts that are over, of one task or of all, in the order in which they ended."""
-        with closing(self._connect()) as db:
+        with self._reading() as db:
             where, values = ("AND body ->> 'task' = ?", (task,)) if task is not None else ("", ())
             rows = db.execute(f"SELECT kind, at, body FROM events WHERE kind = 'AttemptEnded' {where} ORDER BY seq", values)
             for row in rows:
@@ -148,11 +148,17 @@ class RunReader:
                 if isinstance(event, AttemptEnded):
                     yield _attempt(event)
 
-    def events(self, after: int = 0) -> Iterator[tuple[int, Event]]:
-        """Read events with their numbers, oldest first, from the one that follows ``after``."""
-        with closing(self._connect()) as db:
-            for seq, kind, at, body in db.execute("SELECT seq, kind, at, body FROM events WHERE seq > ? ORDER BY seq", (after,)):
-                yield seq, decode(kind, at, body)
+    def events(self, after: int = 0, *, kind: str | None = None, about: str | None = None) -> Iterator[tuple[int, Event]]:
+        """Read events with their numbers, oldest first, from the one that follows ``after``.
+
+        Only those of one kind, as in ``InputsFailed``, and only those that name the task ``about``, when these are given; the
+        others are passed over unread.
+        """
+        name = None if about is None else json.dumps(about)
+        query = "SELECT seq, kind, at, body FROM events WHERE seq > ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR instr(body, ?3))"
+        with self._reading() as db:
+            for seq, kind_, at, body in db.execute(f"{query} ORDER BY seq", (after, kind, name)):
+                yield seq, decode(kind_, at, body)
 
     def replay(self) -> RunState:
         """Build the state of the run from its journal."""
@@ -160,6 +166,14 @@ class RunReader:
         for _, event in self.events():
             apply(state, event)
         return state
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(self._connect()) as db:
+                yield db
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.folder / 'run.db'} is damaged or cannot be read: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
         path = self.folder / "run.db"
