@@ -47,6 +47,8 @@ class WorkflowSpec:
     tasks: tuple[TaskSpec, ...] = ()
     pools: tuple[PoolSpec, ...] = (PoolSpec(name=LOCAL_POOL),)
     environments: tuple[EnvironmentSpec, ...] = ()
+    providers: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+    """Options of the providers that pools rent from, by name; the plugins check them."""
     env_file: str | None = None
     """File of NAME=value lines for the tasks' environment; its content is never journalled."""
     strategy: str = "critical-path"

@@ -1,0 +1,126 @@
+"""The values of ``for_each``: where they are written, and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from longshore.config.fields import Parser, describe, mapping_of, relative, table, text, texts, whole
+from longshore.config.problems import wrong
+from longshore.config.urls import LinkedSource, is_link
+from longshore.model.names import check_parameter
+from longshore.model.task import FilesMatching, LinesOf, Range, Source, Values
+
+__all__ = ["check_values", "for_each"]
+
+_FORMS = 'write a list, { range = [1, 9] }, { glob = "data/*.csv" } or { lines_of = "names.txt" }'
+_RANGE_BOUNDS = (2, 3)
+
+
+def for_each(value: object) -> tuple[tuple[str, Source | LinkedSource], ...]:
+    """Read the parameters of a task, in their order."""
+    parameters = mapping_of(_parameter, _source)(value)
+    if not parameters:
+        raise wrong("for_each has no parameter", "write for_each.year = [2001, 2002], or leave it out")
+    return tuple(parameters.items())
+
+
+def check_values(values: Sequence[str]) -> None:
+    """Refuse values that would make no task, two tasks of one name, or one that no variable can hold.
+
+    Raises:
+        Mistakes: for the first of them.
+    """
+    if not values:
+        raise wrong("there are no values, so there would be no task", "give at least one")
+    if len(set(values)) < len(values):
+        seen: set[str] = set()
+        double = next(value for value in values if value in seen or seen.add(value))  # type: ignore[func-returns-value]
+        raise wrong(f"the value {double!r} stands there twice", "take one away; use repeat to run a task several times")
+    if any("\0" in value for value in values):
+        raise wrong("a value has a NUL character, which no variable can hold", "take it out")
+
+
+def _parameter(value: object) -> str:
+    return check_parameter(text(value))
+
+
+def _source(value: object) -> Source | LinkedSource:
+    match value:
+        case range():
+            return _range_of(value)
+        case Mapping():
+            return _source_table(value)
+        case list() | tuple():
+            return _values(value)
+        case _:
+            raise wrong(f"{describe(value)} gives no values", _FORMS)
+
+
+def _source_table(value: Mapping[str, Any]) -> Source | LinkedSource:
+    words = table(value, _SOURCE_KEYS, '{ glob = "data/*.csv" }')
+    first = words.pop("first", None)
+    if len(words) != 1:
+        raise wrong("the values come from one place", _FORMS)
+    ((form, source),) = words.items()
+    if first is not None and form != "glob":
+        raise wrong("'first' goes with 'glob' only", f"take it out, or shorten {form} itself", ("first",))
+    if form == "glob":
+        is_linked = is_link(source)
+        return LinkedSource(source, lines=False, first=first) if is_linked else FilesMatching(glob=source, first=first)
+    if form == "lines_of":
+        return LinkedSource(source, lines=True) if is_link(source) else LinesOf(source)
+    assert isinstance(source, Values | Range)
+    return source
+
+
+def _values(value: object) -> Values:
+    if isinstance(value, list | tuple) and set(map(type, value)) == {str}:  # 100,000 of them are checked in one go
+        values = tuple(value)
+    else:
+        values = texts(value, _value)
+    check_values(values)
+    return Values(values)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise wrong(f"{describe(value)} cannot be a value", 'write text or numbers; quote the rest, as in "true"')
+    return str(value)
+
+
+def _range(value: object) -> Range:
+    bounds = texts(value, whole(-(2**62)))
+    if len(bounds) not in _RANGE_BOUNDS:
+        raise wrong(f"a range has a first and a last number, and maybe a step, not {len(bounds)} numbers", "write it as in [2001, 2020]")
+    first, last, step = (*bounds, 1)[:3]
+    if step < 1:
+        raise wrong(f"the step {step} is too small", "write 1 or more")
+    if last < first:
+        raise wrong(f"the range from {first} to {last} is empty", "put the smaller number first; both ends are included")
+    return _tidy(range(first, last + 1, step))
+
+
+def _range_of(values: range) -> Range:
+    if values.step < 1 or not values:
+        raise wrong(f"{values} gives no rising numbers", "write it as in range(2001, 2021)")
+    return _tidy(values)
+
+
+def _tidy(values: range) -> Range:
+    # One value for one meaning: 1 to 9 by 3 ends at 7, and a single number has no step.
+    return Range(first=values[0], last=values[-1], step=values.step if values[0] != values[-1] else 1)
+
+
+def _file(value: object) -> str:
+    path = text(value)
+    return path if is_link(path) else relative(path).removesuffix("/")
+
+
+_SOURCE_KEYS: dict[str, Parser] = {
+    "values": _values,
+    "range": _range,
+    "glob": _file,
+    "first": whole(1),
+    "lines_of": _file,
+}

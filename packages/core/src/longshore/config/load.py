@@ -1,0 +1,162 @@
+"""Reading a workflow file: TOML, JSON, or Python that defines ``workflow``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from longshore.config.assemble import assemble
+from longshore.config.env_file import tracked_by_git
+from longshore.config.overrides import override
+from longshore.config.places import TomlPlaces
+from longshore.config.problems import Key, Places, Problems
+from longshore.config.sketch import Sketch, read_tables
+from longshore.errors import ConfigError, Problem
+from longshore.model.workflow import WorkflowSpec
+
+__all__ = ["DEFAULT_FILE", "Loaded", "load", "read_user"]
+
+DEFAULT_FILE = "longshore.toml"
+_USER_KEYS = ("pools", "environments", "providers")
+_AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+@frozen(kw_only=True)
+class Loaded:
+    """A workflow and where it came from."""
+
+    spec: WorkflowSpec
+    folder: Path
+    """Where the paths in it begin, and where ``.longshore/`` and ``results/`` lie."""
+    file: Path
+    warnings: tuple[str, ...] = ()
+    """What is no mistake but should be known."""
+    place: Places = field(repr=False, eq=False)
+    """Says where a key of it was written, for what is found out later."""
+
+
+def load(path: Path | str = DEFAULT_FILE, overrides: Sequence[str] = (), *, adding_to: WorkflowSpec | None = None) -> Loaded:
+    """Read a workflow from a file, or from the ``longshore.toml`` of a folder.
+
+    A ``.py`` file is executed, with its folder on the path, and must define ``workflow``. ``overrides`` are texts like
+    ``tasks.fit.timeout="2 h"`` that win over the file. With ``adding_to`` the tasks are to join that workflow's run.
+
+    Raises:
+        ConfigError: with every mistake.
+    """
+    file = Path(path).absolute()
+    if file.is_dir():
+        file /= DEFAULT_FILE
+    raw, places = _read(file)
+    problems = Problems(places)
+    raw, problems.places = override(raw, overrides, problems)
+    spec = assemble(raw, read_user(problems), file.parent, problems, adding_to)
+    return Loaded(spec=spec, folder=file.parent, file=file, warnings=_warnings(spec, file.parent), place=problems.places)
+
+
+def _read(file: Path) -> tuple[Mapping[str, Any], Places]:
+    if not file.is_file():
+        raise _missing(file)
+    if file.suffix == ".py":
+        from longshore.config.script import read_script  # it imports what only scripts need
+
+        return read_script(file)
+    text = _text(file)
+    if file.suffix == ".json":
+        return _parse_json(text, file), lambda _: file.name
+    return parse_toml(text, file.name), TomlPlaces(file.name, text)
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """Parse TOML; ``name`` is what the file is called in errors.
+
+    Raises:
+        ConfigError: with line and column, and the line itself.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _AT.search(str(error))
+        reason = _AT.sub("", str(error))
+        if found is None or found[1] is None:
+            line, column = text.count("\n") + 1, 0
+            reason = f"{reason} at the end of the file"
+        else:
+            line, column = int(found[1]), int(found[2])
+        raise _syntax(name, text, line, column, f"this is not TOML: {reason}") from error
+
+
+def _parse_json(text: str, file: Path) -> Mapping[str, Any]:
+    try:
+        raw = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _syntax(file.name, text, error.lineno, error.colno, f"this is not JSON: {error.msg}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError([Problem(place=file.name, key="", message="the file holds no object", remedy="write it as in longshore.toml, in JSON")])
+    return raw
+
+
+def _syntax(name: str, text: str, line: int, column: int, message: str) -> ConfigError:
+    lines = text.split("\n")
+    shown = lines[line - 1].rstrip("\r").expandtabs(1) if line <= len(lines) else ""
+    where = f"{name}:{line}:{column}" if column else f"{name}:{line}"
+    caret = f"\n    {' ' * (column - 1)}^" if column else ""
+    return ConfigError([Problem(place=where, key="", message=f"{message}\n    {shown}{caret}", remedy="mend this line; what follows it was not read")])
+
+
+def _text(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        problem = Problem(place=file.name, key="", message=f"the file cannot be read: {error.strerror}", remedy="give yourself the right to read it")
+        raise ConfigError([problem]) from error
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        place = f"{file.name}:{content.count(bytes([10]), 0, error.start) + 1}"
+        problem = Problem(place=place, key="", message=f"byte {content[error.start]:#04x} is not UTF-8", remedy="save the file as UTF-8")
+        raise ConfigError([problem]) from error
+
+
+def _missing(file: Path) -> ConfigError:
+    remedy = "`longshore init` writes an example"
+    try:
+        others = sorted(entry.name for entry in os.scandir(file.parent) if entry.name.endswith((".toml", ".py", ".json")) and entry.is_file())
+    except OSError:
+        others = []
+        remedy = "name a file that exists"
+    if others:
+        remedy = f"there are: {', '.join(others[:5])}; or {remedy}"
+    what = "there is no such file" if not file.exists() else "this is no file"
+    return ConfigError([Problem(place=str(file), key="", message=what, remedy=remedy)])
+
+
+def read_user(problems: Problems) -> Sketch:
+    """Read the pools and providers of all the user's projects from ``~/.config/longshore/config.toml``, if there is one."""
+    sketch = Sketch()
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    file = Path(home).expanduser() / "longshore" / "config.toml"
+    if not file.is_file():
+        return sketch
+    shown = str(file)
+    text = _text(file)
+    raw = parse_toml(text, shown)
+    theirs = Problems(TomlPlaces(shown, text), problems.found)
+    for key in raw:
+        if key not in _USER_KEYS:
+            theirs.add((key,), f"there is no key {key!r} here", f"use one of: {', '.join(_USER_KEYS)}", misspelt=key, among=_USER_KEYS)
+    read_tables(raw, sketch, theirs)
+    return sketch
+
+
+def _warnings(spec: WorkflowSpec, folder: Path) -> tuple[str, ...]:
+    if spec.env_file is None or not tracked_by_git(folder / spec.env_file):
+        return ()
+    return (f"git keeps {spec.env_file}, so whoever has the repository has what is in it; `git rm --cached {spec.env_file}` and add it to .gitignore",)

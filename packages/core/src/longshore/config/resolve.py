@@ -1,0 +1,89 @@
+"""The values of ``for_each`` that stand in the project's files: read once, before a run, so that its journal holds what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from attrs import evolve
+
+from longshore.config.for_each import check_values
+from longshore.config.problems import Key, Places, Problems, wrong
+from longshore.config.project_files import ProjectFiles
+from longshore.model.names import clean_relative
+from longshore.model.task import FilesMatching, LinesOf, Parameter, Range, TaskSpec, Values
+from longshore.model.workflow import WorkflowSpec
+
+__all__ = ["resolve"]
+
+
+def _nowhere(_: Key) -> str:
+    return ""
+
+
+def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> WorkflowSpec:
+    """Put the values that are there now in the place of ranges, globs and files of values; ``place`` says where keys were written.
+
+    What an earlier task's output gives stays as it is: it is not there yet.
+
+    Raises:
+        ConfigError: when a source gives no values, gives one twice, or cannot be read.
+    """
+    problems = Problems(place)
+    files = ProjectFiles(folder)
+    tasks = tuple(_resolved(task, files, problems) for task in spec.tasks)
+    problems.check()
+    return evolve(spec, tasks=tasks)
+
+
+def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems) -> TaskSpec:
+    if not any(isinstance(parameter.source, Range | FilesMatching | LinesOf) for parameter in task.for_each):
+        return task
+    parameters: list[Parameter] = []
+    for parameter in task.for_each:
+        try:
+            parameters.append(_values(parameter, files))
+        except ValueError as error:
+            problems.take(("tasks", task.name, "for_each", parameter.name), error)
+    return evolve(task, for_each=tuple(parameters))
+
+
+def _values(parameter: Parameter, files: ProjectFiles) -> Parameter:
+    match parameter.source:
+        case Range(first=first, last=last, step=step):
+            values = tuple(map(str, range(first, last + 1, step)))
+        case FilesMatching(glob=pattern, first=first):
+            found = files.find(pattern)
+            if not found:
+                raise wrong(f"no file matches {pattern!r} in {files.folder}", "mend the glob, or put the files there")
+            for path in found:
+                clean_relative(path)
+            values = tuple(found[:first])
+        case LinesOf(path):
+            values = _lines(path, files)
+        case _:
+            return parameter
+    return Parameter(parameter.name, Values(values))
+
+
+def _lines(path: str, files: ProjectFiles) -> tuple[str, ...]:
+    try:
+        text = (files.folder / path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise wrong(f"there is no file {path!r}", "write it, one value per line, or mend the path") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise wrong(f"{path!r} cannot be read: {reason}", "make it a readable text, one value per line") from None
+    values: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        value = line.strip()
+        if value in values:
+            raise wrong(
+                f"the value {value!r} stands twice in {path!r}, in lines {values[value]} and {number}",
+                "take one away; use repeat to run a task several times",
+            )
+        if value:
+            values[value] = number
+    if not values:
+        raise wrong(f"{path!r} has no lines, so there would be no task", "write one value per line")
+    check_values(tuple(values))
+    return tuple(values)

@@ -1,0 +1,243 @@
+"""The keys of a task, pool and environment, each with the parser of its value.
+
+What comes out is complete but for what needs the other tasks: a text with ``workflow://`` stays a `Link` until `links` looks at it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from longshore.config.fields import (
+    Parser,
+    describe,
+    duration,
+    flag,
+    mapping_of,
+    number,
+    plain,
+    relative,
+    size,
+    table,
+    text,
+    texts,
+    variable,
+    whole,
+)
+from longshore.config.for_each import for_each
+from longshore.config.problems import hint, wrong
+from longshore.config.urls import Link, is_link, is_url
+from longshore.model.command import Argv, Shell
+from longshore.model.names import check_name
+from longshore.model.outcome import FailureClass
+from longshore.model.resources import Resources
+from longshore.model.retry import RetryPolicy
+from longshore.model.task import FileInput, Secret, UrlInput
+from longshore.model.workflow import EnvironmentSpec, PoolSpec
+
+__all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "environment", "pool", "provider"]
+
+FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+_ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_RESERVED = "in"
+"""The folder of the workdir that holds what other tasks made."""
+
+
+def _command(value: object) -> Shell | Argv:
+    if isinstance(value, str):
+        return Shell(text(value))
+    if not isinstance(value, Sequence):
+        raise wrong(f"{describe(value)} is no command", 'write a text for the shell, or a list: ["program", "argument"]')
+    if not value:
+        raise wrong("the list is empty", 'write the program and its arguments: ["program", "argument"]')
+    return Argv((text(value[0]), *texts(value[1:], variable)))
+
+
+def _function(value: object) -> str:
+    name = text(value)
+    if not FUNCTION.fullmatch(name):
+        raise wrong(f"{name!r} names no function", 'write it as in "package.module:function"')
+    return name
+
+
+def _json(value: object) -> Any:
+    """What a Python call can be given: what JSON can say."""
+    match value:
+        case None | str() | bool() | int():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case Mapping():
+            return mapping_of(variable, _json)(value)
+        case list() | tuple():
+            return list(texts(value, _json))
+        case _:
+            raise wrong(
+                f"{describe(value)} cannot be an argument of a call",
+                "pass text, finite numbers, true or false, lists and tables; anything larger as a file",
+            )
+
+
+def input_path(value: object) -> FileInput | UrlInput | Link:
+    """One of ``inputs``: a file, folder or glob of the project, an object on the web, or another task's output."""
+    path = text(value)
+    if is_link(path):
+        return Link(path)
+    if is_url(path):
+        return UrlInput(path)
+    clean = relative(path).removesuffix("/")
+    if clean.split("/", 1)[0] == _RESERVED:
+        raise wrong(f"{path!r} lies in 'in/', where a task finds what other tasks made", "give the folder another name")
+    return FileInput(clean)
+
+
+def output_path(value: object) -> str:
+    """One of ``outputs``: a file, a folder with a slash at its end, or a glob, in the workdir."""
+    path = text(value)
+    if is_url(path):
+        raise wrong(f"{path!r} is a URL; an output is a file that the command writes", 'name the file, as in "model.json"')
+    clean = relative(path)
+    if clean.split("/", 1)[0] == _RESERVED:
+        raise wrong(f"{path!r} lies in 'in/', where a task finds what other tasks made", "write it somewhere else")
+    return clean
+
+
+_RETRY_KEYS: dict[str, Parser] = {"attempts": whole(1), "delay": duration, "max_delay": duration}
+_RETRY_EXAMPLE = '{ attempts = 3, delay = "10 s" }'
+_NEEDS_KEYS: dict[str, Parser] = {"cpus": number, "memory": size, "gpus": whole(), "disk": size}
+_NEEDS_NAMES = {"memory": "memory_bytes", "disk": "disk_bytes"}
+
+
+def _needs(value: object) -> Resources:
+    amounts = table(value, _NEEDS_KEYS, '{ cpus = 4, memory = "16 GiB" }')
+    return Resources(**{_NEEDS_NAMES.get(key, key): amount for key, amount in amounts.items()})
+
+
+def _failure_class(value: object) -> FailureClass:
+    name = text(value)
+    known = [each.value for each in FailureClass]
+    if name not in known:
+        raise wrong(f"there is no class of failures {name!r}", hint(name, known, f"use one of: {', '.join(known)}"))
+    return FailureClass(name)
+
+
+def _failure_classes(value: object) -> frozenset[FailureClass]:
+    return frozenset(texts(value, _failure_class))
+
+
+def _retry(value: object) -> RetryPolicy:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 1:
+            raise wrong(f"{value} attempts are too few", "write how many attempts there may be in all; 1 means no retry")
+        return RetryPolicy(attempts=value)
+    return RetryPolicy(**table(value, {**_RETRY_KEYS, "on": _failure_classes}, _RETRY_EXAMPLE))
+
+
+def _environment_variable(value: object) -> str:
+    name = text(value)
+    if not _ENVIRONMENT_VARIABLE.fullmatch(name):
+        raise wrong(f"{name!r} is no name of an environment variable", "use letters, digits and '_', not a digit first")
+    if name.startswith("LONGSHORE_"):
+        raise wrong(f"{name!r} is set by Longshore itself", "use another name")
+    return name
+
+
+def _secret(value: object) -> Secret:
+    words = table(value, {"file": text, "variable": _environment_variable}, '{ file = "~/licence.lic" }')
+    if len(words) != 1:
+        raise wrong("a secret comes from one place", 'write { file = "~/licence.lic" } or { variable = "LICENCE" }')
+    return Secret(**words)
+
+
+def _inputs(value: object) -> tuple[FileInput | UrlInput | Link, ...]:
+    return texts(value, input_path)
+
+
+def _outputs(value: object) -> tuple[str, ...]:
+    return texts(value, output_path)
+
+
+def _function_arguments(value: object) -> list[Any]:
+    return list(texts(value, _json))
+
+
+@frozen
+class CallWords:
+    """What `config.python` says of a function beyond ``module:name``: its pickle, and the files that its code stands in."""
+
+    pickle: bytes = b""
+    sources: tuple[str, ...] = ()
+
+
+def _call_words(value: object) -> CallWords:
+    if not isinstance(value, CallWords):
+        raise wrong("there is no key '(call)' in a workflow file", "take it out")
+    return value
+
+
+CALL_KEYS: dict[str, Parser] = {
+    "call": _function,
+    "args": _function_arguments,
+    "kwargs": mapping_of(text, _json),
+    "(call)": _call_words,
+}
+
+TASK_KEYS: dict[str, Parser] = {
+    "command": _command,
+    "inputs": _inputs,
+    "outputs": _outputs,
+    "needs": _needs,
+    "environment": text,
+    "pool": text,
+    "retry": _retry,
+    "timeout": duration,
+    "grace": duration,
+    "after": texts,
+    "env": mapping_of(_environment_variable, variable),
+    "secrets": mapping_of(output_path, _secret),
+    "keep": flag,
+    "for_each": for_each,
+    "repeat": whole(1),
+    "priority": whole(-1_000_000),
+    **CALL_KEYS,
+}
+
+_POOL_KEYS: dict[str, Parser] = {"executor": text, "provider": text, "tasks": whole(1)}
+
+
+def pool(name: str, value: object) -> PoolSpec:
+    """Read one table of ``[pools]``; keys that are not the core's are left to the plugins."""
+    check_name(name, "pool name")
+    if not isinstance(value, Mapping):
+        raise wrong(f"{describe(value)} stands where a table is needed", f"write [pools.{name}] and the keys below it")
+    ours = table({key: item for key, item in value.items() if key in _POOL_KEYS}, _POOL_KEYS, "")
+    if "provider" in ours and "executor" not in ours:
+        raise wrong(f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there", 'add executor = "ssh"')
+    options = plain({key: item for key, item in value.items() if key not in _POOL_KEYS})
+    return PoolSpec(name=name, options=options, **ours)
+
+
+def environment(name: str, value: object) -> EnvironmentSpec:
+    """Read one table of ``[environments]``; its keys are checked by whoever builds it."""
+    check_name(name, "environment name")
+    if not isinstance(value, Mapping):
+        raise wrong(f"{describe(value)} stands where a table is needed", f"write [environments.{name}] and the keys below it")
+    return EnvironmentSpec(name=name, options=plain(value))
+
+
+def provider(name: str, value: object) -> dict[str, Any]:
+    """Read one table of ``[providers]``; its keys are checked by the plugin."""
+    check_name(name, "provider name")
+    if not isinstance(value, Mapping):
+        raise wrong(f"{describe(value)} stands where a table is needed", f"write [providers.{name}] and the keys below it")
+    return dict(plain(value))
+
+
+def arguments_text(args: list[Any], kwargs: Mapping[str, Any]) -> str:
+    """Write a call's arguments as the model wants them; equal arguments give equal text."""
+    return json.dumps({"args": args, "kwargs": dict(sorted(kwargs.items()))}, ensure_ascii=False)

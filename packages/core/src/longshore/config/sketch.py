@@ -1,0 +1,159 @@
+"""From what was written, as plain dicts, to values; tasks are looked at one by one here, and together in `links`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import define, field
+
+from longshore.config.fields import Parser, describe, flag, table, text, whole
+from longshore.config.problems import Problems
+from longshore.config.sections import CALL_KEYS, TASK_KEYS, CallWords, arguments_text, environment, pool, provider
+from longshore.config.urls import Link, LinkedSource
+from longshore.model.command import Call, Command
+from longshore.model.names import check_name
+from longshore.model.task import FileInput, Source, TaskSpec, UrlInput
+from longshore.model.workflow import EnvironmentSpec, PoolSpec
+
+__all__ = ["Draft", "Sketch", "read_sketch", "read_tables"]
+
+Raw = Mapping[str, Any]
+
+
+@define
+class Draft:
+    """A task as it was written, but for its references."""
+
+    name: str
+    command: Command
+    words: dict[str, Any]
+    """The other arguments of `TaskSpec`, without those below."""
+    inputs: tuple[FileInput | UrlInput | Link, ...] = ()
+    for_each: tuple[tuple[str, Source | LinkedSource], ...] = ()
+    sources: tuple[str, ...] = ()
+    """Absolute paths of the files that the called function's code stands in."""
+
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The names that ``$name`` can have in a member segment."""
+        names = [name for name, _ in self.for_each]
+        return frozenset([*names, "repeat"] if "repeat" in self.words else names)
+
+    @property
+    def expands(self) -> bool:
+        """Whether it stands for many tasks."""
+        return bool(self.for_each) or "repeat" in self.words
+
+
+@define
+class Sketch:
+    """A workflow whose tasks do not know of each other yet."""
+
+    name: str = ""
+    settings: dict[str, Any] = field(factory=dict)
+    """``strategy``, ``max_tasks``, ``keep_going`` and ``env_file``, where they were given."""
+    drafts: dict[str, Draft] = field(factory=dict)
+    broken: set[str] = field(factory=set)
+    """Names of tasks that have mistakes of their own; others may refer to them."""
+    pools: dict[str, PoolSpec] = field(factory=dict)
+    environments: dict[str, EnvironmentSpec] = field(factory=dict)
+    providers: dict[str, dict[str, Any]] = field(factory=dict)
+    given: dict[str, TaskSpec] = field(factory=dict)
+    """Tasks of a run that these are to join."""
+
+
+_SETTINGS: dict[str, Parser] = {"strategy": text, "max_tasks": whole(1), "keep_going": flag, "env_file": text}
+_TABLES = ("pools", "environments", "providers", "tasks")
+_KEYS = ("name", *_SETTINGS, *_TABLES)
+
+
+def read_sketch(raw: Raw, problems: Problems) -> Sketch:
+    """Read a whole workflow; mistakes go to ``problems``, and what has none comes back."""
+    sketch = Sketch()
+    for key, value in raw.items():
+        if key not in _KEYS:
+            problems.add((key,), f"there is no key {key!r} here", f"use one of: {', '.join(_KEYS)}", misspelt=key, among=_KEYS)
+        elif key in _SETTINGS:
+            _read(problems, (key,), lambda key=key, value=value: sketch.settings.update({key: _SETTINGS[key](value)}))
+    if "name" in raw:
+        _read(problems, ("name",), lambda: setattr(sketch, "name", check_name(text(raw["name"]), "workflow name")))
+    else:
+        problems.add((), "the workflow has no name", 'write name = "..." in the first line')
+    read_tables(raw, sketch, problems)
+    _read_tasks(raw.get("tasks", {}), sketch, problems)
+    return sketch
+
+
+def read_tables(raw: Raw, sketch: Sketch, problems: Problems) -> None:
+    """Read ``pools``, ``environments`` and ``providers``, and put those in that are not there yet."""
+    readers: tuple[tuple[str, dict[str, Any], Callable[[str, object], Any]], ...] = (
+        ("pools", sketch.pools, pool),
+        ("environments", sketch.environments, environment),
+        ("providers", sketch.providers, provider),
+    )
+    for kind, known, parse in readers:
+        tables = raw.get(kind, {})
+        if not isinstance(tables, Mapping):
+            problems.add((kind,), f"{describe(tables)} stands where a table is needed", f"write [{kind}.NAME] and the keys below it")
+            continue
+        for name, value in tables.items():
+            if name not in known:
+                _read(problems, (kind, name), lambda name=name, value=value: known.update({name: parse(name, value)}))
+
+
+def _read(problems: Problems, key: tuple[str, ...], step: Callable[[], object]) -> None:
+    try:
+        step()
+    except ValueError as error:
+        problems.take(key, error)
+
+
+def _read_tasks(tasks: object, sketch: Sketch, problems: Problems) -> None:
+    if not isinstance(tasks, Mapping):
+        problems.add(("tasks",), f"{describe(tasks)} stands where a table is needed", "write [tasks.NAME] and the keys below it")
+        return
+    if not tasks:
+        problems.add((), "the workflow has no tasks", 'write [tasks.NAME] and below it command = "..."')
+    for name, words in tasks.items():
+        try:
+            check_name(name, "task name")
+            parsed = table(words, TASK_KEYS, '{ command = "..." }')
+        except ValueError as error:
+            problems.take(("tasks", name), error)
+            sketch.broken.add(name)
+            continue
+        draft = _draft(name, parsed, problems)
+        if draft is None:
+            sketch.broken.add(name)
+        else:
+            sketch.drafts[name] = draft
+
+
+def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None:
+    key = ("tasks", name)
+    inputs = words.pop("inputs", ())
+    for_each = words.pop("for_each", ())
+    if "repeat" in words and any(parameter == "repeat" for parameter, _ in for_each):
+        problems.add((*key, "for_each", "repeat"), "the parameter 'repeat' is made by the key repeat already", "give it another name")
+        return None
+    command = words.pop("command", None)
+    if "call" not in words:
+        stray = next((each for each in CALL_KEYS if each in words), None)
+        if stray:
+            problems.add((*key, stray), f"{stray!r} goes with 'call' only", 'write call = "module:function", or take it out')
+        elif command is None:
+            problems.add(key, "the task has no command", 'write command = "..." or call = "module:function"')
+        if stray or command is None:
+            return None
+        return Draft(name, command, words, inputs, for_each)
+    if command is not None:
+        problems.add((*key, "call"), "the task has a command and a call", "take one of them out")
+        return None
+    extra = words.pop("(call)", CallWords())
+    call = Call(
+        function=words.pop("call"),
+        arguments=arguments_text(words.pop("args", []), words.pop("kwargs", {})),
+        pickle=extra.pickle,
+    )
+    return Draft(name, call, words, inputs, for_each, extra.sources)

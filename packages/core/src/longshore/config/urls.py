@@ -1,0 +1,45 @@
+"""Texts that name something elsewhere: ``workflow://...`` and the URLs of store plugins."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+__all__ = ["Link", "LinkedSource", "is_link", "is_url", "split_link"]
+
+SCHEME = "workflow://"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@frozen
+class Link:
+    """``workflow://<workflow>/<task>/...`` as it was written; nobody has looked yet whether there is such a task."""
+
+    url: str
+
+
+@frozen
+class LinkedSource:
+    """Values of a parameter that an earlier task's output gives: its lines, or the files that match a glob."""
+
+    url: str
+    lines: bool
+    first: int | None = None
+
+
+def is_link(text: str) -> bool:
+    """Say whether a text names another task's output."""
+    return text.startswith(SCHEME)
+
+
+def is_url(text: str) -> bool:
+    """Say whether a text is a URL of any kind."""
+    return _URL.match(text) is not None
+
+
+def split_link(url: str) -> tuple[str, str, str]:
+    """Split a link into workflow (empty for this one), task, and the rest behind the task's slash."""
+    workflow, _, rest = url.removeprefix(SCHEME).partition("/")
+    task, _, path = rest.partition("/")
+    return workflow, task, path
