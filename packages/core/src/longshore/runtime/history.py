@@ -148,6 +148,11 @@ class RunReader:
                 if isinstance(event, AttemptEnded):
                     yield _attempt(event)
 
+    def log_paths(self, task: str, attempt: int) -> tuple[Path, Path]:
+        """Say where stdout and stderr of an attempt on this computer are. A file that is not there is empty."""
+        stem = f"{task}.{attempt}"
+        return self.folder / "logs" / f"{stem}.out", self.folder / "logs" / f"{stem}.err"
+
     def events(self, after: int = 0, *, kind: str | None = None, about: str | None = None) -> Iterator[tuple[int, Event]]:
         """Read events with their numbers, oldest first, from the one that follows ``after``.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from longshore.errors import DiskFull, ExecutorError, LongshoreError, StagingError
+from longshore.errors import DiskFull, ExecutorError, LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import (
     AttemptEnded,
@@ -21,11 +22,11 @@ from longshore.model.events import (
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import Session
 from longshore.runtime.cache import Cache, Success
-from longshore.runtime.calls import with_arguments
 from longshore.runtime.identify import Identifier, Ready
 from longshore.runtime.inputs import Inputs
 from longshore.runtime.members import read_values
 from longshore.runtime.options import RunOptions
+from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
 from longshore.runtime.results import deliver
@@ -52,7 +53,8 @@ class Crew:
         self._runner = runner
         self._state = runner.state
         self._cache = cache
-        self._identifier = Identifier(Inputs(project, runner.state), cache, options, runner.state)
+        self._inputs = Inputs(project, runner.state, Others(project))
+        self._identifier = Identifier(self._inputs, cache, options, runner.state)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._looking: set[str] = set()
         self._ready: dict[str, Ready] = {}
@@ -69,7 +71,9 @@ class Crew:
                 quick.append(name)
             else:
                 self._looking.add(name)
-                self._later(self._look, name)
+                # Other workflows may take hours: who waits for them must not keep those who only read files from it.
+                waits = any(reference.workflow for reference in self._state.tasks[name].task.spec.references)
+                (self._apart if waits else self._later)(self._look, name)
         return self._found([*quick]) if quick else ()
 
     def _look(self, name: str) -> None:
@@ -125,7 +129,7 @@ class Crew:
         }
         return AttemptSpec(
             id=attempt_id(self._run, name, number),
-            command=with_arguments(ready.command, task.task, self._state),
+            command=ready.command,
             env=env,
             private_env=self._private_env,
             inputs=ready.items,
@@ -214,18 +218,24 @@ class Crew:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for session in self.sessions.values():
             session.close()
+        self._inputs.close()
         self._cache.close()
 
     def _later(self, work: Callable[[str], None], name: str) -> None:
-        def guarded() -> None:
-            try:
-                work(name)
-            except Exception as error:
-                wrapped = LongshoreError(f"{name}: {type(error).__name__}: {error}")
-                wrapped.__cause__ = error
-                self._runner.fail(wrapped)
+        self._pool.submit(self._guarded, work, name)
 
-        self._pool.submit(guarded)
+    def _apart(self, work: Callable[[str], None], name: str) -> None:
+        threading.Thread(target=self._guarded, args=(work, name), daemon=True).start()
+
+    def _guarded(self, work: Callable[[str], None], name: str) -> None:
+        try:
+            work(name)
+        except LongshoreError as error:
+            self._runner.fail(error)
+        except Exception as error:
+            wrapped = RunError(f"{name}: {type(error).__name__}: {error}")
+            wrapped.__cause__ = error
+            self._runner.fail(wrapped)
 
 
 def _now() -> datetime:

@@ -17,6 +17,7 @@ from longshore.runtime.engine import check
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs
 from longshore.runtime.options import RunOptions
+from longshore.runtime.others import Others
 from longshore.runtime.project import Project
 from longshore.scheduler.apply import apply
 from longshore.scheduler.state import RunState, TaskPhase, TaskState
@@ -49,9 +50,11 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
     project = Project(folder)
     state = check(resolve(spec, folder), chosen)
     cache = Cache(project.store)
+    looked = Inputs(project, state, Others(project, wait=False))
     try:
-        reasons, inputs = _look(state, Identifier(Inputs(project, state), cache, chosen, state))
+        reasons, inputs = _look(state, Identifier(looked, cache, chosen, state))
     finally:
+        looked.close()
         cache.close()
     for name, task in state.tasks.items():
         yield Planned(

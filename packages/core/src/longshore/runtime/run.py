@@ -23,7 +23,7 @@ from longshore.runtime.history import RunReader, TaskInfo
 from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project
 from longshore.scheduler.apply import selected
-from longshore.scheduler.state import ENDED, TaskPhase
+from longshore.scheduler.state import ENDED, TaskPhase, TaskState
 
 __all__ = ["Run", "resume", "start"]
 
@@ -114,16 +114,18 @@ class Run:
 
     def tasks(self) -> list[TaskInfo]:
         """List all tasks and where they stand, in the order of the workflow."""
-        return [
-            TaskInfo(
-                id=task.task.id,
-                phase=task.phase.value,
-                attempts=task.attempts,
-                machine=task.machine,
-                failure=task.failure.value if task.failure else "",
-            )
-            for task in list(self._engine.runner.state.tasks.values())
-        ]
+        return [_info(task) for task in list(self._engine.runner.state.tasks.values())]
+
+    def task(self, name: str) -> TaskInfo:
+        """Say where one task stands.
+
+        Raises:
+            UsageError: when there is no such task.
+        """
+        known = self._engine.runner.state.tasks.get(name)
+        if known is None:
+            raise UsageError(f"run {self.id} has no task {name!r}")
+        return _info(known)
 
     def result(self, task: str) -> str | None:
         """Give back what a Python call returned, as JSON text; None while it has not succeeded.
@@ -278,6 +280,16 @@ class Run:
                 for watcher in self._watchers:
                     watcher.put(None)
                 self._changed.notify_all()
+
+
+def _info(task: TaskState) -> TaskInfo:
+    return TaskInfo(
+        id=task.task.id,
+        phase=task.phase.value,
+        attempts=task.attempts,
+        machine=task.machine,
+        failure=task.failure.value if task.failure else "",
+    )
 
 
 class _Detached(LongshoreError):
