@@ -10,7 +10,7 @@ import click
 
 from longshore_cli.invocation import Invocation
 
-__all__ = ["Command", "command", "folder_option", "json_option", "run_option"]
+__all__ = ["Command", "command", "complete_runs", "folder_option", "json_option", "run_option"]
 
 _Function = Callable[..., Any]
 
@@ -35,10 +35,15 @@ class Command(click.Command):
 
 
 def command(name: str, *, examples: str) -> Callable[[_Function], click.Command]:
-    """Make a function a subcommand, with the options that all have."""
+    """Make a function a subcommand, with the options that all have.
+
+    It is called with the `Invocation` first, and gives the exit code, or None for 0.
+    """
 
     def decorate(function: _Function) -> click.Command:
-        made = click.command(name, cls=Command, examples=examples)(function)
+        made = click.command(name, cls=Command, examples=examples)(
+            click.make_pass_decorator(Invocation, ensure=True)(function)
+        )
         # Behind the subcommand's own: they are what a reader of the help looks for last.
         made.params += _shared_options()
         return made
@@ -58,10 +63,9 @@ def _keep_log_file(ctx: click.Context, _: click.Parameter, path: Path | None) ->
     ctx.ensure_object(Invocation).log_file = path
 
 
-def _keep_json(ctx: click.Context, _: click.Parameter, wanted: bool) -> bool:
+def _keep_json(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     # Set before parsing too, from the bare arguments, so that a mistake in them is answered in JSON.
     ctx.ensure_object(Invocation).json |= wanted
-    return wanted
 
 
 def _shared_options() -> list[click.Parameter]:
@@ -92,14 +96,15 @@ def _shared_options() -> list[click.Parameter]:
 
 json_option = click.option(
     "--json",
-    "as_json",
     is_flag=True,
+    expose_value=False,
     callback=_keep_json,
     help="Print exactly one JSON document on stdout.",
 )
 
 
-def _complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+def complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+    """Offer the runs of the project to a shell."""
     from longshore_cli.completing import runs
 
     return runs(ctx, incomplete)
@@ -115,7 +120,7 @@ run_option = click.option(
     "--run",
     "run",
     metavar="RUN",
-    shell_complete=_complete_runs,
+    shell_complete=complete_runs,
     help="Which run, by the beginning of its id; else the latest.",
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,8 +12,16 @@ from longshore_cli.places import workflow_file
 
 if TYPE_CHECKING:
     from longshore.config import Loaded
+    from longshore.model.workflow import WorkflowSpec
 
-__all__ = ["load_workflow", "set_option"]
+__all__ = ["load_workflow", "narrowed", "only_option", "set_option", "strategy_option", "trial_option"]
+
+
+def _complete_tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+    from longshore_cli.completing import tasks
+
+    return tasks(ctx, incomplete)
+
 
 set_option = click.option(
     "--set",
@@ -22,9 +30,20 @@ set_option = click.option(
     multiple=True,
     help="Put this value, written as in the file, in the place of the file's; repeatable.",
 )
+only_option = click.option(
+    "--only",
+    metavar="TASK",
+    multiple=True,
+    shell_complete=_complete_tasks,
+    help="Only this task and what it waits for; repeatable.",
+)
+trial_option = click.option(
+    "--first", type=click.IntRange(min=1), metavar="N", help="Only the first N values of each for_each."
+)
+strategy_option = click.option("--strategy", metavar="NAME", help="Assign tasks to machines by this strategy.")
 
 
-def load_workflow(file: Path | None, sets: tuple[str, ...]) -> Loaded:
+def load_workflow(file: Path | None, sets: tuple[str, ...], *, adding_to: WorkflowSpec | None = None) -> Loaded:
     """Read the workflow that was named, or the project's; its warnings are told.
 
     Raises:
@@ -34,7 +53,35 @@ def load_workflow(file: Path | None, sets: tuple[str, ...]) -> Loaded:
     # Imported here, since help and views of runs need no parser.
     from longshore.config import load
 
-    loaded = load(workflow_file(file), overrides=sets)
+    loaded = load(workflow_file(file), sets, adding_to=adding_to)
     for warning in loaded.warnings:
         warn(warning)
     return loaded
+
+
+def narrowed(
+    loaded: Loaded, *, only: tuple[str, ...] = (), first: int | None = None, strategy: str | None = None
+) -> WorkflowSpec:
+    """Give the part of a workflow that is meant, with the values of its for_each read from the project's files.
+
+    Raises:
+        ConfigError: when values cannot be read; with the places where they are asked for.
+        UsageError: when ``only`` names no task.
+    """
+    from longshore.config.resolve import resolve
+
+    spec = loaded.spec
+    if only:
+        from longshore.scheduler.narrow import only_tasks
+
+        spec = only_tasks(spec, only)
+    spec = resolve(spec, loaded.folder, loaded.place)
+    if first is not None:
+        from longshore.scheduler.narrow import first_members
+
+        spec = first_members(spec, first)
+    if strategy is not None:
+        from attrs import evolve
+
+        spec = evolve(spec, strategy=strategy)
+    return spec

@@ -8,7 +8,7 @@ import click
 
 from longshore_cli.command import command as subcommand
 from longshore_cli.output import answer
-from longshore_cli.workflow import load_workflow, set_option
+from longshore_cli.workflow import load_workflow, narrowed, set_option
 
 __all__ = ["command"]
 
@@ -36,11 +36,10 @@ def command(file: Path | None, form: str, sets: tuple[str, ...]) -> None:
 
     One box for each task as written: a for_each is one box with the number of its tasks. An arrow leads to who waits.
     """
-    from longshore.config.resolve import resolve
     from longshore_cli.drawing import svg, words
     from longshore_cli.drawing.picture import picture_of
 
     loaded = load_workflow(file, sets)
-    picture = picture_of(resolve(loaded.spec, loaded.folder))
+    picture = picture_of(narrowed(loaded))
     draw = {"svg": svg.svg, "mermaid": words.mermaid, "dot": words.dot}[form]
     answer(draw(picture))

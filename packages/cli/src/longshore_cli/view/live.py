@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TextIO
 
 from longshore.model.events import AttemptEnded, AttemptStarted, Event
+from longshore.scheduler.state import ENDED, TaskPhase
 from longshore_cli.text import duration
 from longshore_cli.view.words import lines_of
 
@@ -20,7 +21,6 @@ __all__ = ["LiveDisplay", "Progress"]
 _PATIENCE_SECONDS = 0.3
 """A run that ends sooner needs no view, and is spared the import of what draws it."""
 _MOST_RUNNING = 8
-_ENDED = ("succeeded", "up to date", "failed", "lost", "cancelled", "skipped")
 _STYLES = {
     "succeeded": "green",
     "up to date": "green",
@@ -31,7 +31,7 @@ _STYLES = {
     "skipped": "yellow",
 }
 
-Phases = Callable[[], Mapping[str, int]]
+Phases = Callable[[], Mapping[TaskPhase, int]]
 
 
 class Progress:
@@ -119,7 +119,7 @@ class _Screen:
         self._live.start()
 
     def draw(
-        self, unsaid: Sequence[tuple[str, str]], title: str, phases: Mapping[str, int], progress: Progress
+        self, unsaid: Sequence[tuple[str, str]], title: str, phases: Mapping[TaskPhase, int], progress: Progress
     ) -> None:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
@@ -128,7 +128,7 @@ class _Screen:
         for text, state in unsaid:
             self._console.print(Text(text, style=_STYLES.get(state, "")))
         total = sum(phases.values())
-        ended = sum(phases.get(phase, 0) for phase in _ENDED)
+        ended = sum(phases.get(phase, 0) for phase in ENDED)
         bar = ProgressBar(total=max(1, total), completed=ended, width=min(60, self._console.width - 2))
         words = Text(no_wrap=True, overflow="ellipsis")
         for number, (phase, count) in enumerate((phase, count) for phase, count in phases.items() if count):

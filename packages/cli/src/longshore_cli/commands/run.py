@@ -1,0 +1,76 @@
+"""``longshore run``: run a workflow, or go on with its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from longshore_cli.command import command as subcommand
+from longshore_cli.command import json_option, run_option
+from longshore_cli.invocation import Invocation
+from longshore_cli.workflow import only_option, set_option, strategy_option, trial_option
+
+__all__ = ["command"]
+
+
+@subcommand(
+    "run",
+    examples="""
+    longshore run
+    longshore run other.toml -j 4 --set tasks.fit.timeout='"2 h"'
+    longshore run --first 2 --only report
+    longshore run --new --rerun 'fit[year=2001]'
+    longshore run --add more.toml
+    longshore run --json > run.json
+    """,
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="At most so many tasks at once.")
+@set_option
+@only_option
+@trial_option
+@strategy_option
+@click.option("--new", is_flag=True, help="Begin another run, though one is unfinished.")
+@click.option(
+    "--continue",
+    "go_on",
+    is_flag=True,
+    help="Continue the unfinished run as it began, if the workflow has changed.",
+)
+@click.option("--no-cache", is_flag=True, help="Run every task, also those that succeeded before.")
+@click.option("--rerun", multiple=True, metavar="TASK", help="Run this task whatever succeeded before; repeatable.")
+@click.option("--keep-workdirs", is_flag=True, help="Keep the workdirs of tasks that succeed, too.")
+@click.option(
+    "--keep-going/--fail-fast",
+    default=None,
+    help="After a failure go on with what does not depend on it (as the file says, else yes), or stop.",
+)
+@click.option(
+    "--add", type=click.Path(path_type=Path), metavar="FILE", help="Let the tasks of this file join a run (see --run)."
+)
+@run_option
+@click.option("--yes", is_flag=True, help="Rent what costs money without asking.")
+@json_option
+def command(invocation: Invocation, **flags: Any) -> int:
+    r"""Run a workflow, or continue its unfinished run.
+
+    FILE is a TOML, JSON or Python file, by default longshore.toml. If the latest run of this workflow is unfinished, it
+    is continued; if the workflow has changed since then, you are asked, or answer by --new or --continue.
+
+    The first Ctrl-C starts nothing more and waits for what runs, the second cancels that. After SIGTERM what runs lives
+    on. `longshore resume` continues in every case.
+
+    \b
+    Exit codes: 0 all succeeded, 1 tasks failed, 2 nothing ran because something
+    was wrong, 130 interrupted.
+
+    The JSON document is {"run", "workflow", "state", "started", "ended", "seconds", "tasks", "phases", "failed":
+    [{"task", "phase", "class", "outcome", "attempts", "evidence", "workdir"}], "undelivered", "results", "resumable"}.
+    """
+    # Imported here, so that the help of this command needs nothing of the core.
+    from longshore_cli.running import Wishes, join, run
+
+    wishes = Wishes(**flags)
+    return join(wishes, invocation) if wishes.add is not None else run(wishes, invocation)

@@ -1,0 +1,179 @@
+"""Deciding what `longshore run` is to do: begin a run, continue one, or let tasks join one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from attrs import evolve, frozen
+
+from longshore.errors import JournalError, UsageError
+from longshore.runtime.history import RunReader
+from longshore.runtime.options import RunOptions
+from longshore.runtime.project import Project
+from longshore.runtime.run import resume, start
+from longshore_cli.driving import attend
+from longshore_cli.invocation import Invocation
+from longshore_cli.output import can_ask, say, warn
+from longshore_cli.workflow import load_workflow, narrowed
+
+if TYPE_CHECKING:
+    from longshore.model.workflow import WorkflowSpec
+
+__all__ = ["Wishes", "join", "run"]
+
+
+@frozen(kw_only=True)
+class Wishes:
+    """What was typed."""
+
+    file: Path | None
+    jobs: int | None
+    sets: tuple[str, ...]
+    only: tuple[str, ...]
+    first: int | None
+    strategy: str | None
+    new: bool
+    go_on: bool
+    no_cache: bool
+    rerun: tuple[str, ...]
+    keep_workdirs: bool
+    keep_going: bool | None
+    add: Path | None
+    run: str | None
+    yes: bool
+
+    @property
+    def options(self) -> RunOptions:
+        """The choices that a run's journal keeps."""
+        return RunOptions(jobs=self.jobs, cache=not self.no_cache, rerun=self.rerun, keep_workdirs=self.keep_workdirs)
+
+
+def run(wishes: Wishes, invocation: Invocation) -> int:
+    """Begin a run of a workflow, or continue the one that is unfinished; give the exit code."""
+    if wishes.new and wishes.go_on:
+        raise click.UsageError("--new and --continue contradict each other; give one of them")
+    if wishes.run is not None:
+        raise click.UsageError("--run goes with --add; `longshore resume RUN` continues a run")
+    loaded = load_workflow(wishes.file, wishes.sets)
+    spec = narrowed(loaded, only=wishes.only, first=wishes.first, strategy=wishes.strategy)
+    if wishes.keep_going is not None:
+        spec = evolve(spec, keep_going=wishes.keep_going)
+    _check_reruns(spec, wishes.rerun)
+    project = Project(loaded.folder)
+    unfinished = None if wishes.new else _unfinished(project, spec.name)
+    if unfinished is not None and _continues(project, unfinished, spec, wishes):
+        return _continue(project, unfinished, wishes, invocation)
+    _agree_to_pay(spec, wishes)
+    return attend(lambda listen: start(spec, loaded.folder, wishes.options, listen=listen), invocation)
+
+
+def _check_reruns(spec: WorkflowSpec, rerun: tuple[str, ...]) -> None:
+    """Refuse a --rerun of what does not exist: it would silently do nothing."""
+    known = {task.name for task in spec.tasks}
+    for name in rerun:
+        if name.partition("[")[0] not in known:
+            from longshore.model.names import near
+
+            close = near(name, known)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(sorted(known)[:10])}"
+            raise UsageError(f"--rerun {name}: workflow {spec.name} has no such task; {hint}")
+
+
+def _unfinished(project: Project, workflow: str) -> str | None:
+    """Find the latest run of a workflow, if it can be continued.
+
+    Raises:
+        UsageError: when it is running now.
+    """
+    for name in project.run_ids():
+        try:
+            info = RunReader(project.run_folder(name)).info()
+        except JournalError as error:
+            warn(f"run {name} is passed over: {error}")
+            continue
+        if info.workflow != workflow:
+            continue
+        if info.state == "running":
+            from longshore.runtime.lock import holder
+
+            who = holder(project.run_folder(name))
+            raise UsageError(
+                f"run {name} of workflow {workflow} is running{f' ({who})' if who else ''}; "
+                f"`longshore status` shows it, `longshore run --new` begins another beside it"
+            )
+        return name if info.resumable else None
+    return None
+
+
+def _continues(project: Project, name: str, spec: WorkflowSpec, wishes: Wishes) -> bool:
+    """Say whether to continue the unfinished run; ask when the workflow has changed.
+
+    Raises:
+        click.UsageError: when it has, and nobody can be asked.
+    """
+    before = RunReader(project.run_folder(name)).workflow()
+    changes = differences(before, spec)
+    if not changes or wishes.go_on:
+        return True
+    news = f"run {name} is unfinished, and the workflow has changed since it began: {changes}"
+    if not can_ask():
+        raise click.UsageError(
+            f"{news}\n  --continue continues that run as it began, --new begins another with the workflow as it is now"
+        )
+    say(news)
+    choice = click.prompt(
+        "continue that run as it began, or begin a new one?",
+        type=click.Choice(["continue", "new"]),
+        default="new",
+        err=True,
+    )
+    return bool(choice == "continue")
+
+
+def differences(before: WorkflowSpec, now: WorkflowSpec) -> str:
+    """Say in what two workflows differ; empty when they do not."""
+    from longshore.config.document import to_document
+
+    if to_document(before) == to_document(now):
+        return ""
+    old = {task.name: task for task in before.tasks}
+    new = {task.name: task for task in now.tasks}
+    words = [f"{name} is new" for name in new if name not in old]
+    words += [f"{name} is gone" for name in old if name not in new]
+    words += [f"{name} is different" for name in new if name in old and new[name] != old[name]]
+    if not words:
+        return "its settings are different"
+    more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+    return ", ".join(words[:5]) + more
+
+
+def _continue(project: Project, name: str, wishes: Wishes, invocation: Invocation) -> int:
+    say(f"Run {name} is unfinished and is continued; --new begins another.")
+    meta = RunReader(project.run_folder(name)).meta()
+    if evolve(RunOptions.from_json(meta["options"]), jobs=wishes.jobs) != wishes.options:
+        warn("it keeps the cache and workdir options that it began with")
+    return attend(lambda listen: resume(project.folder, name, jobs=wishes.jobs, listen=listen), invocation)
+
+
+def _agree_to_pay(spec: WorkflowSpec, wishes: Wishes) -> None:
+    """Ask before machines are rented, unless the file sets a limit or the command line says yes.
+
+    Raises:
+        click.UsageError: when nobody can be asked.
+        click.Abort: when the answer is no.
+    """
+    used = {task.pool for task in spec.tasks} if len(spec.pools) > 1 else {pool.name for pool in spec.pools}
+    rented = [pool for pool in spec.pools if pool.provider and pool.name in used and "max_cost" not in pool.options]
+    if not rented or wishes.yes:
+        return
+    names = ", ".join(f"{pool.name} ({pool.provider})" for pool in rented)
+    if not can_ask():
+        raise click.UsageError(f"machines are rented for {names}; say --yes, or set max_cost in the file")
+    click.confirm(f"Machines are rented for {names}, which costs money. Go on?", abort=True, err=True)
+
+
+def join(wishes: Wishes, invocation: Invocation) -> int:
+    """Let the tasks of a file join a run that is going on, or one that is continued for it; give the exit code."""
+    raise NotImplementedError
