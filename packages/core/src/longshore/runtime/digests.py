@@ -1,0 +1,202 @@
+"""Digests of the project's files and folders, remembered, so that a second look at ten gigabytes costs a stat.
+
+A digest is remembered by the file's device, inode, size, and the nanoseconds of its two times. That is not believed of
+a file that was changed less than two seconds before it was read, since file systems count time in steps: it could
+change again unseen.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from attrs import frozen
+
+from longshore.errors import InputMissing
+from longshore.model.artifact import ArtifactKind
+from longshore.remote.digest import MODE_BITS, NotStorable, digest_file, digest_folder
+from longshore.runtime.sidecar import Sidecar
+
+__all__ = ["Digested", "Digests"]
+
+_SETTLED_NS = 2 * 10**9
+_TRIES = 3
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE digests (
+        device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns
+        INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (device, inode)
+    ) WITHOUT ROWID
+    """,
+)
+
+_Key = tuple[int, int, int, int, int]
+
+
+@frozen
+class Digested:
+    """What is known of a file or folder of the project."""
+
+    sha256: str
+    size: int
+    mode: int
+    kind: ArtifactKind
+
+
+class Digests:
+    """Digests of files on this computer. Any thread may ask; a file is read by one of them, and the others wait for
+    it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder in which ``digests.db`` is kept."""
+        self._db = Sidecar(folder / "digests.db", _MIGRATIONS, "Files that have not changed are read again.")
+        self._known: dict[_Key, str] = {}
+        self._new: list[tuple[_Key, str]] = []
+        self._reading: dict[_Key, Future[str]] = {}
+        self._lock = threading.Lock()
+
+    def known(self, path: str) -> Digested | None:
+        """Tell a file's digest without reading it; None when it must be read, and for folders.
+
+        Raises:
+            InputMissing: when there is nothing.
+        """
+        status = _stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        sha256 = self._remembered(_key(status))
+        return None if sha256 is None else Digested(sha256, status.st_size, status.st_mode & MODE_BITS, "file")
+
+    def of(self, paths: Sequence[str]) -> list[Digested]:
+        """Tell the digests of files and folders, reading what is not known.
+
+        Raises:
+            InputMissing: when one does not exist, cannot be read, is neither file nor folder, or is being written all
+            the time.
+        """
+        try:
+            return [self._one(path) for path in paths]
+        finally:
+            self._save()
+
+    def close(self) -> None:
+        """Close the file of remembered digests."""
+        self._save()
+        self._db.close()
+
+    def _one(self, path: str) -> Digested:
+        status = _stat(path)
+        mode = status.st_mode & MODE_BITS
+        if stat.S_ISREG(status.st_mode):
+            return Digested(self._file(path)[0], status.st_size, mode, "file")
+        if not stat.S_ISDIR(status.st_mode):
+            raise InputMissing(f"{path} is a socket, pipe or device; only files and folders can be inputs")
+        try:
+            folder = digest_folder(path, self._file)
+        except NotStorable as error:
+            raise InputMissing(str(error)) from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        return Digested(folder.sha256, folder.size, mode, "folder")
+
+    def _file(self, path: str) -> tuple[str, int]:
+        for _ in range(_TRIES):
+            status = _stat(path)
+            key = _key(status)
+            sha256 = self._remembered(key) or self._read(path, key)
+            if sha256:
+                return sha256, status.st_size
+        raise InputMissing(f"{path} is being written while it is read; wait until it is complete, then run again")
+
+    def _remembered(self, key: _Key) -> str | None:
+        found = self._known.get(key)
+        if found is None:
+            row = self._db.read(
+                lambda db: db.execute(
+                    "SELECT sha256 FROM digests WHERE (device, inode, size, mtime_ns, ctime_ns) = (?, ?, ?, ?, ?)",
+                    _signed(key),
+                ).fetchone(),
+                None,
+            )
+            if row is not None:
+                found = self._known[key] = row[0]
+        return found
+
+    def _read(self, path: str, key: _Key) -> str:
+        """Read a file, or wait for the thread that does; empty when it changed meanwhile."""
+        with self._lock:
+            reading = self._reading.get(key)
+            mine = reading is None
+            if reading is None:
+                reading = self._reading[key] = Future()
+        if not mine:
+            return reading.result()
+        sha256 = ""
+        try:
+            sha256 = self._read_now(path, key)
+        finally:
+            with self._lock:
+                del self._reading[key]
+            reading.set_result(sha256)
+        return sha256
+
+    def _read_now(self, path: str, key: _Key) -> str:
+        began = time.time_ns()
+        try:
+            sha256, _ = digest_file(path)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if _key(_stat(path)) != key:
+            return ""
+        if max(key[3], key[4]) + _SETTLED_NS < began:
+            with self._lock:
+                self._known[key] = sha256
+                self._new.append((key, sha256))
+        return sha256
+
+    def _save(self) -> None:
+        with self._lock:
+            new, self._new = self._new, []
+        if new:
+            rows = [(*_signed(key), sha256) for key, sha256 in new]
+            self._db.read(
+                lambda db: db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows), None
+            )
+
+
+def _key(status: os.stat_result) -> _Key:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _signed(key: _Key) -> _Key:
+    """SQLite's integers have 63 bits and a sign; some file systems use all 64 bits for inodes."""
+    device, inode, *rest = key
+    size, mtime, ctime = rest
+    return (
+        device - (1 << 64) if device >= 1 << 63 else device,
+        inode - (1 << 64) if inode >= 1 << 63 else inode,
+        size,
+        mtime,
+        ctime,
+    )
+
+
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> InputMissing:
+    name = error.filename if isinstance(error.filename, str) else path
+    if isinstance(error, FileNotFoundError):
+        return InputMissing(f"{name} does not exist")
+    return InputMissing(f"{name} cannot be read: {error.strerror}")

@@ -1,0 +1,262 @@
+"""What a task reads, found and digested: items for its workdir, the command that reads them there, and its identity."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from os import fsencode
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from longshore.config.globs import is_glob
+from longshore.config.project_files import ProjectFiles
+from longshore.config.variables import VARIABLE
+from longshore.errors import InputMissing
+from longshore.model.attempt import Item
+from longshore.model.command import Call, Command
+from longshore.model.names import clean_relative
+from longshore.model.task import FileInput, Task, TaskSpec, UrlInput
+from longshore.remote.store import put_bytes
+from longshore.runtime.calls import with_arguments
+from longshore.runtime.digests import Digested, Digests
+from longshore.runtime.project import Project
+from longshore.runtime.references import Elsewhere, References, executed_command
+from longshore.scheduler.identity import Fixed, fixed_part, identity, input_parts
+from longshore.scheduler.state import RunState
+
+__all__ = ["Inputs", "Resolved"]
+
+_TRUST_SECONDS = 1.0
+"""Files that all members of a task read are looked at again after this time, not for each of 10,000 members."""
+_QUICK_BYTES = 1 << 20
+"""So much is read on the spot; more is left to a thread of its own."""
+_LIST = "in/.inputs"
+"""No task's name begins with a dot, so no task's outputs can be in the way."""
+
+Group = tuple[str, tuple[Item, ...]]
+"""A declared input, by its text, and what it has come to."""
+
+
+@frozen(kw_only=True)
+class Resolved:
+    """Everything about a task that follows from what it reads."""
+
+    items: tuple[Item, ...]
+    command: Command
+    env: Mapping[str, str]
+    """The task's own variables and its parameters."""
+    identity: str
+    parts: Mapping[str, object]
+    """What the identity was made of, for `json.dumps`."""
+
+
+@define(eq=False)
+class _Spec:
+    """What is worked out once for all members of a task."""
+
+    spec: TaskSpec
+    shared: tuple[FileInput, ...]
+    personal: tuple[FileInput, ...]
+    """With parameters in their paths."""
+    command: Command | None
+    """What all members execute; None when each has its own."""
+    lists: bool
+    """Whether it reads globs, so that it is given a list of what they mean."""
+    url: str
+    """An input that nobody can fetch; empty for none."""
+    waits: bool
+    """Whether it reads what another workflow writes, which may have to run first."""
+    fixed: Fixed | None = None
+    groups: tuple[Group, ...] = ()
+    looked_at: float = field(default=float("-inf"))
+
+
+class Inputs:
+    """Looks at what the tasks of one run read. Any thread may ask."""
+
+    def __init__(self, project: Project, state: RunState, elsewhere: Elsewhere | None = None) -> None:
+        """Watch a run's state for what its tasks have written; ``elsewhere`` answers for other workflows."""
+        self._project = project
+        self._files = ProjectFiles(project.folder)
+        self._digests = Digests(project.store)
+        self._references = References(state, project.store, elsewhere)
+        self._state = state
+        self._environments = {
+            each.name: json.dumps(dict(each.options), sort_keys=True, default=str)
+            for each in state.workflow.environments
+        }
+        self._specs: dict[int, _Spec] = {}
+
+    def known(self, task: Task) -> bool:
+        """Say whether `resolve` would answer at once, without reading large files or waiting for another workflow."""
+        spec = self._spec(task.spec)
+        if spec.waits:
+            return False
+        try:
+            if spec.shared and not self._fresh(spec) and not self._quick(self._paths(spec.shared, task)):
+                return False
+            return not spec.personal or self._quick(self._paths(spec.personal, task))
+        except InputMissing:
+            return True
+
+    def resolve(self, task: Task) -> Resolved:
+        """Find and digest what a task reads; all tasks that it waits for must have succeeded.
+
+        Raises:
+            InputMissing: when something is not there, or cannot be read; says what there was instead.
+        """
+        spec = self._spec(task.spec)
+        if spec.url:
+            raise InputMissing(f"the input {spec.url} of {task.id} cannot be had: let a task of its own fetch it")
+        groups: list[Group] = []
+        if spec.shared:
+            groups += self._shared(spec, task)
+        if spec.personal:
+            groups += self._groups(spec.personal, task)
+        if task.spec.references:
+            groups += self._references.items(task)
+        command = spec.command or self._command(task)
+        fixed = spec.fixed
+        if fixed is None:
+            fixed = fixed_part(task, command, self._environments.get(task.spec.environment or "", ""))
+            if spec.command is not None:
+                spec.fixed = fixed
+        digest, parts = identity(task, fixed, input_parts(groups) if groups else {})
+        items = _together(task, groups) if groups else ()
+        env = {**task.spec.env, **dict(task.params)} if task.params else task.spec.env
+        if spec.lists:
+            listing = self._listing(task, items, groups)
+            items, env = (*items, listing), {**env, "LONGSHORE_INPUTS": listing.path}
+        return Resolved(items=items, command=command, env=env, identity=digest, parts=parts)
+
+    def close(self) -> None:
+        """Keep what was learnt about files for the next run."""
+        self._digests.close()
+
+    def _spec(self, spec: TaskSpec) -> _Spec:
+        known = self._specs.get(id(spec))
+        if known is None:
+            files = [each for each in spec.inputs if isinstance(each, FileInput)]
+            names = {parameter.name for parameter in spec.for_each} | {"repeat"}
+            personal = tuple(each for each in files if _variables(each.path) & names)
+            same = not any("$" in each.member and each.start >= 0 for each in spec.references)
+            globs = any(is_glob(each.path) for each in files) or any(
+                each.glob or is_glob(each.member) for each in spec.references
+            )
+            filled = isinstance(spec.command, Call) and '"$' in spec.command.arguments
+            known = _Spec(
+                spec=spec,
+                shared=tuple(each for each in files if each not in personal),
+                personal=personal,
+                command=executed_command(Task(id=spec.name, spec=spec)) if same and not filled else None,
+                lists=globs,
+                url=next((each.url for each in spec.inputs if isinstance(each, UrlInput)), ""),
+                waits=any(each.workflow for each in spec.references),
+            )
+            self._specs[id(spec)] = known
+        return known
+
+    def _command(self, task: Task) -> Command:
+        return with_arguments(executed_command(task), task, self._state)
+
+    def _fresh(self, spec: _Spec) -> bool:
+        return time.monotonic() - spec.looked_at < _TRUST_SECONDS
+
+    def _shared(self, spec: _Spec, task: Task) -> tuple[Group, ...]:
+        if not self._fresh(spec):
+            spec.groups = tuple(self._groups(spec.shared, task))
+            spec.looked_at = time.monotonic()
+        return spec.groups
+
+    def _groups(self, inputs: Sequence[FileInput], task: Task) -> list[Group]:
+        found: list[Group] = []
+        for each in inputs:
+            paths = self._paths([each], task)
+            digests = self._digests.of([str(self._project.folder / path) for path in paths])
+            found.append((each.path, tuple(map(self._item, paths, digests))))
+        return found
+
+    def _item(self, path: str, digested: Digested) -> Item:
+        return Item(
+            path=path,
+            sha256=digested.sha256,
+            size=digested.size,
+            mode=digested.mode,
+            kind=digested.kind,
+            source=str(self._project.folder / path),
+        )
+
+    def _paths(self, inputs: Sequence[FileInput], task: Task) -> list[str]:
+        """Give the project paths that declared inputs mean, with parameters filled in and globs expanded."""
+        found: list[str] = []
+        for each in inputs:
+            path = _filled(each.path, task) if "$" in each.path else each.path
+            if not is_glob(path) or (self._project.folder / path).exists():
+                found.append(path)
+                continue
+            matching = self._files.find(path, folders=True)
+            if not matching:
+                raise InputMissing(f"the input {each.path} of {task.id} means no file in {self._project.folder}")
+            found += matching
+        return found
+
+    def _quick(self, paths: Sequence[str]) -> bool:
+        """Say whether these files have known digests, or are so small that they may as well be read now."""
+        unknown_bytes = 0
+        for path in paths:
+            place = self._project.folder / path
+            if self._digests.known(str(place)) is None:
+                if place.is_dir():
+                    return False
+                unknown_bytes += place.stat().st_size
+        return unknown_bytes <= _QUICK_BYTES
+
+    def _listing(self, task: Task, items: Sequence[Item], groups: Sequence[Group]) -> Item:
+        """Write down what the globs mean, one path a line, and give the file as one more item."""
+        listed = {item.path for declared, group in groups if is_glob(declared) for item in group}
+        paths = [item.path for item in items if item.path in listed]
+        broken = next((path for path in paths if "\n" in path), None)
+        if broken is not None:
+            raise InputMissing(f"the name of {broken!r}, an input of {task.id}, has a line break; rename the file")
+        content = b"".join(fsencode(path) + b"\n" for path in paths)
+        digest = sha256(content).hexdigest()
+        try:
+            put_bytes(str(self._project.store), content, digest)
+        except OSError as error:
+            raise InputMissing(f"the list of the inputs of {task.id} cannot be written: {error}") from error
+        return Item(path=_LIST, sha256=digest, size=len(content))
+
+
+def _variables(path: str) -> set[str]:
+    return {found[1] or found[2] for found in VARIABLE.finditer(path)} if "$" in path else set()
+
+
+def _filled(path: str, task: Task) -> str:
+    """Put the values of parameters into a project path; a value must not lead out of the project."""
+    params = dict(task.params)
+    filled = VARIABLE.sub(lambda found: params.get(found[1] or found[2], found[0]), path)
+    try:
+        clean = clean_relative(filled)
+    except ValueError as error:
+        raise InputMissing(f"the input {path} of {task.id} is no file of the project: {error}") from error
+    if clean.parts[0] == "in":
+        raise InputMissing(
+            f"the input {filled} of {task.id} lies in 'in/', where outputs of other tasks are; rename it"
+        )
+    return str(clean)
+
+
+def _together(task: Task, groups: Sequence[Group]) -> tuple[Item, ...]:
+    """Make one list of all items: each once, and nothing that a folder among them has already."""
+    found: dict[str, Item] = {}
+    for _, items in groups:
+        for item in items:
+            if found.setdefault(item.path, item).sha256 != item.sha256:
+                raise InputMissing(f"two inputs of {task.id} with different content both want to be {item.path}")
+    folders = {path for path, item in found.items() if item.kind == "folder"}
+    if not folders:
+        return tuple(found.values())
+    return tuple(item for path, item in found.items() if not any(str(above) in folders for above in Path(path).parents))
