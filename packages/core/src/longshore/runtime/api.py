@@ -36,7 +36,7 @@ class Workflow(WorkflowBuilder):
             ConfigError: when the workflow cannot run as it is written.
         """
         place = Path(folder or Path.cwd()).resolve()
-        options = RunOptions(jobs=jobs, cache=cache, rerun=tuple(rerun), keep_workdirs=keep_workdirs)
+        options = RunOptions(jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs)
         return start(self.spec(place), place, options)
 
     def run(

@@ -28,7 +28,7 @@ from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.registry import Registry
-from longshore.runtime.results import deliver
+from longshore.runtime.results import deliver, mark_latest
 from longshore.runtime.runner import Runner
 from longshore.scheduler.apply import apply, selected
 from longshore.scheduler.building import begin, missing_members
@@ -126,6 +126,7 @@ class Engine:
             return self.runner.loop(crew)
         finally:
             crew.close()
+            mark_latest(self.project.results(self.run).parent, self.run)
             self._journal.close()
             self._lock.release()
 

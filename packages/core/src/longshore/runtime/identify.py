@@ -45,11 +45,13 @@ class Findings:
 class Identifier:
     """Looks at tasks whose producers have all succeeded."""
 
-    def __init__(self, inputs: Inputs, cache: Cache, options: RunOptions, state: RunState) -> None:
+    def __init__(self, inputs: Inputs, cache: Cache, options: RunOptions, state: RunState, *, run: str = "") -> None:
+        """``run`` needs what is found in the cache from then on; it is empty for a plan."""
         self._inputs = inputs
         self._cache = cache
         self._options = options
         self._state = state
+        self._run = run
         self._rerun = frozenset(options.rerun)
 
     def quick(self, task: Task) -> bool:
@@ -74,7 +76,8 @@ class Identifier:
                 ready[name] = self.ready(self._state.tasks[name].task)
             except InputMissing as error:
                 missing[name] = str(error)
-        hits = self._cache.look_up([one.identity for one in ready.values()]) if self._options.cache else {}
+        wanted = [one.identity for one in ready.values()] if self._options.cache else []
+        hits = self._cache.look_up(wanted, run=self._run)
         must_run = [name for name, one in ready.items() if one.identity not in hits or self._asked_for(name)]
         reasons = self._reasons(must_run, ready)
         for name in must_run:
@@ -100,7 +103,8 @@ class Identifier:
         if not self._options.cache:
             return {}
         asked = {name: "asked for by --rerun" for name in names if self._asked_for(name)}
-        before = self._cache.latest_of([name for name in names if name not in asked])
+        others = [name for name in names if name not in asked]
+        before = self._cache.latest_of(others, workflow=self._state.workflow.name)
         return asked | {
             name: changes(json.loads(success.parts), ready[name].parts) or "its outputs are no longer in the cache"
             for name, success in before.items()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from attrs import asdict, field, frozen
 from attrs.validators import ge, optional
 
 __all__ = ["RunOptions"]
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
 
 
 @frozen(kw_only=True)
@@ -18,7 +23,7 @@ class RunOptions:
     """At most so many attempts at once on this computer; None for as many as their needs allow."""
     cache: bool = True
     """Whether a task that succeeded before with the same identity is passed over."""
-    rerun: tuple[str, ...] = field(default=(), converter=tuple)
+    rerun: tuple[str, ...] = field(default=(), converter=_names)
     """Tasks that run whatever the cache knows: ids, or names of tasks as written."""
     keep_workdirs: bool = False
 

@@ -54,7 +54,7 @@ class Crew:
         self._state = runner.state
         self._cache = cache
         self._inputs = Inputs(project, runner.state, Others(project))
-        self._identifier = Identifier(self._inputs, cache, options, runner.state)
+        self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._looking: set[str] = set()
         self._ready: dict[str, Ready] = {}
@@ -191,6 +191,7 @@ class Crew:
                 self._successes.append(
                     Success(
                         identity=task.identity,
+                        workflow=self._state.workflow.name,
                         task=event.task,
                         run=self._run,
                         at=event.at,
@@ -219,6 +220,9 @@ class Crew:
         for session in self.sessions.values():
             session.close()
         self._inputs.close()
+        if self._state.ended in {"succeeded", "failed", "cancelled"}:
+            self._cache.unpin(self._run)
+            self._cache.trim()
         self._cache.close()
 
     def _later(self, work: Callable[[str], None], name: str) -> None:
