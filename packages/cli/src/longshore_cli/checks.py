@@ -170,24 +170,24 @@ def _open_files() -> Finding:
 
 
 def _memory_limits() -> Finding:
-    """See how a task's ``memory`` can be held to."""
-    if sys.platform != "linux":
-        return Finding(name="memory limits", state="ok", says="by rlimit, for each process of a task")
-    own = next((line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")), "")
-    folder = Path("/sys/fs/cgroup") / own.removeprefix("0::").lstrip("/")
-    controllers = folder / "cgroup.controllers"
-    if own and controllers.is_file() and "memory" in controllers.read_text().split() and os.access(folder, os.W_OK):
-        return Finding(name="memory limits", state="ok", says="by cgroup, for a task as a whole")
-    says = "by rlimit, for each process of a task: this user may make no cgroups"
-    return Finding(name="memory limits", state="ok", says=says)
+    """See whether a task can be held to the memory that it asks for, by making a control group as a run would."""
+    from longshore.remote.limits import MemoryGroups
+
+    limit = MemoryGroups().limit(2**30)
+    if limit is not None:
+        limit.remove()
+        return Finding(name="memory limits", state="ok", says="a task is held to the memory that it asks for")
+    says = "memory is counted, but no task is held to what it asks for: this user may make no control groups"
+    remedy = "run inside a systemd user session (systemd-run --user --scope -p Delegate=yes longshore ...)"
+    return Finding(name="memory limits", state="warning", says=says, remedy=remedy if sys.platform == "linux" else "")
 
 
 def _plugins() -> Finding:
     from longshore_cli.plugins import installed
 
-    plugins = installed()
+    plugins = installed(check=True)
     broken = [plugin for plugin in plugins if plugin.problem]
     if broken:
-        says = "; ".join(f"{plugin.name} of {plugin.distribution}: {plugin.problem}" for plugin in broken)
+        says = "; ".join(plugin.problem for plugin in broken)
         return Finding(name="plugins", state="warning", says=says, remedy="install the right version, or remove it")
     return Finding(name="plugins", state="ok", says=f"{len(plugins)} found")

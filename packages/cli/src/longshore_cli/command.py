@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
+from longshore_cli.completing import runs
 from longshore_cli.invocation import Invocation
 
-__all__ = ["Command", "command", "complete_runs", "folder_option", "json_option", "run_option"]
+__all__ = ["Command", "command", "folder_option", "json_option", "run_option"]
 
 _Function = Callable[..., Any]
 
@@ -39,11 +40,10 @@ def command(name: str, *, examples: str) -> Callable[[_Function], click.Command]
 
     It is called with the `Invocation` first, and gives the exit code, or None for 0.
     """
+    with_invocation = click.make_pass_decorator(Invocation, ensure=True)
 
     def decorate(function: _Function) -> click.Command:
-        made = click.command(name, cls=Command, examples=examples)(
-            click.make_pass_decorator(Invocation, ensure=True)(function)
-        )
+        made = click.command(name, cls=Command, examples=examples)(with_invocation(function))
         # Behind the subcommand's own: they are what a reader of the help looks for last.
         made.params += _shared_options()
         return made
@@ -103,13 +103,6 @@ json_option = click.option(
 )
 
 
-def complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
-    """Offer the runs of the project to a shell."""
-    from longshore_cli.completing import runs
-
-    return runs(ctx, incomplete)
-
-
 folder_option = click.option(
     "-C",
     "--folder",
@@ -120,7 +113,7 @@ run_option = click.option(
     "--run",
     "run",
     metavar="RUN",
-    shell_complete=complete_runs,
+    shell_complete=runs,
     help="Which run, by the beginning of its id; else the latest.",
 )
 

@@ -7,18 +7,18 @@ from click.shell_completion import CompletionItem
 
 from longshore_cli.places import find_project
 
-__all__ = ["runs", "tasks"]
+__all__ = ["runs", "runs_and_tasks", "tasks"]
 
 _MOST = 200
 
 
-def runs(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the runs of the project, newest first."""
     project = find_project(ctx.params.get("folder"))
     return [CompletionItem(run) for run in project.run_ids() if run.startswith(incomplete)][:_MOST]
 
 
-def tasks(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer tasks as written and, once a name is begun, members too; nothing when there is no run to look at."""
     from longshore.errors import LongshoreError
     from longshore.runtime.history import RunReader
@@ -31,3 +31,8 @@ def tasks(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     except (LongshoreError, OSError):
         return []
     return [CompletionItem(name) for name in (*written, *members) if name.startswith(incomplete)][:_MOST]
+
+
+def runs_and_tasks(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer what ``[RUN] [TASK]`` may begin with."""
+    return tasks(ctx, parameter, incomplete) + runs(ctx, parameter, incomplete)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from longshore_cli.completing import tasks
 from longshore_cli.output import warn
 from longshore_cli.places import workflow_file
 
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
     from longshore.model.workflow import WorkflowSpec
 
 __all__ = ["load_workflow", "narrowed", "only_option", "set_option", "strategy_option", "trial_option"]
-
-
-def _complete_tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
-    from longshore_cli.completing import tasks
-
-    return tasks(ctx, incomplete)
 
 
 set_option = click.option(
@@ -34,7 +29,7 @@ only_option = click.option(
     "--only",
     metavar="TASK",
     multiple=True,
-    shell_complete=_complete_tasks,
+    shell_complete=tasks,
     help="Only this task and what it waits for; repeatable.",
 )
 trial_option = click.option(

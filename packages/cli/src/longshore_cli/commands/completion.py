@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 from click.shell_completion import ShellComplete, get_completion_class
 
+from longshore_cli.app import cli
 from longshore_cli.command import command as subcommand
+from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer
 
 __all__ = ["command"]
@@ -20,8 +22,7 @@ __all__ = ["command"]
     """,
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def command(ctx: click.Context, shell: str) -> None:
+def command(_: Invocation, shell: str) -> None:
     """Print the script that completes commands in a shell.
 
     It completes subcommands and options, and the names of tasks and runs of the project that you are in.
@@ -29,4 +30,4 @@ def command(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None  # these three come with click
     # The bash one's own method runs bash to ask for its version; the script needs nothing of that.
-    answer(ShellComplete.source(found(ctx.find_root().command, {}, "longshore", "_LONGSHORE_COMPLETE")))
+    answer(ShellComplete.source(found(cli, {}, "longshore", "_LONGSHORE_COMPLETE")))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import click
 from attrs import asdict
 
 from longshore_cli.checks import examine
 from longshore_cli.command import command as subcommand
 from longshore_cli.command import folder_option, json_option
+from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint
 from longshore_cli.places import folder_of
 
@@ -26,8 +26,7 @@ __all__ = ["command"]
 )
 @folder_option
 @json_option
-@click.pass_context
-def command(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
+def command(invocation: Invocation, folder: Path | None) -> int:
     """Check this computer, and say how to mend what is wrong.
 
     Exit code 1 when something would make a run fail. The JSON document is
@@ -36,7 +35,7 @@ def command(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "longshore"
     findings = list(examine(folder_of(folder), state))
     sound = all(finding.state != "bad" for finding in findings)
-    if as_json:
+    if invocation.json:
         answer_json({"ok": sound, "checks": [asdict(finding) for finding in findings]})
     else:
         width = max(len(finding.name) for finding in findings)
@@ -44,5 +43,4 @@ def command(ctx: click.Context, folder: Path | None, as_json: bool) -> None:
             answer(f"{paint(finding.state.ljust(7), finding.state)}  {finding.name.ljust(width)}  {finding.says}")
             if finding.remedy:
                 answer(f"{'':7}  {'':{width}}  -> {finding.remedy}")
-    if not sound:
-        ctx.exit(1)
+    return 0 if sound else 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from longshore_cli.command import command as subcommand
+from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer
 from longshore_cli.workflow import load_workflow, narrowed, set_option
 
@@ -31,7 +32,7 @@ __all__ = ["command"]
     help="SVG is drawn by longshore itself; DOT is for Graphviz.",
 )
 @set_option
-def command(file: Path | None, form: str, sets: tuple[str, ...]) -> None:
+def command(_: Invocation, file: Path | None, form: str, sets: tuple[str, ...]) -> None:
     """Draw a workflow as Mermaid, DOT or SVG.
 
     One box for each task as written: a for_each is one box with the number of its tasks. An arrow leads to who waits.

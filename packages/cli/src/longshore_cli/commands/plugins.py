@@ -7,6 +7,7 @@ from attrs import asdict
 
 from longshore_cli.command import command as subcommand
 from longshore_cli.command import json_option
+from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint
 from longshore_cli.plugins import installed
 from longshore_cli.text import clean, table
@@ -23,15 +24,14 @@ __all__ = ["command"]
 )
 @click.option("--check", is_flag=True, help="Import each one, and say what is wrong with those that do not work.")
 @json_option
-@click.pass_context
-def command(ctx: click.Context, check: bool, as_json: bool) -> None:
+def command(invocation: Invocation, check: bool) -> int:
     """List the installed plugins, by what they are and the name that a workflow file gives them.
 
     Without --check nothing of theirs is imported. Exit code 1 when one cannot be used. The JSON document is
     {"plugins": [{"role", "name", "distribution", "version", "problem"}]}.
     """
     plugins = installed(check=check)
-    if as_json:
+    if invocation.json:
         answer_json({"plugins": [asdict(plugin) for plugin in plugins]})
     else:
         rows = [[each.role, each.name, f"{each.distribution} {each.version}".strip()] for each in plugins]
@@ -39,5 +39,4 @@ def command(ctx: click.Context, check: bool, as_json: bool) -> None:
         for plugin in plugins:
             if plugin.problem:
                 answer(paint(clean(plugin.problem), "bad"))
-    if any(plugin.problem for plugin in plugins):
-        ctx.exit(1)
+    return 1 if any(plugin.problem for plugin in plugins) else 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from longshore_cli.command import command as subcommand
-from longshore_cli.command import complete_runs, folder_option, json_option
+from longshore_cli.command import folder_option, json_option
+from longshore_cli.completing import runs
 from longshore_cli.invocation import Invocation
 
 __all__ = ["command"]
@@ -21,7 +22,7 @@ __all__ = ["command"]
     longshore resume 20260314-092653 -j 4
     """,
 )
-@click.argument("run", required=False, shell_complete=complete_runs)
+@click.argument("run", required=False, shell_complete=runs)
 @click.option("--retry", is_flag=True, help="Give failed, lost and cancelled tasks another chance.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Now at most so many tasks at once.")
 @folder_option

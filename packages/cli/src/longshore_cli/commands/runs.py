@@ -10,6 +10,7 @@ from longshore.errors import LongshoreError
 from longshore.runtime.history import RunInfo, RunReader
 from longshore_cli.command import command as subcommand
 from longshore_cli.command import folder_option, json_option
+from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint, say
 from longshore_cli.places import find_project
 from longshore_cli.text import ago, clean, counts, duration, table
@@ -26,7 +27,7 @@ __all__ = ["command"]
 )
 @folder_option
 @json_option
-def command(folder: Path | None, as_json: bool) -> None:
+def command(invocation: Invocation, folder: Path | None) -> None:
     """List the runs of this project, newest first.
 
     The JSON document is {"runs": [{"id", "workflow", "state", "started", "ended", "tasks", "phases"}]}; a run whose
@@ -34,7 +35,7 @@ def command(folder: Path | None, as_json: bool) -> None:
     """
     project = find_project(folder)
     found = [_look(RunReader(project.run_folder(run))) for run in project.run_ids()]
-    if as_json:
+    if invocation.json:
         answer_json({"runs": [_document(run, look) for run, look in found]})
     elif found:
         now = datetime.now(UTC)
