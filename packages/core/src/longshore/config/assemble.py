@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 
 from longshore.config.cycles import find_cycles
-from longshore.config.env_file import read_env_file
-from longshore.config.inputs import inputs_of
-from longshore.config.links import Links
+from longshore.config.inputs import Inputs
+from longshore.config.links import Linked, Links, source_references, speaks_of_others
 from longshore.config.outputs import check_outputs, check_wanted, outputs_of
 from longshore.config.problems import Key, Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft, Sketch, read_sketch
-from longshore.model.task import OutputFiles, OutputLines, TaskSpec
-from longshore.model.workflow import LOCAL_POOL, PoolSpec, WorkflowSpec
+from longshore.model.task import TaskSpec
+from longshore.model.workflow import LOCAL_POOL, EnvironmentSpec, PoolSpec, WorkflowSpec
 
 __all__ = ["assemble"]
 
 _MOST_NAMED = 3
+_NO_LINKS = Linked(references=(), for_each=(), after=())
 
 
-def assemble(raw: Mapping[str, Any], user: Sketch, folder: Path, problems: Problems, adding_to: WorkflowSpec | None = None) -> WorkflowSpec:
+def assemble(
+    raw: Mapping[str, Any], user: Sketch, folder: Path, problems: Problems, adding_to: WorkflowSpec | None = None
+) -> WorkflowSpec:
     """Build a workflow from what was written; ``user`` has the pools and providers of all the user's projects.
 
     With ``adding_to`` the tasks are to join that one's run, and may refer to its tasks and pools.
@@ -39,34 +41,33 @@ def assemble(raw: Mapping[str, Any], user: Sketch, folder: Path, problems: Probl
         sketch.environments = {each.name: each for each in adding_to.environments} | sketch.environments
     _check_settings(sketch, folder, problems)
     pools = _Pools(sketch, user, problems)
-    environments = _Environments(sketch, problems)
+    environments = _Environments(sketch, user, problems)
     links = Links(sketch, problems)
-    linked = [(draft, links.references(draft), links.parameters(draft), links.after(draft)) for draft in sketch.drafts.values()]
-    files = ProjectFiles(folder)
+    # Most of 100,000 tasks say nothing of others; those that do must all be read before anybody's outputs are known.
+    linked = {name: links.of(draft) for name, draft in sketch.drafts.items() if speaks_of_others(draft)}
+    files = Inputs(ProjectFiles(folder), sketch.settings.get("env_file"), problems)
     tasks: list[TaskSpec] = []
-    for draft, references, parameters, after in linked:
+    for name, draft in sketch.drafts.items():
         words = draft.words
-        if "outputs" in words:
+        if "outputs" in words or name in links.wanted:
             check_outputs(draft, problems)
-        outputs = outputs_of(draft, links.wanted.get(draft.name, {}), problems)
-        words |= {
-            "inputs": inputs_of(draft, outputs, files, sketch.settings.get("env_file"), problems),
-            "outputs": outputs,
-            "pool": pools.choose(draft),
-            "environment": environments.choose(draft),
-            "after": after,
-        }
-        tasks.append(TaskSpec(name=draft.name, command=draft.command, references=references, for_each=parameters, **words))
+            words["outputs"] = outputs_of(draft, links.wanted.get(name, {}), problems)
+        words["pool"] = pools.choose(draft)
+        words["environment"] = environments.choose(draft)
+        inputs = files.of(draft, words.get("outputs", ()), here=pools.is_here(words["pool"]))
+        if inputs:
+            words["inputs"] = inputs
+        tasks.append(TaskSpec(name=name, command=draft.command, **words, **linked.get(name, _NO_LINKS)))
     for name in sketch.given.keys() & links.wanted.keys():
         check_wanted(name, sketch.given[name].outputs, links.wanted[name], problems)
-    _check_cycles(tasks, problems)
+    _check_cycles(linked, problems)
     used = pools.used()
     problems.check()
     return WorkflowSpec(
         name=sketch.name,
         tasks=tuple(tasks),
         pools=used,
-        environments=tuple(sketch.environments.values()),
+        environments=environments.used(),
         providers=_providers(used, sketch, user),
         **sketch.settings,
     )
@@ -75,23 +76,25 @@ def assemble(raw: Mapping[str, Any], user: Sketch, folder: Path, problems: Probl
 def _check_settings(sketch: Sketch, folder: Path, problems: Problems) -> None:
     name = sketch.settings.get("env_file")
     if name is not None:
+        from longshore.config.env_file import read_env_file  # noqa: PLC0415 - few have one
+
         try:
             read_env_file(folder / name)
         except ValueError as error:
             problems.take(("env_file",), error)
 
 
-def _check_cycles(tasks: Sequence[TaskSpec], problems: Problems) -> None:
-    waits: dict[str, list[str]] = {}
-    for task in tasks:
-        read = [reference.task for reference in task.references if not reference.workflow]
-        for parameter in task.for_each:
-            if isinstance(parameter.source, OutputLines | OutputFiles) and not parameter.source.reference.workflow:
-                read.append(parameter.source.reference.task)
-        waits[task.name] = [*dict.fromkeys([*read, *task.after])]
+def _check_cycles(linked: Mapping[str, Linked], problems: Problems) -> None:
+    waits: dict[str, Iterable[str]] = {}
+    for name, links in linked.items():
+        references = [*links["references"], *source_references(links["for_each"])]
+        read = [reference.task for reference in references if not reference.workflow]
+        waits[name] = dict.fromkeys([*read, *links["after"]])
     for circle in find_cycles(waits):
         arrows = " -> ".join(circle)
-        message = f"the task waits for itself: {arrows}" if len(circle) == 2 else f"these tasks wait for each other: {arrows}"
+        message = (
+            f"the task waits for itself: {arrows}" if len(circle) == 2 else f"these tasks wait for each other: {arrows}"
+        )
         problems.add(("tasks", circle[0]), message, "take out one of these references, or split a task in two")
 
 
@@ -126,15 +129,23 @@ class _Pools:
             if name not in self.user.pools and name != LOCAL_POOL:
                 among = {*self.sketch.pools, *self.user.pools, LOCAL_POOL}
                 key = ("tasks", draft.name, "pool")
-                self.problems.add(key, f"there is no pool {name!r}", f"write it as [pools.{name}]", misspelt=name, among=among)
+                self.problems.add(
+                    key, f"there is no pool {name!r}", f"write it as [pools.{name}]", misspelt=name, among=among
+                )
             self._wanted[name] = None
         return name
+
+    def is_here(self, name: str | None) -> bool:
+        """Say whether a pool is this computer."""
+        pool = self.sketch.pools.get(name or "") or self.user.pools.get(name or "")
+        return pool is None or pool.executor == LOCAL_POOL
 
     def used(self) -> tuple[PoolSpec, ...]:
         """List the pools of the workflow: its own, and those of the user that tasks name."""
         if self._homeless:
             names = ", ".join(self._homeless[:_MOST_NAMED]) + (", ..." if len(self._homeless) > _MOST_NAMED else "")
-            message = f"there are several pools ({', '.join(self.sketch.pools)}), and these tasks say not which they go to: {names}"
+            pools = ", ".join(self.sketch.pools)
+            message = f"there are several pools ({pools}), and these tasks say not which they go to: {names}"
             remedy = 'write pool = "..." in each of them, or call one of the pools "default"'
             self.problems.add(("tasks", self._homeless[0]), message, remedy)
         others = [self.user.pools.get(name) or PoolSpec(name=name) for name in self._wanted]
@@ -146,17 +157,32 @@ class _Environments:
     """Says which environment each task needs."""
 
     sketch: Sketch
+    user: Sketch
     problems: Problems
+    _default: str | None = field(init=False)
+    _wanted: dict[str, None] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        known = self.sketch.environments
+        self._default = next(iter(known)) if len(known) == 1 else None
 
     def choose(self, draft: Draft) -> str | None:
         """Name a task's environment: its own, or the only one there is."""
         known = self.sketch.environments
-        name: str | None = draft.words.get("environment", next(iter(known)) if len(known) == 1 else None)
+        name: str | None = draft.words.get("environment", self._default)
         if name is not None and name not in known:
-            key: Key = ("tasks", draft.name, "environment")
-            remedy = f"write it as [environments.{name}]"
-            self.problems.add(key, f"there is no environment {name!r}", remedy, misspelt=name, among=known)
+            if name not in self.user.environments:
+                key: Key = ("tasks", draft.name, "environment")
+                among = {*known, *self.user.environments}
+                remedy = f"write it as [environments.{name}]"
+                self.problems.add(key, f"there is no environment {name!r}", remedy, misspelt=name, among=among)
+            self._wanted[name] = None
         return name
+
+    def used(self) -> tuple[EnvironmentSpec, ...]:
+        """List the environments of the workflow: its own, and those of the user that tasks name."""
+        theirs = self.user.environments
+        return (*self.sketch.environments.values(), *(theirs[name] for name in self._wanted if name in theirs))
 
 
 def _providers(pools: Sequence[PoolSpec], sketch: Sketch, user: Sketch) -> dict[str, dict[str, Any]]:

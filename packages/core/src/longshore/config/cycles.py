@@ -8,7 +8,7 @@ __all__ = ["find_cycles"]
 
 
 def find_cycles(waits: Mapping[str, Iterable[str]]) -> list[list[str]]:
-    """Find circles among tasks, given for whom each waits: one for each knot, as ``[a, b, a]`` where a must come before b.
+    """Find circles among tasks, given for whom each waits: one for each knot, as ``[a, b, a]`` where b waits for a.
 
     Iterative, and linear in tasks and edges; names that are not keys are passed over.
     """

@@ -38,7 +38,11 @@ VERSION = 1
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 _MICROSECOND = timedelta(microseconds=1)
-_MOMENTS = {"$datetime": datetime, "$date": date, "$time": time}
+_MOMENTS: Mapping[str, Callable[[str], object]] = {
+    "$datetime": datetime.fromisoformat,
+    "$date": date.fromisoformat,
+    "$time": time.fromisoformat,
+}
 
 
 def to_document(spec: WorkflowSpec) -> str:
@@ -48,7 +52,12 @@ def to_document(spec: WorkflowSpec) -> str:
     body["pools"] = [_pool(pool) for pool in spec.pools]
     body["environments"] = [[each.name, _plain(each.options)] for each in spec.environments]
     body["providers"] = {name: _plain(options) for name, options in spec.providers.items()}
-    body |= {"env_file": spec.env_file, "strategy": spec.strategy, "max_tasks": spec.max_tasks, "keep_going": spec.keep_going}
+    body |= {
+        "env_file": spec.env_file,
+        "strategy": spec.strategy,
+        "max_tasks": spec.max_tasks,
+        "keep_going": spec.keep_going,
+    }
     return _encode(body)
 
 
@@ -65,13 +74,16 @@ def from_document(text: str) -> WorkflowSpec:
             raise ValueError(f"version {version!r}")
         if version > VERSION:
             raise JournalError(
-                f"the workflow in the journal has the form {version}, and this Longshore reads forms up to {VERSION}; use a newer Longshore"
+                f"the workflow in the journal has the form {version}, and this Longshore reads forms up to {VERSION}; "
+                "use a newer Longshore"
             )
         return WorkflowSpec(
             name=body["name"],
             tasks=tuple([_read_task(task) for task in body["tasks"]]),
             pools=tuple(_read_pool(pool) for pool in body["pools"]),
-            environments=tuple(EnvironmentSpec(name=name, options=_read_plain(options)) for name, options in body["environments"]),
+            environments=tuple(
+                EnvironmentSpec(name=name, options=_read_plain(options)) for name, options in body["environments"]
+            ),
             providers={name: _read_plain(options) for name, options in body["providers"].items()},
             env_file=body["env_file"],
             strategy=body["strategy"],
@@ -79,7 +91,9 @@ def from_document(text: str) -> WorkflowSpec:
             keep_going=body["keep_going"],
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"the workflow in the journal is damaged ({type(error).__name__}: {error}); start a new run") from error
+        raise JournalError(
+            f"the workflow in the journal is damaged ({type(error).__name__}: {error}); start a new run"
+        ) from error
 
 
 # A task's fields but name and command: how each is written, and read. Those that have their default are left out.
@@ -106,7 +120,10 @@ def _retry(retry: RetryPolicy) -> list[Any]:
 def _read_retry(row: Sequence[Any]) -> RetryPolicy:
     attempts, delay, max_delay, on = row
     return RetryPolicy(
-        attempts=attempts, delay=_read_span(delay), max_delay=_read_span(max_delay), on=frozenset(FailureClass(each) for each in on)
+        attempts=attempts,
+        delay=_read_span(delay),
+        max_delay=_read_span(max_delay),
+        on=frozenset(FailureClass(each) for each in on),
     )
 
 
@@ -119,7 +136,10 @@ def _read_span(microseconds: int) -> timedelta:
 
 
 def _inputs(inputs: Sequence[FileInput | UrlInput]) -> list[Any]:
-    return [["url", item.url] if isinstance(item, UrlInput) else ["guess" if item.guessed else "file", item.path] for item in inputs]
+    return [
+        ["url", item.url] if isinstance(item, UrlInput) else ["guess" if item.guessed else "file", item.path]
+        for item in inputs
+    ]
 
 
 def _read_inputs(rows: Sequence[Sequence[str]]) -> tuple[FileInput | UrlInput, ...]:
@@ -150,7 +170,14 @@ def _read_references(rows: Sequence[Sequence[Any]]) -> tuple[Reference, ...]:
 def _read_reference(row: Sequence[Any]) -> Reference:
     task, path, member, workflow, glob, argument, start, prefix_end = row
     return Reference(
-        task=task, path=path, member=member, workflow=workflow, glob=glob, argument=argument, start=start, prefix_end=prefix_end
+        task=task,
+        path=path,
+        member=member,
+        workflow=workflow,
+        glob=glob,
+        argument=argument,
+        start=start,
+        prefix_end=prefix_end,
     )
 
 
@@ -252,7 +279,9 @@ def _read_command(body: Any) -> Command:
         return Shell(body)
     if isinstance(body, list):
         return Argv(tuple(body))
-    return Call(function=body["call"], arguments=body["arguments"], pickle=base64.b64decode(body["pickle"], validate=True))
+    return Call(
+        function=body["call"], arguments=body["arguments"], pickle=base64.b64decode(body["pickle"], validate=True)
+    )
 
 
 def _pool(pool: PoolSpec) -> list[Any]:
@@ -265,7 +294,7 @@ def _read_pool(row: Sequence[Any]) -> PoolSpec:
 
 
 def _plain(value: Any) -> Any:
-    """Write what TOML can say and JSON cannot, dates and times, as ``{"$date": ...}``; keys that begin with ``$`` get one more."""
+    """Write what TOML can say and JSON cannot, dates and times, as ``{"$date": ...}``; keys with ``$`` get another."""
     match value:
         case Mapping():
             return {f"${key}" if key.startswith("$") else key: _plain(item) for key, item in value.items()}
@@ -289,5 +318,5 @@ def _read_plain(value: Any) -> Any:
     if len(value) == 1:
         ((key, item),) = value.items()
         if key in _MOMENTS and isinstance(item, str):
-            return _MOMENTS[key].fromisoformat(item)
+            return _MOMENTS[key](item)
     return {key[1:] if key.startswith("$$") else key: _read_plain(item) for key, item in value.items()}

@@ -21,10 +21,10 @@ _GIT_TIMEOUT = 10
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Read lines of ``NAME=value``, as shells do without expanding anything.
+    r"""Read lines of ``NAME=value``, as shells do without expanding anything.
 
-    ``export`` before the name, comments, blank lines, single quotes (as they are) and double quotes (with ``\\n``, ``\\t`` and ``\\"``)
-    are known; quoted values may go over several lines.
+    ``export`` before the name, comments, blank lines, single quotes (as they are) and double quotes (with ``\n``, ``\t``
+    and ``\"``) are known; quoted values may go over several lines.
 
     Raises:
         Mistakes: with line numbers; never with a value.

@@ -1,7 +1,7 @@
 """Parsers of single values: each takes what TOML or Python gave and returns what the model wants, or raises `Mistakes`.
 
-Nothing is coerced: ``"4"`` is no number. By hand and not by cattrs for two reasons that were measured and tried: importing cattrs
-takes 30 ms, as much as all else that ``longshore --help`` needs, and here every mistake has to be found at once, with a remedy.
+Nothing is coerced: ``"4"`` is no number. This is done by hand and not by cattrs, since importing cattrs was measured to
+take as long (30 ms) as importing all of this package, and since every mistake has to be found at once, with a remedy.
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ def duration(value: object) -> timedelta:
             raise wrong(f"{value} is less than no time", "write a length of time that is not negative")
         return value
     if not isinstance(value, str):
-        raise wrong(f"{describe(value)} is no duration", 'write it with its unit in quotes, as in "30 s", "5 min" or "2 h"')
+        raise wrong(
+            f"{describe(value)} is no duration", 'write it with its unit in quotes, as in "30 s", "5 min" or "2 h"'
+        )
     return parse_duration(value)
 
 
@@ -133,14 +135,20 @@ def relative(value: object) -> str:
     """A path below the workflow file's folder or the workdir; a slash at its end stays."""
     path = text(value)
     if is_url(path):
-        raise wrong(f"{path!r} is a URL, where a path is needed", "write a path relative to the folder of the workflow file")
+        raise wrong(
+            f"{path!r} is a URL, where a path is needed", "write a path relative to the folder of the workflow file"
+        )
     return str(clean_relative(path)) + ("/" if path.endswith("/") else "")
 
 
 def texts(value: object, parse: Parser = text) -> tuple[Any, ...]:
     """A list; each item by ``parse``, all mistakes at once."""
     if isinstance(value, str) or not isinstance(value, Sequence | set | frozenset):
-        example = f'write it in brackets: ["{value}"]' if isinstance(value, str) else 'write a list in brackets: ["...", "..."]'
+        example = (
+            f'write it in brackets: ["{value}"]'
+            if isinstance(value, str)
+            else 'write a list in brackets: ["...", "..."]'
+        )
         raise wrong(f"{describe(value)} stands where a list is needed", example)
     items: Iterable[Any] = sorted(value) if isinstance(value, set | frozenset) else value
     return tuple(_each(((), item, parse) for item in items))
@@ -194,7 +202,9 @@ def plain(value: object) -> Any:
         case list() | tuple():
             return _each(((), item, plain) for item in value)
         case _:
-            raise wrong(f"{describe(value)} is nothing that a workflow file could say", "use text, numbers, lists and tables")
+            raise wrong(
+                f"{describe(value)} is nothing that a workflow file could say", "use text, numbers, lists and tables"
+            )
 
 
 def _each(items: Iterable[tuple[tuple[str, ...], object, Parser]]) -> list[Any]:

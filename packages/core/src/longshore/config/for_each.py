@@ -92,12 +92,17 @@ def _value(value: object) -> str:
 def _range(value: object) -> Range:
     bounds = texts(value, whole(-(2**62)))
     if len(bounds) not in _RANGE_BOUNDS:
-        raise wrong(f"a range has a first and a last number, and maybe a step, not {len(bounds)} numbers", "write it as in [2001, 2020]")
+        raise wrong(
+            f"a range has a first and a last number, and maybe a step, not {len(bounds)} numbers",
+            "write it as in [2001, 2020]",
+        )
     first, last, step = (*bounds, 1)[:3]
     if step < 1:
         raise wrong(f"the step {step} is too small", "write 1 or more")
     if last < first:
-        raise wrong(f"the range from {first} to {last} is empty", "put the smaller number first; both ends are included")
+        raise wrong(
+            f"the range from {first} to {last} is empty", "put the smaller number first; both ends are included"
+        )
     return _tidy(range(first, last + 1, step))
 
 

@@ -1,4 +1,4 @@
-"""How a Python function gets to a worker: by the name that its module has for it, or, when there is none, as a pickle."""
+"""How a Python function gets to a worker: by its module's name for it or, when it has none, as a pickle."""
 
 from __future__ import annotations
 
@@ -22,17 +22,15 @@ def describe_function(function: Callable[..., Any]) -> tuple[str, CallWords]:
         raise wrong(f"{function!r} cannot be called", "give the function itself, without brackets")
     module = getattr(function, "__module__", None) or "__main__"
     name = getattr(function, "__qualname__", type(function).__name__)
+    main = module == "__main__"
     file = getattr(sys.modules.get(module), "__file__", None)
-    sources = (file,) if file and module != "__main__" else ()
+    source = str(file) if file else ""
     label = f"{module}:{name}"
-    if module != "__main__" and FUNCTION.fullmatch(label) and _found_again(module, name) is function:
-        return label, CallWords(sources=sources)
+    if not main and FUNCTION.fullmatch(label) and _found_again(module, name) is function:
+        return label, CallWords(source=source)
     plain = f"{module.replace('-', '_')}:{name.replace('<', '').replace('>', '')}"
-    return plain if FUNCTION.fullmatch(plain) else "pickled:function", CallWords(_pickled(function, label), sources or _main_imports(file))
-
-
-def _main_imports(file: str | None) -> tuple[str, ...]:
-    return ()
+    words = CallWords(pickle=_pickled(function, label), source=source, main=main)
+    return plain if FUNCTION.fullmatch(plain) else "pickled:function", words
 
 
 def _found_again(module: str, name: str) -> object:
@@ -44,7 +42,7 @@ def _found_again(module: str, name: str) -> object:
 
 def _pickled(function: Callable[..., Any], label: str) -> bytes:
     try:
-        import cloudpickle
+        import cloudpickle  # noqa: PLC0415 - an extra that few need, and slow
     except ImportError:
         raise wrong(
             f"{label} is in no module that a worker could import, and cloudpickle is not installed",
@@ -53,4 +51,5 @@ def _pickled(function: Callable[..., Any], label: str) -> bytes:
     try:
         return bytes(cloudpickle.dumps(function))
     except Exception as error:  # a function can hold anything, and refuse in any way
-        raise wrong(f"{label} cannot be sent to a worker: {error}", "put it at the top of a module, with plain arguments") from error
+        remedy = "put it at the top of a module, with plain arguments"
+        raise wrong(f"{label} cannot be sent to a worker: {error}", remedy) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["is_glob", "may_meet", "matches"]
+__all__ = ["is_glob", "matches", "may_meet"]
 
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _GLOB = re.compile(r"[*?\[]")
@@ -40,7 +40,7 @@ def may_meet(one: str, other: str) -> bool:
 
 
 def _globs_meet(one: list[str], other: list[str]) -> bool:
-    """Walk both patterns segment by segment; two segments that both stand for many are taken to meet when their plain ends agree."""
+    """Walk both patterns segment by segment; two globs of one segment are taken to meet when their plain ends agree."""
     states = {(0, 0)}
     seen: set[tuple[int, int]] = set()
     while states:

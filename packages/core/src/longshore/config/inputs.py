@@ -2,57 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
-from longshore.config.globs import may_meet
+from attrs import define, field
+
+from longshore.config.globs import is_glob, may_meet
 from longshore.config.mentions import plain_words
+from longshore.config.modules import Modules
 from longshore.config.problems import Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft
 from longshore.config.variables import variables_in
+from longshore.model.command import Call
 from longshore.model.task import FileInput, FilesMatching, UrlInput
 
-__all__ = ["inputs_of"]
+__all__ = ["Inputs"]
 
 
-def inputs_of(draft: Draft, outputs: Iterable[str], files: ProjectFiles, private: str | None, problems: Problems) -> tuple[FileInput | UrlInput, ...]:
-    """Give a task's inputs: what ``inputs`` names and must exist, then what is guessed.
+@define
+class Inputs:
+    """Looks for the inputs of tasks in the project's folder; mistakes go to ``problems``."""
 
-    A plain word of the command that is a file of the project is one, and so is each file that a ``for_each`` found by its glob
-    (for its own member, as ``$name``), and the code of a called function. ``private`` is the ``env_file``, which is never one.
-    """
-    named: list[FileInput | UrlInput] = []
-    for item in draft.inputs:
-        if isinstance(item, UrlInput):
-            named.append(item)
-        elif isinstance(item, FileInput):
-            named.append(item)
-            _check(draft, item.path, files, private, problems)
-    known = {item.path for item in named if isinstance(item, FileInput)}
-    hidden = {private, *draft.words.get("secrets", ())}
-    written = tuple(outputs)
-    for path in _guesses(draft, files):
-        if path not in known and path not in hidden and not any(may_meet(output, path) for output in written):
-            known.add(path)
-            named.append(FileInput(path, guessed=True))
-    return tuple(named)
+    files: ProjectFiles
+    private: str | None
+    """The ``env_file``, which is never an input."""
+    problems: Problems
+    _modules: Modules = field(init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._modules = Modules(self.files)
 
-def _guesses(draft: Draft, files: ProjectFiles) -> Iterator[str]:
-    for word in plain_words(draft.command, files.top):
-        path = word.removeprefix("./")
-        if files.is_file(path):
-            yield path
-    for name, source in draft.for_each:
-        if isinstance(source, FilesMatching):
-            yield f"${name}"
+    def of(self, draft: Draft, outputs: Sequence[str], *, here: bool) -> tuple[FileInput | UrlInput, ...]:
+        """Give a task's inputs: what ``inputs`` names and must exist, then what is guessed.
 
+        A plain word of the command that is a file of the project is one, and so is each file that a ``for_each`` found
+        by its glob (for its own member, as ``$name``), and the code of a called function. ``here`` says that the task
+        runs on this computer.
+        """
+        if "secrets" in draft.words:
+            self._check_secrets(draft)
+        named: list[FileInput | UrlInput] = []
+        for item in draft.inputs:
+            if isinstance(item, FileInput | UrlInput):
+                named.append(item)
+            if isinstance(item, FileInput):
+                self._check(draft, item.path)
+        guessed = list(self._guesses(draft, here))
+        if not guessed:
+            return tuple(named)
+        known = {item.path for item in named if isinstance(item, FileInput)}
+        known.update(draft.words.get("secrets", ()))
+        for path in guessed:
+            if path not in known and path != self.private and not any(may_meet(output, path) for output in outputs):
+                known.add(path)
+                named.append(FileInput(path, guessed=True))
+        return tuple(named)
 
-def _check(draft: Draft, path: str, files: ProjectFiles, private: str | None, problems: Problems) -> None:
-    key = ("tasks", draft.name, "inputs")
-    if path == private:
-        problems.add(key, f"{path!r} is the env_file, whose content must not be kept", "take it out; its variables reach every task")
-    elif not (variables_in(path) & draft.parameters) and not files.exists(path):
-        what = "no file matches" if any(char in path for char in "*?[") else "there is no file or folder"
-        remedy = "write a path relative to the folder of the workflow file"
-        problems.add(key, f"{what} {path!r}", remedy, misspelt=path, among=files.siblings(path))
+    def _guesses(self, draft: Draft, here: bool) -> Iterable[str]:
+        if isinstance(draft.command, Call):
+            yield from self._code(draft, draft.command, here)
+        else:
+            for word in plain_words(draft.command, self.files.top):
+                path = word.removeprefix("./")
+                if self.files.is_file(path):
+                    yield path
+        for name, source in draft.for_each:
+            if isinstance(source, FilesMatching):
+                yield f"${name}"
+
+    def _code(self, draft: Draft, call: Call, here: bool) -> Iterator[str]:
+        source = os.path.relpath(draft.code.source, self.files.folder) if draft.code.source else ""
+        if not self.files.is_file(source):
+            source = ""
+        if draft.code.main:
+            yield from self._modules.imported_by(source) if source else ()
+            return
+        yield from self._modules.code_of(call, [source] if source else [])
+        if not draft.code.source:
+            try:
+                self._modules.check(call, here=here and "environment" not in draft.words)
+            except ValueError as error:
+                self.problems.take(("tasks", draft.name, "call"), error)
+
+    def _check(self, draft: Draft, path: str) -> None:
+        key = ("tasks", draft.name, "inputs")
+        if path == self.private:
+            remedy = "take it out; its variables reach every task"
+            self.problems.add(key, f"{path!r} is the env_file, whose content must not be kept", remedy)
+        elif not (variables_in(path) & draft.parameters) and not self.files.exists(path):
+            what = "no file matches" if is_glob(path) else "there is no file or folder"
+            remedy = "write a path relative to the folder of the workflow file"
+            self.problems.add(key, f"{what} {path!r}", remedy, misspelt=path, among=self.files.siblings(path))
+
+    def _check_secrets(self, draft: Draft) -> None:
+        for name, secret in draft.words["secrets"].items():
+            if secret.file and not (self.files.folder / Path(secret.file).expanduser()).is_file():
+                remedy = "put it there, or mend the path; ~ is your home"
+                self.problems.add(("tasks", draft.name, "secrets", name), f"there is no file {secret.file!r}", remedy)

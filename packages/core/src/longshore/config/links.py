@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypedDict
 
 from attrs import define, field
 
@@ -11,17 +12,39 @@ from longshore.config.globs import is_glob
 from longshore.config.mentions import Mention, Piece, call_results, mention_in_text, mentions
 from longshore.config.problems import Key, Problems, wrong
 from longshore.config.sketch import Draft, Sketch
-from longshore.config.urls import Link, LinkedSource
+from longshore.config.urls import SCHEME, Link, LinkedSource
 from longshore.model.command import Call, Shell
 from longshore.model.names import clean_relative
 from longshore.model.task import OutputFiles, OutputLines, Parameter, Reference, TaskSpec
 
-__all__ = ["ALL", "Links"]
+__all__ = ["ALL", "Linked", "Links", "source_references", "speaks_of_others"]
 
 ALL = "**"
 """The path of a reference when only the running shell will know it."""
 
 _QUOTES = ("'", '"')
+
+
+class Linked(TypedDict):
+    """What a task reads of others, as arguments of `TaskSpec`."""
+
+    references: tuple[Reference, ...]
+    for_each: tuple[Parameter, ...]
+    after: tuple[str, ...]
+
+
+def speaks_of_others(draft: Draft) -> bool:
+    """Say whether a task may have anything for `Links.of`; quick, and sure when it says no."""
+    if draft.inputs or draft.for_each or "after" in draft.words or not isinstance(draft.command, Shell):
+        return True
+    return SCHEME in draft.command.text
+
+
+def source_references(parameters: Iterable[Parameter]) -> Iterator[Reference]:
+    """List the outputs of earlier tasks that give values to parameters."""
+    for parameter in parameters:
+        if isinstance(parameter.source, OutputLines | OutputFiles):
+            yield parameter.source.reference
 
 
 @define
@@ -33,7 +56,12 @@ class Links:
     wanted: dict[str, dict[str, Key]] = field(factory=dict, init=False)
     """Per producer: paths that are read of it, a slash behind folders, each with the key of the first reader."""
 
-    def references(self, draft: Draft) -> tuple[Reference, ...]:
+    def of(self, draft: Draft) -> Linked:
+        """Look at everything that a task says of others."""
+        after = self._after(draft, draft.words.pop("after", ()))
+        return Linked(references=self._references(draft), for_each=self._parameters(draft), after=after)
+
+    def _references(self, draft: Draft) -> tuple[Reference, ...]:
         """Find what a task reads of others by its command and its ``inputs``."""
         found: list[Reference] = []
         key = ("tasks", draft.name, "call" if isinstance(draft.command, Call) else "command")
@@ -48,7 +76,7 @@ class Links:
                         found.append(_unplaced(each))
         return tuple(found)
 
-    def parameters(self, draft: Draft) -> tuple[Parameter, ...]:
+    def _parameters(self, draft: Draft) -> tuple[Parameter, ...]:
         """Finish the sources of ``for_each``."""
         found: list[Parameter] = []
         for name, source in draft.for_each:
@@ -58,13 +86,14 @@ class Links:
             key = ("tasks", draft.name, "for_each", name)
             for each in self._reference(draft, key, mention_in_text(source.url)):
                 reference = _unplaced(each)
-                linked = OutputLines(reference) if source.lines else OutputFiles(reference=reference, first=source.first)
+                linked = (
+                    OutputLines(reference) if source.lines else OutputFiles(reference=reference, first=source.first)
+                )
                 found.append(Parameter(name, linked))
         return tuple(found)
 
-    def after(self, draft: Draft) -> tuple[str, ...]:
+    def _after(self, draft: Draft, names: tuple[str, ...]) -> tuple[str, ...]:
         """Check the names that a task only waits for, those whose results a call is given among them."""
-        names: tuple[str, ...] = draft.words.get("after", ())
         for name in names:
             self._check_task(("tasks", draft.name, "after"), name, "a task")
         results = call_results(draft.command)
@@ -101,19 +130,25 @@ class Links:
         if any(name in names for names in known):
             return True
         among = (each for names in known for each in names)
-        self.problems.add(key, f"there is no task {name!r}", f"name {what} of this workflow", misspelt=name, among=among)
+        self.problems.add(
+            key, f"there is no task {name!r}", f"name {what} of this workflow", misspelt=name, among=among
+        )
         return False
 
-    def _inside(self, draft: Draft, key: Key, mention: Mention, producer: Draft | TaskSpec, shell_text: str) -> Reference:
-        member, tail, end = "", mention.tail, mention.prefix_end
+    def _inside(
+        self, draft: Draft, key: Key, mention: Mention, producer: Draft | TaskSpec, shell_text: str
+    ) -> Reference:
+        member, end = "", mention.prefix_end
+        tail: Sequence[Piece] = mention.tail
         if producer.expands:
             segment, tail = _first_segment(mention.tail)
-            member = _member(segment, tail, draft, producer, shell_text)
+            member = _member(segment, tail, draft, producer)
             if any(piece.variable for piece in segment):
                 end = segment[-1].end
                 if any(shell_text.count(quote, mention.start, end) % 2 for quote in _QUOTES):
                     raise wrong(
-                        f"a quote opens or closes inside {shell_text[mention.start : end]!r}", "put the whole reference in quotes, or none of it"
+                        f"a quote opens or closes inside {shell_text[mention.start : end]!r}",
+                        "put the whole reference in quotes, or none of it",
                     )
         path, folder = _path(tail, mention)
         self.wanted.setdefault(producer.name, {}).setdefault(f"{path}/" if folder else path, key)
@@ -131,7 +166,11 @@ class Links:
 def _unplaced(reference: Reference) -> Reference:
     """Take the offsets away: it stands in no command."""
     return Reference(
-        task=reference.task, path=reference.path, member=reference.member, workflow=reference.workflow, glob=reference.glob
+        task=reference.task,
+        path=reference.path,
+        member=reference.member,
+        workflow=reference.workflow,
+        glob=reference.glob,
     )
 
 
@@ -140,7 +179,8 @@ def _elsewhere(mention: Mention) -> Reference:
     path = "".join(piece.text or "" for piece in mention.tail)
     if not mention.task or not path:
         raise wrong(
-            f"the reference to workflow {mention.workflow!r} is not complete", f"write it as in workflow://{mention.workflow}/task/path"
+            f"the reference to workflow {mention.workflow!r} is not complete",
+            f"write it as in workflow://{mention.workflow}/task/path",
         )
     if any(piece.text is None for piece in mention.tail):
         path = ALL
@@ -155,7 +195,7 @@ def _elsewhere(mention: Mention) -> Reference:
     )
 
 
-def _first_segment(tail: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
+def _first_segment(tail: Sequence[Piece]) -> tuple[Sequence[Piece], Sequence[Piece]]:
     """Split what follows the task's name at its first slash, which belongs to neither side."""
     for number, piece in enumerate(tail):
         if piece.text is not None and "/" in piece.text:
@@ -164,10 +204,10 @@ def _first_segment(tail: Sequence[Piece]) -> tuple[list[Piece], list[Piece]]:
             left = [*tail[:number], Piece(piece.start, slash, before)] if before else list(tail[:number])
             right = [Piece(slash + 1, piece.end, behind), *tail[number + 1 :]] if behind else list(tail[number + 1 :])
             return left, right
-    return list(tail), []
+    return tail, ()
 
 
-def _member(segment: list[Piece], rest: list[Piece], draft: Draft, producer: Draft | TaskSpec, shell_text: str) -> str:
+def _member(segment: Sequence[Piece], rest: Sequence[Piece], draft: Draft, producer: Draft | TaskSpec) -> str:
     if not segment or not rest:
         ours = [f"${name}" for name in _parameters(producer) if name in draft.parameters]
         parameters = ",".join(ours) if len(ours) == len(_parameters(producer)) else "*"
@@ -184,7 +224,8 @@ def _member(segment: list[Piece], rest: list[Piece], draft: Draft, producer: Dra
         if piece.variable is not None and piece.variable not in draft.parameters:
             known = ", ".join(f"${name}" for name in sorted(draft.parameters)) or "none"
             raise wrong(
-                f"${piece.variable} is no parameter of {draft.name!r}, so nobody can say which of the tasks {producer.name!r} is meant",
+                f"${piece.variable} is no parameter of {draft.name!r}, so which of {producer.name!r} is meant "
+                "is known only to the running shell",
                 f"use a parameter of this task ({known}), a member's name, or a glob such as *",
             )
     return "".join(map(_written, segment, [*segment[1:], None]))

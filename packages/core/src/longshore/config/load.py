@@ -13,9 +13,6 @@ from typing import Any
 from attrs import field, frozen
 
 from longshore.config.assemble import assemble
-from longshore.config.env_file import tracked_by_git
-from longshore.config.overrides import override
-from longshore.config.places import TomlPlaces
 from longshore.config.problems import Key, Places, Problems
 from longshore.config.sketch import Sketch, read_tables
 from longshore.errors import ConfigError, Problem
@@ -42,7 +39,9 @@ class Loaded:
     """Says where a key of it was written, for what is found out later."""
 
 
-def load(path: Path | str = DEFAULT_FILE, overrides: Sequence[str] = (), *, adding_to: WorkflowSpec | None = None) -> Loaded:
+def load(
+    path: Path | str = DEFAULT_FILE, overrides: Sequence[str] = (), *, adding_to: WorkflowSpec | None = None
+) -> Loaded:
     """Read a workflow from a file, or from the ``longshore.toml`` of a folder.
 
     A ``.py`` file is executed, with its folder on the path, and must define ``workflow``. ``overrides`` are texts like
@@ -56,22 +55,40 @@ def load(path: Path | str = DEFAULT_FILE, overrides: Sequence[str] = (), *, addi
         file /= DEFAULT_FILE
     raw, places = _read(file)
     problems = Problems(places)
-    raw, problems.places = override(raw, overrides, problems)
+    if overrides:
+        from longshore.config.overrides import override  # noqa: PLC0415 - asked for by few
+
+        raw, problems.places = override(raw, overrides, problems)
     spec = assemble(raw, read_user(problems), file.parent, problems, adding_to)
-    return Loaded(spec=spec, folder=file.parent, file=file, warnings=_warnings(spec, file.parent), place=problems.places)
+    return Loaded(
+        spec=spec, folder=file.parent, file=file, warnings=_warnings(spec, file.parent), place=problems.places
+    )
 
 
 def _read(file: Path) -> tuple[Mapping[str, Any], Places]:
     if not file.is_file():
         raise _missing(file)
     if file.suffix == ".py":
-        from longshore.config.script import read_script  # it imports what only scripts need
+        from longshore.config.script import read_script  # noqa: PLC0415 - files of values need none of it
 
         return read_script(file)
     text = _text(file)
     if file.suffix == ".json":
         return _parse_json(text, file), lambda _: file.name
-    return parse_toml(text, file.name), TomlPlaces(file.name, text)
+    return parse_toml(text, file.name), _toml_places(file.name, text)
+
+
+def _toml_places(name: str, text: str) -> Places:
+    places: Places | None = None
+
+    def place(key: Key) -> str:
+        from longshore.config.places import TomlPlaces  # noqa: PLC0415 - only a mistake has a place
+
+        nonlocal places
+        places = places or TomlPlaces(name, text)
+        return places(key)
+
+    return place
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
@@ -99,7 +116,16 @@ def _parse_json(text: str, file: Path) -> Mapping[str, Any]:
     except json.JSONDecodeError as error:
         raise _syntax(file.name, text, error.lineno, error.colno, f"this is not JSON: {error.msg}") from error
     if not isinstance(raw, dict):
-        raise ConfigError([Problem(place=file.name, key="", message="the file holds no object", remedy="write it as in longshore.toml, in JSON")])
+        raise ConfigError(
+            [
+                Problem(
+                    place=file.name,
+                    key="",
+                    message="the file holds no object",
+                    remedy="write it as in longshore.toml, in JSON",
+                )
+            ]
+        )
     return raw
 
 
@@ -108,27 +134,50 @@ def _syntax(name: str, text: str, line: int, column: int, message: str) -> Confi
     shown = lines[line - 1].rstrip("\r").expandtabs(1) if line <= len(lines) else ""
     where = f"{name}:{line}:{column}" if column else f"{name}:{line}"
     caret = f"\n    {' ' * (column - 1)}^" if column else ""
-    return ConfigError([Problem(place=where, key="", message=f"{message}\n    {shown}{caret}", remedy="mend this line; what follows it was not read")])
+    return ConfigError(
+        [
+            Problem(
+                place=where,
+                key="",
+                message=f"{message}\n    {shown}{caret}",
+                remedy="mend this line; what follows it was not read",
+            )
+        ]
+    )
 
 
 def _text(file: Path) -> str:
     try:
         content = file.read_bytes()
     except OSError as error:
-        problem = Problem(place=file.name, key="", message=f"the file cannot be read: {error.strerror}", remedy="give yourself the right to read it")
+        problem = Problem(
+            place=file.name,
+            key="",
+            message=f"the file cannot be read: {error.strerror}",
+            remedy="give yourself the right to read it",
+        )
         raise ConfigError([problem]) from error
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         place = f"{file.name}:{content.count(bytes([10]), 0, error.start) + 1}"
-        problem = Problem(place=place, key="", message=f"byte {content[error.start]:#04x} is not UTF-8", remedy="save the file as UTF-8")
+        problem = Problem(
+            place=place,
+            key="",
+            message=f"byte {content[error.start]:#04x} is not UTF-8",
+            remedy="save the file as UTF-8",
+        )
         raise ConfigError([problem]) from error
 
 
 def _missing(file: Path) -> ConfigError:
     remedy = "`longshore init` writes an example"
     try:
-        others = sorted(entry.name for entry in os.scandir(file.parent) if entry.name.endswith((".toml", ".py", ".json")) and entry.is_file())
+        others = sorted(
+            entry.name
+            for entry in os.scandir(file.parent)
+            if entry.name.endswith((".toml", ".py", ".json")) and entry.is_file()
+        )
     except OSError:
         others = []
         remedy = "name a file that exists"
@@ -139,7 +188,7 @@ def _missing(file: Path) -> ConfigError:
 
 
 def read_user(problems: Problems) -> Sketch:
-    """Read the pools and providers of all the user's projects from ``~/.config/longshore/config.toml``, if there is one."""
+    """Read what all projects of the user share, from ``~/.config/longshore/config.toml`` if there is one."""
     sketch = Sketch()
     home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
     file = Path(home).expanduser() / "longshore" / "config.toml"
@@ -148,15 +197,27 @@ def read_user(problems: Problems) -> Sketch:
     shown = str(file)
     text = _text(file)
     raw = parse_toml(text, shown)
-    theirs = Problems(TomlPlaces(shown, text), problems.found)
+    theirs = Problems(_toml_places(shown, text), problems.found)
     for key in raw:
         if key not in _USER_KEYS:
-            theirs.add((key,), f"there is no key {key!r} here", f"use one of: {', '.join(_USER_KEYS)}", misspelt=key, among=_USER_KEYS)
+            theirs.add(
+                (key,),
+                f"there is no key {key!r} here",
+                f"use one of: {', '.join(_USER_KEYS)}",
+                misspelt=key,
+                among=_USER_KEYS,
+            )
     read_tables(raw, sketch, theirs)
     return sketch
 
 
 def _warnings(spec: WorkflowSpec, folder: Path) -> tuple[str, ...]:
-    if spec.env_file is None or not tracked_by_git(folder / spec.env_file):
+    if spec.env_file is None:
         return ()
-    return (f"git keeps {spec.env_file}, so whoever has the repository has what is in it; `git rm --cached {spec.env_file}` and add it to .gitignore",)
+    from longshore.config.env_file import tracked_by_git  # noqa: PLC0415 - few have one
+
+    if not tracked_by_git(folder / spec.env_file):
+        return ()
+    name = spec.env_file
+    remedy = f"`git rm --cached {name}` and add it to .gitignore"
+    return (f"git keeps {name}, so whoever has the repository has what is in it; {remedy}",)

@@ -1,12 +1,11 @@
-"""Where a command, or a text in ``inputs``, speaks of other tasks' outputs and of project files; nobody has looked whether they exist."""
+"""Where a command, or a text in ``inputs``, speaks of other tasks' outputs and of project files, existing or not."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-
-from attrs import evolve, frozen
+from typing import NamedTuple
 
 from longshore.config.urls import SCHEME
 from longshore.model.command import Argv, Call, Command, Shell
@@ -18,8 +17,7 @@ _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_
 _FILE = re.compile(r'\{"\$file": ("(?:[^"\\]|\\.)*")\}')
 
 
-@frozen
-class Piece:
+class Piece(NamedTuple):
     """A stretch of a mention: literal text, a variable, or something that only the running shell knows."""
 
     start: int
@@ -28,8 +26,7 @@ class Piece:
     variable: str | None = None
 
 
-@frozen
-class Mention:
+class Mention(NamedTuple):
     """``workflow://<workflow>/<task>/`` and what follows, in pieces that count in the text it stands in."""
 
     workflow: str
@@ -58,11 +55,11 @@ def mentions(command: Command) -> Iterator[Mention]:
                 # Offsets count in the JSON text, so the reference is read there and only its pieces are unescaped.
                 if found[1].startswith(f'"{SCHEME}'):
                     mention = mention_in_text(found[1][1:-1], moved=found.start(1) + 1)
-                    yield evolve(mention, tail=tuple(map(_unescaped, mention.tail)))
+                    yield mention._replace(tail=tuple(map(_unescaped, mention.tail)))
 
 
 def _unescaped(piece: Piece) -> Piece:
-    return piece if piece.text is None else evolve(piece, text=json.loads(f'"{piece.text}"'))
+    return piece if piece.text is None else piece._replace(text=json.loads(f'"{piece.text}"'))
 
 
 def mention_in_text(text: str, start: int = 0, argument: int = -1, moved: int = 0) -> Mention:
@@ -115,14 +112,14 @@ def call_results(command: Command) -> list[str]:
 
 def _in_shell(text: str) -> Iterator[Mention]:
     for found in re.finditer(r"workflow://[^\s'\";|&<>()`]*", text):
-        yield evolve(mention_in_text(text[: found.end()], found.start()), shell=True)
+        yield mention_in_text(text[: found.end()], found.start())._replace(shell=True)
 
 
 _OPERATORS = re.compile(r"[ \t\n;&|<>()$`'\"\\=]+")
 
 
 def plain_words(command: Command, known: frozenset[str]) -> Iterable[str]:
-    """List the words of a command that stand for themselves and may be files, given the names in the project's folder."""
+    """List the words of a command that stand for themselves and may be files, given the names in the folder."""
     match command:
         case Shell(text):
             words: Iterable[str] = _OPERATORS.split(text)

@@ -24,16 +24,32 @@ def check_outputs(draft: Draft, problems: Problems) -> None:
             problems.add(key, f"{output!r} is part of {double!r}", "name each output once")
         used = sorted(variables_in(output) & draft.parameters)
         if used:
-            problems.add(key, f"{output!r} holds the parameter ${used[0]}, which only the shell knows", "use a fixed name, or a glob such as *: each task has a folder of its own")
+            problems.add(
+                key,
+                f"{output!r} holds the parameter ${used[0]}, which only the shell knows",
+                "use a fixed name, or a glob such as *: each task has a folder of its own",
+            )
     inputs = {item.path for item in draft.inputs if isinstance(item, FileInput)}
     for output in outputs:
         if output.rstrip("/") in inputs:
-            problems.add(key, f"{output!r} is an input too", "give the output another name; inputs are copies, and the original is never changed")
+            problems.add(
+                key,
+                f"{output!r} is an input too",
+                "give the output another name; inputs are copies, and the original is never changed",
+            )
     for secret in draft.words.get("secrets", {}):
         if any(may_meet(output, secret) for output in outputs):
-            problems.add(("tasks", draft.name, "secrets", secret), "an output would take the secret along", "give one of them another name")
+            problems.add(
+                ("tasks", draft.name, "secrets", secret),
+                "an output would take the secret along",
+                "give one of them another name",
+            )
         if secret in inputs:
-            problems.add(("tasks", draft.name, "secrets", secret), "the secret is an input too, and inputs are kept", "take it out of inputs")
+            problems.add(
+                ("tasks", draft.name, "secrets", secret),
+                "the secret is an input too, and inputs are kept",
+                "take it out of inputs",
+            )
 
 
 def check_wanted(name: str, outputs: Sequence[str], wanted: Mapping[str, Key], problems: Problems) -> None:

@@ -17,8 +17,6 @@ def override(raw: Mapping[str, Any], overrides: Sequence[str], problems: Problem
 
     A value is read as TOML; what is no TOML is a text. Mistakes go to ``problems``.
     """
-    if not overrides:
-        return raw, problems.places
     changed = dict(raw)
     ours: dict[Key, str] = {}
     for text in overrides:
@@ -26,9 +24,7 @@ def override(raw: Mapping[str, Any], overrides: Sequence[str], problems: Problem
             key, value = _parse(text)
             _put(changed, key, value)
         except ValueError as error:
-            problems.places, before = (lambda _, text=text: f"--set {text}"), problems.places
-            problems.take((), error)
-            problems.places = before
+            problems.take_from(f"--set {text}", error)
         else:
             ours[key] = f"--set {text}"
     return changed, _with(problems.places, ours)

@@ -21,7 +21,10 @@ _HEADER = re.compile(rf"\[\[?[ \t]*({_KEY})[ \t]*\]\]?")
 _ASSIGNMENT = re.compile(rf"({_KEY})[ \t]*=")
 _IDLE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)+")
 _VALUE_TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}|' r"'''.*?'{3,5}|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|#[^\n]*|[\[{]|[\]}]|\n|[^\"'#\[\]{}\n]+|.",
+    r'"""(?:\\.|[^\\])*?"{3,5}|'
+    r"'''.*?'{3,5}|"
+    r'"(?:\\.|[^"\\\n])*"|'
+    r"'[^'\n]*'|#[^\n]*|[\[{]|[\]}]|\n|[^\"'#\[\]{}\n]+|.",
     re.DOTALL,
 )
 
@@ -35,6 +38,7 @@ class TomlPlaces:
     _lines: Mapping[Key, int] | None = field(default=None, init=False)
 
     def __call__(self, key: Key) -> str:
+        """Say file and line of a key, or of what is around it."""
         line = self.line(key)
         return self.name if line is None else f"{self.name}:{line}"
 

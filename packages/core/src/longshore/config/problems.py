@@ -1,15 +1,16 @@
 """Collecting all mistakes of a workflow before anything is said about one.
 
-A parser of one value is a plain function that raises `Mistakes`; whoever knows where the value stands adds key and place. So the
-same parsers serve TOML, ``--set`` and the Python API.
+A parser of one value is a plain function that raises `Mistakes`; whoever knows where the value stands adds key and place.
+So the same parsers serve TOML, ``--set`` and the Python API.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from longshore.errors import ConfigError, Problem
 from longshore.model.names import near
@@ -23,13 +24,12 @@ Places = Callable[[Key], str]
 """Says where a key was written: file and line."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_$-]+")
-# A workflow of 100,000 generated tasks can have one mistake 100,000 times, and hints are dear: nobody reads the hundredth.
+# A workflow of 100,000 generated tasks can have one mistake 100,000 times; nobody reads that, and hints are dear.
 _MOST_SHOWN = 100
 _MOST_HINTS = 20
 
 
-@frozen
-class Mistake:
+class Mistake(NamedTuple):
     """One thing wrong with a value: where below it, what, and what mends it."""
 
     below: Key
@@ -71,6 +71,12 @@ class Problems:
         """Record what a parser said about the value at ``key``."""
         for mistake in mistakes_of(error):
             self.add((*key, *mistake.below), mistake.message, mistake.remedy)
+
+    def take_from(self, place: str, error: ValueError) -> None:
+        """Record what a parser said about something that has a place of its own, and no key."""
+        usual, self.places = self.places, lambda _: place
+        self.take((), error)
+        self.places = usual
 
     def check(self) -> None:
         """Raise all that was found.

@@ -50,7 +50,7 @@ class ProjectFiles:
         return self._top
 
     def find(self, pattern: str, *, folders: bool = False) -> list[str]:
-        """List what a glob means, sorted: regular files, and folders if asked; never what Longshore has written, unless it is named.
+        """List what a glob means, sorted: regular files, and folders if asked; what Longshore wrote only if it is named.
 
         ``**`` goes into subfolders; names that begin with a dot have to be named, as in a shell.
         """
@@ -59,7 +59,8 @@ class ProjectFiles:
         return sorted(
             path.rstrip("/")
             for path in found
-            if (named in _OURS or path.split("/", 1)[0] not in _OURS) and (folders or os.path.isfile(self.folder / path))
+            if (named in _OURS or path.split("/", 1)[0] not in _OURS)
+            and (folders or os.path.isfile(self.folder / path))
         )
 
     def siblings(self, path: str) -> list[str]:

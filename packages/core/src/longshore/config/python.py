@@ -1,4 +1,4 @@
-"""Building a workflow by calls: the same words as in a workflow file, the same value at the end, the same mistakes found."""
+"""Building a workflow by calls: the words of a workflow file, the same value at the end, the same mistakes found."""
 
 from __future__ import annotations
 
@@ -82,8 +82,6 @@ class Words(TypedDict, total=False):
     priority: int
 
 
-
-
 class Workflow:
     """A workflow to which tasks are added by calls.
 
@@ -130,13 +128,13 @@ class Workflow:
         kwargs: Mapping[str, Any] | None = None,
         **words: Unpack[Words],
     ) -> TaskHandle:
-        """Add a Python call. What it returns must be JSON; arguments may be handles, outputs and parameters of this workflow.
+        """Add a Python call. What it returns must be JSON; its arguments may be handles, outputs and parameters.
 
-        A function that its module has under its name is called by that name, and the project's files that its code stands in are
+        A function that its module has under its name is called by that name, and the project's files with its code are
         inputs. Any other travels as a pickle, for which the extra ``longshore-core[call]`` is needed.
         """
         frame = sys._getframe(1)
-        label = name or getattr(function, "__name__", "")
+        label = name or str(getattr(function, "__name__", ""))
         try:
             found, code = describe_function(function)
         except ValueError as error:
@@ -206,7 +204,9 @@ class Workflow:
     def _twice(self, kind: str, name: str, frame: FrameType) -> ConfigError:
         key = (kind, str(name))
         message = f"there is {key_text(key)!r} already, from {self.place(key)}"
-        return ConfigError([Problem(place=_site(frame), key=key_text(key), message=message, remedy="give it a name of its own")])
+        return ConfigError(
+            [Problem(place=_site(frame), key=key_text(key), message=message, remedy="give it a name of its own")]
+        )
 
 
 def _site(frame: FrameType) -> str:

@@ -1,4 +1,4 @@
-"""The values of ``for_each`` that stand in the project's files: read once, before a run, so that its journal holds what was found."""
+"""The values of ``for_each`` in the project's files: read once, before a run, so that its journal has them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def _nowhere(_: Key) -> str:
 
 
 def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> WorkflowSpec:
-    """Put the values that are there now in the place of ranges, globs and files of values; ``place`` says where keys were written.
+    """Put the values that are there now in the place of ranges, globs and files of values.
 
-    What an earlier task's output gives stays as it is: it is not there yet.
+    What an earlier task's output gives stays as it is: it is not there yet. ``place`` says where keys were written.
 
     Raises:
         ConfigError: when a source gives no values, gives one twice, or cannot be read.

@@ -27,13 +27,19 @@ def read_script(file: Path) -> tuple[Mapping[str, Any], Places]:
         ConfigError: when it fails, or defines none.
     """
     if file.stem in sys.stdlib_module_names:
-        raise _problem(file.name, f"{file.stem!r} is the name of a module of Python itself", "give the file another name")
+        raise _problem(
+            file.name, f"{file.stem!r} is the name of a module of Python itself", "give the file another name"
+        )
     with _executing(file) as module:
         workflow = getattr(module, _NAME, None)
     if workflow is None:
-        raise _problem(file.name, f"the file defines no {_NAME!r}", f'write {_NAME} = Workflow("name") and add tasks to it')
+        raise _problem(
+            file.name, f"the file defines no {_NAME!r}", f'write {_NAME} = Workflow("name") and add tasks to it'
+        )
     if not isinstance(workflow, Workflow):
-        raise _problem(file.name, f"{_NAME!r} is of the type {type(workflow).__name__}", f'write {_NAME} = Workflow("name")')
+        raise _problem(
+            file.name, f"{_NAME!r} is of the type {type(workflow).__name__}", f'write {_NAME} = Workflow("name")'
+        )
     return workflow.raw(), workflow.place
 
 
@@ -72,7 +78,11 @@ def _failed(file: Path, error: BaseException) -> ConfigError:
     """Name the line of the project's code that failed, the innermost one."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
         shown = (error.text or "").rstrip("\n")
-        return _problem(f"{file.name}:{error.lineno}:{error.offset}", f"this is not Python: {error.msg}\n    {shown}", "mend this line")
+        return _problem(
+            f"{file.name}:{error.lineno}:{error.offset}",
+            f"this is not Python: {error.msg}\n    {shown}",
+            "mend this line",
+        )
     line = None
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename == str(file):

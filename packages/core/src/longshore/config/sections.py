@@ -1,6 +1,6 @@
 """The keys of a task, pool and environment, each with the parser of its value.
 
-What comes out is complete but for what needs the other tasks: a text with ``workflow://`` stays a `Link` until `links` looks at it.
+What comes out is complete but for what needs the other tasks: a text with ``workflow://`` stays a `Link` until then.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from attrs import frozen
+from typing import Any, NamedTuple
 
 from longshore.config.fields import (
     Parser,
@@ -52,7 +50,9 @@ def _command(value: object) -> Shell | Argv:
     if isinstance(value, str):
         return Shell(text(value))
     if not isinstance(value, Sequence):
-        raise wrong(f"{describe(value)} is no command", 'write a text for the shell, or a list: ["program", "argument"]')
+        raise wrong(
+            f"{describe(value)} is no command", 'write a text for the shell, or a list: ["program", "argument"]'
+        )
     if not value:
         raise wrong("the list is empty", 'write the program and its arguments: ["program", "argument"]')
     return Argv((text(value[0]), *texts(value[1:], variable)))
@@ -100,7 +100,9 @@ def output_path(value: object) -> str:
     """One of ``outputs``: a file, a folder with a slash at its end, or a glob, in the workdir."""
     path = text(value)
     if is_url(path):
-        raise wrong(f"{path!r} is a URL; an output is a file that the command writes", 'name the file, as in "model.json"')
+        raise wrong(
+            f"{path!r} is a URL; an output is a file that the command writes", 'name the file, as in "model.json"'
+        )
     clean = relative(path)
     if clean.split("/", 1)[0] == _RESERVED:
         raise wrong(f"{path!r} lies in 'in/', where a task finds what other tasks made", "write it somewhere else")
@@ -133,7 +135,9 @@ def _failure_classes(value: object) -> frozenset[FailureClass]:
 def _retry(value: object) -> RetryPolicy:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 1:
-            raise wrong(f"{value} attempts are too few", "write how many attempts there may be in all; 1 means no retry")
+            raise wrong(
+                f"{value} attempts are too few", "write how many attempts there may be in all; 1 means no retry"
+            )
         return RetryPolicy(attempts=value)
     return RetryPolicy(**table(value, {**_RETRY_KEYS, "on": _failure_classes}, _RETRY_EXAMPLE))
 
@@ -166,12 +170,14 @@ def _function_arguments(value: object) -> list[Any]:
     return list(texts(value, _json))
 
 
-@frozen
-class CallWords:
-    """What `config.python` says of a function beyond ``module:name``: its pickle, and the files that its code stands in."""
+class CallWords(NamedTuple):
+    """What `longshore.config.python` knows of a function beyond ``module:name``."""
 
     pickle: bytes = b""
-    sources: tuple[str, ...] = ()
+    source: str = ""
+    """The file that its code stands in."""
+    main: bool = False
+    """It stands in the program itself, which no worker imports."""
 
 
 def _call_words(value: object) -> CallWords:
@@ -217,7 +223,10 @@ def pool(name: str, value: object) -> PoolSpec:
         raise wrong(f"{describe(value)} stands where a table is needed", f"write [pools.{name}] and the keys below it")
     ours = table({key: item for key, item in value.items() if key in _POOL_KEYS}, _POOL_KEYS, "")
     if "provider" in ours and "executor" not in ours:
-        raise wrong(f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there", 'add executor = "ssh"')
+        raise wrong(
+            f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there",
+            'add executor = "ssh"',
+        )
     options = plain({key: item for key, item in value.items() if key not in _POOL_KEYS})
     return PoolSpec(name=name, options=options, **ours)
 
@@ -226,7 +235,9 @@ def environment(name: str, value: object) -> EnvironmentSpec:
     """Read one table of ``[environments]``; its keys are checked by whoever builds it."""
     check_name(name, "environment name")
     if not isinstance(value, Mapping):
-        raise wrong(f"{describe(value)} stands where a table is needed", f"write [environments.{name}] and the keys below it")
+        raise wrong(
+            f"{describe(value)} stands where a table is needed", f"write [environments.{name}] and the keys below it"
+        )
     return EnvironmentSpec(name=name, options=plain(value))
 
 
@@ -234,7 +245,9 @@ def provider(name: str, value: object) -> dict[str, Any]:
     """Read one table of ``[providers]``; its keys are checked by the plugin."""
     check_name(name, "provider name")
     if not isinstance(value, Mapping):
-        raise wrong(f"{describe(value)} stands where a table is needed", f"write [providers.{name}] and the keys below it")
+        raise wrong(
+            f"{describe(value)} stands where a table is needed", f"write [providers.{name}] and the keys below it"
+        )
     return dict(plain(value))
 
 

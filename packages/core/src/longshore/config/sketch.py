@@ -19,6 +19,7 @@ from longshore.model.workflow import EnvironmentSpec, PoolSpec
 __all__ = ["Draft", "Sketch", "read_sketch", "read_tables"]
 
 Raw = Mapping[str, Any]
+_NO_CODE = CallWords()
 
 
 @define
@@ -31,8 +32,7 @@ class Draft:
     """The other arguments of `TaskSpec`, without those below."""
     inputs: tuple[FileInput | UrlInput | Link, ...] = ()
     for_each: tuple[tuple[str, Source | LinkedSource], ...] = ()
-    sources: tuple[str, ...] = ()
-    """Absolute paths of the files that the called function's code stands in."""
+    code: CallWords = _NO_CODE
 
     @property
     def parameters(self) -> frozenset[str]:
@@ -73,12 +73,18 @@ def read_sketch(raw: Raw, problems: Problems) -> Sketch:
     sketch = Sketch()
     for key, value in raw.items():
         if key not in _KEYS:
-            problems.add((key,), f"there is no key {key!r} here", f"use one of: {', '.join(_KEYS)}", misspelt=key, among=_KEYS)
-        elif key in _SETTINGS:
-            _read(problems, (key,), lambda key=key, value=value: sketch.settings.update({key: _SETTINGS[key](value)}))
-    if "name" in raw:
-        _read(problems, ("name",), lambda: setattr(sketch, "name", check_name(text(raw["name"]), "workflow name")))
-    else:
+            problems.add(
+                (key,), f"there is no key {key!r} here", f"use one of: {', '.join(_KEYS)}", misspelt=key, among=_KEYS
+            )
+            continue
+        try:
+            if key == "name":
+                sketch.name = check_name(text(value), "workflow name")
+            elif key in _SETTINGS:
+                sketch.settings[key] = _SETTINGS[key](value)
+        except ValueError as error:
+            problems.take((key,), error)
+    if "name" not in raw:
         problems.add((), "the workflow has no name", 'write name = "..." in the first line')
     read_tables(raw, sketch, problems)
     _read_tasks(raw.get("tasks", {}), sketch, problems)
@@ -95,29 +101,32 @@ def read_tables(raw: Raw, sketch: Sketch, problems: Problems) -> None:
     for kind, known, parse in readers:
         tables = raw.get(kind, {})
         if not isinstance(tables, Mapping):
-            problems.add((kind,), f"{describe(tables)} stands where a table is needed", f"write [{kind}.NAME] and the keys below it")
+            problems.add(
+                (kind,),
+                f"{describe(tables)} stands where a table is needed",
+                f"write [{kind}.NAME] and the keys below it",
+            )
             continue
         for name, value in tables.items():
-            if name not in known:
-                _read(problems, (kind, name), lambda name=name, value=value: known.update({name: parse(name, value)}))
-
-
-def _read(problems: Problems, key: tuple[str, ...], step: Callable[[], object]) -> None:
-    try:
-        step()
-    except ValueError as error:
-        problems.take(key, error)
+            if name in known:
+                continue
+            try:
+                known[name] = parse(text(name), value)
+            except ValueError as error:
+                problems.take((kind, name), error)
 
 
 def _read_tasks(tasks: object, sketch: Sketch, problems: Problems) -> None:
     if not isinstance(tasks, Mapping):
-        problems.add(("tasks",), f"{describe(tasks)} stands where a table is needed", "write [tasks.NAME] and the keys below it")
+        problems.add(
+            ("tasks",), f"{describe(tasks)} stands where a table is needed", "write [tasks.NAME] and the keys below it"
+        )
         return
     if not tasks:
         problems.add((), "the workflow has no tasks", 'write [tasks.NAME] and below it command = "..."')
     for name, words in tasks.items():
         try:
-            check_name(name, "task name")
+            check_name(text(name), "task name")
             parsed = table(words, TASK_KEYS, '{ command = "..." }')
         except ValueError as error:
             problems.take(("tasks", name), error)
@@ -135,13 +144,19 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
     inputs = words.pop("inputs", ())
     for_each = words.pop("for_each", ())
     if "repeat" in words and any(parameter == "repeat" for parameter, _ in for_each):
-        problems.add((*key, "for_each", "repeat"), "the parameter 'repeat' is made by the key repeat already", "give it another name")
+        problems.add(
+            (*key, "for_each", "repeat"),
+            "the parameter 'repeat' is made by the key repeat already",
+            "give it another name",
+        )
         return None
     command = words.pop("command", None)
     if "call" not in words:
         stray = next((each for each in CALL_KEYS if each in words), None)
         if stray:
-            problems.add((*key, stray), f"{stray!r} goes with 'call' only", 'write call = "module:function", or take it out')
+            problems.add(
+                (*key, stray), f"{stray!r} goes with 'call' only", 'write call = "module:function", or take it out'
+            )
         elif command is None:
             problems.add(key, "the task has no command", 'write command = "..." or call = "module:function"')
         if stray or command is None:
@@ -150,10 +165,10 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
     if command is not None:
         problems.add((*key, "call"), "the task has a command and a call", "take one of them out")
         return None
-    extra = words.pop("(call)", CallWords())
+    extra = words.pop("(call)", _NO_CODE)
     call = Call(
         function=words.pop("call"),
         arguments=arguments_text(words.pop("args", []), words.pop("kwargs", {})),
         pickle=extra.pickle,
     )
-    return Draft(name, call, words, inputs, for_each, extra.sources)
+    return Draft(name, call, words, inputs, for_each, extra)

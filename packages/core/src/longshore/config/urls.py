@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-from attrs import frozen
-
-__all__ = ["Link", "LinkedSource", "is_link", "is_url", "split_link"]
+__all__ = ["SCHEME", "Link", "LinkedSource", "is_link", "is_url"]
 
 SCHEME = "workflow://"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-@frozen
-class Link:
+class Link(NamedTuple):
     """``workflow://<workflow>/<task>/...`` as it was written; nobody has looked yet whether there is such a task."""
 
     url: str
 
 
-@frozen
-class LinkedSource:
+class LinkedSource(NamedTuple):
     """Values of a parameter that an earlier task's output gives: its lines, or the files that match a glob."""
 
     url: str
@@ -36,10 +33,3 @@ def is_link(text: str) -> bool:
 def is_url(text: str) -> bool:
     """Say whether a text is a URL of any kind."""
     return _URL.match(text) is not None
-
-
-def split_link(url: str) -> tuple[str, str, str]:
-    """Split a link into workflow (empty for this one), task, and the rest behind the task's slash."""
-    workflow, _, rest = url.removeprefix(SCHEME).partition("/")
-    task, _, path = rest.partition("/")
-    return workflow, task, path
