@@ -1,0 +1,166 @@
+"""One attempt while it is in the supervisor's hands, and the line that tells how it ended.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import time
+
+from longshore.remote.protocol import encode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from longshore.remote.calls import Worker
+    from longshore.remote.collecting import Rows
+    from longshore.remote.limits import MemoryLimit
+    from longshore.remote.places import Logs
+    from longshore.remote.watch import Timer
+
+__all__ = ["CLOSING", "COLLECTING", "OVER", "RUNNING", "STAGING", "WAITING", "Attempt", "BadOrder"]
+
+WAITING = "waiting"  # for room
+STAGING = "staging"  # its inputs are being laid
+RUNNING = "running"
+CLOSING = "closing"  # its first process is over, and others of it are not
+COLLECTING = "collecting"  # its outputs are being stored
+OVER = "over"
+
+
+class BadOrder(Exception):
+    """An order that cannot be carried out, in words."""
+
+
+class Attempt:
+    """What was ordered, how far it is, and what is known of its end."""
+
+    __slots__ = (
+        "announced",
+        "cancelled",
+        "code",
+        "cpu_seconds",
+        "cpus",
+        "evidence",
+        "failure",
+        "gpu_names",
+        "gpus",
+        "grace",
+        "has_room",
+        "id",
+        "leader",
+        "limit",
+        "logs",
+        "lost",
+        "memory",
+        "name",
+        "order",
+        "outputs",
+        "peak_bytes",
+        "result",
+        "secrets",
+        "started",
+        "started_boot",
+        "state",
+        "timed_out",
+        "timer",
+        "workdir",
+        "worker",
+    )
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.id: str = order["id"]
+        _, task, number = self.id.split("/")
+        self.name = task + "." + number
+        self.order = order
+        self.cpus: float = order.get("cpus", 1.0)
+        self.memory: int = order.get("memory", 0)
+        self.gpus: int = order.get("gpus", 0)
+        self.grace: float = order.get("grace", 5.0)
+        self.gpu_names: list[str] = []
+        self.secrets: list[str] = [row[0] for row in order.get("secrets", ())]
+        self.state = WAITING
+        self.has_room = False
+        """Whether it has taken what it needs from the room there is."""
+        self.workdir = ""
+        self.logs: Logs | None = None
+        self.limit: MemoryLimit | None = None
+        self.worker: Worker | None = None
+        """The worker that makes its call; None for commands, and when that has ended."""
+        self.leader = 0
+        """The process that leads the attempt's session: the command, or the worker that makes the call; 0 when there is none."""
+        self.timer: Timer | None = None
+        self.announced = False
+        self.cancelled = False
+        self.timed_out = False
+        self.started = 0.0
+        self.started_boot = 0.0
+        """The same by the clock since boot, just after the start."""
+        self.code: int | None = None
+        self.lost = ""
+        self.failure = ""
+        self.evidence = ""
+        self.cpu_seconds = 0.0
+        self.peak_bytes = 0
+        self.outputs: Rows = []
+        self.result: str | None = None
+
+    @property
+    def has_own_folder(self) -> bool:
+        """Whether it needs a folder of its own name from the beginning."""
+        order = self.order
+        return bool("outputs" in order or "inputs" in order or self.secrets or order.get("keep"))
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether nothing has gone wrong, so far."""
+        return self.code == 0 and not (self.failure or self.cancelled or self.timed_out or self.lost)
+
+    def fail(self, failure: str, evidence: str) -> None:
+        """Note what went wrong; the first thing counts, later ones add evidence."""
+        self.failure = self.failure or failure
+        self.evidence = self.evidence + "\n" + evidence if self.evidence else evidence
+
+    def intent_line(self) -> bytes:
+        """Say that it is about to begin, for the record: all that is needed to clean up after it, and no secret."""
+        told: dict[str, Any] = {"event": "intent", "id": self.id, "at": self.started_boot, "workdir": self.workdir}
+        if self.secrets:
+            told["secrets"] = self.secrets
+        if self.cpus != 1.0 or self.memory or self.gpus:
+            told["needs"] = [self.cpus, self.memory, self.gpu_names]
+        return encode(told)
+
+    def pid_line(self) -> bytes:
+        """Say which process leads it, for the record."""
+        return encode({"event": "pid", "id": self.id, "pid": self.leader, "at": self.started_boot})
+
+    def started_line(self) -> bytes:
+        """Say that it runs."""
+        return encode({"event": "started", "id": self.id, "at": self.started, "workdir": self.workdir})
+
+    def ended_line(self, workdir: str) -> bytes:
+        """Say how it ended, and where its folder is kept."""
+        told: dict[str, Any] = {"event": "ended", "id": self.id}
+        if self.cancelled:
+            told["cancelled"] = True
+        elif self.lost or self.code is None:
+            told["lost"] = self.lost
+        else:
+            told["code"] = self.code
+        if self.failure and not self.cancelled:
+            told["failure"] = self.failure
+        if self.evidence:
+            told["evidence"] = self.evidence
+        if self.started:
+            told["started"] = self.started
+            told["cpu"] = round(self.cpu_seconds, 6)
+            told["memory"] = self.peak_bytes
+        told["ended"] = time.time()
+        if self.outputs:
+            told["outputs"] = self.outputs
+        if self.result is not None:
+            told["result"] = self.result
+        if workdir:
+            told["workdir"] = workdir
+        return encode(told)

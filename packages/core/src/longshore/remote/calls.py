@@ -1,0 +1,175 @@
+"""The supervisor's side of Python calls: workers that are kept, handed out, and replaced.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+from longshore.remote.processes import MARKER, send_signal, spawn
+from longshore.remote.protocol import encode
+from longshore.remote.stream import Stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any, Tuple
+
+    from longshore.remote.attempt import Attempt
+    from longshore.remote.places import Logs, LogShelf
+    from longshore.remote.watch import Watch
+
+    Key = Tuple[Any, ...]
+
+__all__ = ["Worker", "Workers"]
+
+_MOST_IDLE = 64
+# Variables that a process, or a library in it, looks at once only. Calls that differ in them do not share a worker.
+_STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "VECLIB_", "CUDA_")
+
+
+class Worker:
+    """One process that makes calls."""
+
+    __slots__ = ("attempt", "key", "logs", "pid", "stale_logs", "stream")
+
+    def __init__(self, key: Key, pid: int, logs: Logs) -> None:
+        self.key = key
+        self.pid = pid
+        self.logs = logs
+        self.stale_logs = False
+        """Whether it still prints into files that it must not print into any more."""
+        self.stream: Stream | None = None
+        self.attempt: Attempt | None = None
+
+
+class Workers:
+    """All workers of a supervisor."""
+
+    def __init__(
+        self, watch: Watch, program: str, shelf: LogShelf, null: int, answered: Callable[[Worker, dict[str, Any]], None]
+    ) -> None:
+        """Prepare; no worker is started before there is a call.
+
+        Args:
+            watch: the loop.
+            program: path of ``worker.py``.
+            shelf: where logs come from.
+            null: descriptor of nothing, for stdin.
+            answered: called with a worker and its answer.
+        """
+        self._watch = watch
+        self._program = program
+        self._shelf = shelf
+        self._null = null
+        self._answered = answered
+        self._command = ("", "")
+        self._base: Mapping[str, str] = {}
+        self._generation = 0
+        self._idle: dict[Key, list[Worker]] = {}
+        self._by_pid: dict[int, Worker] = {}
+
+    @property
+    def pids(self) -> Collection[int]:
+        """The processes of all workers."""
+        return self._by_pid.keys()
+
+    def configure(self, interpreter: str, project: str, base: Mapping[str, str]) -> None:
+        """Say what workers are started with from now on; idle ones that were started otherwise are ended."""
+        if (interpreter, project) == self._command and base == self._base:
+            return
+        self._command = (interpreter, project)
+        self._base = base
+        self._generation += 1
+        for idle in list(self._idle.values()):
+            for worker in list(idle):
+                self.dismiss(worker)
+
+    def start(self, attempt: Attempt, env: dict[str, str]) -> None:
+        """Hand a call to a worker, an idle one or a new one. It leads the attempt's processes from now on, and its logs are the attempt's.
+
+        Raises:
+            OSError: when no worker can be started.
+        """
+        startup = {name: value for name, value in env.items() if name.startswith(_STARTUP)}
+        key = (self._generation, *sorted(startup.items()))
+        idle = self._idle.get(key)
+        worker = idle.pop() if idle else self._new(key, {**self._base, **startup})
+        order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}
+        if worker.stale_logs:
+            worker.logs = self._shelf.take()
+            worker.stale_logs = False
+            order["out"], order["err"] = worker.logs.paths
+        worker.attempt = attempt
+        attempt.worker = worker
+        attempt.leader = worker.pid
+        attempt.logs = worker.logs
+        if worker.stream is not None:
+            worker.stream.write(encode(order))
+
+    def _new(self, key: Key, env: dict[str, str]) -> Worker:
+        logs = self._shelf.take()
+        ours, theirs = socket.socketpair()
+        env.pop(MARKER, None)
+        interpreter, project = self._command
+        try:
+            pid = spawn(
+                interpreter,
+                [interpreter, self._program, project],
+                env,
+                (self._null, logs.out, logs.err, theirs.fileno()),
+            )
+        except OSError:
+            ours.close()
+            self._shelf.drop(logs)
+            raise
+        finally:
+            theirs.close()
+        worker = Worker(key, pid, logs)
+        # A worker that hangs up is about to end, and its end is told by the system.
+        worker.stream = Stream(
+            ours, self._watch, lambda messages: self._answered(worker, messages[0]), lambda _reason: None
+        )
+        self._by_pid[pid] = worker
+        return worker
+
+    def rest(self, worker: Worker, *, logs_gone: bool) -> None:
+        """Take a worker back whose call is over and has left nothing behind; say whether its logs went with the attempt."""
+        worker.attempt = None
+        worker.stale_logs = logs_gone
+        self._idle.setdefault(worker.key, []).append(worker)
+        if (
+            worker.stream is None
+            or worker.stream.closed
+            or worker.key[0] != self._generation
+            or sum(map(len, self._idle.values())) > _MOST_IDLE
+        ):
+            self.dismiss(worker)
+
+    def dismiss(self, worker: Worker) -> None:
+        """End a worker that has no call."""
+        self._forget(worker)
+        send_signal([-worker.pid], signal.SIGKILL)
+
+    def _forget(self, worker: Worker) -> None:
+        if worker.stream is not None:
+            worker.stream.close()
+        idle = self._idle.get(worker.key, [])
+        if worker in idle:
+            idle.remove(worker)
+
+    def ended(self, pid: int) -> Worker | None:
+        """Note that a process has ended; give the worker if it was one."""
+        worker = self._by_pid.pop(pid, None)
+        if worker is not None:
+            self._forget(worker)
+            if worker.attempt is None and not worker.stale_logs:
+                self._shelf.drop(worker.logs)
+        return worker
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in list(self._by_pid.values()):
+            self.dismiss(worker)

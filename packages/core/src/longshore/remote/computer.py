@@ -1,0 +1,83 @@
+"""What this computer has: cpus, memory and GPUs that this process may use.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["gpu_names", "memory_bytes", "usable_cpus"]
+
+_GPU_FOLDER = "/proc/driver/nvidia/gpus"
+_GPUS = "CUDA_VISIBLE_DEVICES"
+# What version 1 says when there is no limit is a page below the largest number; no computer has so much.
+_NO_LIMIT = 1 << 60
+
+
+def usable_cpus() -> float:
+    """Count the cpus that we may use: the cores of our affinity, or fewer when a control group has a quota (containers)."""
+    cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return min([cores, *_quotas()])
+
+
+def memory_bytes() -> int:
+    """Give the memory of this computer, or less when a control group has a limit."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [
+        int(text)
+        for name in ("memory.max", "memory.limit_in_bytes")
+        for text in _settings("memory", name)
+        if text.isdigit()
+    ]
+    return min([physical, *(limit for limit in limits if 0 < limit < _NO_LIMIT)])
+
+
+def gpu_names() -> list[str]:
+    """Name the GPUs that we may use, by index, or as CUDA_VISIBLE_DEVICES names them when it is set."""
+    visible = os.environ.get(_GPUS)
+    if visible is not None:
+        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1", "NoDevFiles")]
+    try:
+        return [str(index) for index in range(len(os.listdir(_GPU_FOLDER)))]
+    except OSError:
+        return []
+
+
+def _quotas() -> Iterator[float]:
+    for text in _settings("cpu", "cpu.max"):
+        quota, _, period = text.partition(" ")
+        if quota.isdigit():
+            yield int(quota) / int(period)
+    for quota, period in zip(_settings("cpu", "cpu.cfs_quota_us"), _settings("cpu", "cpu.cfs_period_us")):
+        if int(quota) > 0:
+            yield int(quota) / int(period)
+
+
+def _settings(controller: str, name: str) -> Iterator[str]:
+    """Give what a setting is in our control group and in those above it, in version 1 or 2, as far as we can see them."""
+    try:
+        with open("/proc/self/cgroup") as file:
+            own = [line.rstrip("\n").split(":", 2) for line in file]
+        with open("/proc/self/mounts") as file:
+            mounts = [line.split() for line in file]
+    except OSError:
+        return
+    for _, controllers, path in own:
+        for _, place, kind, options, *_ in mounts:
+            first = kind == "cgroup" and controller in controllers.split(",") and controller in options.split(",")
+            if first or (kind == "cgroup2" and not controllers):
+                folder = path.rstrip("/")
+                while True:
+                    try:
+                        with open(place + folder + "/" + name) as file:
+                            yield file.read().strip()
+                    except OSError:
+                        pass
+                    if not folder:
+                        break
+                    folder = folder.rpartition("/")[0]

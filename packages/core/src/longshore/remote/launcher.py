@@ -1,0 +1,121 @@
+"""Starts what an order says: a program, a script, or a call in a worker.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from longshore.remote.processes import MARKER, SHELL, boot_seconds, spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from longshore.remote.attempt import Attempt
+    from longshore.remote.services import Services
+
+__all__ = ["Launcher", "blob_path", "note_not_started"]
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+_GPUS = "CUDA_VISIBLE_DEVICES"
+_NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+
+
+def blob_path(folder: str, sha256: str) -> str:
+    """Give the place of a script or pickle in a supervisor's folder."""
+    return "%s/blobs/%s" % (folder, sha256)
+
+
+class Launcher:
+    """Starts attempts."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def launch(self, attempt: Attempt) -> None:
+        """Start an attempt in its workdir, with its logs.
+
+        Raises:
+            OSError: when that is impossible; then nothing was started.
+        """
+        services = self._services
+        order = attempt.order
+        env = self._variables(attempt)
+        if "call" in order:
+            if order["call"].get("pickle"):
+                order["call"]["pickle"] = blob_path(services.folder, order["call"]["pickle"])
+            services.workers.start(attempt, env)
+        else:
+            attempt.logs = services.shelf.take()
+            attempt.leader = self._spawn(attempt, {**services.base, **env})
+        attempt.started = time.time()
+        attempt.started_boot = boot_seconds()
+        if attempt.memory and attempt.worker is None:
+            attempt.limit = services.groups.limit(attempt.memory)
+            if attempt.limit is not None:
+                attempt.limit.add(attempt.leader)
+
+    def _variables(self, attempt: Attempt) -> dict[str, str]:
+        order = attempt.order
+        env: dict[str, str] = {}
+        if attempt.cpus:
+            env = dict.fromkeys(_THREADS, str(max(1, int(attempt.cpus))))
+        if self._services.room.gpus:
+            # An attempt that asked for none must not disturb those that did.
+            env[_GPUS] = ",".join(attempt.gpu_names)
+        env.update(order.get("env", ()))
+        env.update(order.pop("private", ()))
+        env[MARKER] = attempt.id
+        return env
+
+    def _spawn(self, attempt: Attempt, env: dict[str, str]) -> int:
+        services = self._services
+        order = attempt.order
+        assert attempt.logs is not None
+        streams = (services.null, attempt.logs.out, attempt.logs.err)
+        os.chdir(attempt.workdir)
+        if "script" in order:
+            return spawn(SHELL, ["sh", blob_path(services.folder, order["script"])], env, streams)
+        argv = order["argv"]
+        search = env.get("PATH", os.defpath)
+        try:
+            return spawn(services.programs.find(argv[0], search), argv, env, streams)
+        except FileNotFoundError:
+            # It may have been removed since it was found; or be a script whose interpreter is missing.
+            services.programs.forget()
+            return spawn(services.programs.find(argv[0], search), argv, env, streams)
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            # An executable text without a first line that says what for: a shell executes it itself.
+            return spawn(SHELL, ["sh", services.programs.find(argv[0], search), *argv[1:]], env, streams)
+
+
+def note_not_started(attempt: Attempt, error: OSError) -> None:
+    """Note on an attempt why it could not be started, as a shell would tell it."""
+    what = _program(attempt.order)
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in _NO_ROOM:
+        attempt.lost = "no process could be started: %s" % reason
+        attempt.fail("capacity", attempt.lost)
+        return
+    attempt.code = 127 if error.errno == errno.ENOENT else 126
+    attempt.fail(
+        "user code", "exit code %d\n%s: %s" % (attempt.code, what, "not found" if attempt.code == 127 else reason)
+    )
+
+
+def _program(order: dict[str, Any]) -> str:
+    if "call" in order:
+        return "the Python for %s" % order["call"]["function"]
+    return str(order["argv"][0]) if "argv" in order else SHELL

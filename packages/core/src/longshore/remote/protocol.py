@@ -1,0 +1,92 @@
+"""How a controller and a supervisor talk: one JSON object a line, both ways, ASCII, at most `MAX_LINE` bytes.
+
+The controller sends ``op``:
+
+``hello``    version, fence, cpus, memory, gpus (a list of names), slots (or null), env (the variables of a clean environment, or null for the
+             supervisor's own), python, project, store, logs (folders), unattended (seconds), tied (whether this link ends when the controller
+             does), sharing (the folder in which supervisors of one user agree on who uses how much of this computer, or null).
+``blob``     sha256, and text or base64: a script or a pickle that orders mean by its digest. Sent before the first of them, once a link.
+``go``       id, and one of argv, script (a digest), call (``{function, arguments, pickle (a digest)}``). All else only where it differs from
+             these: env {}, private {}, inputs [] (rows of path, sha256, size, mode, kind, source), outputs [], secrets [] (rows of path, base64),
+             cpus 1, memory 0, gpus 0, timeout null, grace 5, keep false. Repeating it starts nothing anew; when it is over, its end is told again.
+``cancel``   ids.
+``release``  ids; remove (false): forget them; with ``remove`` the folders that were kept after failures go too.
+``adopt``    ids: tell of each that it runs (started), how it ended (ended), or that it was never started (ended, lost). Of one that waits for
+             room nothing is told until it starts. What was never started has ``never`` true.
+``beat``     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
+``leave``    end yourself as soon as nothing runs. Sent before a controller drops its link.
+
+The supervisor answers with ``event``:
+
+``hello``    version, pid.
+``refused``  fence, reason. The link ends.
+``started``  id, at, workdir. Not sent for attempts that end within `ANNOUNCE_SECONDS`.
+             From now on its logs are ``<logs>/<task>.<number>.out`` and ``.err``, which stay when they are not empty.
+``ended``    id; one of code (exit code, or the signal's number below zero), lost (a reason), cancelled (true). And where there is something to tell:
+             failure (a failure class), evidence, started, ended, cpu, memory, outputs (rows of path, sha256, size, mode, kind), result (JSON
+             text), workdir.
+``problem``  text: a line that could not be understood.
+
+Times are seconds since 1970 by the machine's clock. Names that are not UTF-8 travel as Python's surrogate escapes.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["ANNOUNCE_SECONDS", "MAX_LINE", "VERSION", "LineTooLong", "Lines", "decode_lines", "encode"]
+
+VERSION = 1
+MAX_LINE = 64 << 20
+ANNOUNCE_SECONDS = 0.02
+
+_encoder = json.JSONEncoder(ensure_ascii=True, check_circular=False, separators=(",", ":"))
+
+
+class LineTooLong(Exception):
+    """The other side sends what can be no message."""
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """Write a message as a line."""
+    return (_encoder.encode(message) + "\n").encode("ascii")
+
+
+def decode_lines(lines: bytes) -> list[dict[str, Any]]:
+    """Read whole lines.
+
+    Raises:
+        ValueError: when one of them is no JSON object.
+    """
+    messages = json.loads("[" + lines.decode("ascii").rstrip("\n").replace("\n", ",") + "]")
+    if not all(type(message) is dict for message in messages):
+        raise ValueError("a line is no JSON object")
+    return list(messages)
+
+
+class Lines:
+    """Cuts a stream into whole lines."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, content: bytes) -> bytes:
+        """Give the whole lines that are there now, and keep the rest.
+
+        Raises:
+            LineTooLong: when no line end comes.
+        """
+        content = self._rest + content if self._rest else content
+        end = content.rfind(b"\n") + 1
+        self._rest = content[end:]
+        if len(self._rest) > MAX_LINE:
+            raise LineTooLong("a line of more than %d bytes" % MAX_LINE)
+        return content[:end]

@@ -1,0 +1,107 @@
+"""What a supervisor executes attempts with; made once, given to whoever needs it.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import os
+
+from longshore.remote.calls import Workers
+from longshore.remote.helpers import Helpers
+from longshore.remote.limits import Evidence, MemoryGroups
+from longshore.remote.orphans import Endings, Orphans
+from longshore.remote.places import LogShelf, Workdirs
+from longshore.remote.processes import Programs
+from longshore.remote.record import Record
+from longshore.remote.room import Room
+from longshore.remote.staging import Staging
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from longshore.remote.attempt import Attempt
+    from longshore.remote.calls import Worker
+    from longshore.remote.watch import Watch
+
+    Answered = Callable[[Worker, dict[str, Any]], None]
+
+__all__ = ["Services"]
+
+# The variables of a clean environment: who and where one is, how to write and talk, and what makes programs and libraries be found.
+_CLEAN = (
+    "CONDA_DEFAULT_ENV CONDA_PREFIX DYLD_LIBRARY_PATH HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH PYTHONPATH SHELL TMPDIR TZ USER VIRTUAL_ENV "
+    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy"
+).split()
+
+
+class Services:
+    """The parts, and what the controller has said in its hello."""
+
+    def __init__(
+        self,
+        folder: str,
+        watch: Watch,
+        answered: Answered,
+        tell: Callable[[bytes], None],
+        over: Callable[[Attempt, bytes], None],
+    ) -> None:
+        """Make the parts.
+
+        Args:
+            folder: the supervisor's own.
+            watch: the loop.
+            answered: called when a worker has made its call.
+            tell: called with the line of each attempt that runs for longer than a moment.
+            over: called with each attempt that is over, and its line.
+        """
+        self.folder = folder
+        self.watch = watch
+        self.tell = tell
+        self.over = over
+        self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        self.record = Record(os.path.join(folder, "record"))
+        self.room = Room()
+        self.shelf = LogShelf()
+        self.workdirs = Workdirs(os.path.join(folder, "work"))
+        self.helpers = Helpers(watch)
+        self.staging = Staging(self.helpers)
+        self.orphans = Orphans()
+        self.endings = Endings(watch, self.orphans)
+        self.evidence = Evidence()
+        self.groups = MemoryGroups()
+        self.programs = Programs()
+        self.workers = Workers(watch, _worker_program(folder), self.shelf, self.null, answered)
+        self.base: Mapping[str, str] = {}
+
+    def configure(self, hello: dict[str, Any]) -> None:
+        """Take over what a controller says of this machine and of its run."""
+        env = hello.get("env")
+        self.base = dict(os.environ if env is None else env)
+        self.base = {name: value for name, value in self.base.items() if name in _CLEAN or name.startswith("LC_")}
+        self.base.setdefault("PATH", os.defpath)
+        self.room.set(hello["cpus"], hello["memory"], hello["gpus"], hello["slots"])
+        self.shelf.use(hello.get("logs") or os.path.join(self.folder, "logs"))
+        self.staging.store = hello["store"]
+        self.workers.configure(hello["python"], hello["project"], self.base)
+
+    def close(self) -> None:
+        """Leave nothing spare behind."""
+        self.workers.close()
+        self.shelf.close()
+        self.workdirs.close()
+
+
+def _worker_program(folder: str) -> str:
+    """Give the path of ``worker.py``; from a bundle it is unpacked into the supervisor's folder."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
+    if not os.path.exists(path):
+        import pkgutil  # noqa: PLC0415  in a bundle only
+
+        content = pkgutil.get_data("longshore.remote", "worker.py")
+        path = os.path.join(folder, "worker.py")
+        with open(path, "wb") as file:
+            file.write(content or b"")
+    return path

@@ -1,0 +1,282 @@
+"""The controller's side of a link to a supervisor: thin, and the same for every way in which a supervisor can be reached."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Any
+
+from longshore.errors import FenceRefused, LongshoreError
+from longshore.model.attempt import AttemptSpec
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.plugin.protocols import Sink
+from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
+from longshore.remote.wire import Order, ended_event, order_of, started_event
+
+__all__ = ["SupervisorSession"]
+
+_log = logging.getLogger(__name__)
+
+_READ_BYTES = 1 << 18
+_HELD_BACK = 64
+_DEATHS = 5
+_DEATH_SECONDS = 10.0
+
+
+class SupervisorSession:
+    """A `longshore.plugin.protocols.Session` over a stream socket, but for ``put`` and ``get``, which depend on whether the machine
+    shares our files. One thread of its own hears what the supervisor tells.
+
+    When the supervisor dies, ``connect`` is called again, and attempts are taken up where the record says they are: the caller notices
+    nothing, but for those that are lost.
+    """
+
+    def __init__(
+        self,
+        machine: str,
+        hello: dict[str, Any],
+        connect: Callable[[], socket.socket],
+        sink: Sink,
+        trouble: Callable[[], str],
+    ) -> None:
+        """Link to a supervisor.
+
+        Args:
+            machine: id of the machine.
+            hello: the first message, as in `longshore.remote.protocol`.
+            connect: gives a socket to the supervisor, starting it if need be.
+            sink: where events go.
+            trouble: gives what the supervisor has left in words when it died; may be empty.
+
+        Raises:
+            MachineUnreachable: when ``connect`` does.
+        """
+        self._machine = machine
+        self._hello = hello
+        self._connect = connect
+        self._sink = sink
+        self._trouble = trouble
+        self._orders: dict[str, Order] = {}
+        self._running: dict[str, bool] = {}
+        """Ids that were sent, or adopted, and are not over; True for those that can be sent again if they never started."""
+        self._cancelled: set[str] = set()
+        self._sent: set[str] = set()
+        self._releases: list[str] = []
+        self._outgoing = b""
+        self._lock = threading.Lock()
+        self._refused = ""
+        self._closed = False
+        self._wake_read, self._wake_write = os.pipe()
+        self._socket = self._link()
+        self._thread = threading.Thread(target=self._hear, name=f"longshore-{machine}", daemon=True)
+        self._thread.start()
+
+    # --- what the protocol of sessions asks for
+
+    def create(self, attempt: AttemptSpec) -> None:
+        """Remember the attempt; its place is made when it starts."""
+        self._check()
+        order = order_of(attempt)
+        if len(attempt.outputs) + len(attempt.inputs) > 1000 and len(encode(order.message)) > MAX_LINE:
+            raise LongshoreError(f"attempt {attempt.id} has too many inputs for one message; put them into a folder")
+        self._orders[attempt.id] = order
+
+    def go(self, attempt: str) -> None:
+        """Start it, when there is room for it."""
+        self._check()
+        order = self._orders.get(attempt)
+        if order is None:
+            return
+        with self._lock:
+            self._running[attempt] = True
+            self._send(self._line(order))
+
+    def adopt(self, attempts: Collection[str]) -> None:
+        """Ask what became of attempts."""
+        self._check()
+        with self._lock:
+            for attempt in attempts:
+                self._running.setdefault(attempt, False)
+            self._send(encode({"op": "adopt", "ids": list(attempts)}))
+
+    def cancel(self, attempt: str) -> None:
+        """End it."""
+        self._check()
+        with self._lock:
+            if attempt in self._running:
+                self._cancelled.add(attempt)
+            self._send(encode({"op": "cancel", "ids": [attempt]}))
+
+    def release(self, attempt: str) -> None:
+        """Forget it, with the next message."""
+        self._orders.pop(attempt, None)
+        self._releases.append(attempt)
+        if len(self._releases) >= _HELD_BACK:
+            with self._lock:
+                self._send(b"")
+
+    def beat(self, until: datetime) -> None:
+        """Attend until then, and for the machine's unattended time from now."""
+        self._check()
+        with self._lock:
+            seconds = max(0.0, (until - datetime.now(UTC)).total_seconds())
+            self._send(encode({"op": "beat", "unattended": seconds}))
+
+    def close(self) -> None:
+        """Drop the link; the supervisor stays while it has attempts."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._socket.settimeout(_DEATH_SECONDS)
+            try:
+                self._socket.sendall(self._outgoing + self._release_line() + encode({"op": "leave"}))
+                self._socket.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it is gone; whatever was not released is in its record
+        self._thread.join(_DEATH_SECONDS)
+        self._socket.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    # --- sending
+
+    def _check(self) -> None:
+        if self._refused:
+            raise FenceRefused(self._refused)
+
+    def _line(self, order: Order) -> bytes:
+        line = encode(order.message)
+        if order.blob is not None and order.sha256 not in self._sent:
+            self._sent.add(order.sha256)
+            line = encode(order.blob) + line
+        return line
+
+    def _release_line(self) -> bytes:
+        releases, self._releases = self._releases, []
+        return encode({"op": "release", "ids": releases}) if releases else b""
+
+    def _send(self, content: bytes) -> None:
+        """Send without waiting; what does not fit into the socket is sent by the other thread. The lock is held."""
+        if self._releases:
+            content += self._release_line()
+        if self._outgoing:
+            self._outgoing += content
+            return
+        try:
+            sent = self._socket.send(content, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # the other thread notices too, and sends again what matters
+        if sent < len(content):
+            self._outgoing = content[sent:]
+            os.write(self._wake_write, b".")
+
+    # --- hearing
+
+    def _link(self) -> socket.socket:
+        link = self._connect()
+        link.setblocking(False)
+        self._sent = set()
+        self._outgoing = encode(self._hello)
+        return link
+
+    def _hear(self) -> None:
+        lines = Lines()
+        deaths: list[float] = []
+        while True:
+            content = self._receive()
+            if content:
+                for message in decode_lines(lines.take(content)):
+                    self._take(message)
+                continue
+            if self._closed or self._refused:
+                return
+            deaths = [*deaths[-_DEATHS:], time.monotonic()]
+            if len(deaths) > _DEATHS and deaths[-1] - deaths[0] < _DEATH_SECONDS:
+                self._give_up(f"its supervisor died {len(deaths)} times within {_DEATH_SECONDS:g} seconds")
+                return
+            lines = Lines()
+            try:
+                self._link_again()
+            except (OSError, LongshoreError) as error:
+                self._give_up(str(error))
+                return
+
+    def _receive(self) -> bytes:
+        """Wait for what the supervisor says, and send what it has not yet taken; nothing when the link is gone."""
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        try:
+            while True:
+                poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
+                ready = dict(poll.poll())
+                if self._wake_read in ready:
+                    os.read(self._wake_read, _READ_BYTES)
+                events = ready.get(self._socket.fileno(), 0)
+                if events & select.POLLOUT:
+                    with self._lock:
+                        content, self._outgoing = self._outgoing, b""
+                        self._send(content)
+                if events & ~select.POLLOUT:
+                    return self._socket.recv(_READ_BYTES)
+        except OSError:
+            return b""
+
+    def _link_again(self) -> None:
+        """Take everything up that is not over, with the supervisor that is there now."""
+        with self._lock:
+            if self._closed:
+                return
+            self._socket.close()
+            self._socket = self._link()
+            if self._running:
+                self._send(encode({"op": "adopt", "ids": list(self._running)}))
+            if self._cancelled:
+                self._send(encode({"op": "cancel", "ids": list(self._cancelled)}))
+
+    def _take(self, told: dict[str, Any]) -> None:
+        match told["event"]:
+            case "ended":
+                if not (told.get("never") and self._send_again(told["id"])):
+                    self._running.pop(told["id"], None)
+                    self._cancelled.discard(told["id"])
+                    self._tell(ended_event(told))
+            case "started":
+                self._tell(started_event(told))
+            case "refused":
+                self._refused = f"{told['reason']} (its fence is {told['fence']})"
+                self._give_up(self._refused)
+            case "problem":
+                _log.error("the supervisor of %s did not understand: %s", self._machine, told["text"])
+            case _:
+                pass  # hello; and what a newer supervisor may have to tell
+
+    def _send_again(self, attempt: str) -> bool:
+        """Send an order again that a dead supervisor had not begun; False when it was not sent in this link's life."""
+        order = self._orders.get(attempt)
+        if order is None or not self._running.get(attempt):
+            return False
+        with self._lock:
+            self._send(self._line(order))
+            if attempt in self._cancelled:
+                self._send(encode({"op": "cancel", "ids": [attempt]}))
+        return True
+
+    def _give_up(self, reason: str) -> None:
+        trouble = self._trouble()
+        reason = f"{reason}\n{trouble}" if trouble else reason
+        self._tell(MachineGone(at=datetime.now(UTC), machine=self._machine, reason=reason))
+
+    def _tell(self, event: AttemptStarted | AttemptEnded | MachineGone) -> None:
+        try:
+            self._sink(event)
+        except Exception:
+            _log.exception("nobody took the event %r", event)

@@ -1,0 +1,106 @@
+"""Files of an attempt before and after it: inputs and secrets in, outputs out; small things at once, big ones in a thread.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+
+from longshore.remote.collecting import OutputProblem, collect_outputs, find_outputs
+from longshore.remote.laying import Piece, lay_items, write_secret
+from longshore.remote.store import StagingProblem, remove_tree, translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from longshore.remote.attempt import Attempt
+    from longshore.remote.helpers import Helpers
+
+    Job = Callable[[], Any]
+    Then = Callable[[Any, "BaseException | None"], None]
+
+__all__ = ["Staging"]
+
+# What takes about a millisecond is done at once; a thread would cost more, and the loop can spare that.
+_SMALL_BYTES = 256 << 10
+_SMALL_COUNT = 16
+
+
+class Staging:
+    """Lays and collects for attempts."""
+
+    def __init__(self, helpers: Helpers) -> None:
+        self._helpers = helpers
+        self._verified: dict[tuple[int, int, int, int, int], str] = {}
+        self.store = ""
+
+    def lay(self, attempt: Attempt, then: Callable[[Attempt], None]) -> None:
+        """Lay inputs and secrets into the workdir, then go on; what goes wrong is noted on the attempt."""
+        pieces = [Piece(*row) for row in attempt.order.get("inputs", ())]
+        secrets = attempt.order.pop("secrets", ())  # they are in memory no longer than needed
+
+        def job() -> None:
+            lay_items(pieces, self.store, attempt.workdir, self._verified)
+            for path, content in secrets:
+                write_secret(attempt.workdir, path, base64.b64decode(content))
+
+        def done(_nothing: Any, error: BaseException | None) -> None:
+            if error is not None:
+                _note(attempt, error)
+            then(attempt)
+
+        small = len(pieces) <= _SMALL_COUNT and sum(piece.size for piece in pieces) <= _SMALL_BYTES
+        self._do(job, done, small=small and not any(piece.kind == "folder" for piece in pieces))
+
+    def collect(self, attempt: Attempt, then: Callable[[Attempt], None]) -> None:
+        """Bring the declared outputs into the store, then go on; what goes wrong is noted on the attempt."""
+
+        def done(rows: Any, error: BaseException | None) -> None:
+            if error is not None:
+                _note(attempt, error)
+            else:
+                attempt.outputs = rows
+            then(attempt)
+
+        try:
+            found = find_outputs(attempt.workdir, attempt.order["outputs"])
+        except (OutputProblem, OSError) as error:
+            done(None, error)
+            return
+        move = not attempt.order.get("keep")
+        small = found.file_bytes <= _SMALL_BYTES and len(found.paths) <= _SMALL_COUNT and not found.has_folder
+        self._do(lambda: collect_outputs(attempt.workdir, found, self.store, move=move), done, small=small)
+
+    def remove(self, path: str) -> None:
+        """Remove a folder that nobody needs, sooner or later."""
+        try:
+            with os.scandir(path) as entries:
+                small = sum(1 + _SMALL_COUNT * entry.is_dir(follow_symlinks=False) for entry in entries) <= _SMALL_COUNT
+        except OSError:
+            small = False
+        # What cannot be removed is in nobody's way; whoever cleans the run's folder will see it.
+        self._do(lambda: remove_tree(path), lambda _nothing, _error: None, small=small)
+
+    def _do(self, job: Job, then: Then, *, small: bool) -> None:
+        if not small:
+            self._helpers.do(job, then)
+            return
+        try:
+            result = job()
+        except Exception as error:  # noqa: BLE001  as in a thread: whoever asked is told
+            then(None, error)
+            return
+        then(result, None)
+
+
+def _note(attempt: Attempt, error: BaseException) -> None:
+    if isinstance(error, OutputProblem):
+        attempt.fail("user code", str(error))
+        return
+    problem = translate(error, "staging") if isinstance(error, OSError) else error
+    full = isinstance(problem, StagingProblem) and problem.full
+    attempt.fail("disk full" if full else "staging", str(problem) or repr(problem))

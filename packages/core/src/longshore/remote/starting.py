@@ -1,0 +1,160 @@
+"""The first half of an attempt's way: waiting for room, staging, starting.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from longshore.remote.attempt import RUNNING, STAGING, Attempt, BadOrder
+from longshore.remote.collecting import OutputProblem, refuse_escapes
+from longshore.remote.launcher import Launcher, note_not_started
+from longshore.remote.processes import boot_seconds
+from longshore.remote.protocol import ANNOUNCE_SECONDS
+from longshore.remote.store import translate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any, Deque
+
+    from longshore.remote.closing import Closing
+    from longshore.remote.services import Services
+
+__all__ = ["Starting"]
+
+
+class Starting:
+    """Takes orders and starts them. Strictly first come, first served: none overtakes one that waits for more room."""
+
+    def __init__(self, services: Services, closing: Closing) -> None:
+        self._services = services
+        self._closing = closing
+        self._launcher = Launcher(services)
+        self._waiting: Deque[Attempt] = deque()
+        self._fresh: list[Attempt] = []
+        """Those that run, but only for a moment yet."""
+
+    def accept(self, order: dict[str, Any]) -> Attempt:
+        """Take an order whose id is new.
+
+        Raises:
+            BadOrder: when it is none.
+        """
+        try:
+            attempt = Attempt(order)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise BadOrder("this is no order: %s: %s" % (type(error).__name__, error)) from error
+        self._closing.attempts[attempt.id] = attempt
+        refusal = self._services.room.refusal(attempt)
+        if refusal:
+            attempt.fail("capacity", refusal)
+        else:
+            try:
+                refuse_escapes(order.get("outputs", []))
+            except OutputProblem as error:
+                attempt.fail("user code", str(error))
+        if attempt.failure:
+            attempt.lost = attempt.evidence
+            self._closing.finish(attempt)
+        else:
+            self._waiting.append(attempt)
+        return attempt
+
+    def withdraw(self, attempts: Collection[Attempt]) -> None:
+        """End attempts that wait for room; they have never been started."""
+        gone = {attempt.id for attempt in attempts}
+        self._waiting = deque(attempt for attempt in self._waiting if attempt.id not in gone)
+        for attempt in attempts:
+            self._closing.finish(attempt)
+
+    def admit(self) -> None:
+        """Start as many of those that wait as there is room for, in their order."""
+        services = self._services
+        batch = []
+        while self._waiting and services.room.take(self._waiting[0]):
+            attempt = self._waiting.popleft()
+            attempt.state = STAGING
+            attempt.has_room = True
+            self._give_folder(attempt)
+            batch.append(attempt)
+        if batch:
+            services.evidence.look(time.monotonic())
+            self._record_intents(batch)
+            for attempt in batch:
+                self._begin(attempt)
+
+    def _give_folder(self, attempt: Attempt) -> None:
+        workdirs = self._services.workdirs
+        attempt.started_boot = boot_seconds()
+        try:
+            attempt.workdir = workdirs.own(attempt.name) if attempt.has_own_folder else workdirs.take()
+        except OSError as error:
+            problem = translate(error, "there is no workdir")
+            attempt.fail("disk full" if problem.full else "staging", str(problem))
+
+    def _record_intents(self, batch: list[Attempt]) -> None:
+        record = self._services.record
+        lines = [attempt.intent_line() for attempt in batch]
+        for line in lines:
+            record.add(line)
+        try:
+            record.flush()
+        except OSError as error:
+            record.drop(lines)
+            problem = translate(error, "the supervisor cannot write its record")
+            for attempt in batch:
+                attempt.fail("disk full" if problem.full else "staging", str(problem))
+
+    def _begin(self, attempt: Attempt) -> None:
+        if not attempt.failure and ("inputs" in attempt.order or "secrets" in attempt.order):
+            self._services.staging.lay(attempt, self._launch)
+        else:
+            self._launch(attempt)
+
+    def _launch(self, attempt: Attempt) -> None:
+        if attempt.failure or attempt.cancelled or attempt.lost:
+            attempt.lost = attempt.lost or attempt.evidence
+            self._closing.processes_over(attempt)
+            return
+        try:
+            self._launcher.launch(attempt)
+        except OSError as error:
+            note_not_started(attempt, error)
+            self._closing.processes_over(attempt)
+            return
+        attempt.state = RUNNING
+        self._closing.expect(attempt)
+        if "timeout" in attempt.order:
+            attempt.timer = self._services.watch.after(attempt.order["timeout"], lambda: self._time_out(attempt))
+        self._fresh.append(attempt)
+        if len(self._fresh) == 1:
+            self._services.watch.after(ANNOUNCE_SECONDS, self._announce)
+
+    def _time_out(self, attempt: Attempt) -> None:
+        if attempt.state == RUNNING and not attempt.cancelled:
+            attempt.timed_out = True
+            self._services.endings.ask([attempt])
+
+    def _announce(self) -> None:
+        """Tell of those that still run after a moment; most short ones are over by now, and their end tells everything."""
+        latest = boot_seconds() - ANNOUNCE_SECONDS / 2
+        running = [attempt for attempt in self._fresh if attempt.state == RUNNING and not attempt.announced]
+        self._fresh = [attempt for attempt in running if attempt.started_boot > latest]
+        for attempt in running:
+            if attempt.started_boot <= latest:
+                self.announce(attempt)
+        if self._fresh:
+            self._services.watch.after(ANNOUNCE_SECONDS, self._announce)
+
+    def announce(self, attempt: Attempt) -> None:
+        """Tell that an attempt runs. From now on its logs have their own name."""
+        services = self._services
+        if not attempt.announced:
+            attempt.announced = True
+            if attempt.logs is not None and not attempt.logs.named:
+                attempt.logs.take_name(services.shelf.stem(attempt.name))
+            services.record.add(attempt.pid_line())
+        services.tell(attempt.started_line())

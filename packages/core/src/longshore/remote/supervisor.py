@@ -1,0 +1,217 @@
+"""The program that keeps attempts alive and their outcomes safe while nobody is looking: one for each run and machine.
+
+``python start.py <folder>``: it serves one folder, alone (``<folder>/lock``), and answers on ``<folder>/socket``. A connected socket as its standard
+input is its first link, so that whoever starts it need not wait until it listens. It detaches itself from whoever started it, and ends itself
+when nothing runs and nobody is connected, or when nobody has attended to it for too long. Whatever it knows is in ``<folder>/record`` too.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import signal
+import socket
+import stat
+
+from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder
+from longshore.remote.closing import Closing
+from longshore.remote.launcher import blob_path
+from longshore.remote.links import Links
+from longshore.remote.processes import boot_id
+from longshore.remote.protocol import decode_lines, encode
+from longshore.remote.recovery import recover
+from longshore.remote.services import Services
+from longshore.remote.starting import Starting
+from longshore.remote.watch import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from longshore.remote.calls import Worker
+
+__all__ = ["Supervisor", "main"]
+
+_LOCK_SECONDS = 5.0
+
+
+class Supervisor:
+    """Carries out what the controller says."""
+
+    def __init__(self, folder: str) -> None:
+        self._watch = Watch(self._reap)
+        self._links = Links(folder, self._watch, self)
+        self._services = Services(folder, self._watch, self._answered, self._links.tell, self._over)
+        self._closing = Closing(self._services)
+        self._starting = Starting(self._services, self._closing)
+        self._ended: dict[str, bytes] = {}
+        """The line of each attempt that is over and not released."""
+
+    def serve(self, first: socket.socket | None) -> None:
+        """Serve until nothing is left to do."""
+        services = self._services
+        memory = services.record.open()
+        self._ended.update(memory.ended)
+        services.record.add(_birth())
+        recover(memory, services, self._closing)
+        self._links.open(first)
+        while self._closing.attempts or not self._links.unneeded:
+            self._write_record()
+            self._links.flush()
+            self._watch.turn()
+            self._closing.settle()
+            self._starting.admit()
+        self._write_record()
+        self._links.close()
+        services.close()
+
+    def _write_record(self) -> None:
+        record = self._services.record
+        try:
+            record.flush()
+            if record.overgrown:
+                begun = [attempt for attempt in self._closing.attempts.values() if attempt.has_room]
+                lines = [line for attempt in begun for line in (attempt.intent_line(), attempt.pid_line())]
+                record.rewrite([_birth(), *lines, *self._ended.values()])
+        except OSError:
+            return  # the disk is full: what could not be written is tried again in each turn, and the controller is told all the same
+
+    def _reap(self) -> None:
+        self._closing.reap()
+
+    def _answered(self, worker: Worker, answer: dict[str, Any]) -> None:
+        self._closing.answered(worker, answer)
+
+    def _over(self, attempt: Attempt, line: bytes) -> None:
+        self._ended[attempt.id] = line
+        self._services.record.add(line)
+        self._links.tell(line)
+
+    # --- what the links call
+
+    def welcome(self, hello: dict[str, Any]) -> None:
+        """Serve another controller from now on."""
+        self._services.configure(hello)
+
+    def heard(self, messages: list[dict[str, Any]]) -> None:
+        """Do what the controller says."""
+        for message in messages:
+            try:
+                self._operations[message["op"]](self, message)
+            except (BadOrder, KeyError, TypeError, ValueError) as error:
+                self._links.tell(encode({"event": "problem", "text": "%s: %s" % (type(error).__name__, error)}))
+
+    def abandoned(self, seconds: float) -> None:
+        """End everything, since nobody has attended for so long."""
+        reason = "ended because no controller had attended to it for %g seconds" % seconds
+        attempts = list(self._closing.attempts.values())
+        for attempt in attempts:
+            attempt.lost = reason
+            attempt.fail("machine lost", reason)
+        self._end(attempts)
+
+    # --- what the controller says
+
+    def _go(self, message: dict[str, Any]) -> None:
+        line = self._ended.get(message["id"])
+        if line is not None:
+            self._links.tell(line)
+        elif message["id"] not in self._closing.attempts:
+            self._starting.accept(message)
+
+    def _blob(self, message: dict[str, Any]) -> None:
+        path = blob_path(self._services.folder, message["sha256"])
+        if message["sha256"].isalnum() and not os.path.exists(path):
+            content = (
+                message["text"].encode("utf-8", "surrogateescape")
+                if "text" in message
+                else base64.b64decode(message["base64"])
+            )
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path + ".new", "wb") as file:
+                file.write(content)
+            os.rename(path + ".new", path)
+
+    def _cancel(self, message: dict[str, Any]) -> None:
+        known = [self._closing.attempts[identity] for identity in message["ids"] if identity in self._closing.attempts]
+        attempts = [attempt for attempt in known if attempt.state in (WAITING, STAGING, RUNNING)]
+        for attempt in attempts:
+            attempt.cancelled = True
+        self._end(attempts)
+
+    def _end(self, attempts: list[Attempt]) -> None:
+        self._starting.withdraw([attempt for attempt in attempts if attempt.state == WAITING])
+        self._closing.end(attempts)
+
+    def _adopt(self, message: dict[str, Any]) -> None:
+        for identity in message["ids"]:
+            attempt = self._closing.attempts.get(identity)
+            if attempt is None:
+                never = {
+                    "event": "ended",
+                    "id": identity,
+                    "lost": "never started",
+                    "failure": "machine lost",
+                    "never": True,
+                }
+                self._links.tell(self._ended.get(identity) or encode(never))
+            elif attempt.state not in (WAITING, STAGING):
+                self._starting.announce(attempt)
+
+    def _release(self, message: dict[str, Any]) -> None:
+        gone = [identity for identity in message["ids"] if identity in self._ended]
+        for identity in gone:
+            line = self._ended.pop(identity)
+            if b'"workdir":' in line and message.get("remove"):
+                self._services.staging.remove(decode_lines(line)[0]["workdir"])
+        if gone:
+            self._services.record.add(encode({"event": "released", "ids": gone}))
+
+    def _beat(self, message: dict[str, Any]) -> None:
+        self._links.beat(message["unattended"])
+
+    def _leave(self, _message: dict[str, Any]) -> None:
+        self._links.leave()
+
+    _operations: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
+        "go": _go,
+        "blob": _blob,
+        "cancel": _cancel,
+        "adopt": _adopt,
+        "release": _release,
+        "beat": _beat,
+        "leave": _leave,
+    }
+
+
+def _birth() -> bytes:
+    return encode({"event": "supervisor", "boot": boot_id(), "pid": os.getpid()})
+
+
+def main(folder: str) -> None:
+    """Serve a folder from a process that belongs to nobody; return at once in the one that was started."""
+    if os.fork():
+        return
+    os.setsid()
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    os.chdir(folder)
+    first = _first_link()
+    lock = os.open("lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    # The one before may be about to end; if it is not, SIGALRM ends this one, and whoever started it finds the other.
+    signal.setitimer(signal.ITIMER_REAL, _LOCK_SECONDS)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    Supervisor(os.getcwd()).serve(first)
+
+
+def _first_link() -> socket.socket | None:
+    """Give the socket that is our standard input, if it is one, and put nothing in its place."""
+    first = socket.socket(fileno=os.dup(0)) if stat.S_ISSOCK(os.fstat(0).st_mode) else None
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return first

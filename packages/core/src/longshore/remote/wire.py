@@ -1,0 +1,139 @@
+"""Attempts as orders for a supervisor, and what it tells as events."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from longshore.model.artifact import Artifact
+from longshore.model.attempt import AttemptSpec, split_attempt_id
+from longshore.model.command import Argv, Call, Shell
+from longshore.model.events import AttemptEnded, AttemptStarted
+from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
+from longshore.model.resources import Resources
+
+try:
+    from longshore.model.shell import plain_argv
+except ModuleNotFoundError:
+
+    def plain_argv(text: str) -> tuple[str, ...] | None:
+        return None
+
+
+__all__ = ["Order", "ended_event", "order_of", "started_event"]
+
+_ORDINARY = Resources()
+_GRACE_SECONDS = 5.0
+
+
+class Order:
+    """What to send for one attempt: its ``go``, and the blob that must be there before it, by digest."""
+
+    __slots__ = ("blob", "message", "sha256")
+
+    def __init__(self, message: dict[str, Any], sha256: str = "", blob: dict[str, Any] | None = None) -> None:
+        self.message = message
+        self.sha256 = sha256
+        self.blob = blob
+
+
+def order_of(attempt: AttemptSpec) -> Order:
+    """Write an attempt down as an order. What is as usual is left out: thousands of orders are short."""
+    message: dict[str, Any] = {"op": "go", "id": attempt.id}
+    order = _add_command(message, attempt)
+    if attempt.env:
+        message["env"] = dict(attempt.env)
+    if attempt.private_env:
+        message["private"] = dict(attempt.private_env)
+    if attempt.inputs:
+        message["inputs"] = [(i.path, i.sha256, i.size, i.mode, i.kind, i.source) for i in attempt.inputs]
+    if attempt.outputs:
+        message["outputs"] = attempt.outputs
+    if attempt.secrets:
+        message["secrets"] = [(s.path, base64.b64encode(s.content).decode("ascii")) for s in attempt.secrets]
+    if attempt.needs is not _ORDINARY and attempt.needs != _ORDINARY:
+        needs = attempt.needs
+        message.update(cpus=needs.cpus, memory=needs.memory_bytes, gpus=needs.gpus)
+    if attempt.timeout is not None:
+        message["timeout"] = attempt.timeout.total_seconds()
+    grace = attempt.grace.total_seconds()
+    if grace != _GRACE_SECONDS:
+        message["grace"] = grace
+    if attempt.keep_workdir:
+        message["keep"] = True
+    return order
+
+
+def _add_command(message: dict[str, Any], attempt: AttemptSpec) -> Order:
+    match attempt.command:
+        case Shell(text):
+            argv, sha256 = _shell(text)
+            if argv is not None:
+                message["argv"] = argv
+                return Order(message)
+            message["script"] = sha256
+            return Order(message, sha256, {"op": "blob", "sha256": sha256, "text": text + "\n"})
+        case Argv(args):
+            message["argv"] = args
+            return Order(message)
+        case Call() as call:
+            message["call"] = {"function": call.function, "arguments": call.arguments}
+            if not call.pickle:
+                return Order(message)
+            sha256 = hashlib.sha256(call.pickle).hexdigest()
+            message["call"]["pickle"] = sha256
+            content = base64.b64encode(call.pickle).decode("ascii")
+            return Order(message, sha256, {"op": "blob", "sha256": sha256, "base64": content})
+
+
+@lru_cache(maxsize=4096)
+def _shell(text: str) -> tuple[tuple[str, ...] | None, str]:
+    """Give the words of a command that needs no shell, or the digest of its script."""
+    argv = plain_argv(text)
+    if argv is not None:
+        return argv, ""
+    return None, hashlib.sha256((text + "\n").encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def started_event(told: Mapping[str, Any]) -> AttemptStarted:
+    """Read a ``started``."""
+    _, task, number = split_attempt_id(told["id"])
+    return AttemptStarted(at=datetime.now(UTC), task=task, attempt=number, workdir=told["workdir"])
+
+
+def ended_event(told: Mapping[str, Any]) -> AttemptEnded:
+    """Read an ``ended``."""
+    _, task, number = split_attempt_id(told["id"])
+    started = told.get("started")
+    ended = told.get("ended")
+    failure = told.get("failure")
+    outputs = told.get("outputs")
+    return AttemptEnded(
+        at=datetime.now(UTC),
+        task=task,
+        attempt=number,
+        outcome=_outcome(told),
+        failure=None if failure is None else FailureClass(failure),
+        evidence=told.get("evidence", ""),
+        started_at=None if started is None else datetime.fromtimestamp(started, UTC),
+        ended_at=None if ended is None else datetime.fromtimestamp(ended, UTC),
+        usage=None if started is None else Usage(cpu_seconds=told["cpu"], peak_memory_bytes=told["memory"]),
+        outputs=tuple(_artifact(row) for row in outputs) if outputs else (),
+        result=told.get("result"),
+        workdir=told.get("workdir", ""),
+    )
+
+
+def _outcome(told: Mapping[str, Any]) -> Outcome:
+    if "code" in told:
+        return Exited(told["code"])
+    return Lost(told["lost"]) if "lost" in told else Cancelled()
+
+
+def _artifact(row: list[Any]) -> Artifact:
+    path, sha256, size, mode, kind = row
+    return Artifact(path=path, sha256=sha256, size=size, mode=mode, kind=kind)

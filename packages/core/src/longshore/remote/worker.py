@@ -1,0 +1,207 @@
+"""Makes Python calls, one after the other, in a process that is kept for the next one.
+
+Started by the supervisor as a program: it imports nothing of Longshore, so that user code meets no module of ours, and its standard library
+modules as late as possible. On descriptor 3 it reads one JSON object a line (function, arguments, pickle, cwd, env, out, err) and answers each with
+one (code, and where there is something to tell: result, failure, dirty, cpu, memory).
+
+Between two calls the working folder, the environment and the module search path are put back. What cannot be put back (threads or processes left
+running, replaced or closed standard streams, memory used up) makes the worker *dirty*: the supervisor ends it and starts a new one. Modules stay loaded with
+whatever state the user's code gives them, which is what a kept worker is for.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# The folder of this file is no place for user code to import from.
+if sys.path and os.path.abspath(sys.path[0]) == os.path.dirname(os.path.abspath(__file__)):
+    del sys.path[0]
+
+import _thread
+import importlib
+import json
+import resource
+import socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Dict
+
+    Message = Dict[str, Any]
+
+_CONNECTION = 3
+_MAX_RESULT = 1 << 20
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Worker:
+    """Everything that outlives one call."""
+
+    def __init__(self, project: str) -> None:
+        self._socket = socket.socket(fileno=_CONNECTION)
+        os.set_inheritable(_CONNECTION, False)
+        self._pid = os.getpid()
+        self._functions: dict[str, Callable[..., Any]] = {}
+        if project not in sys.path:
+            sys.path.insert(0, project)
+        self._path = list(sys.path)
+        self._environ = dict(os.environ)
+        self._streams = (sys.stdout, sys.stderr)
+        self._threads = _thread._count()
+        self._seconds = 0.0
+        streams: tuple[Any, Any] = self._streams
+        for stream in streams:
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+    def serve(self) -> None:
+        """Make calls until the supervisor hangs up."""
+        rest = b""
+        while True:
+            content = self._socket.recv(1 << 18)
+            if not content:
+                return
+            *lines, rest = (rest + content).split(b"\n")
+            for line in lines:
+                answer = self._answer(json.loads(line))
+                self._socket.sendall(json.dumps(answer).encode("ascii") + b"\n")
+
+    def _answer(self, order: Message) -> Message:
+        self._prepare(order)
+        answer = self._call(order)
+        if os.getpid() != self._pid:
+            os._exit(0)  # the call has forked, and this is the child: the answer is its parent's
+        self._restore(answer)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        seconds = usage.ru_utime + usage.ru_stime
+        answer["cpu"] = round(seconds - self._seconds, 6)
+        answer["memory"] = usage.ru_maxrss * _RSS_UNIT
+        self._seconds = seconds
+        return answer
+
+    def _prepare(self, order: Message) -> None:
+        os.chdir(order["cwd"])
+        for number, key in ((1, "out"), (2, "err")):
+            if key in order:
+                handle = os.open(order[key], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+                os.dup2(handle, number)
+                os.close(handle)
+        wanted = {**self._environ, **order["env"]}
+        for name in set(os.environ) - set(wanted):
+            del os.environ[name]
+        for name, value in wanted.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
+        sys.path[:] = self._path
+
+    def _call(self, order: Message) -> Message:
+        try:
+            function = self._function(order)
+            arguments = json.loads(order["arguments"])
+            return _carry(function(*arguments.get("args", ()), **arguments.get("kwargs", {})))
+        except SystemExit as stop:
+            return _exit(stop.code)
+        except BaseException as error:  # noqa: BLE001  whatever the user's code raises is the attempt's end, not the worker's
+            _print_traceback(error)
+            if isinstance(error, MemoryError):
+                return {"code": 1, "failure": "out of memory", "dirty": True}
+            return {"code": 1}
+
+    def _function(self, order: Message) -> Callable[..., Any]:
+        key = order.get("pickle") or order["function"]
+        function = self._functions.get(key)
+        if function is None:
+            function = _unpickle(key) if order.get("pickle") else _find(key)
+            self._functions[key] = function
+        return function
+
+    def _restore(self, answer: Message) -> None:
+        """Put back what the call has changed, and tell when that is impossible."""
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            for number in (1, 2):
+                os.fstat(number)
+        except (AttributeError, OSError, ValueError):
+            answer["dirty"] = True
+        if (sys.stdout, sys.stderr) != self._streams or _thread._count() > self._threads or _has_children():
+            answer["dirty"] = True
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _find(label: str) -> Callable[..., Any]:
+    module, _, name = label.partition(":")
+    found: Any = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def _unpickle(path: str) -> Callable[..., Any]:
+    import pickle  # noqa: PLC0415  most calls name their function
+
+    with open(path, "rb") as file:
+        try:
+            return pickle.load(file)  # type: ignore[no-any-return]
+        except ModuleNotFoundError as error:
+            if error.name == "cloudpickle":
+                raise ModuleNotFoundError(
+                    "this function travels by cloudpickle, which the Python that must run it (%s) does not have: install it there, or put the "
+                    "function into a module of the project" % sys.executable,
+                    name=error.name,
+                ) from None
+            raise
+
+
+def _carry(result: Any) -> Message:
+    """Write a result as JSON, or say why that is impossible."""
+    remedy = "return numbers, texts, lists, dicts, True, False or None, or write a file and name it in outputs"
+    try:
+        text = json.dumps(result, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        return _refuse(
+            "the function returned a %s that JSON cannot carry (%s): %s" % (type(result).__name__, error, remedy)
+        )
+    if len(text) > _MAX_RESULT:
+        return _refuse(
+            "the function returned %d bytes of JSON, more than the %d that a result may have: %s"
+            % (len(text), _MAX_RESULT, remedy)
+        )
+    return {"code": 0, "result": text}
+
+
+def _refuse(text: str) -> Message:
+    os.write(2, text.encode("utf-8", "backslashreplace") + b"\n")
+    return {"code": 1}
+
+
+def _exit(code: object) -> Message:
+    """Do as Python does at its end: None is success, a number is the exit code, and anything else is printed."""
+    if code is None:
+        return {"code": 0, "result": "null"}
+    if isinstance(code, int):
+        return {"code": code & 0xFF, "result": "null"} if not code & 0xFF else {"code": code & 0xFF}
+    return _refuse(str(code))
+
+
+def _print_traceback(error: BaseException) -> None:
+    import traceback  # noqa: PLC0415  most calls do not fail
+
+    # The first frame is ours.
+    trace = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    os.write(2, text.encode("utf-8", "backslashreplace"))
+
+
+if __name__ == "__main__":
+    Worker(sys.argv[1]).serve()
