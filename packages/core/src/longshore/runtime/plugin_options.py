@@ -10,7 +10,7 @@ import collections.abc
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -29,6 +29,9 @@ from longshore.model.names import near
 from longshore.model.quantity import parse_duration
 
 __all__ = ["structure"]
+
+_TELLING = (ForbiddenExtraKeysError, KeyError)
+"""Errors about a whole table that name the key themselves."""
 
 _Config = TypeVar("_Config")
 
@@ -57,9 +60,25 @@ def structure(
         leaves = list(_leaves(error, key))
         if any(isinstance(leaf, StructureHandlerNotFoundError) for _, leaf in leaves):
             raise _broken(config, plugin, error) from error
-        raise ConfigError([problem for where, leaf in leaves for problem in _problems(place, where, leaf)]) from error
+        unread = list(_unread(config, values, key))
+        if unread:
+            leaves = [(where, leaf) for where, leaf in leaves if where != key or isinstance(leaf, _TELLING)] + unread
+        problems = [problem for where, leaf in leaves for problem in _problems(place, where, leaf)]
+        raise ConfigError(problems) from error
     except Exception as error:
         raise _broken(config, plugin, error) from error
+
+
+def _unread(config: type, values: Mapping[str, Any], key: str) -> Iterator[tuple[str, Exception]]:
+    """Give the mistakes that the converters of fields find; they are run by the class, which does not say of which
+    field.
+    """
+    for each in attrs.fields(cast("type[attrs.AttrsInstance]", config)):
+        if each.converter is not None and each.name in values:
+            try:
+                each.converter(values[each.name])
+            except (TypeError, ValueError) as error:
+                yield f"{key}.{each.name}" if key else each.name, error
 
 
 def _broken(config: type, plugin: str, error: Exception) -> PluginBroken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 import pluggy
@@ -39,8 +39,6 @@ _HOOKS: Mapping[str, tuple[str, type[Record]]] = {
     "store": ("longshore_stores", StoreRecord),
     "strategy": ("longshore_strategies", StrategyRecord),
 }
-
-_Config = TypeVar("_Config")
 
 
 class Registry:
@@ -96,7 +94,7 @@ class Registry:
             ConfigError: when the options do not fit it.
         """
         record = self._find("strategy", name, StrategyRecord)
-        config: Any = self.options(record.config, options or {}, "strategy")
+        config = self.options(record.config, options or {}, "strategy")
         try:
             return record.factory(config)
         except LongshoreError:
@@ -104,19 +102,17 @@ class Registry:
         except Exception as error:
             raise PluginBroken(f"{self._owners[record.config]}: {name!r} cannot be made: {_said(error)}") from error
 
-    def options(self, config: type[_Config], values: Mapping[str, Any], key: str, *, place: str = "") -> _Config:
+    def options(self, config: type, values: Mapping[str, Any], key: str, *, place: str = "") -> Any:
         """Turn the options that stand under ``key`` of a file into a record's config.
 
         Raises:
             ConfigError: with every mistake in them.
             PluginBroken: when the config class itself is wrong.
         """
-        if not values and all(
-            field.default is not attrs.NOTHING or not field.init for field in attrs.fields(_attrs(config))
-        ):
+        fields = attrs.fields(cast("type[attrs.AttrsInstance]", config))
+        if not values and all(field.default is not attrs.NOTHING or not field.init for field in fields):
             return config()
-        # Here and not above: it costs 30 ms of start-up, and the usual run has no options of plugins.
-        from longshore.runtime.plugin_options import structure
+        from longshore.runtime.plugin_options import structure  # noqa: PLC0415 - 30 ms that runs without options save
 
         return structure(config, values, key, place=place, plugin=self._owners.get(config, ""))
 
@@ -273,8 +269,3 @@ def _version(api: tuple[int, int]) -> str:
 
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _attrs(config: type) -> Any:
-    """Give back the class as mypy's attrs plugin wants it."""
-    return config

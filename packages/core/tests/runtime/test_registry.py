@@ -1,0 +1,285 @@
+"""Plugins are found by name, imported only when named, and named when they are at fault."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from longshore.errors import ConfigError, PluginBroken, PluginClash, PluginMissing
+from longshore.plugin import API_VERSION
+from longshore.runtime.plugin_entries import BUILTIN
+from longshore.runtime.registry import Registry
+
+HEADER = """
+from attrs import field, frozen
+from attrs.validators import ge
+from longshore.plugin import ExecutorRecord, ObserverRecord, ProviderRecord, StoreRecord, StrategyRecord, hookimpl
+
+@frozen(kw_only=True)
+class Config:
+    size: int = field(default=1, validator=ge(1))
+
+class Maker:
+    def __init__(self, config):
+        self.config = config
+
+    def assign(self, waiting, machines, now):
+        return []
+
+def strategy(name, **changes):
+    return StrategyRecord(**{"name": name, "config": Config, "factory": Maker, "api": (0, 1), **changes})
+"""
+
+ONE = """
+@hookimpl
+def longshore_strategies():
+    return [strategy("tetris")]
+"""
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+Install = Callable[..., str]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Put distributions where Python finds them: real metadata, real modules."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    modules: list[str] = []
+
+    def put(distribution: str, entry: str, code: str, *, attribute: str = "") -> str:
+        module = f"plugin_{secrets.token_hex(6)}"
+        modules.append(module)
+        (tmp_path / f"{module}.py").write_text(HEADER + code)
+        folder = tmp_path / f"{distribution.replace('-', '_')}-1.5.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.5\n")
+        with (folder / "entry_points.txt").open("a") as file:
+            file.write(f"[longshore]\n{entry} = {module}{attribute}\n" if file.tell() == 0 else f"{entry} = {module}\n")
+        return module
+
+    yield put
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+def test_the_cores_own_plugins_are_found_without_a_look_at_what_is_installed() -> None:
+    def scan() -> list[object]:
+        raise AssertionError("looked at what is installed")
+
+    registry = Registry(scan=scan)  # type: ignore[arg-type]
+
+    for entry in BUILTIN:
+        if entry.role == "strategy":
+            assert registry.strategy(entry.name).assign([], [], NOW) == []
+        else:
+            assert registry.executor(entry.name).name == entry.name
+
+
+def test_a_plugin_is_found_by_its_name_and_made_with_its_options(install: Install) -> None:
+    install("longshore-tetris", "strategy.tetris", ONE)
+
+    strategy = Registry().strategy("tetris", {"size": 3})
+
+    assert strategy.config.size == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("role", "hook", "record"),
+    [
+        ("executor", "executors", "ExecutorRecord"),
+        ("provider", "providers", "ProviderRecord"),
+        ("observer", "observers", "ObserverRecord"),
+    ],
+)
+def test_each_role_has_a_hook(install: Install, role: str, hook: str, record: str) -> None:
+    install(
+        "dist",
+        f"{role}.mine",
+        f"@hookimpl\ndef longshore_{hook}():\n"
+        f'    return ({record}(name="mine", config=Config, factory=Maker, api=(0, 1)),)',
+    )
+
+    assert getattr(Registry(), role)("mine").name == "mine"
+
+
+def test_an_entry_may_point_at_an_object_in_a_module(install: Install) -> None:
+    code = 'class plugin:\n    @hookimpl\n    def longshore_strategies():\n        return [strategy("tetris")]'
+    install("dist", "strategy.tetris", code, attribute=":plugin")
+
+    assert Registry().strategy("tetris").assign([], [], NOW) == []
+
+
+def test_an_entry_in_the_plural_brings_several_and_is_imported_only_when_no_other_has_the_name(
+    install: Install,
+) -> None:
+    several = install(
+        "many", "strategies.many", '@hookimpl\ndef longshore_strategies():\n    return [strategy("a"), strategy("b")]'
+    )
+    install("one", "strategy.tetris", ONE)
+    registry = Registry()
+
+    assert registry.strategy("tetris").assign([], [], NOW) == []
+    assert several not in sys.modules
+    assert registry.strategy("b").assign([], [], NOW) == []
+
+
+def test_a_store_is_found_by_each_of_its_schemes(install: Install) -> None:
+    code = (
+        "@hookimpl\ndef longshore_stores():\n"
+        '    return [StoreRecord(name="buckets", config=Config, schemes=("s3", "gs"), factory=Maker, api=(0, 1))]'
+    )
+    install("dist", "stores.buckets", code)
+    registry = Registry()
+
+    assert registry.store("gs") is registry.store("s3")
+
+
+def test_listing_plugins_imports_none_of_them(install: Install) -> None:
+    module = install("longshore-tetris", "strategy.tetris", "raise SystemExit('imported')")
+
+    labels = [entry.label for entry in Registry().entries()]
+
+    assert "plugin strategy.tetris of longshore-tetris 1.5" in labels
+    assert module not in sys.modules
+
+
+def test_an_entry_without_a_role_is_listed_with_what_is_wrong(install: Install) -> None:
+    install("dist", "executer.ssh", "")
+
+    problems = {entry.name: entry.problem for entry in Registry().entries() if entry.problem}
+
+    assert "executer.ssh" in problems["ssh"]
+    assert "executor" in problems["ssh"]
+
+
+def test_a_broken_plugin_breaks_nobody_else(install: Install) -> None:
+    install("bad", "strategy.bad", "import nothing_of_that_name")
+    install("good", "strategy.tetris", ONE)
+    registry = Registry()
+
+    with pytest.raises(PluginBroken, match=r"plugin strategy.bad of bad 1.5 cannot be imported .*nothing_of_that_name"):
+        registry.strategy("bad")
+    assert registry.strategy("tetris").assign([], [], NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("@hookimpl\ndef longshore_strategy():\n    return []", "unknown hook 'longshore_strategy'"),
+        ("@hookimpl\ndef longshore_strategies(extra):\n    return []", "extra"),
+        ("def longshore_strategies():\n    return []", "is @hookimpl missing above longshore_strategies"),
+        ("@hookimpl\ndef longshore_strategies():\n    return strategy('tetris')", "must return a list or tuple"),
+        (
+            "@hookimpl\ndef longshore_strategies():\n    return ['tetris']",
+            "must return StrategyRecord values, not 'tetris'",
+        ),
+        (
+            "@hookimpl\ndef longshore_strategies():\n    return [strategy('other')]",
+            "announces 'other', not one strategy 'tetris'",
+        ),
+        ("@hookimpl\ndef longshore_strategies():\n    return []", "announces nothing, not one strategy 'tetris'"),
+        (
+            "@hookimpl\ndef longshore_strategies():\n    raise OSError('no disk')",
+            "longshore_strategies failed: OSError: no disk",
+        ),
+        (
+            "@hookimpl\ndef longshore_strategies():\n    return [strategy('tetris', config=dict)]",
+            "must be an attrs class",
+        ),
+        ("@hookimpl\ndef longshore_strategies():\n    return [strategy('tetris', factory=1 .real)]", "cannot be made"),
+    ],
+)
+def test_a_plugin_that_breaks_a_rule_is_named_with_its_distribution(install: Install, code: str, words: str) -> None:
+    install("longshore-tetris", "strategy.tetris", code)
+
+    with pytest.raises(PluginBroken) as caught:
+        Registry().strategy("tetris")
+
+    assert "longshore-tetris 1.5" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(("major", "remedy"), [(API_VERSION[0] + 1, "install an older release"), (-1, "upgrade")])
+def test_a_plugin_built_for_another_major_version_is_refused(install: Install, major: int, remedy: str) -> None:
+    code = f"@hookimpl\ndef longshore_strategies():\n    return [strategy('tetris', api=({major}, 0))]"
+    install("longshore-tetris", "strategy.tetris", code)
+
+    with pytest.raises(
+        PluginBroken, match=rf"built for version {major}\.0 .* this is 0\.1; {remedy}.* longshore-tetris"
+    ):
+        Registry().strategy("tetris")
+
+
+def test_a_record_must_say_for_which_version_it_was_built(install: Install) -> None:
+    code = (
+        "@hookimpl\ndef longshore_strategies():\n"
+        "    return [StrategyRecord(name='tetris', config=Config, factory=Maker)]"
+    )
+    install("dist", "strategy.tetris", code)
+
+    with pytest.raises(PluginBroken, match="api"):
+        Registry().strategy("tetris")
+
+
+def test_two_plugins_of_one_name_clash_and_the_distribution_picks_one(install: Install) -> None:
+    install("longshore-one", "strategy.tetris", ONE)
+    install("longshore-two", "strategy.tetris", ONE)
+    registry = Registry()
+
+    with pytest.raises(PluginClash, match="longshore-one and by longshore-two") as caught:
+        registry.strategy("tetris")
+
+    assert "'longshore-one:tetris'" in str(caught.value)
+    assert registry.strategy("Longshore_Two:tetris").assign([], [], NOW) == []
+
+
+def test_a_plugin_with_the_name_of_one_of_the_cores_own_is_reached_by_its_distribution_only(install: Install) -> None:
+    module = install("dist", "strategy.random", ONE.replace("tetris", "random"))
+    registry = Registry()
+
+    assert type(registry.strategy("random")).__module__ == "longshore.builtin.strategies"
+    assert type(registry.strategy("dist:random")).__module__ == module
+    assert type(registry.strategy("longshore-core:random")).__module__ == "longshore.builtin.strategies"
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "words"),
+    [
+        ("strategy", "critical-pth", "did you mean critical-path"),
+        ("executor", "ssh", "`pip install longshore-ssh` brings it"),
+        ("store", "s3", "`pip install longshore-fsspec` brings it"),
+        ("executor", "dist:local", "no executor 'local' of dist is installed"),
+        ("observer", "otel", "installed: none"),
+    ],
+)
+def test_what_is_not_installed_is_told_with_a_remedy(role: str, name: str, words: str) -> None:
+    with pytest.raises(PluginMissing) as caught:
+        getattr(Registry(scan=list), role)(name)
+
+    assert words in str(caught.value)
+
+
+def test_all_mistakes_in_options_are_told_at_once_with_their_keys() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Registry(scan=list).strategy("random", {"seed": "4", "sead": 1})
+
+    problems = {problem.key: (problem.message, problem.remedy) for problem in caught.value.problems}
+    assert problems == {
+        "strategy.seed": ("a whole number is wanted, not the text '4'", ""),
+        "strategy.sead": ("there is no such option", "did you mean seed?"),
+    }
+
+
+def test_a_run_without_options_does_not_import_cattrs() -> None:
+    program = "import sys; from longshore.runtime.registry import Registry; Registry().strategy('critical-path')\n"
+    program += "print('cattrs' in sys.modules, 'importlib.metadata' in sys.modules)"
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert said.stdout.split() == ["False", "False"]
