@@ -141,13 +141,16 @@ def _wait_for(state: RunState, member: TaskState, task: str | None, group_name: 
 
 
 def missing_members(state: RunState) -> list[tuple[str, Reference, str]]:
-    """List references to members that do not exist: the reader, the reference, the member or glob that was meant."""
+    """List references to members that do not exist: the reader, the reference, the member or glob that was meant.
+
+    Of members that are still to be made nobody can say yet.
+    """
     missing: list[tuple[str, Reference, str]] = []
     for group in state.groups.values():
         references = [reference for reference in group.spec.references if not reference.workflow and reference.member]
         for reference in references:
             producer = state.groups.get(reference.task)
-            if producer is None or not producer.made:
+            if producer is None or not producer.made or ("$" in reference.member and not group.made):
                 continue
             readers = group.members.values() if "$" in reference.member else list(group.members.values())[:1]
             for reader in readers:
