@@ -138,6 +138,12 @@ class RunReader:
             rows = db.execute(f"{query} ORDER BY ord", (phase, machine)).fetchall()
         return [TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4]) for row in rows]
 
+    def task(self, task: str) -> TaskInfo | None:
+        """Say where one task stands; None when nothing has happened to it, or there is none of this id."""
+        with self._reading() as db:
+            row = db.execute("SELECT id, phase, attempts, machine, failure FROM tasks WHERE id = ?", (task,)).fetchone()
+        return None if row is None else TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4])
+
     def attempts(self, task: str | None = None) -> Iterator[AttemptInfo]:
         """List the attempts that are over, of one task or of all, in the order in which they ended."""
         with self._reading() as db:
