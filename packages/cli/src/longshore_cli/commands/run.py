@@ -9,6 +9,7 @@ import click
 
 from longshore_cli.command import command as subcommand
 from longshore_cli.command import json_option, run_option
+from longshore_cli.completing import tasks
 from longshore_cli.invocation import Invocation
 from longshore_cli.workflow import only_option, set_option, strategy_option, trial_option
 
@@ -40,7 +41,13 @@ __all__ = ["command"]
     help="Continue the unfinished run as it began, if the workflow has changed.",
 )
 @click.option("--no-cache", is_flag=True, help="Run every task, also those that succeeded before.")
-@click.option("--rerun", multiple=True, metavar="TASK", help="Run this task whatever succeeded before; repeatable.")
+@click.option(
+    "--rerun",
+    multiple=True,
+    metavar="TASK",
+    shell_complete=tasks,
+    help="Run this task whatever succeeded before; repeatable.",
+)
 @click.option("--keep-workdirs", is_flag=True, help="Keep the workdirs of tasks that succeed, too.")
 @click.option(
     "--keep-going/--fail-fast",

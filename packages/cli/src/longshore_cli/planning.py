@@ -1,0 +1,102 @@
+"""How `plan` shows what a run would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from attrs import define, field
+
+from longshore.model.workflow import WorkflowSpec
+from longshore.runtime.options import RunOptions
+from longshore.runtime.planning import Planned, plan
+from longshore_cli.invocation import Invocation
+from longshore_cli.output import answer, answer_json
+from longshore_cli.text import clean, counted, shorten, table
+
+__all__ = ["show_plan"]
+
+_WIDEST = 60
+
+
+@define
+class _Group:
+    """All members of one task as written."""
+
+    pool: str
+    total: int = 0
+    runs: int = 0
+    reasons: Counter[str] = field(factory=Counter)
+    inputs: dict[str, None] = field(factory=dict)
+
+
+def show_plan(spec: WorkflowSpec, folder: Path, options: RunOptions, invocation: Invocation) -> None:
+    """Show it, by tasks as written; by single tasks when that is asked for.
+
+    Raises:
+        ConfigError: when the workflow cannot run as it is written.
+    """
+    planned = plan(spec, folder, options)
+    if invocation.json:
+        tasks = [
+            {"task": each.task, "pool": each.pool, "runs": each.runs, "reason": each.reason, "inputs": each.inputs}
+            for each in planned
+        ]
+        runs = sum(1 for each in tasks if each["runs"])
+        answer_json({"workflow": spec.name, "total": len(tasks), "runs": runs, "tasks": tasks})
+        return
+    if invocation.verbosity > 0:
+        found = list(planned)
+        _show_tasks(found)
+        groups = _grouped(found)
+    else:
+        groups = _grouped(planned)
+        if not invocation.quiet:
+            _show_groups(groups)
+    total = sum(group.total for group in groups.values())
+    runs = sum(group.runs for group in groups.values())
+    answer(f"workflow {clean(spec.name)}: {counted(total, 'task')}, {runs:,} would run, {total - runs:,} would not")
+
+
+def _show_tasks(planned: Iterable[Planned]) -> None:
+    rows = [
+        [each.task, "runs" if each.runs else "-", each.pool, clean(each.reason), _listed(each.inputs)]
+        for each in planned
+    ]
+    answer(table(rows, ["TASK", "", "POOL", "WHY", "INPUTS"]))
+
+
+def _grouped(planned: Iterable[Planned]) -> dict[str, _Group]:
+    groups: dict[str, _Group] = {}
+    for each in planned:
+        name = each.task.partition("[")[0]
+        group = groups.get(name)
+        if group is None:
+            group = groups[name] = _Group(pool=each.pool)
+        group.total += 1
+        group.runs += each.runs
+        group.reasons[each.reason] += 1
+        if len(group.inputs) < 10:
+            group.inputs.update(dict.fromkeys(each.inputs))
+    return groups
+
+
+def _show_groups(groups: dict[str, _Group]) -> None:
+    rows = [
+        [name, f"{group.runs:,}/{group.total:,}", group.pool, _reasons(group.reasons), _listed(tuple(group.inputs))]
+        for name, group in groups.items()
+    ]
+    answer(table(rows, ["TASK", "RUNS", "POOL", "WHY", "INPUTS"], right=[1]))
+
+
+def _reasons(reasons: Counter[str]) -> str:
+    most = reasons.most_common(2)
+    if len(reasons) == 1:
+        return shorten(clean(most[0][0]), _WIDEST)
+    shown = "; ".join(f"{count:,}: {clean(reason)}" for reason, count in most)
+    return shorten(shown + ("; ..." if len(reasons) > len(most) else ""), _WIDEST)
+
+
+def _listed(inputs: tuple[str, ...]) -> str:
+    return shorten(", ".join(map(clean, inputs)), _WIDEST)
