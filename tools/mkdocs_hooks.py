@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path, PurePosixPath
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 import click
@@ -77,12 +79,29 @@ def _module_page(name: str) -> Iterator[str]:
     module = import_module(name)
     yield f"# {name}\n"
     yield f"{(module.__doc__ or '').strip()}\n"
+    for public in getattr(module, "__all__", ()):
+        home = _home_of(module, public)
+        if home != name and home.startswith(PUBLIC_MODULES[1:]):
+            yield f"- [`{public}`][{home}.{public}]\n"  # has its place on that module's page
+        else:
+            yield f"::: {home}.{public}\n"
+    if not hasattr(module, "__all__"):
+        for inner in iter_modules(module.__path__, f"{name}."):
+            yield from _inner_module(inner.name)
+
+
+def _inner_module(name: str) -> Iterator[str]:
+    """List what a module of a package offers, where the package itself gives no names."""
+    module = import_module(name)
+    if not hasattr(module, "__all__"):
+        return
+    yield f"## {name}\n"
+    yield f"{(module.__doc__ or '').strip()}\n"
     for public in module.__all__:
-        yield f"::: {_home_of(module, name, public)}\n"
+        yield f"::: {name}.{public}\n    options: {{ heading_level: 3 }}\n"
 
 
-def _home_of(module: object, name: str, public: str) -> str:
+def _home_of(module: ModuleType, public: str) -> str:
     """Name the module in which something is defined: that is where its docstring stands."""
-    value = getattr(module, public)
-    home = getattr(value, "__module__", name)
-    return f"{home}.{public}" if str(home).startswith("longshore") else f"{name}.{public}"
+    home = str(getattr(getattr(module, public), "__module__", ""))
+    return home if home.startswith("longshore") else module.__name__
