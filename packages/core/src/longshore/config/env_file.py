@@ -23,7 +23,7 @@ _GIT_TIMEOUT = 10
 def read_env_file(path: Path) -> dict[str, str]:
     r"""Read lines of ``NAME=value``, as shells do without expanding anything.
 
-    ``export`` before the name, comments, blank lines, single quotes (as they are) and double quotes (with ``\n``, ``\t``
+    ``export`` before the name, comments, blank lines, single quotes (as they are) and double quotes (``\n``, ``\t``
     and ``\"``) are known; quoted values may go over several lines.
 
     Raises:

@@ -82,7 +82,7 @@ class Inputs:
         yield from self._modules.code_of(call, [source] if source else [])
         if not draft.code.source:
             try:
-                self._modules.check(call, here=here and "environment" not in draft.words)
+                self._modules.check(call, here=here and draft.words.get("environment") is None)
             except ValueError as error:
                 self.problems.take(("tasks", draft.name, "call"), error)
 

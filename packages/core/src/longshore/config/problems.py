@@ -1,11 +1,12 @@
 """Collecting all mistakes of a workflow before anything is said about one.
 
-A parser of one value is a plain function that raises `Mistakes`; whoever knows where the value stands adds key and place.
-So the same parsers serve TOML, ``--set`` and the Python API.
+A parser of one value is a plain function that raises `Mistakes`; whoever knows where the value stands adds key and
+place. So the same parsers serve TOML, ``--set`` and the Python API.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -111,4 +112,4 @@ def mistakes_of(error: ValueError) -> tuple[Mistake, ...]:
 
 def key_text(key: Key) -> str:
     """Write a key's path as TOML does."""
-    return ".".join(part if _BARE_KEY.fullmatch(part) else f'"{part}"' for part in key)
+    return ".".join(part if _BARE_KEY.fullmatch(part) else json.dumps(part, ensure_ascii=False) for part in key)

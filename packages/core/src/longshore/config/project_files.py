@@ -50,7 +50,7 @@ class ProjectFiles:
         return self._top
 
     def find(self, pattern: str, *, folders: bool = False) -> list[str]:
-        """List what a glob means, sorted: regular files, and folders if asked; what Longshore wrote only if it is named.
+        """List what a glob means, sorted: regular files, and folders if asked; what Longshore wrote only if named.
 
         ``**`` goes into subfolders; names that begin with a dot have to be named, as in a shell.
         """
