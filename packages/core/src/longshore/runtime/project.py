@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +15,9 @@ __all__ = ["Project", "new_run_id"]
 
 
 def new_run_id(now: datetime | None = None) -> str:
-    """Name a run after the second in which it begins, with four random digits so that two never share a name."""
-    return f"{(now or datetime.now(UTC)):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """Name a run after the moment in which it begins: names sort as their runs began, also within one second."""
+    moment = now or datetime.now(UTC)
+    return f"{moment:%Y%m%d-%H%M%S}-{moment.microsecond * 65536 // 1_000_000:04x}"
 
 
 @frozen
