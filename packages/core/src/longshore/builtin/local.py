@@ -58,7 +58,9 @@ def local_machines(config: LocalConfig, pool: str) -> Sequence[Machine]:
 
 
 class LocalExecutor:
-    """Executes attempts by a supervisor of this computer, one for each run and pool, in ``<run folder>/machines/<machine>``."""
+    """Executes attempts by a supervisor of this computer, one for each run and pool, in ``<run
+    folder>/machines/<machine>``.
+    """
 
     def __init__(self, config: LocalConfig, context: ExecutorContext) -> None:
         self._context = context

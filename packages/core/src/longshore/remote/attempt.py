@@ -89,7 +89,9 @@ class Attempt:
         self.worker: Worker | None = None
         """The worker that makes its call; None for commands, and when that has ended."""
         self.leader = 0
-        """The process that leads the attempt's session: the command, or the worker that makes the call; 0 when there is none."""
+        """The process that leads the attempt's session: the command, or the worker that makes the call; 0 when there is
+        none.
+        """
         self.timer: Timer | None = None
         self.announced = False
         self.cancelled = False

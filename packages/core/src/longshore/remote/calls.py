@@ -88,7 +88,8 @@ class Workers:
                 self.dismiss(worker)
 
     def start(self, attempt: Attempt, env: dict[str, str]) -> None:
-        """Hand a call to a worker, an idle one or a new one. It leads the attempt's processes from now on, and its logs are the attempt's.
+        """Hand a call to a worker, an idle one or a new one. It leads the attempt's processes from now on, and its logs
+        are the attempt's.
 
         Raises:
             OSError: when no worker can be started.
@@ -136,7 +137,9 @@ class Workers:
         return worker
 
     def rest(self, worker: Worker, *, logs_gone: bool) -> None:
-        """Take a worker back whose call is over and has left nothing behind; say whether its logs went with the attempt."""
+        """Take a worker back whose call is over and has left nothing behind; say whether its logs went with the
+        attempt.
+        """
         worker.attempt = None
         worker.stale_logs = logs_gone
         self._idle.setdefault(worker.key, []).append(worker)

@@ -52,7 +52,8 @@ def refuse_escapes(patterns: list[str]) -> None:
 
 
 def find_outputs(workdir: str, patterns: list[str]) -> Found:
-    """Find what the patterns mean: files, folders (a slash at the end insists on one), globs with ``*``, ``?``, ``[...]`` and ``**``.
+    """Find what the patterns mean: files, folders (a slash at the end insists on one), globs with ``*``, ``?``,
+    ``[...]`` and ``**``.
 
     As in a shell, wildcards do not match a dot at the beginning of a name, and ``**`` does not follow links.
 
@@ -174,8 +175,8 @@ def collect_outputs(workdir: str, found: Found, store: str, *, move: bool) -> Ro
         StagingProblem, OSError: when something cannot be read, or the store cannot be written.
     """
     digested = [_digest(workdir, path) for path in found.paths]
-    # All are digested before the first is moved, since one pattern may name what is inside another's folder: putting that a second
-    # time finds it in the store, and does not look for the file again.
+    # All are digested before the first is moved, since one pattern may name what is inside another's folder: putting
+    # that a second time finds it in the store, and does not look for the file again.
     rows = []
     for path, mode, folder, sha256, size in digested:
         place = os.path.join(workdir, path)

@@ -20,7 +20,9 @@ _NO_LIMIT = 1 << 60
 
 
 def usable_cpus() -> float:
-    """Count the cpus that we may use: the cores of our affinity, or fewer when a control group has a quota (containers)."""
+    """Count the cpus that we may use: the cores of our affinity, or fewer when a control group has a quota
+    (containers).
+    """
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     return min([cores, *_quotas()])
 
@@ -59,7 +61,9 @@ def _quotas() -> Iterator[float]:
 
 
 def _settings(controller: str, name: str) -> Iterator[str]:
-    """Give what a setting is in our control group and in those above it, in version 1 or 2, as far as we can see them."""
+    """Give what a setting is in our control group and in those above it, in version 1 or 2, as far as we can see
+    them.
+    """
     try:
         with open("/proc/self/cgroup") as file:
             own = [line.rstrip("\n").split(":", 2) for line in file]

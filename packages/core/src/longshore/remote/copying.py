@@ -93,7 +93,9 @@ def _copy(read: int, write: int) -> None:
 
 
 def _copy_inside_kernel(read: int, write: int) -> bool:
-    """Copy without the bytes coming here; False when nothing was copied, because it cannot be done or there is nothing."""
+    """Copy without the bytes coming here; False when nothing was copied, because it cannot be done or there is
+    nothing.
+    """
     if not hasattr(os, "copy_file_range"):
         return False
     started = False

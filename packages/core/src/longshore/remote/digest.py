@@ -1,15 +1,17 @@
 """What a file or folder is known by: the SHA-256 of its bytes, or of its listing.
 
 The listing of a folder is plain ASCII, so that every program that can sort can write it. Its first line is
-``longshore-folder 1``; then follows one line for each thing below the folder, however deep, sorted by the bytes of its path::
+``longshore-folder 1``; then follows one line for each thing below the folder, however deep, sorted by the bytes of its
+path::
 
     d <mode> <path>                     a folder, empty ones too
     f <mode> <size> <sha256> <path>     a file
     l <target> <path>                   a symbolic link, whatever it points to
 
-``mode`` is the nine permission bits as four octal digits. Paths are relative, with ``/`` between their parts. In paths and targets each byte that is
-not a visible ASCII character, and ``%`` itself, is written as ``%`` and two upper-case hexadecimal digits, so names need not be text.
-A folder's own mode is no part of its listing, as a file's mode is no part of its bytes.
+``mode`` is the nine permission bits as four octal digits. Paths are relative, with ``/`` between their parts. In paths
+and targets each byte that is not a visible ASCII character, and ``%`` itself, is written as ``%`` and two upper-case
+hexadecimal digits, so names need not be text. A folder's own mode is no part of its listing, as a file's mode is no
+part of its bytes.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Piece", "lay_items", "stat_key", "write_secret"]
 
-# A file that was written so lately could be written again without its times telling (ext4 ticks every 4 ms, FAT every 2 s).
+# A file that was written so lately could be written again without its times telling (ext4 ticks every 4 ms, FAT every 2
+# s).
 _SETTLED_NS = 2 * 10**9
 
 
@@ -65,8 +66,8 @@ class Piece:
 def lay_items(items: Iterable[Layable], store: str, workdir: str, verified: Verified) -> None:
     """Lay artifacts into a workdir, each with its mode; folders between are made.
 
-    What comes from the store is trusted. What comes from a path of this computer is looked at before and after, and digested the first
-    time; ``verified`` remembers what was found good.
+    What comes from the store is trusted. What comes from a path of this computer is looked at before and after, and
+    digested the first time; ``verified`` remembers what was found good.
 
     Raises:
         StagingProblem: when one cannot be laid; it names the path and says why.
@@ -205,7 +206,8 @@ def _lay_stored_folder(item: Layable, store: str, target: str) -> None:
             os.mkdir(place)
         elif entry.kind == "f":
             _lay_object(store, entry.sha256, entry.size, place, entry.mode)
-    # Links come last, so that nothing above can be laid through one; modes after them, deepest first, as a folder may be read-only.
+    # Links come last, so that nothing above can be laid through one; modes after them, deepest first, as a folder may
+    # be read-only.
     for entry in entries:
         if entry.kind == "l":
             os.symlink(entry.target, os.path.join(target, entry.path))

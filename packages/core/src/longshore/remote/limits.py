@@ -1,12 +1,14 @@
 """Limits of memory where the system lets us set them, and proof of why an attempt failed.
 
-Memory: an attempt that says how much it needs gets a control group with that limit, where this process may make one (cgroup v2 with the memory
-controller delegated to us, as below a systemd user session, or v1 as root). Elsewhere it is counted, not enforced. RLIMIT_AS and
-RLIMIT_DATA are not used instead: they count address space per process, so that Java, Go, Julia and CUDA programs fail far below their need.
+Memory: an attempt that says how much it needs gets a control group with that limit, where this process may make one
+(cgroup v2 with the memory controller delegated to us, as below a systemd user session, or v1 as root). Elsewhere it is
+counted, not enforced. RLIMIT_AS and RLIMIT_DATA are not used instead: they count address space per process, so that
+Java, Go, Julia and CUDA programs fail far below their need.
 
-Cores: attempts are not pinned to cores. How many run at once is limited by their ``cpus``, and thread pools are told theirs by OMP_NUM_THREADS and
-its like. An attempt that uses more than it said is slowed by the kernel's fair share, but idle cores are not wasted on keeping it in bounds, and a
-core that another run or another user has made busy does not hold up the one attempt that is tied to it.
+Cores: attempts are not pinned to cores. How many run at once is limited by their ``cpus``, and thread pools are told
+theirs by OMP_NUM_THREADS and its like. An attempt that uses more than it said is slowed by the kernel's fair share, but
+idle cores are not wasted on keeping it in bounds, and a core that another run or another user has made busy does not
+hold up the one attempt that is tied to it.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -47,7 +49,9 @@ class MemoryLimit:
             raise
 
     def add(self, pid: int) -> None:
-        """Put a process under the limit, and all that it will start. What it has started before this call stays outside: microseconds."""
+        """Put a process under the limit, and all that it will start. What it has started before this call stays
+        outside: microseconds.
+        """
         try:
             _write(os.path.join(self._folder, "cgroup.procs"), pid)
         except ProcessLookupError:
@@ -157,13 +161,17 @@ class Evidence:
         self.look(0.0)
 
     def look(self, now: float) -> None:
-        """Note how many processes the kernel has killed so far on this computer; cheap when it was noted less than a second ago."""
+        """Note how many processes the kernel has killed so far on this computer; cheap when it was noted less than a
+        second ago.
+        """
         if not self._at or now - self._at > 1.0:
             self._at = now
             self._kills = _count("/proc/vmstat", "oom_kill")
 
     def judge(self, attempt: Attempt) -> None:
-        """Note on a failed attempt whose processes are over what kind of failure it was, with the proof and the end of its stderr."""
+        """Note on a failed attempt whose processes are over what kind of failure it was, with the proof and the end of
+        its stderr.
+        """
         tail = attempt.logs.tail() if attempt.logs is not None else ""
         code = attempt.code
         if attempt.timed_out:

@@ -58,7 +58,9 @@ class Links:
         return self._leaving
 
     def open(self, first: socket.socket | None) -> None:
-        """Listen; the first link is there already, if there is one. The current folder must be our own: long paths do not fit a socket's name."""
+        """Listen; the first link is there already, if there is one. The current folder must be our own: long paths do
+        not fit a socket's name.
+        """
         try:
             os.unlink(SOCKET)
         except FileNotFoundError:

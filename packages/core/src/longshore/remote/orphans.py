@@ -1,8 +1,8 @@
 """What attempts leave behind when their first process has ended: found, and ended too.
 
-A supervisor on Linux is the parent of all orphans below it. So whatever an attempt has left is, or descends from, a child that the supervisor did not start, and
-looking at the list of its children tells in microseconds that there is nothing to look for. Only when there is something are all processes of the
-computer looked at.
+A supervisor on Linux is the parent of all orphans below it. So whatever an attempt has left is, or descends from, a
+child that the supervisor did not start, and looking at the list of its children tells in microseconds that there is
+nothing to look for. Only when there is something are all processes of the computer looked at.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -128,7 +128,9 @@ class Endings:
         return attempt.id in self._endings
 
     def when_none_left(self, attempts: Collection[Attempt], then: Callable[[Attempt], None]) -> None:
-        """Call ``then`` for each attempt, whose first process has ended, as soon as it has no process left; ask those that it has left to end."""
+        """Call ``then`` for each attempt, whose first process has ended, as soon as it has no process left; ask those
+        that it has left to end.
+        """
         self.ask(attempts)
         for attempt in attempts:
             self._endings[attempt.id].then = then
@@ -167,6 +169,4 @@ class Endings:
         if not endings:
             return {}
         members = find_members({ending.attempt.id: ending.attempt.leader for ending in endings})
-        for identity, found in members.items():
-            found |= self._orphans.of(identity)
-        return members
+        return {identity: found | self._orphans.of(identity) for identity, found in members.items()}

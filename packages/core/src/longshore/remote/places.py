@@ -1,7 +1,8 @@
 """Where attempts run and where they print: folders and log files that cost nothing when they are not needed.
 
-Most short commands write no file into their working folder and print nothing. They run in a spare folder, and print into spare log files, that the
-next one uses again when it finds them untouched. As soon as one has something in it, it gets the attempt's own name and is not spare any more.
+Most short commands write no file into their working folder and print nothing. They run in a spare folder, and print
+into spare log files, that the next one uses again when it finds them untouched. As soon as one has something in it, it
+gets the attempt's own name and is not spare any more.
 
 Names, all deterministic: ``<folder>/work/<task>.<number>`` and ``<logs>/<task>.<number>.out`` and ``.err``.
 
@@ -46,7 +47,7 @@ class Logs:
         return os.fstat(self.out).st_size, os.fstat(self.err).st_size
 
     def take_name(self, stem: str) -> None:
-        """Give the files an attempt's name, so that they can be found and followed. Processes that print into them notice nothing."""
+        """Give the files an attempt's name, so that they can be found. Those who print into them notice nothing."""
         paths = (stem + ".out", stem + ".err")
         os.rename(self.paths[0], paths[0])
         os.rename(self.paths[1], paths[1])
@@ -98,7 +99,7 @@ class LogShelf:
         return Logs("%s/.spare-%d-%d" % (self._folder, os.getpid(), self._count))
 
     def part(self, logs: Logs, name: str, *, reusable: bool = True) -> bool:
-        """Keep what has something in it under the attempt's name, and nothing else; say whether the logs are still empty, open and nobody's.
+        """Keep what is not empty under the attempt's name; say whether the logs are still empty, open and nobody's.
 
         Args:
             logs: the files, which nobody of the attempt writes to any more.

@@ -1,7 +1,8 @@
 """Processes of attempts: started, found again, and ended, with all that they have left behind.
 
-Everything that an attempt starts carries its id in the environment variable `MARKER`, and begins in a session of its own. A process that
-left both the session and the marker behind (``env -i setsid ...``) is still found while an ancestor of it lives.
+Everything that an attempt starts carries its id in the environment variable `MARKER`, and begins in a session of its
+own. A process that left both the session and the marker behind (``env -i setsid ...``) is still found while an ancestor
+of it lives.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -83,7 +84,8 @@ def _search(name: str, search: str) -> str:
 
 
 def spawn(path: str, argv: Sequence[str], env: Mapping[str, str], streams: Sequence[int]) -> int:
-    """Start a program in a session of its own, in the current folder, with these descriptors as its 0, 1, 2 and so on; give its process id.
+    """Start a program in a session of its own, in the current folder, with these descriptors as its 0, 1, 2 and so on;
+    give its process id.
 
     Raises:
         OSError: when it cannot be executed, as the shell would find too.
@@ -95,7 +97,9 @@ def spawn(path: str, argv: Sequence[str], env: Mapping[str, str], streams: Seque
 
 
 def adopt_orphans() -> bool:
-    """Become the parent of whatever our children leave behind, so that it can be found; say whether this system can do that."""
+    """Become the parent of whatever our children leave behind, so that it can be found; say whether this system can do
+    that.
+    """
     if not sys.platform.startswith("linux"):
         return False
     import ctypes  # noqa: PLC0415  needed here only
@@ -130,7 +134,9 @@ def boot_seconds() -> float:
 
 
 def started_at(pid: int) -> float | None:
-    """Give when a process was started, in seconds since the computer was; None when there is none, or it is over but not yet reaped."""
+    """Give when a process was started, in seconds since the computer was; None when there is none, or it is over but
+    not yet reaped.
+    """
     fields = _stat(pid)
     if fields is None or fields[0] in ("Z", "X"):
         return None
@@ -165,8 +171,9 @@ def find_members(attempts: Mapping[str, int]) -> dict[str, set[int]]:
         attempts: for each attempt id the process that leads its session, or 0 when that is not known.
 
     Returns:
-        For each attempt the ids of its processes: those in the leader's session or group, those with its marker, and what descends from them.
-        Where there is no ``/proc``, only the leader's group is found, as its negative id, which stands for all of it in `send_signal`.
+        For each attempt the ids of its processes: those in the leader's session or group, those with its marker, and
+        what descends from them. Where there is no ``/proc``, only the leader's group is found, as its negative id,
+        which stands for all of it in `send_signal`.
     """
     if not os.path.exists("/proc/self/stat"):
         return {attempt: _group(leader) for attempt, leader in attempts.items()}

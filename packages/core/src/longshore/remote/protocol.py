@@ -2,30 +2,44 @@
 
 The controller sends ``op``:
 
-``hello``    version, fence, cpus, memory, gpus (a list of names), slots (or null), env (the variables of a clean environment, or null for the
-             supervisor's own), python, project, store, logs (folders), unattended (seconds), tied (whether this link ends when the controller
-             does), sharing (the folder in which supervisors of one user agree on who uses how much of this computer, or null).
-``blob``     sha256, and text or base64: a script or a pickle that orders mean by its digest. Sent before the first of them, once a link.
-``go``       id, and one of argv, script (a digest), call (``{function, arguments, pickle (a digest)}``). All else only where it differs from
-             these: env {}, private {}, inputs [] (rows of path, sha256, size, mode, kind, source), outputs [], secrets [] (rows of path, base64),
-             cpus 1, memory 0, gpus 0, timeout null, grace 5, keep false. Repeating it starts nothing anew; when it is over, its end is told again.
-``cancel``   ids.
-``release``  ids; remove (false): forget them; with ``remove`` the folders that were kept after failures go too.
-``adopt``    ids: tell of each that it runs (started), how it ended (ended), or that it was never started (ended, lost). Of one that waits for
-             room nothing is told until it starts. What was never started has ``never`` true.
-``beat``     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
-``leave``    end yourself as soon as nothing runs. Sent before a controller drops its link.
+``hello``
+    version, fence, cpus, memory, gpus (a list of names), slots (or null), env (the variables of a clean environment, or
+    null for the supervisor's own), python, project, store, logs (folders), unattended (seconds), tied (whether this
+    link ends when the controller does).
+``blob``
+    sha256, and text or base64: a script or a pickle that orders mean by its digest. Sent before the first of them.
+``go``
+    id, and one of argv, script (a digest), call (``{function, arguments, pickle (a digest)}``). All else only where it
+    differs from these: env {}, private {}, inputs [] (rows of path, sha256, size, mode, kind, source), outputs [],
+    secrets [] (rows of path, base64), cpus 1, memory 0, gpus 0, timeout null, grace 5, keep false. Repeating it starts
+    nothing anew; when it is over, its end is told again.
+``cancel``
+    ids.
+``release``
+    ids; remove (false): forget them; with ``remove`` the folders that were kept after failures go too.
+``adopt``
+    ids: tell of each that it runs (started), how it ended (ended), or that it was never started (ended, with ``never``
+    true). Of one that waits for room nothing is told until it starts.
+``beat``
+    unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
+``leave``
+    end yourself as soon as nothing runs. Sent before a controller drops its link.
 
 The supervisor answers with ``event``:
 
-``hello``    version, pid.
-``refused``  fence, reason. The link ends.
-``started``  id, at, workdir. Not sent for attempts that end within `ANNOUNCE_SECONDS`.
-             From now on its logs are ``<logs>/<task>.<number>.out`` and ``.err``, which stay when they are not empty.
-``ended``    id; one of code (exit code, or the signal's number below zero), lost (a reason), cancelled (true). And where there is something to tell:
-             failure (a failure class), evidence, started, ended, cpu, memory, outputs (rows of path, sha256, size, mode, kind), result (JSON
-             text), workdir.
-``problem``  text: a line that could not be understood.
+``hello``
+    version, pid.
+``refused``
+    fence, reason. The link ends.
+``started``
+    id, at, workdir. Not sent for attempts that end within `ANNOUNCE_SECONDS`. From now on its logs are
+    ``<logs>/<task>.<number>.out`` and ``.err``, and can be followed. After its end those that are not empty are there.
+``ended``
+    id; one of code (exit code, or the signal's number below zero), lost (a reason), cancelled (true). And where there
+    is something to tell: failure (a failure class), evidence, started, ended, cpu, memory, outputs (rows of path,
+    sha256, size, mode, kind), result (JSON text), workdir (where it is kept).
+``problem``
+    text: a line that could not be understood.
 
 Times are seconds since 1970 by the machine's clock. Names that are not UTF-8 travel as Python's surrogate escapes.
 

@@ -1,4 +1,4 @@
-"""What a supervisor remembers beyond its own death: one line of JSON for each thing that happened, in one file that only grows.
+"""What a supervisor remembers beyond its own death: a file of lines of JSON, one for each thing that happened.
 
 Lines, by their ``event``::
 
@@ -8,7 +8,8 @@ Lines, by their ``event``::
     ended       as sent to the controller                   its outcome, in one line or not at all
     released    ids                                         nobody asks for these any more
 
-A crash can leave a line half written at the end; it is ignored, and cut off before more is written. No line holds a secret.
+A crash can leave a line half written at the end; it is ignored, and cut off before more is written. No line holds a
+secret.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -35,7 +36,9 @@ class Memory:
         self.ended: dict[str, bytes] = {}
         """The line of each that is over, as it was sent."""
         self.begun: dict[str, dict[str, Any]] = {}
-        """Of each that was begun and of whose end nothing is known: id, at, workdir, secrets, and pid when that is known."""
+        """Of each that was begun and of whose end nothing is known: id, at, workdir, secrets, and pid when that is
+        known.
+        """
 
     def take(self, line: bytes) -> None:
         """Learn one line. One that is damaged teaches nothing."""
@@ -92,7 +95,8 @@ class Record:
         """Write what was taken. It survives this process from here on.
 
         Raises:
-            OSError: when it cannot be written. Nothing of it was then, all is still waiting, and nothing that depends on it may be done.
+            OSError: when it cannot be written. Nothing of it was then, all is still waiting, and nothing that depends
+            on it may be done.
         """
         if not self._waiting:
             return

@@ -1,7 +1,7 @@
 """Attempts that another supervisor of this folder had begun when it was killed.
 
-How they end nobody can know any more: only a parent is told the exit code. So each is reported as lost, but not before all of its processes are over, since what
-is reported as lost may be started again at once.
+How they end nobody can know any more: only a parent is told the exit code. So each is reported as lost, but not before
+all of its processes are over, since what is reported as lost may be started again at once.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -32,7 +32,9 @@ _TICK_SECONDS = 0.02
 
 
 def recover(memory: Memory, services: Services, closing: Closing) -> None:
-    """Find the processes of attempts that were begun, wait for them, and report each attempt as lost when it has none left."""
+    """Find the processes of attempts that were begun, wait for them, and report each attempt as lost when it has none
+    left.
+    """
     rebooted = memory.boot != boot_id()
     attempts = [_attempt(entry, rebooted=rebooted) for entry in memory.begun.values()]
     for attempt in attempts:

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Services"]
 
-# The variables of a clean environment: who and where one is, how to write and talk, and what makes programs and libraries be found.
+# The variables of a clean environment: who and where one is, how to write and talk, and what makes programs and
+# libraries be found.
 _CLEAN = (
-    "CONDA_DEFAULT_ENV CONDA_PREFIX DYLD_LIBRARY_PATH HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH PYTHONPATH SHELL TMPDIR TZ USER VIRTUAL_ENV "
-    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy"
+    "CONDA_DEFAULT_ENV CONDA_PREFIX DYLD_LIBRARY_PATH HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH PYTHONPATH "
+    "SHELL TMPDIR TZ USER VIRTUAL_ENV HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy"
 ).split()
 
 

@@ -1,4 +1,6 @@
-"""The controller's side of a link to a supervisor: thin, and the same for every way in which a supervisor can be reached."""
+"""The controller's side of a link to a supervisor: thin, and the same for every way in which a supervisor can be
+reached.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,11 @@ _DEATH_SECONDS = 10.0
 
 
 class SupervisorSession:
-    """A `longshore.plugin.protocols.Session` over a stream socket, but for ``put`` and ``get``, which depend on whether the machine
-    shares our files. One thread of its own hears what the supervisor tells.
+    """A `longshore.plugin.protocols.Session` over a stream socket, but for ``put`` and ``get``, which depend on whether
+    the machine shares our files. One thread of its own hears what the supervisor tells.
 
-    When the supervisor dies, ``connect`` is called again, and attempts are taken up where the record says they are: the caller notices
-    nothing, but for those that are lost.
+    When the supervisor dies, ``connect`` is called again, and attempts are taken up where the record says they are: the
+    caller notices nothing, but for those that are lost.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class SupervisorSession:
         self._trouble = trouble
         self._orders: dict[str, Order] = {}
         self._running: dict[str, bool] = {}
-        """Ids that were sent, or adopted, and are not over; True for those that can be sent again if they never started."""
+        """Ids that were sent, or adopted, and are not over; True for those that can be sent again if they never
+        started.
+        """
         self._cancelled: set[str] = set()
         self._sent: set[str] = set()
         self._releases: list[str] = []
@@ -243,21 +247,19 @@ class SupervisorSession:
                 self._send(encode({"op": "cancel", "ids": list(self._cancelled)}))
 
     def _take(self, told: dict[str, Any]) -> None:
-        match told["event"]:
-            case "ended":
-                if not (told.get("never") and self._send_again(told["id"])):
-                    self._running.pop(told["id"], None)
-                    self._cancelled.discard(told["id"])
-                    self._tell(ended_event(told))
-            case "started":
-                self._tell(started_event(told))
-            case "refused":
-                self._refused = f"{told['reason']} (its fence is {told['fence']})"
-                self._give_up(self._refused)
-            case "problem":
-                _log.error("the supervisor of %s did not understand: %s", self._machine, told["text"])
-            case _:
-                pass  # hello; and what a newer supervisor may have to tell
+        event = told["event"]
+        if event == "ended":
+            if not (told.get("never") and self._send_again(told["id"])):
+                self._running.pop(told["id"], None)
+                self._cancelled.discard(told["id"])
+                self._tell(ended_event(told))
+        elif event == "started":
+            self._tell(started_event(told))
+        elif event == "refused":
+            self._refused = f"{told['reason']} (its fence is {told['fence']})"
+            self._give_up(self._refused)
+        elif event == "problem":
+            _log.error("the supervisor of %s did not understand: %s", self._machine, told["text"])
 
     def _send_again(self, attempt: str) -> bool:
         """Send an order again that a dead supervisor had not begun; False when it was not sent in this link's life."""
@@ -278,5 +280,5 @@ class SupervisorSession:
     def _tell(self, event: AttemptStarted | AttemptEnded | MachineGone) -> None:
         try:
             self._sink(event)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever a sink does, the other events must still be heard
             _log.exception("nobody took the event %r", event)

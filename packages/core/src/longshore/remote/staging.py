@@ -1,4 +1,5 @@
-"""Files of an attempt before and after it: inputs and secrets in, outputs out; small things at once, big ones in a thread.
+"""Files of an attempt before and after it: inputs and secrets in, outputs out; small things at once, big ones in a
+thread.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """

@@ -1,7 +1,7 @@
 """Starts the supervisor of this computer: ``python -I -S start.py <folder>``.
 
-It uses the modules as they are installed, so that they need not be compiled again, but not the package that they are in: that one needs
-more than the standard library, and more time.
+It uses the modules as they are installed, so that they need not be compiled again, but not the package that they are
+in: that one needs more than the standard library, and more time.
 """
 
 import os

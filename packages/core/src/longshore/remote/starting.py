@@ -139,7 +139,9 @@ class Starting:
             self._services.endings.ask([attempt])
 
     def _announce(self) -> None:
-        """Tell of those that still run after a moment; most short ones are over by now, and their end tells everything."""
+        """Tell of those that still run after a moment; most short ones are over by now, and their end tells
+        everything.
+        """
         latest = boot_seconds() - ANNOUNCE_SECONDS / 2
         running = [attempt for attempt in self._fresh if attempt.state == RUNNING and not attempt.announced]
         self._fresh = [attempt for attempt in running if attempt.started_boot > latest]

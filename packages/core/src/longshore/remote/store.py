@@ -1,8 +1,9 @@
 """The store: a folder that keeps files and folders by their digests.
 
-What has the digest ``abcd...`` lies in ``<store>/objects/ab/abcd...``, read-only. A folder is stored as its listing (see
-`longshore.remote.digest`) and, each by its own digest, the files that the listing names. Objects appear by rename, so whatever is
-there is whole; what a crash left half done lies in ``<store>/tmp`` and can be removed when nobody is writing.
+What has the digest ``abcd...`` lies in ``<store>/objects/ab/abcd...``, read-only. A folder is stored as its listing
+(see `longshore.remote.digest`) and, each by its own digest, the files that the listing names. Objects appear by rename,
+so whatever is there is whole; what a crash left half done lies in ``<store>/tmp`` and can be removed when nobody is
+writing.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -67,7 +68,7 @@ def put_file(store: str, path: str, sha256: str, size: int, *, move: bool = Fals
 
     Args:
         store: the store.
-        path: the file; with ``move`` it may be gone afterwards. A file that has other names (hard links) is always copied.
+        path: the file; with ``move`` it may be gone afterwards. One with other names (hard links) is always copied.
         sha256: its digest.
         size: its size in bytes.
         move: whether the file itself may become the object.
@@ -160,7 +161,7 @@ def _rename(path: str, target: str) -> None:
 
 
 def remove_tree(root: str) -> None:
-    """Remove a folder and all below it, read-only folders too. Links are removed, not followed. Silent when it is not there.
+    """Remove a folder and all below it, read-only folders too, but nothing that links point to. Silent when it is gone.
 
     Raises:
         OSError: when something cannot be removed.

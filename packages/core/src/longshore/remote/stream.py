@@ -23,7 +23,9 @@ _MOST_UNREAD = 256 << 20
 
 
 class Stream:
-    """One side of a link. What it hears goes to ``heard``; when the other side is gone, or sends nonsense, ``lost`` is called once with why."""
+    """One side of a link. What it hears goes to ``heard``; when the other side is gone, or sends nonsense, ``lost`` is
+    called once with why.
+    """
 
     __slots__ = ("_heard", "_lines", "_lost", "_out", "_socket", "_watch", "closed")
 

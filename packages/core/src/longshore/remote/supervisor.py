@@ -1,8 +1,9 @@
 """The program that keeps attempts alive and their outcomes safe while nobody is looking: one for each run and machine.
 
-``python start.py <folder>``: it serves one folder, alone (``<folder>/lock``), and answers on ``<folder>/socket``. A connected socket as its standard
-input is its first link, so that whoever starts it need not wait until it listens. It detaches itself from whoever started it, and ends itself
-when nothing runs and nobody is connected, or when nobody has attended to it for too long. Whatever it knows is in ``<folder>/record`` too.
+``python start.py <folder>``: it serves one folder, alone (``<folder>/lock``), and answers on ``<folder>/socket``. A
+connected socket as its standard input is its first link, so that whoever starts it need not wait until it listens. It
+detaches itself from whoever started it, and ends itself when nothing runs and nobody is connected, or when nobody has
+attended to it for too long. Whatever it knows is in ``<folder>/record`` too.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -78,7 +79,7 @@ class Supervisor:
                 lines = [line for attempt in begun for line in (attempt.intent_line(), attempt.pid_line())]
                 record.rewrite([_birth(), *lines, *self._ended.values()])
         except OSError:
-            return  # the disk is full: what could not be written is tried again in each turn, and the controller is told all the same
+            return  # the disk is full; it is tried again in each turn, and the controller is told all the same
 
     def _reap(self) -> None:
         self._closing.reap()
@@ -101,7 +102,7 @@ class Supervisor:
         """Do what the controller says."""
         for message in messages:
             try:
-                self._operations[message["op"]](self, message)
+                _OPERATIONS[message["op"]](self, message)
             except (BadOrder, KeyError, TypeError, ValueError) as error:
                 self._links.tell(encode({"event": "problem", "text": "%s: %s" % (type(error).__name__, error)}))
 
@@ -177,15 +178,16 @@ class Supervisor:
     def _leave(self, _message: dict[str, Any]) -> None:
         self._links.leave()
 
-    _operations: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
-        "go": _go,
-        "blob": _blob,
-        "cancel": _cancel,
-        "adopt": _adopt,
-        "release": _release,
-        "beat": _beat,
-        "leave": _leave,
-    }
+
+_OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
+    "go": Supervisor._go,
+    "blob": Supervisor._blob,
+    "cancel": Supervisor._cancel,
+    "adopt": Supervisor._adopt,
+    "release": Supervisor._release,
+    "beat": Supervisor._beat,
+    "leave": Supervisor._leave,
+}
 
 
 def _birth() -> bytes:

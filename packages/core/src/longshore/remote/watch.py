@@ -1,8 +1,9 @@
 """Waiting for everything at once: sockets, ends of processes, times, and work done in threads. One thread, no polling.
 
-Ends of our own children are told by SIGCHLD through a wake-up pipe, on every system: that is as fast as one pidfd for each child (measured), it
-coalesces when many end together, and it tells of orphans that we have adopted too. Ends of processes that are not our children are told by a pidfd
-on Linux and by kqueue elsewhere; that difference is in `exit_handle` and nowhere else.
+Ends of our own children are told by SIGCHLD through a wake-up pipe, on every system: that is as fast as one pidfd for
+each child (measured), it coalesces when many end together, and it tells of orphans that we have adopted too. Ends of
+processes that are not our children are told by a pidfd on Linux and by kqueue elsewhere; that difference is in
+`exit_handle` and nowhere else.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -25,6 +26,7 @@ __all__ = ["Timer", "Watch", "exit_handle"]
 
 READ = 1  # POLLIN and EPOLLIN
 WRITE = 4  # POLLOUT and EPOLLOUT
+_LINUX = sys.platform.startswith("linux")
 _SYS_PIDFD_OPEN = 434  # the same number on every Linux architecture that is still in use but alpha
 
 
@@ -34,7 +36,7 @@ def exit_handle(pid: int) -> Any:
     Raises:
         ProcessLookupError: when there is no such process.
     """
-    if sys.platform.startswith("linux"):
+    if _LINUX:
         if hasattr(os, "pidfd_open"):
             return os.fdopen(os.pidfd_open(pid), "rb", buffering=0)
         return os.fdopen(_pidfd_by_number(pid), "rb", buffering=0)
@@ -144,7 +146,8 @@ class Watch:
         while self._timers and self._timers[0].act is None:
             heapq.heappop(self._timers)
         wait = max(0.0, self._timers[0].at - time.monotonic()) if self._timers else None
-        # epoll takes seconds, poll milliseconds; rounding up keeps a timer from being looked at too early again and again.
+        # epoll takes seconds, poll milliseconds; rounding up keeps a timer from being looked at too early again and
+        # again.
         ready = self._poll.poll(wait if self._linux else None if wait is None else int(wait * 1000) + 1)
         for handle, events in ready:
             act = self._actions.get(handle)

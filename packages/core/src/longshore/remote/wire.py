@@ -11,7 +11,7 @@ from typing import Any
 
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, split_attempt_id
-from longshore.model.command import Argv, Call, Shell
+from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
 from longshore.model.resources import Resources
@@ -54,7 +54,7 @@ def order_of(attempt: AttemptSpec) -> Order:
     if attempt.outputs:
         message["outputs"] = attempt.outputs
     if attempt.secrets:
-        message["secrets"] = [(s.path, base64.b64encode(s.content).decode("ascii")) for s in attempt.secrets]
+        message["secrets"] = [(s.path, _base64(s.content)) for s in attempt.secrets]
     if attempt.needs is not _ORDINARY and attempt.needs != _ORDINARY:
         needs = attempt.needs
         message.update(cpus=needs.cpus, memory=needs.memory_bytes, gpus=needs.gpus)
@@ -69,25 +69,26 @@ def order_of(attempt: AttemptSpec) -> Order:
 
 
 def _add_command(message: dict[str, Any], attempt: AttemptSpec) -> Order:
-    match attempt.command:
-        case Shell(text):
-            argv, sha256 = _shell(text)
-            if argv is not None:
-                message["argv"] = argv
-                return Order(message)
-            message["script"] = sha256
-            return Order(message, sha256, {"op": "blob", "sha256": sha256, "text": text + "\n"})
-        case Argv(args):
-            message["argv"] = args
+    command = attempt.command
+    if isinstance(command, Argv):
+        message["argv"] = command.args
+        return Order(message)
+    if isinstance(command, Shell):
+        argv, sha256 = _shell(command.text)
+        if argv is not None:
+            message["argv"] = argv
             return Order(message)
-        case Call() as call:
-            message["call"] = {"function": call.function, "arguments": call.arguments}
-            if not call.pickle:
-                return Order(message)
-            sha256 = hashlib.sha256(call.pickle).hexdigest()
-            message["call"]["pickle"] = sha256
-            content = base64.b64encode(call.pickle).decode("ascii")
-            return Order(message, sha256, {"op": "blob", "sha256": sha256, "base64": content})
+        message["script"] = sha256
+        return Order(message, sha256, {"op": "blob", "sha256": sha256, "text": command.text + "\n"})
+    message["call"] = {"function": command.function, "arguments": command.arguments}
+    if not command.pickle:
+        return Order(message)
+    sha256 = message["call"]["pickle"] = hashlib.sha256(command.pickle).hexdigest()
+    return Order(message, sha256, {"op": "blob", "sha256": sha256, "base64": _base64(command.pickle)})
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 @lru_cache(maxsize=4096)

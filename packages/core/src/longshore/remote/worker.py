@@ -1,12 +1,14 @@
 """Makes Python calls, one after the other, in a process that is kept for the next one.
 
-Started by the supervisor as a program: it imports nothing of Longshore, so that user code meets no module of ours, and its standard library
-modules as late as possible. On descriptor 3 it reads one JSON object a line (function, arguments, pickle, cwd, env, out, err) and answers each with
-one (code, and where there is something to tell: result, failure, dirty, cpu, memory).
+Started by the supervisor as a program: it imports nothing of Longshore, so that user code meets no module of ours, and
+its standard library modules as late as possible. On descriptor 3 it reads one JSON object a line (function, arguments,
+pickle, cwd, env, out, err) and answers each with one (code, and where there is something to tell: result, failure,
+dirty, cpu, memory).
 
-Between two calls the working folder, the environment and the module search path are put back. What cannot be put back (threads or processes left
-running, replaced or closed standard streams, memory used up) makes the worker *dirty*: the supervisor ends it and starts a new one. Modules stay loaded with
-whatever state the user's code gives them, which is what a kept worker is for.
+Between two calls the working folder, the environment and the module search path are put back. What cannot be put back
+(threads or processes left running, replaced or closed standard streams, memory used up) makes the worker *dirty*: the
+supervisor ends it and starts a new one. Modules stay loaded with whatever state the user's code gives them, which is
+what a kept worker is for.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -152,12 +154,12 @@ def _unpickle(path: str) -> Callable[..., Any]:
 
     with open(path, "rb") as file:
         try:
-            return pickle.load(file)  # type: ignore[no-any-return]
+            return pickle.load(file)  # type: ignore[no-any-return]  # noqa: S301  the user's own function
         except ModuleNotFoundError as error:
             if error.name == "cloudpickle":
                 raise ModuleNotFoundError(
-                    "this function travels by cloudpickle, which the Python that must run it (%s) does not have: install it there, or put the "
-                    "function into a module of the project" % sys.executable,
+                    "this function travels by cloudpickle, which the Python that must run it (%s) does not have: "
+                    "install it there, or put the function into a module of the project" % sys.executable,
                     name=error.name,
                 ) from None
             raise
