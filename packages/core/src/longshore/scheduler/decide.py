@@ -25,7 +25,9 @@ from longshore.scheduler.state import DONE, MachineState, RunState, TaskPhase
 __all__ = ["decide"]
 
 _WINDOW = 1000
-"""How many waiting tasks a strategy sees at once."""
+"""At most so many waiting tasks does a strategy see at once."""
+_CHOICE = 8
+"""It sees so many for each free cpu, which is choice enough, since a decision is taken at each turn."""
 _IDENTIFY = 500
 _DELIVER = 100
 _AHEAD_SECONDS = 0.05
@@ -90,12 +92,16 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
         left = _least(room, None if limit is None else limit - state.live_in_pool[pool])
         if left is not None and left <= 0:
             continue
-        waiting = late + queue.front(_WINDOW)
-        ahead = _ahead(state, waiting) if left is None else 0
-        machines = [_view(machine, ahead) for machine in state.machines.values() if machine.pool == pool and not machine.gone]
-        machines = [machine for machine in machines if machine.slots > 0]
+        usable = [machine for machine in state.machines.values() if machine.pool == pool and not machine.gone]
+        ahead = _ahead(state, late + queue.front(_CHOICE)) if left is None else 0
+        machines = [view for machine in usable if (view := _view(machine, ahead)).slots > 0]
         if not machines:
             continue
+        room_now = sum(min(view.free.cpus, view.slots) for view in machines)
+        waiting = late + queue.front(min(_WINDOW, int(_CHOICE * (room_now + _CHOICE))))
+        if ahead and _ahead(state, waiting) < ahead:
+            # Further back there are longer tasks: those must not wait behind others on a machine.
+            machines = [view for machine in usable if (view := _view(machine, 0)).slots > 0]
         assignments = strategy.assign(waiting, machines, now)
         _check(assignments, waiting, machines)
         chosen = assignments if left is None else assignments[:left]
