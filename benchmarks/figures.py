@@ -67,6 +67,7 @@ class Row:
     """One line of the table; None where a column says nothing."""
 
     scenario: str
+    contender: str
     label: str
     quantity: str
     unit: str
@@ -93,6 +94,7 @@ def rows_of(scenario: str, tasks: int | None, contestants: Sequence[Contestant],
             timed = quantity == WALL and tasks is not None and bool(values)
             row = Row(
                 scenario=scenario,
+                contender=contestant.name,
                 label=contestant.label if quantity == WALL else f"{contestant.label}: {quantity}",
                 quantity=quantity,
                 unit=UNITS[quantity],

@@ -17,6 +17,8 @@ from shapes import Graph
 Prepare = Callable[[Path], Invocation]
 """Write what is needed into a folder and give the command to measure there."""
 
+Plan = Callable[[Bench, int], Prepare]
+
 PACKAGES = ("core", "cli")
 AT_ONCE = "2"
 
@@ -190,7 +192,11 @@ def _toml(graph: Graph) -> str:
     """Give a fan as one for_each, and any other graph as one table for each task."""
     if not graph.has_edges:
         body = f"for_each.i = {{ range = [1, {len(graph.jobs)}] }}\n"
-        command = 'command = "touch done.txt"\noutputs = ["done.txt"]\n' if graph.writes else _line(graph.program)
+        command = (
+            'command = "touch done.txt"\noutputs = ["done.txt"]\n'
+            if graph.writes
+            else _line(graph.program.format(name="$i"))
+        )
         return f'name = "bench"\n\n[tasks.job]\n{body}{command}'
     tables = ['name = "bench"\n']
     for job in graph.jobs:

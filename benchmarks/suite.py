@@ -19,10 +19,9 @@ def run_scenario(scenario: Scenario, bench: Bench, rounds: int, say: Callable[[s
     taking_part = [contender for contender in entered if isinstance(contender, Contender)]
     work = bench.build / "work" / scenario.name
     shutil.rmtree(work, ignore_errors=True)
-    try:
-        measured = measure_rounds(taking_part, work, rounds, say)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    measured = measure_rounds(taking_part, work, rounds, say)
+    if not any(contestant.reason for contestant in measured.values()):
+        shutil.rmtree(work, ignore_errors=True)  # else it explains the failure
     results = [measured[c.name] if isinstance(c, Contender) else c for c in entered]
     return rows_of(scenario.name, scenario.tasks, results, scenario.bars)
 
@@ -70,7 +69,6 @@ def _measure_once(contender: Contender, work: Path, number: int) -> Reading:
         return contender.measure(folder)
     folder = work / f"{contender.name}-{number}"
     folder.mkdir(parents=True)
-    try:
-        return contender.measure(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    reading = contender.measure(folder)
+    shutil.rmtree(folder, ignore_errors=True)  # when it has failed, it stays until the scenario is run again
+    return reading

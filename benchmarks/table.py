@@ -75,5 +75,8 @@ def _warning(machine: Machine) -> list[str]:
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
     """List why something was not measured, in whole or in some rounds."""
-    said = dict.fromkeys(f"- {row.scenario}, {row.label}: {row.reason}" for row in rows if row.reason)
-    return ["", "Not measured, or not in every round:", "", *said] if said else []
+    said: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if row.reason:  # the rows of one contender share it
+            said.setdefault((row.scenario, row.contender), f"- {row.scenario}, {row.label}: {row.reason}")
+    return ["", "Not measured, or not in every round:", "", *said.values()] if said else []

@@ -62,7 +62,7 @@ def resume_scenario(tasks: int) -> Scenario:
             run, resume = longshore_side.unfinished(bench, tasks), longshore_side.resume(bench)
 
             def measure(folder: Path) -> Reading:
-                _leave_unfinished(run(folder), folder)
+                leave_unfinished(run(folder), folder)
                 (folder / "gate").touch()
                 return {WALL: execute(resume(folder)).wall_seconds}
 
@@ -122,7 +122,7 @@ def _run_once(command: Invocation) -> None:
     execute(command)
 
 
-def _leave_unfinished(command: Invocation, folder: Path) -> None:
+def leave_unfinished(command: Invocation, folder: Path) -> None:
     """Start a run, and kill its controller when the last task waits; the supervisor and the task live on."""
     log = folder / "unfinished.log"
     controller = start_process(command, log)

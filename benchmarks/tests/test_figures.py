@@ -43,9 +43,19 @@ def test_a_row_has_the_median_the_rate_and_a_verdict_on_its_own_bar() -> None:
     bar = Bar(subject="xargs", promise=Promise.RATIO, limit=0.6)
     rows = rows_of("fan-100", 100, [walls(OURS, 3.0, 1.0, 2.0), walls("xargs", 1.5, 0.5, 1.0)], [bar])
     assert rows == [
-        Row(scenario="fan-100", label=OURS, quantity=WALL, unit="s", value=2.0, samples=(3.0, 1.0, 2.0), rate=50.0),
         Row(
             scenario="fan-100",
+            contender=OURS,
+            label=OURS,
+            quantity=WALL,
+            unit="s",
+            value=2.0,
+            samples=(3.0, 1.0, 2.0),
+            rate=50.0,
+        ),
+        Row(
+            scenario="fan-100",
+            contender="xargs",
             label="xargs",
             quantity=WALL,
             unit="s",
@@ -91,7 +101,7 @@ def test_a_promise_is_kept_on_the_right_side_of_its_limit(
     bar = Bar(subject=OURS, promise=promise, limit=5)
 
     def judged(columns: dict[str, float]) -> bool | None:
-        return is_met(bar, Row(scenario="s", label="l", quantity=WALL, unit="s", **columns), tasks=10)  # type: ignore[arg-type]  # only numbers are given
+        return is_met(bar, Row(scenario="s", contender="c", label="l", quantity=WALL, unit="s", **columns), tasks=10)  # type: ignore[arg-type]  # only numbers are given
 
     assert (judged(kept), judged(broken), judged({})) == (True, False, None)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from figures import WALL, Row
 from machine import Machine
@@ -17,9 +18,19 @@ QUIET = Machine(
 )
 BUSY = Machine(**{**QUIET.as_dict(), "busy_cores": 1.5})  # type: ignore[arg-type]  # the same facts but one
 ROWS = [
-    Row(scenario="fan-9", label="longshore", quantity=WALL, unit="s", value=2.0, samples=(2.0,), rate=4.5),
     Row(
         scenario="fan-9",
+        contender="longshore",
+        label="longshore",
+        quantity=WALL,
+        unit="s",
+        value=2.0,
+        samples=(2.0,),
+        rate=4.5,
+    ),
+    Row(
+        scenario="fan-9",
+        contender="make",
         label="make",
         quantity=WALL,
         unit="s",
@@ -30,7 +41,15 @@ ROWS = [
         bar=">= 0.6x",
         met=False,
     ),
-    Row(scenario="fan-9", label="luigi", quantity=WALL, unit="s", bar=">= 5x", reason="did not install: no network"),
+    Row(
+        scenario="fan-9",
+        contender="luigi",
+        label="luigi",
+        quantity=WALL,
+        unit="s",
+        bar=">= 5x",
+        reason="did not install: no network",
+    ),
 ]
 
 
@@ -50,6 +69,16 @@ def test_the_markdown_table_has_the_same_cells() -> None:
 
 def test_who_was_not_measured_is_listed_with_the_reason() -> None:
     assert as_text(ROWS, QUIET).splitlines()[-1] == "- fan-9, luigi: did not install: no network"
+
+
+def test_a_reason_is_given_once_for_each_who_has_it() -> None:
+    luigi = ROWS[2]
+    memory = replace(luigi, label="luigi: peak memory")
+    parsl = replace(luigi, contender="parsl", label="parsl")
+    assert as_text([luigi, memory, parsl], QUIET).splitlines()[-2:] == [
+        "- fan-9, luigi: did not install: no network",
+        "- fan-9, parsl: did not install: no network",
+    ]
 
 
 def test_a_busy_machine_is_warned_of_above_the_table() -> None:
