@@ -96,7 +96,8 @@ class Runner:
             JournalError: when the journal cannot be written. Nothing was done that is not in it.
             PluginBroken: when the strategy breaks its contract.
         """
-        self._turn((), performer)
+        # What was posted before opens a run again that was interrupted, or is to be tried again.
+        self._turn(self._posted(), performer)
         while self.state.ended is None:
             events = self._next(performer)
             self._turn(events, performer)
@@ -116,14 +117,17 @@ class Runner:
                 if self._wake is not None and self._clock() >= self._wake:
                     return []
                 continue
-            events = [first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
-            taken: list[Event] = []
-            for event in events:
-                if isinstance(event, LongshoreError):
-                    raise event
-                if event is not None:
-                    taken.append(event)
-            return taken
+            return self._posted(first)
+
+    def _posted(self, *first: Event | LongshoreError | None) -> list[Event]:
+        """Take what has been posted so far."""
+        taken: list[Event] = []
+        for event in (*first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))):
+            if isinstance(event, LongshoreError):
+                raise event
+            if event is not None:
+                taken.append(event)
+        return taken
 
     def _patience(self) -> float | None:
         """Say how many seconds may pass before there is something to do even if nothing happens."""
