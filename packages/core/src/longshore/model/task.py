@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TypeVar
 
 from attrs import field, frozen
 from attrs.validators import ge, min_len, optional
@@ -39,9 +38,13 @@ class Reference:
 
     task: str
     path: str
-    """Path or glob below the producer's folder; ``**`` when only the shell will know, then all of its outputs are meant."""
+    """Path or glob below the producer's folder; ``**`` when only the shell will know, then all of its outputs are
+    meant.
+    """
     member: str = ""
-    """For a producer with ``for_each``: a member, a glob over members, or this task's own parameters as in ``$year``; else empty."""
+    """For a producer with ``for_each``: a member, a glob over members, or this task's own parameters as in ``$year``;
+    else empty.
+    """
     workflow: str = ""
     """Name of another workflow of the project; empty for this one."""
     glob: bool = False
@@ -135,16 +138,20 @@ class Parameter:
 
 @frozen
 class Secret:
-    """Where a file for one task's eyes comes from: a file of this computer, or an environment variable. Never its content."""
+    """Where a file for one task's eyes comes from: a file of this computer, or an environment variable. Never its
+    content.
+    """
 
     file: str = ""
     variable: str = ""
 
 
-_Value = TypeVar("_Value")
+# Two functions and not a generic one, since mypy's attrs plugin cannot tell the type of a generic converter.
+def _frozen_texts(mapping: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(mapping))
 
 
-def _frozen_mapping(mapping: Mapping[str, _Value]) -> Mapping[str, _Value]:
+def _frozen_secrets(mapping: Mapping[str, Secret]) -> Mapping[str, Secret]:
     return MappingProxyType(dict(mapping))
 
 
@@ -165,7 +172,9 @@ class TaskSpec:
     """All that it reads of other tasks, from the command and from ``inputs``."""
     inputs: tuple[FileInput | UrlInput, ...] = ()
     outputs: tuple[str, ...] = ()
-    """Files, folders (with a slash at the end) and globs that must be there when the command has ended, relative to the workdir."""
+    """Files, folders (with a slash at the end) and globs that must be there when the command has ended, relative to the
+    workdir.
+    """
     needs: Resources = Resources()
     environment: str | None = None
     pool: str | None = None
@@ -175,8 +184,8 @@ class TaskSpec:
     """Between SIGTERM and SIGKILL."""
     after: tuple[str, ...] = ()
     """Names of tasks that must have succeeded first, though nothing is read of them."""
-    env: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_mapping)
-    secrets: Mapping[str, Secret] = field(default=_NO_SECRETS, converter=_frozen_mapping)
+    env: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_texts)
+    secrets: Mapping[str, Secret] = field(default=_NO_SECRETS, converter=_frozen_secrets)
     keep: bool = False
     """Bring the outputs home although other tasks read them."""
     for_each: tuple[Parameter, ...] = ()

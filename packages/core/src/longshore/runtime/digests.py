@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -54,8 +54,9 @@ class Digests:
     it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Name the folder in which ``digests.db`` is kept."""
+    def __init__(self, folder: Path, clock: Callable[[], int] = time.time_ns) -> None:
+        """Name the folder in which ``digests.db`` is kept; the clock gives nanoseconds since 1970."""
+        self._clock = clock
         self._db = Sidecar(folder / "digests.db", _MIGRATIONS, "Files that have not changed are read again.")
         self._known: dict[_Key, str] = {}
         self._new: list[tuple[_Key, str]] = []
@@ -148,7 +149,7 @@ class Digests:
         return sha256
 
     def _read_now(self, path: str, key: _Key) -> str:
-        began = time.time_ns()
+        began = self._clock()
         try:
             sha256, _ = digest_file(path)
         except OSError as error:
