@@ -12,6 +12,7 @@ __all__ = ["check_name", "check_parameter", "clean_relative", "file_safe", "memb
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NAME_LENGTH = 100
+_NAME_RULE = "use letters (a-z, A-Z), digits, '_', '.' and '-', and begin with a letter, a digit or '_'"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # What shells, the dynamic linker, Python and Longshore itself read; a value put there would change more than the command.
@@ -49,9 +50,6 @@ def check_name(name: str, kind: str = "name") -> str:
     better = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip(".-")
     hint = f"; {better!r} would do" if _NAME.fullmatch(better) and better.strip("_") else ""
     raise ValueError(f"{_shown(name)} is no good {kind}: {_NAME_RULE}{hint}")
-
-
-_NAME_RULE = "use letters (a-z, A-Z), digits, '_', '.' and '-', and begin with a letter, a digit or '_'"
 
 
 def check_parameter(name: str) -> str:

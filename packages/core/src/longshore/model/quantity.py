@@ -43,6 +43,7 @@ _SIZE_UNITS = {"": 1, "b": 1} | {
 _SHOWN_SIZES = (("PiB", 1024**5), ("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
 _MICROSECONDS = {"w": 604_800_000_000, "d": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000}
+_LARGEST_SHOWN = {"min": 60, "h": 24}
 _DURATION_WORDS = {
     "w": ("w", "week", "weeks"),
     "d": ("d", "day", "days"),
@@ -58,7 +59,7 @@ _DURATION_UNITS = {word: _MICROSECONDS[unit] for unit, words in _DURATION_WORDS.
 class Money:
     """An amount of one currency."""
 
-    amount: Decimal = field(validator=ge(0))
+    amount: Decimal = field(validator=ge(Decimal(0)))
     currency: str = field(validator=matches_re(r"[A-Z]{3}"))
 
     def __str__(self) -> str:
@@ -144,9 +145,6 @@ def format_duration(duration: timedelta) -> str:
         if large == "d" or whole < _LARGEST_SHOWN[large]:
             return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
     raise AssertionError("the last unit shows everything")  # pragma: no cover
-
-
-_LARGEST_SHOWN = {"min": 60, "h": 24}
 
 
 def _figures(amount: float) -> str:
