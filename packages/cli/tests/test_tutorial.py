@@ -35,7 +35,9 @@ _TITLE = re.compile(r'title="([^"]+)"')
 _VARYING = [
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "<run>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?: UTC)?"), "<moment>"),
-    (re.compile(r"\b(?:\d+ h )?(?:\d+ min )?\d+(?:\.\d+)? (?:ms|s|min)\b"), "<time>"),
+    (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<clock>"),
+    (re.compile(r"\b(?:\d+ h )?(?:\d+ min )?\d+(?:\.\d+)? (?:us|ms|s|min)\b"), "<time>"),
+    (re.compile(r"\bjust now\b|\b\d+ (?:second|minute)s? ago\b"), "<ago>"),
     (re.compile(r"\b\d+(?:\.\d+)? (?:[KMGT]i)?B\b"), "<size>"),
     (re.compile(r"\b[0-9a-f]{8,64}\b"), "<digest>"),
     (re.compile(r"[ \t]+"), " "),
