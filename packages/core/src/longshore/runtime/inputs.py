@@ -69,6 +69,8 @@ class _Spec:
     """An input that nobody can fetch; empty for none."""
     waits: bool
     """Whether it reads what another workflow writes, which may have to run first."""
+    code: frozenset[str]
+    """Files of a Python call that hold its code: they count for its identity, and workers import them from where they are."""
     fixed: Fixed | None = None
     groups: tuple[Group, ...] = ()
     looked_at: float = field(default=float("-inf"))
@@ -125,7 +127,8 @@ class Inputs:
             if spec.command is not None:
                 spec.fixed = fixed
         digest, parts = identity(task, fixed, input_parts(groups) if groups else {})
-        items = _together(task, groups) if groups else ()
+        laid = [group for group in groups if group[0] not in spec.code] if spec.code else groups
+        items = _together(task, laid) if laid else ()
         env = {**task.spec.env, **dict(task.params)} if task.params else task.spec.env
         if spec.lists:
             listing = self._listing(task, items, groups)
@@ -155,6 +158,7 @@ class Inputs:
                 lists=globs,
                 url=next((each.url for each in spec.inputs if isinstance(each, UrlInput)), ""),
                 waits=any(each.workflow for each in spec.references),
+                code=frozenset(each.path for each in files if each.guessed and isinstance(spec.command, Call)),
             )
             self._specs[id(spec)] = known
         return known
