@@ -46,7 +46,7 @@ CASES = {
         text=NAME + '[tasks."a/b"]\ncommand = "true"\n', line=2, key='tasks."a/b"', says="'a/b'", remedy="'a_b'"
     ),
     "a name with a quote": Case(
-        text=NAME + "[tasks.'a\"b']\ncommand = \"true\"\n", line=2, key=r'tasks."a\"b"', says="a\"b", remedy="'a_b'"
+        text=NAME + '[tasks.\'a"b\']\ncommand = "true"\n', line=2, key=r'tasks."a\"b"', says='a"b', remedy="'a_b'"
     ),
     "a name with a line break": Case(
         text=NAME + '[tasks."a\\nb"]\ncommand = "true"\n', line=2, key=r'tasks."a\nb"', says=r"'a\nb'", remedy="'a_b'"
@@ -58,7 +58,11 @@ CASES = {
         text=NAME + "[tasks.hello]\nkeep = true\n", line=2, key="tasks.hello", says="no command", remedy="command ="
     ),
     "an empty command": Case(
-        text=NAME + '[tasks.a]\ncommand = ""\n', line=3, key="tasks.a.command", says="empty", remedy="between the quotes"
+        text=NAME + '[tasks.a]\ncommand = ""\n',
+        line=3,
+        key="tasks.a.command",
+        says="empty",
+        remedy="between the quotes",
     ),
     "an empty command list": Case(
         text=NAME + "[tasks.a]\ncommand = []\n", line=3, key="tasks.a.command", says="empty", remedy='["program"'
@@ -258,7 +262,11 @@ CASES = {
         remedy="outputs =",
     ),
     "a reference without member": Case(
-        text=FIT + 'command = "cat workflow:///fit/m"\n', line=7, key="tasks.b.command", says="'fit'", remedy="fit/*/path"
+        text=FIT + 'command = "cat workflow:///fit/m"\n',
+        line=7,
+        key="tasks.b.command",
+        says="'fit'",
+        remedy="fit/*/path",
     ),
     "a member by a variable of nobody": Case(
         text=FIT + 'command = "cat workflow:///fit/$year/m"\n',
@@ -337,7 +345,11 @@ CASES = {
         remedy="take it out",
     ),
     "a parameter that is a variable already": Case(
-        text=NAME + HELLO + "for_each.PATH = [1]\n", line=4, key="tasks.hello.for_each.PATH", says="'PATH'", remedy="'path'"
+        text=NAME + HELLO + "for_each.PATH = [1]\n",
+        line=4,
+        key="tasks.hello.for_each.PATH",
+        says="'PATH'",
+        remedy="'path'",
     ),
     "values of an unknown task": Case(
         text=NAME + HELLO + 'for_each.x = { lines_of = "workflow:///scan/x" }\n',

@@ -1,16 +1,16 @@
 """Paths and globs below one folder, by their text alone: whether one covers the other.
 
-``*`` and ``?`` stop at slashes, ``**`` does not, a path that ends in a slash means all that is below it.
+``*`` and ``?`` stop at slashes; ``**`` as a segment stands for any number of folders. A path that ends in a slash means all
+that is below it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from fnmatch import fnmatchcase
 
 __all__ = ["is_glob", "matches", "may_meet"]
 
-_TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -21,7 +21,10 @@ def is_glob(path: str) -> bool:
 
 def matches(pattern: str, path: str) -> bool:
     """Say whether a glob means this path."""
-    return _compiled(pattern).fullmatch(path) is not None
+    segments, names = pattern.split("/"), path.split("/")
+    if "**" in segments:
+        return _globs_meet(segments, names)
+    return len(segments) == len(names) and all(map(fnmatchcase, names, segments))
 
 
 def may_meet(one: str, other: str) -> bool:
@@ -77,27 +80,3 @@ def _segments_meet(one: str, other: str) -> bool:
 
 def _agree(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    pieces: list[str] = []
-    for token in _TOKEN.findall(pattern):
-        match token:
-            case "**/":
-                pieces.append("(?:.*/)?")
-            case "**":
-                pieces.append(".*")
-            case "*":
-                pieces.append("[^/]*")
-            case "?":
-                pieces.append("[^/]")
-            case str() if len(token) > 1:
-                inside = token[1:-1].replace("\\", "\\\\")
-                pieces.append(f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]")
-            case _:
-                pieces.append(re.escape(token))
-    try:
-        return re.compile("".join(pieces), re.DOTALL)
-    except re.error:  # as in "[z-a]", which means no file at all
-        return re.compile(r"(?!)")

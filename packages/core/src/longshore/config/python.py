@@ -222,7 +222,7 @@ def _shown(file: str) -> str:
 def _settled(value: Any) -> Any:
     """Copy what the caller may change later, and turn handles into the texts that a workflow file would have."""
     match value:
-        case None | str() | bool() | int() | float() | timedelta() | range() | PurePath() | CallWords():
+        case None | str() | bytes() | bool() | int() | float() | timedelta() | range() | PurePath() | CallWords():
             return value
         case Output() | Param():
             return str(value)
