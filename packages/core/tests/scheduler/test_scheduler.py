@@ -10,6 +10,7 @@ from longshore.model.events import (
     AttemptEnded,
     CancelAsked,
     InputsFailed,
+    MachineAdded,
     MachineGone,
     RetryAsked,
     RunContinued,
@@ -182,6 +183,9 @@ def test_stop_lets_what_runs_end_and_leaves_the_rest_for_later() -> None:
     assert phases(run) == {"a": "succeeded", "b": "waiting"}
 
     run.take(RunContinued(at=run.now, fence=2))
+    run.turn()
+    assert not run.live(), "nothing starts on a machine that the new controller has no link to"
+    run.take(MachineAdded(at=run.now, machine="m", pool="local", resources=Resources(cpus=2)))
     assert run.play() == "succeeded"
 
 

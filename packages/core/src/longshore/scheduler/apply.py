@@ -93,6 +93,9 @@ def _continued(state: RunState, fence: int) -> None:
     state.fence = fence
     state.stopping = state.failing = False
     state.ended = None
+    # The new controller has a link to none of them yet; it says of each machine when it has.
+    for machine in state.machines.values():
+        machine.gone = True
     # Files may have changed while no controller looked: what has not started is looked at again.
     for queue in state.ready.values():
         for view in list(queue):
