@@ -95,7 +95,7 @@ def _continued(state: RunState, fence: int) -> None:
     state.ended = None
     # The new controller has a link to none of them yet; it says of each machine when it has.
     for machine in state.machines.values():
-        machine.gone = True
+        machine.linked = False
     # Files may have changed while no controller looked: what has not started is looked at again.
     for queue in state.ready.values():
         for view in list(queue):

@@ -92,7 +92,7 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
         left = _least(room, None if limit is None else limit - state.live_in_pool[pool])
         if left is not None and left <= 0:
             continue
-        usable = [machine for machine in state.machines.values() if machine.pool == pool and not machine.gone]
+        usable = [each for each in state.machines.values() if each.pool == pool and each.linked and not each.gone]
         ahead = _ahead(state, late + queue.front(_CHOICE)) if left is None else 0
         machines = [view for machine in usable if (view := _view(machine, ahead)).slots > 0]
         if not machines:

@@ -105,7 +105,7 @@ def producers(spec: TaskSpec) -> set[str]:
     return read
 
 
-def matching(members: Mapping[str, int], pattern: str) -> list[str] | None:
+def matching(members: Mapping[str, object], pattern: str) -> list[str] | None:
     """List the members that a glob means; None when it means all of them."""
     if pattern == "*":
         return None

@@ -101,6 +101,8 @@ class MachineState:
     gpus_used: int = 0
     disk_used: int = 0
     attempts: int = 0
+    linked: bool = True
+    """Whether the present controller has said that it can reach it."""
     gone: bool = False
 
 
