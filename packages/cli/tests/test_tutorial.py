@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +27,15 @@ from select import select
 import pytest
 from attrs import field, frozen
 
+from longshore.config import for_each, sections, sketch
+from longshore.config.problems import Problems
+from longshore.model.outcome import FailureClass
+from longshore.scheduler.state import TaskPhase
+
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
 INSTALL = DOCS / "tutorial" / "index.md"
-PAGES = [*sorted(DOCS.glob("tutorial/*.md")), *sorted(DOCS.glob("how-to/*.md")), *sorted(DOCS.glob("explanation/*.md"))]
+EXAMPLES = ROOT / "examples"
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+) *(?P<language>[\w-]*)(?P<attributes>[^\n]*)$")
 _TITLE = re.compile(r'title="([^"]+)"')
@@ -211,18 +218,31 @@ def follow(page_steps: list[Step], typed: Terminal, folder: Path) -> None:
         )
 
 
-def test_every_page_of_the_tutorial_has_commands() -> None:
-    assert [page.name for page in PAGES if page.parent.name == "tutorial" and not list(steps_of(page))] == []
+def pages() -> list[Path]:
+    """List the pages, and the examples' own, on which something is executed."""
+    parts = ("tutorial", "how-to", "explanation")
+    found = [
+        *(page for part in parts for page in sorted(DOCS.glob(f"{part}/*.md"))),
+        *sorted(EXAMPLES.glob("*/README.md")),
+    ]
+    return [page for page in found if any(steps_of(page))]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_every_page_of_the_tutorial_is_executed() -> None:
+    assert set(DOCS.glob("tutorial/*.md")) - set(pages()) == set()
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
+    if page.parent.name == "solar" and find_spec("pvlib") is None:
+        pytest.skip("the data of this example is in pvlib, which is not installed here; `make demo` runs it")
     steps = [step for step in steps_of(page) if page != INSTALL or not is_installing(step)]
-    if not steps:
-        pytest.skip("nothing on this page is executed")
     folder, home, plugins = tmp_path / "work", tmp_path / "home", str(tmp_path / "plugins")
-    folder.mkdir()
     home.mkdir()
+    if page.is_relative_to(EXAMPLES):
+        shutil.copytree(page.parent, folder, ignore=shutil.ignore_patterns(".longshore", "results"))
+    else:
+        folder.mkdir()
     # What a page installs is for this page alone.
     with terminal(folder, home, PIP_TARGET=plugins, PYTHONPATH=plugins) as typed:
         follow(steps, typed, folder)
@@ -242,3 +262,46 @@ def test_the_install_commands_give_a_command_that_runs(tmp_path: Path) -> None:
         _, where = typed.type("command -v longshore")
         assert str(tmp_path) in where
         assert typed.type("longshore --version")[0] == 0
+
+
+def test_the_tutorial_shows_the_examples_as_they_are() -> None:
+    shown = {step.file: step.text for page in DOCS.glob("tutorial/*.md") for step in steps_of(page) if step.file}
+    real = {"diamond/longshore.toml": EXAMPLES / "diamond" / "longshore.toml"}
+    real |= {f"waves/{path.name}": path for path in (EXAMPLES / "python").glob("*.py")}
+    assert {name: shown[name] for name in real} == {
+        name: path.read_text(encoding="utf-8") for name, path in real.items()
+    }
+
+
+def test_the_reference_has_every_key_of_a_workflow_file() -> None:
+    page = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
+    known = {*sketch._KEYS, *sections.TASK_KEYS, *sections._POOL_KEYS, *sections._NEEDS_KEYS, *sections._RETRY_KEYS}
+    known |= set(for_each._SOURCE_KEYS) | {"on", "file", "variable"}
+    assert known - {"(call)"} - described == set()
+
+
+def test_the_page_of_states_has_every_state_and_class_of_failure() -> None:
+    page = (DOCS / "reference" / "states.md").read_text(encoding="utf-8")
+    assert [phase for phase in TaskPhase if f"\n| `{phase}` |" not in page] == []
+    assert [failure for failure in FailureClass if not re.search(rf"^\| [^|]*\b{failure}\b", page, re.MULTILINE)] == []
+
+
+def fragments() -> Iterator[tuple[str, str]]:
+    """List what the pages show of workflow files without naming a file, each with its place."""
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        for found in re.finditer(r"^```toml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            yield f"{page.relative_to(DOCS)}:{text.count(chr(10), 0, found.start()) + 1}", found[1]
+
+
+@pytest.mark.parametrize("fragment", [pytest.param(text, id=place) for place, text in fragments()])
+def test_what_is_shown_of_a_workflow_file_is_accepted(fragment: str) -> None:
+    # A fragment without a table shows alternatives for keys of one task, each on its line.
+    alone = not re.search(r"^(\[|max_tasks)", fragment, re.MULTILINE)
+    for part in fragment.splitlines() if alone else [fragment]:
+        raw = tomllib.loads(part)
+        workflow = {"tasks": {"task": {"command": "true", **raw}}} if alone else raw
+        problems = Problems(lambda _: "")
+        sketch.read_sketch({"name": "shown", "tasks": {"task": {"command": "true"}}, **workflow}, problems)
+        assert problems.found == []
