@@ -65,12 +65,16 @@ def _display(run: Run, invocation: Invocation) -> Display:
     from longshore_cli.view.lines import LineDisplay, highest_rank
     from longshore_cli.view.words import Rank
 
+    def again(task: str) -> bool:
+        # Somewhat later than the failure itself, but a task that has gone on since was tried again, too.
+        return run.task(task).phase not in {"failed", "lost", "cancelled"}
+
     if is_terminal(sys.stderr):
         from longshore_cli.view.live import LiveDisplay
 
         rank = Rank.VERBOSE if invocation.verbosity > 0 else Rank.ALWAYS
-        return LiveDisplay(sys.stderr, run.id, lambda: run.phases, rank)
-    return LineDisplay(sys.stderr, highest_rank(invocation.verbosity, sum(run.phases.values())))
+        return LiveDisplay(sys.stderr, run.id, lambda: run.phases, rank, again)
+    return LineDisplay(sys.stderr, highest_rank(invocation.verbosity, sum(run.phases.values())), again)
 
 
 def _tell_quietly(text: str) -> None:

@@ -86,6 +86,8 @@ def why(story: Story) -> str:
             return "it did not run: it was cancelled before it began"
         case _ if story.refused:
             return f"it did not run: {clean(story.refused)}"
+        case _ if story.uncached:
+            return "it had to run: the run was begun with --no-cache"
         case _ if story.reason:
             return f"it had to run: {clean(story.reason)}"
         case _:

@@ -35,6 +35,8 @@ class Logs:
     def __init__(self, reader: RunReader, streams: Sequence[str], *, raw: bool) -> None:
         self.reader = reader
         self.streams = streams
+        self._midway = False
+        """Whether what was written last did not end its line."""
         self._cleaners = None if raw or not sys.stdout.isatty() else {name: _TextOf() for name in streams}
 
     def __enter__(self) -> Self:
@@ -66,8 +68,14 @@ class Logs:
         sys.stdout.buffer.flush()
         return offset
 
+    def head(self, line: str) -> None:
+        """Write a line that tells logs apart, on a line of its own."""
+        self._put(b"\n" * self._midway + f"{line}\n".encode())
+
     def _put(self, data: bytes) -> None:
-        sys.stdout.buffer.write(data)
+        if data:
+            sys.stdout.buffer.write(data)
+            self._midway = not data.endswith(b"\n")
 
 
 class _TextOf:
@@ -118,7 +126,7 @@ def show(logs: Logs, name: str | None, attempt: int | None, *, failed: bool, qui
         if attempt is not None and attempt > task.attempts:
             raise UsageError(f"{task.id} had {task.attempts} attempts, so there is no attempt {attempt}")
         if len(tasks) > 1:
-            _head(f"==> {task.id} (attempt {number}) <==")
+            logs.head(f"==> {task.id} (attempt {number}) <==")
         _show_attempt(logs, task, number, quiet=quiet)
     return 0
 
@@ -128,14 +136,10 @@ def _show_attempt(logs: Logs, task: TaskInfo, number: int, *, quiet: bool) -> No
     present = {stream: path for stream, path in paths.items() if path.exists() and path.stat().st_size}
     for stream, path in present.items():
         if len(present) > 1:
-            _head(f"--- std{stream} ---")
+            logs.head(f"--- std{stream} ---")
         logs.copy(stream, path)
     if not present and not quiet:
         say(_nothing(logs.reader, task))
-
-
-def _head(line: str) -> None:
-    sys.stdout.buffer.write(f"{line}\n".encode())
 
 
 def _nothing(reader: RunReader, task: TaskInfo) -> str:

@@ -12,6 +12,7 @@ from longshore.errors import UsageError
 from longshore.model.events import AttemptEnded, AttemptStarted, Event, InputsFailed, TasksIdentified
 from longshore.model.names import near
 from longshore.runtime.history import RunReader
+from longshore.runtime.options import RunOptions
 from longshore.scheduler.apply import selected
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
 
@@ -35,6 +36,8 @@ class Story:
     """When its present attempt began; None when none runs."""
     workdir: str = ""
     attempts: tuple[AttemptEnded, ...] = field(default=())
+    uncached: bool = False
+    """Whether the run was not to look for earlier successes."""
 
 
 class Run:
@@ -47,6 +50,10 @@ class Run:
     def state(self) -> RunState:
         """The fold of the journal."""
         return self.reader.replay()
+
+    @cached_property
+    def _options(self) -> RunOptions:
+        return RunOptions.from_json(self.reader.meta()["options"])
 
     def find(self, name: str) -> list[TaskState]:
         """Give the task of this id, or all members of the task as written that has this name.
@@ -79,6 +86,7 @@ class Run:
             started=live.at if live is not None else None,
             workdir=workdir,
             attempts=ended,
+            uncached=not self._options.cache,
         )
 
     def _waits(self, task: TaskState) -> list[str]:

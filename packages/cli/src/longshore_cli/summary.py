@@ -129,7 +129,8 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
         failure=task.failure,
         outcome=clean(outcome),
         attempts=task.attempts,
-        evidence=tuple(last_lines(proof, _MOST_LINES)),
+        # The first line of proof of an ordinary failure is its exit code, which has been said.
+        evidence=tuple(line for line in last_lines(proof, _MOST_LINES) if line != outcome),
         workdir=ended.workdir if ended else "",
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from longshore.model.events import Event
-from longshore_cli.view.words import Rank, lines_of
+from longshore_cli.view.words import Again, Rank, lines_of
 
 __all__ = ["LineDisplay", "highest_rank"]
 
@@ -26,16 +26,17 @@ class LineDisplay:
 
     tick: float | None = None
 
-    def __init__(self, stream: TextIO, rank: int) -> None:
+    def __init__(self, stream: TextIO, rank: int, again: Again) -> None:
         self._stream = stream
         self._rank = rank
+        self._again = again
 
     def take(self, events: Sequence[Event]) -> None:
         """Write what has happened, in one piece."""
         lines = [
             f"{event.at.astimezone():%H:%M:%S}  {line.text}\n"
             for event in events
-            for line in lines_of(event)
+            for line in lines_of(event, self._again)
             if line.rank <= self._rank
         ]
         if lines:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from longshore.model.events import AttemptEnded, AttemptStarted, Event
 from longshore.scheduler.state import ENDED, TaskPhase
 from longshore_cli.text import duration
-from longshore_cli.view.words import lines_of
+from longshore_cli.view.words import Again, lines_of
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -58,11 +58,12 @@ class Progress:
 class LiveDisplay:
     """Redraws a bar, the counts and the running tasks; failures are printed above and stay."""
 
-    def __init__(self, stream: TextIO, title: str, phases: Phases, rank: int) -> None:
+    def __init__(self, stream: TextIO, title: str, phases: Phases, rank: int, again: Again) -> None:
         self._stream = stream
         self._title = title
         self._phases = phases
         self._rank = rank
+        self._again = again
         self._progress = Progress()
         self._began = time.monotonic()
         self._screen: _Screen | None = None
@@ -77,7 +78,9 @@ class LiveDisplay:
         """Redraw."""
         for event in events:
             self._progress.take(event)
-            self._unsaid += [(line.text, line.state) for line in lines_of(event) if line.rank <= self._rank]
+            self._unsaid += [
+                (line.text, line.state) for line in lines_of(event, self._again) if line.rank <= self._rank
+            ]
         if self._screen is None and time.monotonic() - self._began < _PATIENCE_SECONDS:
             return
         self._draw()

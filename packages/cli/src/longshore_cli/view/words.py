@@ -24,7 +24,7 @@ from longshore.model.events import (
 from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
 from longshore_cli.text import clean, counted, duration
 
-__all__ = ["Line", "Rank", "failure_words", "lines_of"]
+__all__ = ["Again", "Line", "Rank", "failure_words", "lines_of"]
 
 
 class Rank:
@@ -46,8 +46,14 @@ class Line:
     text: str
 
 
-def lines_of(event: Event) -> Iterable[Line]:
+Again = Callable[[str], bool]
+"""Says of a task one of whose attempts has failed whether it is tried again."""
+
+
+def lines_of(event: Event, again: Again) -> Iterable[Line]:
     """Say an event in words; nothing for those that say nothing to a user."""
+    if isinstance(event, AttemptEnded):
+        return (_end_of(event, again),)
     words = _WORDS.get(type(event))
     return words(event) if words is not None else ()
 
@@ -91,17 +97,15 @@ def _added(event: TasksAdded) -> Iterator[Line]:
     yield Line(Rank.USUAL, "", f"{counted(len(names), 'task')} joined: {_few(names)}")
 
 
-def _ended(event: AttemptEnded) -> Iterator[Line]:
-    yield _end_of(event)
-
-
-def _end_of(event: AttemptEnded) -> Line:
+def _end_of(event: AttemptEnded, again: Again) -> Line:
     took = ""
     if event.started_at is not None and event.ended_at is not None:
         took = f" after {duration(event.ended_at - event.started_at)}"
     if event.failure is not None:
         words = failure_words(event.failure.value, event.outcome)
         which = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+        if again(event.task):
+            return Line(Rank.USUAL, "skipped", f"{event.task} failed{took}: {words}{which}; it is tried again")
         return Line(Rank.ALWAYS, "failed", f"{event.task} failed{took}: {words}{which}")
     match event.outcome:
         case Exited():
@@ -124,7 +128,6 @@ def _few(names: list[str]) -> str:
 
 _WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
     {
-        AttemptEnded: _ended,
         AttemptStarted: _started,
         InputsFailed: _inputs_failed,
         MachineAdded: _machine_added,

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from longshore_cli.text import clean
+
+from .harness import Project, wait_for
+
+TWO = """\
+name = "two"
+
+[tasks.bad]
+command = "exit 3"
+
+[tasks.slow]
+for_each.n = [1, 2]
+command = "touch {folder}/running; while ! test -e {folder}/gate; do sleep 0.02; done"
+"""
+
+
+def test_a_terminal_shows_counts_running_tasks_and_failures(project: Project) -> None:
+    project.write(TWO.format(folder=project.folder))
+    terminal = project.terminal("run")
+    wait_for(project.folder / "running")
+    shown = terminal.until(r"slow\[n=2\]")
+    assert "bad failed after" in clean(shown)
+    terminal.until(r"1/3")
+    terminal.until("1 failed")
+    (project.folder / "gate").touch()
+    code, shown = terminal.end()
+    assert code == 1
+    last = clean(shown).splitlines()
+    assert any("2 succeeded, 1 failed" in line for line in last)
+
+
+def test_names_wider_than_the_terminal_do_not_break_the_view(project: Project) -> None:
+    name = "a-very-long-name-of-a-task-" * 3
+    project.write(TWO.format(folder=project.folder).replace("tasks.slow", f"tasks.{name}"))
+    terminal = project.terminal("run", rows=8, columns=40)
+    wait_for(project.folder / "running")
+    terminal.until("…")
+    (project.folder / "gate").touch()
+    assert terminal.end()[0] == 1
+
+
+def test_a_short_run_draws_nothing_that_has_to_be_wiped(project: Project) -> None:
+    project.write('name = "x"\n[tasks.t]\ncommand = "true"\n')
+    code, shown = project.terminal("run").end()
+    assert code == 0
+    assert "\x1b[?25l" not in shown  # the cursor was never hidden, as rich does
+    assert "1 succeeded" in clean(shown)
+
+
+def test_colour_is_not_used_when_no_color_is_set(project: Project) -> None:
+    project.write('name = "x"\n[tasks.t]\ncommand = "false"\n')
+    project.env["NO_COLOR"] = "1"
+    _, shown = project.terminal("run").end()
+    assert "\x1b[3" not in shown
