@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from longshore import ConfigError, Run, RunOptions, Workflow, load, resume, start
+from longshore.config.document import to_document
 from longshore.errors import RunLocked, UsageError
 from longshore.model.events import AttemptEnded, AttemptStarted, RunEnded
+from longshore.runtime.control import Events, ask
 from longshore.runtime.history import AttemptInfo, RunReader
 from longshore.runtime.project import Project
 from longshore.scheduler.state import TaskPhase
@@ -477,3 +479,27 @@ def test_a_journal_that_cannot_be_written_stops_the_run_in_words(tmp_path: Path)
 
     with pytest.raises(Exception, match="journal"):
         run.wait(timeout=30)
+
+
+def test_another_process_can_ask_add_and_cancel_through_the_control_socket(tmp_path: Path) -> None:
+    flow = Workflow("asked")
+    flow.shell("a", "sleep 600")
+    more = Workflow("more")
+    more.shell("b", "true")
+
+    with flow.start(tmp_path, jobs=4) as run:
+        run.wait(until=lambda now: now.phases.get(TaskPhase.RUNNING, 0) == 1, timeout=30)
+        with Events(run.folder) as events:
+            assert ask(run.folder, "status")["phases"] == {"running": 1}
+            with pytest.raises(UsageError, match="no task 'nope'"):
+                ask(run.folder, "cancel", {"tasks": ["nope"]})
+            assert ask(run.folder, "add", {"document": to_document(more.spec(tmp_path))})["tasks"] == ["b"]
+            with pytest.raises(UsageError, match="already"):
+                run.wait(until=lambda now: phases(now).get("b") == "succeeded", timeout=30)
+                ask(run.folder, "add", {"document": to_document(more.spec(tmp_path))})
+            ask(run.folder, "cancel", {"tasks": ["a"]})
+            assert run.wait(timeout=30) == "cancelled"
+            kinds = [event["kind"] for event in events]
+
+    assert kinds[0] == "TasksAdded"
+    assert kinds[-1] == "RunEnded"

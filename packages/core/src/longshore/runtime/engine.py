@@ -20,7 +20,9 @@ from longshore.model.names import near
 from longshore.model.resources import Resources
 from longshore.model.workflow import PoolSpec, WorkflowSpec
 from longshore.plugin.protocols import Executor, ExecutorContext
+from longshore.runtime.answering import Answering, as_body
 from longshore.runtime.cache import Cache
+from longshore.runtime.control import ControlServer
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
 from longshore.runtime.lock import RunLock, acquire
@@ -118,12 +120,20 @@ class Engine:
         crew = Crew(
             project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache
         )
+        answering = Answering(self.run, self.runner, self.add, self.retry)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
             for pool in self._pools:
                 for machine in self._machines(pool):
                     self._open(pool, machine, crew)
-            return self.runner.loop(crew)
+            with ControlServer(self.folder, answering) as control:
+
+                def tell(events: Sequence[Event]) -> None:
+                    if control.has_subscribers:
+                        control.publish([as_body(event) for event in events])
+
+                self.runner.listen(tell)
+                return self.runner.loop(crew)
         finally:
             crew.close()
             mark_latest(self.project.results(self.run).parent, self.run)

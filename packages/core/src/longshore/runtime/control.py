@@ -1,0 +1,308 @@
+"""The control socket of a run: other processes of the user ask its controller, and tell it what to do.
+
+One request and one answer a line, each a JSON object, at ``<run folder>/control``. A request has ``version`` and
+``op``, and what the op needs; an answer has ``ok``, and ``error`` in words when that is false. This much is the same in
+every version, so that each can tell the other in words when they do not understand each other.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, Full, Queue
+from types import TracebackType
+from typing import Any, Self
+
+from longshore.errors import LongshoreError, RunError, UsageError
+from longshore.runtime.sockets import bind, connect, peer_is_ours
+
+__all__ = ["ControlServer", "Events", "Handler", "ask"]
+
+_log = logging.getLogger(__name__)
+
+_VERSION = 1
+_FILE = "control"
+_OPS = ("add", "cancel", "retry", "status", "stop", "subscribe")
+
+_MOST_BYTES = 16 << 20
+"""Of one request; a workflow that is added may have many tasks."""
+_MOST_CONNECTIONS = 64
+_MOST_BEHIND = 10_000
+"""A subscriber that is so many events behind is let go; the journal has them all."""
+_IDLE_SECONDS = 30.0
+_GOODBYE_SECONDS = 0.5
+
+Body = Mapping[str, Any]
+Handler = Callable[[str, Body], Body]
+"""Given an op and the whole request it gives the answer, or raises a `LongshoreError` whose text is the answer. Called
+from several threads at once."""
+
+
+class ControlServer:
+    """Listens for requests in threads of its own, from ``with`` to its end."""
+
+    def __init__(self, run_folder: Path, handler: Handler) -> None:
+        self._path = run_folder / _FILE
+        self._handler = handler
+        self._socket: socket.socket | None = None
+        self._connections: set[socket.socket] = set()
+        self._subscribers: dict[socket.socket, Queue[bytes | None]] = {}
+        self._lock = threading.Condition()
+
+    def __enter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            RunError: when the socket cannot be made.
+        """
+        server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            bind(server, self._path)
+            server.listen()
+        except OSError as error:
+            server.close()
+            raise RunError(f"the control socket {self._path} cannot be made: {error}") from error
+        self._socket = server
+        threading.Thread(target=self._serve, args=(server,), name="longshore-control", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening. Subscribers are sent what was published before they are let go."""
+        self._path.unlink(missing_ok=True)
+        server, self._socket = self._socket, None
+        if server is not None:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts; closing alone does not
+            server.close()
+        with self._lock:
+            self._send(None)
+            self._lock.wait_for(lambda: not self._subscribers, _GOODBYE_SECONDS)
+
+    @property
+    def has_subscribers(self) -> bool:
+        """Whether anybody would hear of what is published."""
+        return bool(self._subscribers)
+
+    def publish(self, happened: Sequence[Body]) -> None:
+        """Send events to all subscribers; never blocks."""
+        if not self._subscribers:
+            return
+        lines = b"".join(map(_line, happened))
+        with self._lock:
+            self._send(lines)
+
+    def _send(self, lines: bytes | None) -> None:
+        for connection, queue in self._subscribers.items():
+            try:
+                queue.put_nowait(lines)
+            except Full:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # its own thread, which waits for it, then lets it go
+
+    def _serve(self, server: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with self._lock:
+                room = len(self._connections) < _MOST_CONNECTIONS
+                if room:
+                    self._connections.add(connection)
+            if room and peer_is_ours(connection):
+                name = "longshore-control-client"
+                threading.Thread(target=self._attend, args=(connection,), name=name, daemon=True).start()
+            else:
+                self._refuse(connection, "it has too many connections already" if not room else "it is another user's")
+
+    def _refuse(self, connection: socket.socket, reason: str) -> None:
+        connection.settimeout(1.0)
+        with suppress(OSError):
+            connection.sendall(_line({"ok": False, "error": f"this run cannot be asked: {reason}"}))
+        self._drop(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+        connection.close()
+
+    def _attend(self, connection: socket.socket) -> None:
+        """Answer the requests of one connection until it ends."""
+        try:
+            connection.settimeout(_IDLE_SECONDS)
+            with connection.makefile("rb") as lines:
+                while line := lines.readline(_MOST_BYTES + 1):
+                    if not line.endswith(b"\n"):
+                        answer: Body = {"ok": False, "error": f"a request may have {_MOST_BYTES} bytes at the most"}
+                        connection.sendall(_line(answer))
+                        return
+                    op, answer = self._answer(line)
+                    if op == "subscribe" and answer["ok"]:
+                        self._stream(connection, answer)
+                        return
+                    connection.sendall(_line(answer))
+        except OSError:
+            return  # the client is gone, or says nothing
+        finally:
+            self._drop(connection)
+
+    def _answer(self, line: bytes) -> tuple[str, Body]:
+        try:
+            op, request = _understood(line)
+            answer = {} if op == "subscribe" else self._handler(op, request)
+        except LongshoreError as error:
+            return "", {"ok": False, "error": str(error), "kind": type(error).__name__}
+        except Exception as error:  # noqa: BLE001 - the client must not wait for an answer that never comes
+            _log.exception("the controller could not answer a request")
+            return "", {"ok": False, "error": f"the controller could not answer: {type(error).__name__}: {error}"}
+        return op, {"ok": True, **answer}
+
+    def _stream(self, connection: socket.socket, answer: Body) -> None:
+        queue: Queue[bytes | None] = Queue(_MOST_BEHIND)
+        with self._lock:
+            if self._socket is None:
+                return
+            self._subscribers[connection] = queue
+        try:
+            connection.sendall(_line(answer))
+            more = True
+            while more:
+                lines, more = _next(queue, connection)
+                connection.sendall(lines)
+        finally:
+            with self._lock:
+                del self._subscribers[connection]
+                self._lock.notify_all()
+
+
+def ask(run_folder: Path, op: str, request: Body | None = None, *, timeout: float = 10.0) -> Body:
+    """Ask the controller of a run, and give back its answer.
+
+    Raises:
+        UsageError: when it refuses what was asked for.
+        RunError: when the run has no controller now, or it does not answer within ``timeout`` seconds.
+    """
+    with _connected(run_folder, timeout) as connection, connection.makefile("rb") as lines:
+        return _asked(connection, lines, run_folder, {**(request or {}), "op": op})
+
+
+class Events:
+    """What happens in a run from the moment when this is made, until its controller ends. To be used with ``with``."""
+
+    def __init__(self, run_folder: Path, *, timeout: float = 10.0) -> None:
+        """Subscribe.
+
+        Raises:
+            RunError: as `ask` does.
+        """
+        self._connection = _connected(run_folder, timeout)
+        self._lines = self._connection.makefile("rb")
+        try:
+            _asked(self._connection, self._lines, run_folder, {"op": "subscribe"})
+        except BaseException:
+            self.close()
+            raise
+        self._connection.settimeout(None)
+
+    def __iter__(self) -> Iterator[Body]:
+        """Wait for events; after the last one the controller has ended, or this subscriber was too slow for it."""
+        for line in self._lines:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+    def close(self) -> None:
+        """Hear no more; also when another thread is waiting for an event."""
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._lines.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _connected(run_folder: Path, timeout: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(timeout)
+    try:
+        connect(connection, run_folder / _FILE)
+    except OSError as error:
+        connection.close()
+        raise RunError(
+            f"run {run_folder.name} has no controller that could be asked; "
+            f"`longshore resume {run_folder.name}` continues it"
+        ) from error
+    return connection
+
+
+def _asked(connection: socket.socket, lines: Any, run_folder: Path, request: Body) -> Body:
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # who hangs up at once may have said why
+            connection.sendall(_line({"version": _VERSION, **request}))
+        line = lines.readline()
+    except TimeoutError as error:
+        raise RunError(f"the controller of run {run_folder.name} does not answer") from error
+    except OSError as error:
+        raise RunError(f"the controller of run {run_folder.name} has hung up: {error}") from error
+    try:
+        answer: Body = json.loads(line)
+    except ValueError as error:
+        raise RunError(f"the controller of run {run_folder.name} has ended without an answer") from error
+    if not answer.get("ok"):
+        wrong = answer.get("kind") in {"ConfigError", "UsageError"}
+        raise (UsageError if wrong else RunError)(str(answer.get("error")))
+    return answer
+
+
+def _understood(line: bytes) -> tuple[str, Body]:
+    try:
+        request = json.loads(line)
+    except ValueError as error:
+        raise UsageError(f"a request is one line of JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise UsageError("a request is a JSON object")
+    version, op = request.get("version"), request.get("op")
+    if version != _VERSION:
+        raise UsageError(
+            f"this controller speaks version {_VERSION} of the control protocol and was asked in version {version}; "
+            "use the Longshore that the run was started with, or stop the run and resume it with yours"
+        )
+    if op not in _OPS:
+        raise UsageError(f"a controller cannot do {op!r}; it can: {', '.join(_OPS)}")
+    return op, request
+
+
+def _line(body: Body) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _next(queue: Queue[bytes | None], connection: socket.socket) -> tuple[bytes, bool]:
+    """Wait for lines, take all that there are, and say whether more may come: not when the client has gone
+    meanwhile.
+    """
+    found: list[bytes] = []
+    while True:
+        try:
+            lines = queue.get_nowait() if found else queue.get(timeout=_IDLE_SECONDS)
+        except Empty:
+            if found:
+                return b"".join(found), True
+            with suppress(BlockingIOError):
+                if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                    return b"", False
+        else:
+            if lines is None:
+                return b"".join(found), False
+            found.append(lines)
