@@ -358,6 +358,20 @@ CASES = {
         says="'scan'",
         remedy="name a task",
     ),
+    "more tasks than anybody can have": Case(
+        text=NAME + HELLO + "for_each.x = { range = [1, 2000000] }\n",
+        line=4,
+        key="tasks.hello.for_each",
+        says="2,000,000 tasks",
+        remedy="fewer",
+    ),
+    "more repeats than anybody can have": Case(
+        text=NAME + HELLO + "repeat = 1000000000000\n",
+        line=4,
+        key="tasks.hello.repeat",
+        says="1,000,000,000,000 tasks",
+        remedy="fewer",
+    ),
     "two parameters named repeat": Case(
         text=NAME + HELLO + "repeat = 2\nfor_each.repeat = [1]\n",
         line=5,
@@ -444,3 +458,16 @@ def test_the_hundredth_mistake_of_one_kind_ends_the_list(read: Read) -> None:
 
     assert len(raised.value.problems) == 101
     assert "50 more problems" in raised.value.problems[-1].message
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("x = " + "[" * 5000 + "]" * 5000, "nested too deeply"), ("x = " + "9" * 5000, "4300 digits")],
+    ids=["depth", "digits"],
+)
+def test_what_toml_can_say_and_nobody_means_is_a_problem_too(read: Read, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(text)
+
+    (problem,) = raised.value.problems
+    assert says in problem.message

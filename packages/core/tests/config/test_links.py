@@ -252,7 +252,7 @@ inputs = ["$name.csv"]
     )
 
     assert task(loaded, "a").for_each == (Parameter("file", FilesMatching(glob="*.csv", first=1)),)
-    assert task(loaded, "a").inputs == (FileInput("$file", guessed=True),)
+    assert task(loaded, "a").inputs == (FileInput("$file"),)
     assert task(loaded, "b").inputs == (FileInput("$name.csv"),)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -140,7 +141,7 @@ def test_a_long_chain_is_no_cycle_and_a_long_circle_is_one() -> None:
 def test_what_is_called_a_cycle_is_one(waits: dict[str, list[str]]) -> None:
     for circle in find_cycles(waits):
         assert circle[0] == circle[-1]
-        assert all(before in waits[after] for before, after in zip(circle, circle[1:], strict=False))
+        assert all(before in waits[after] for before, after in pairwise(circle))
 
 
 def test_an_env_file_is_read_as_shells_do(tmp_path: Path) -> None:

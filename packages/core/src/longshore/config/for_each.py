@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from longshore.config.fields import Parser, describe, mapping_of, relative, table, text, texts, whole
@@ -11,7 +11,10 @@ from longshore.config.urls import LinkedSource, is_link
 from longshore.model.names import check_parameter
 from longshore.model.task import FilesMatching, LinesOf, Range, Source, Values
 
-__all__ = ["check_values", "for_each"]
+__all__ = ["check_count", "check_values", "for_each"]
+
+_MOST_MEMBERS = 1_000_000
+"""More is a mistake in what was written, not a workload."""
 
 _FORMS = 'write a list, { range = [1, 9] }, { glob = "data/*.csv" } or { lines_of = "names.txt" }'
 _RANGE_BOUNDS = (2, 3)
@@ -23,6 +26,25 @@ def for_each(value: object) -> tuple[tuple[str, Source | LinkedSource], ...]:
     if not parameters:
         raise wrong("for_each has no parameter", "write for_each.year = [2001, 2002], or leave it out")
     return tuple(parameters.items())
+
+
+def check_count(sources: Iterable[object], repeat: int) -> None:
+    """Refuse so many members that listing them would stop the computer; sources that are not read yet count as one.
+
+    Raises:
+        Mistakes: with the number.
+    """
+    count = repeat
+    for source in sources:
+        match source:
+            case Values(values):
+                count *= len(values)
+            case Range(first=first, last=last, step=step):
+                count *= (last - first) // step + 1
+            case _:
+                pass
+    if count > _MOST_MEMBERS:
+        raise wrong(f"these values make {count:,} tasks; {_MOST_MEMBERS:,} are the most", "give fewer values")
 
 
 def check_values(values: Sequence[str]) -> None:

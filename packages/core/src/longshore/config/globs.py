@@ -1,7 +1,7 @@
 """Paths and globs below one folder, by their text alone: whether one covers the other.
 
-``*`` and ``?`` stop at slashes; ``**`` as a segment stands for any number of folders. A path that ends in a slash means all
-that is below it.
+``*`` and ``?`` stop at slashes; ``**`` as a segment stands for any number of folders. A path that ends in a slash means
+all that is below it.
 """
 
 from __future__ import annotations

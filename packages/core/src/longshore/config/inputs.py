@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from attrs import define, field
@@ -15,7 +15,7 @@ from longshore.config.problems import Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft
 from longshore.config.variables import variables_in
-from longshore.model.command import Call
+from longshore.model.command import Argv, Call, Shell
 from longshore.model.task import FileInput, FilesMatching, UrlInput
 
 __all__ = ["Inputs"]
@@ -35,11 +35,11 @@ class Inputs:
         self._modules = Modules(self.files)
 
     def of(self, draft: Draft, outputs: Sequence[str], *, here: bool) -> tuple[FileInput | UrlInput, ...]:
-        """Give a task's inputs: what ``inputs`` names and must exist, then what is guessed.
+        """Give a task's inputs: what ``inputs`` names and must exist, then what follows from the rest.
 
-        A plain word of the command that is a file of the project is one, and so is each file that a ``for_each`` found
-        by its glob (for its own member, as ``$name``), and the code of a called function. ``here`` says that the task
-        runs on this computer.
+        The files that a ``for_each`` found by its glob are inputs, each of its own member, as ``$name``. Guessed are
+        plain words of the command that are files of the project, and the code of a called function. ``here`` says that
+        the task runs on this computer.
         """
         if "secrets" in draft.words:
             self._check_secrets(draft)
@@ -49,42 +49,36 @@ class Inputs:
                 named.append(item)
             if isinstance(item, FileInput):
                 self._check(draft, item.path)
-        guessed = list(self._guesses(draft, here))
-        if not guessed:
-            return tuple(named)
-        known = {item.path for item in named if isinstance(item, FileInput)}
-        known.update(draft.words.get("secrets", ()))
-        for path in guessed:
-            if path not in known and path != self.private and not any(may_meet(output, path) for output in outputs):
-                known.add(path)
-                named.append(FileInput(path, guessed=True))
-        return tuple(named)
+        named += [FileInput(f"${name}") for name, source in draft.for_each if isinstance(source, FilesMatching)]
+        guesses = (
+            self._code(draft, draft.command, here) if isinstance(draft.command, Call) else self._words(draft.command)
+        )
+        if guesses:
+            known = {item.path for item in named if isinstance(item, FileInput)}
+            known.update(draft.words.get("secrets", ()))
+            for path in guesses:
+                if path not in known and path != self.private and not any(may_meet(output, path) for output in outputs):
+                    known.add(path)
+                    named.append(FileInput(path, guessed=True))
+        return tuple(dict.fromkeys(named)) if named else ()
 
-    def _guesses(self, draft: Draft, here: bool) -> Iterable[str]:
-        if isinstance(draft.command, Call):
-            yield from self._code(draft, draft.command, here)
-        else:
-            for word in plain_words(draft.command, self.files.top):
-                path = word.removeprefix("./")
-                if self.files.is_file(path):
-                    yield path
-        for name, source in draft.for_each:
-            if isinstance(source, FilesMatching):
-                yield f"${name}"
+    def _words(self, command: Shell | Argv) -> list[str]:
+        """List plain words of a command that are files of the project."""
+        paths = [word.removeprefix("./") for word in plain_words(command, self.files.top)]
+        return [path for path in paths if self.files.is_file(path)]
 
-    def _code(self, draft: Draft, call: Call, here: bool) -> Iterator[str]:
+    def _code(self, draft: Draft, call: Call, here: bool) -> list[str]:
         source = os.path.relpath(draft.code.source, self.files.folder) if draft.code.source else ""
         if not self.files.is_file(source):
             source = ""
         if draft.code.main:
-            yield from self._modules.imported_by(source) if source else ()
-            return
-        yield from self._modules.code_of(call, [source] if source else [])
+            return self._modules.imported_by(source) if source else []
         if not draft.code.source:
             try:
                 self._modules.check(call, here=here and draft.words.get("environment") is None)
             except ValueError as error:
                 self.problems.take(("tasks", draft.name, "call"), error)
+        return self._modules.code_of(call, [source] if source else [])
 
     def _check(self, draft: Draft, path: str) -> None:
         key = ("tasks", draft.name, "inputs")

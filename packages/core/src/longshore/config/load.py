@@ -53,6 +53,14 @@ def load(
     file = Path(path).absolute()
     if file.is_dir():
         file /= DEFAULT_FILE
+    try:
+        return _load(file, overrides, adding_to)
+    except RecursionError:
+        message, remedy = "tables and lists are nested too deeply", "take some levels out"
+        raise ConfigError([Problem(place=file.name, key="", message=message, remedy=remedy)]) from None
+
+
+def _load(file: Path, overrides: Sequence[str], adding_to: WorkflowSpec | None) -> Loaded:
     raw, places = _read(file)
     problems = Problems(places)
     if overrides:
@@ -108,6 +116,8 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         else:
             line, column = int(found[1]), int(found[2])
         raise _syntax(name, text, line, column, f"this is not TOML: {reason}") from error
+    except ValueError as error:  # a whole number of 5,000 digits
+        raise ConfigError([Problem(place=name, key="", message=str(error), remedy="write a shorter number")]) from error
 
 
 def _parse_json(text: str, file: Path) -> Mapping[str, Any]:

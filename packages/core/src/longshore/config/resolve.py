@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from longshore.config.for_each import check_values
+from longshore.config.for_each import check_count, check_values
 from longshore.config.problems import Key, Places, Problems, wrong
 from longshore.config.project_files import ProjectFiles
 from longshore.model.names import clean_relative
@@ -44,6 +44,10 @@ def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems) -> TaskSp
             parameters.append(_values(parameter, files))
         except ValueError as error:
             problems.take(("tasks", task.name, "for_each", parameter.name), error)
+    try:
+        check_count((parameter.source for parameter in parameters), task.repeat or 1)
+    except ValueError as error:
+        problems.take(("tasks", task.name, "for_each"), error)
     return evolve(task, for_each=tuple(parameters))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from longshore.config.fields import Parser, describe, flag, table, text, whole
+from longshore.config.for_each import check_count
 from longshore.config.problems import Problems
 from longshore.config.sections import CALL_KEYS, TASK_KEYS, CallWords, arguments_text, environment, pool, provider
 from longshore.config.urls import Link, LinkedSource
@@ -143,12 +144,7 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
     key = ("tasks", name)
     inputs = words.pop("inputs", ())
     for_each = words.pop("for_each", ())
-    if "repeat" in words and any(parameter == "repeat" for parameter, _ in for_each):
-        problems.add(
-            (*key, "for_each", "repeat"),
-            "the parameter 'repeat' is made by the key repeat already",
-            "give it another name",
-        )
+    if (for_each or "repeat" in words) and not _check_members(key, for_each, words.get("repeat"), problems):
         return None
     command = words.pop("command", None)
     if "call" not in words:
@@ -172,3 +168,22 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
         pickle=extra.pickle,
     )
     return Draft(name, call, words, inputs, for_each, extra)
+
+
+def _check_members(
+    key: tuple[str, ...],
+    for_each: tuple[tuple[str, Source | LinkedSource], ...],
+    repeat: int | None,
+    problems: Problems,
+) -> bool:
+    """Say whether the parameters of a task go together."""
+    if repeat is not None and any(parameter == "repeat" for parameter, _ in for_each):
+        message = "the parameter 'repeat' is made by the key repeat already"
+        problems.add((*key, "for_each", "repeat"), message, "give it another name")
+        return False
+    try:
+        check_count((source for _, source in for_each), repeat or 1)
+    except ValueError as error:
+        problems.take((*key, "for_each") if for_each else (*key, "repeat"), error)
+        return False
+    return True
