@@ -44,13 +44,17 @@ def _cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
                 row.label,
                 "-" if row.value is None else shown(row.value, row.unit),
                 "" if row.rate is None else f"{row.rate:,.0f}",
-                "" if row.ratio is None else f"{row.ratio:.2f}x",
+                "" if row.ratio is None else _times(row.ratio),
                 row.bar or "",
                 _verdict(row),
             )
         )
         previous = row.scenario
     return lines
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}x" if ratio >= 0.1 else f"{ratio:.1g}x"
 
 
 def _verdict(row: Row) -> str:
