@@ -58,18 +58,18 @@ class _Spec:
     """What is worked out once for all members of a task."""
 
     spec: TaskSpec
-    shared: tuple[FileInput, ...]
-    personal: tuple[FileInput, ...]
-    """With parameters in their paths."""
     command: Command | None
     """What all members execute; None when each has its own."""
-    lists: bool
+    shared: tuple[FileInput, ...] = ()
+    personal: tuple[FileInput, ...] = ()
+    """With parameters in their paths."""
+    lists: bool = False
     """Whether it reads globs, so that it is given a list of what they mean."""
-    url: str
+    url: str = ""
     """An input that nobody can fetch; empty for none."""
-    waits: bool
+    waits: bool = False
     """Whether it reads what another workflow writes, which may have to run first."""
-    code: frozenset[str]
+    code: frozenset[str] = frozenset()
     """Files of a Python call that hold its code: they count for its identity, and workers import them from where they are."""
     fixed: Fixed | None = None
     groups: tuple[Group, ...] = ()
@@ -141,6 +141,9 @@ class Inputs:
 
     def _spec(self, spec: TaskSpec) -> _Spec:
         known = self._specs.get(id(spec))
+        if known is None and not (spec.inputs or spec.references or isinstance(spec.command, Call)):
+            # Much the most common where there are many, and nothing of it needs to be looked at.
+            known = self._specs[id(spec)] = _Spec(spec=spec, command=spec.command)
         if known is None:
             files = [each for each in spec.inputs if isinstance(each, FileInput)]
             names = {parameter.name for parameter in spec.for_each} | {"repeat"}

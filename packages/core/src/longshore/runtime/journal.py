@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -59,21 +60,27 @@ class Journal:
         """Make the record of a new run in a folder that exists.
 
         Raises:
-            JournalError: when there is one already, or the disk is read-only or full.
+            JournalError: when there is one already, or the disk takes nothing.
         """
         path = folder / "run.db"
         if path.exists():
             raise JournalError(f"{path} exists already; a run's record is never overwritten")
-        connection = _connect(path)
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as draft:
+            draft.executescript(_SCHEMA)
+            draft.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            draft.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            content = draft.serialize()
+        # Written beside and renamed, so that a run exists wholly or not at all.
+        beside = folder / "run.db.new"
         try:
-            connection.executescript(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-        except sqlite3.Error as error:
-            connection.close()
-            raise _translate(error, path) from error
-        path.chmod(0o600)
-        return cls(connection, path)
+            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.rename(path)
+        except OSError as error:
+            raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+        return cls(_connect(path), path)
 
     @classmethod
     def open(cls, folder: Path) -> Self:

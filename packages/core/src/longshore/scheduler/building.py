@@ -35,7 +35,7 @@ def add_tasks(state: RunState, specs: Sequence[TaskSpec]) -> None:
     known = [group.spec for group in state.groups.values()]
     depth = depths([*known, *specs])
     for spec in specs:
-        state.groups[spec.name] = GroupState(spec=spec, made=not any(source_references(spec)))
+        state.groups[spec.name] = GroupState(spec=spec, made=not (spec.for_each and any(source_references(spec))))
         _add_members(state, spec, expand(spec), depth[spec.name])
     for spec in specs:
         _mark_read(state, spec)
@@ -61,16 +61,20 @@ def _add_members(state: RunState, spec: TaskSpec, tasks: Iterable[Task], depth: 
     group = state.groups[spec.name]
     pool = state.pool_of(spec)
     priority = spec.priority * _PRIORITY_STEP + depth
-    for task in tasks:
-        view = TaskView(id=task.id, name=spec.name, needs=spec.needs, priority=priority, order=state.next_order)
-        state.next_order += 1
+    first = state.next_order
+    order = first
+    for order, task in enumerate(tasks, first + 1):
+        view = TaskView(id=task.id, name=spec.name, needs=spec.needs, priority=priority, order=order - 1)
         state.tasks[task.id] = TaskState(task=task, view=view, pool=pool)
         group.members[task.member] = task.id
-        group.unfinished += 1
-        state.phases[TaskPhase.WAITING] += 1
+    state.next_order = order
+    group.unfinished += order - first
+    state.phases[TaskPhase.WAITING] += order - first
 
 
 def _mark_read(state: RunState, spec: TaskSpec) -> None:
+    if not (spec.references or spec.for_each):
+        return
     for reference in (*spec.references, *source_references(spec)):
         if not reference.workflow and reference.task in state.groups:
             state.groups[reference.task].read = True
@@ -78,6 +82,9 @@ def _mark_read(state: RunState, spec: TaskSpec) -> None:
 
 def _link(state: RunState, spec: TaskSpec, members: Sequence[TaskState]) -> None:
     """Make the edges of new tasks, and put those without open ones where `decide` finds them."""
+    if not (spec.references or spec.after or spec.for_each):
+        state.unidentified.update(dict.fromkeys(member.task.id for member in members))
+        return
     local = [reference for reference in spec.references if not reference.workflow]
     local += [reference for reference in source_references(spec) if not reference.workflow]
     personal = [reference for reference in local if "$" in reference.member]

@@ -99,6 +99,8 @@ def source_references(spec: TaskSpec) -> Iterator[Reference]:
 
 def producers(spec: TaskSpec) -> set[str]:
     """Name the tasks as written that this one waits for, in this workflow."""
+    if not (spec.references or spec.for_each):
+        return set(spec.after)
     read = {reference.task for reference in spec.references if not reference.workflow}
     read.update(reference.task for reference in source_references(spec) if not reference.workflow)
     read.update(spec.after)
