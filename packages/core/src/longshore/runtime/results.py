@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,7 +32,7 @@ def deliver(store: Path, outputs: Sequence[Artifact], to: Path) -> list[Path]:
     try:
         to.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(to)
-        workshop = to / f"{_PREFIX}{os.getpid()}-{secrets.token_hex(4)}"
+        workshop = to / f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
         workshop.mkdir()
         try:
             pieces = [Piece(each.path, each.sha256, each.size, each.mode, each.kind) for each in _outermost(outputs)]
@@ -56,7 +55,7 @@ def mark_latest(results: Path, run: str) -> None:
     link = results / "latest"
     if not (results / run).is_dir() or (link.exists() and not link.is_symlink()):
         return
-    new = results / f"{_PREFIX}{secrets.token_hex(4)}"
+    new = results / f"{_PREFIX}{os.urandom(4).hex()}"
     with suppress(OSError):
         new.symlink_to(run)
         new.replace(link)

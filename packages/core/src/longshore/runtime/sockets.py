@@ -8,7 +8,6 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,12 +56,13 @@ def _short(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= _LONGEST:
         yield str(path)
         return
-    folder = tempfile.mkdtemp(prefix="longshore-", dir="/tmp")
-    link = Path(folder, "d")
+    folder = Path(f"/tmp/longshore-{os.urandom(8).hex()}")  # made for us alone; TMPDIR may be too long itself
+    folder.mkdir(mode=0o700)
+    link = folder / "d"
     try:
         link.symlink_to(path.parent.absolute())
         yield str(link / path.name)
     finally:
         with suppress(OSError):
             link.unlink()
-            Path(folder).rmdir()
+            folder.rmdir()
