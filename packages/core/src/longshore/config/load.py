@@ -13,6 +13,7 @@ from typing import Any
 from attrs import field, frozen
 
 from longshore.config.assemble import assemble
+from longshore.config.bulk import bulk
 from longshore.config.problems import Key, Places, Problems
 from longshore.config.sketch import Sketch, read_tables
 from longshore.errors import ConfigError, Problem
@@ -54,7 +55,8 @@ def load(
     if file.is_dir():
         file /= DEFAULT_FILE
     try:
-        return _load(file, overrides, adding_to)
+        with bulk():
+            return _load(file, overrides, adding_to)
     except RecursionError:
         message, remedy = "tables and lists are nested too deeply", "take some levels out"
         raise ConfigError([Problem(place=file.name, key="", message=message, remedy=remedy)]) from None

@@ -14,6 +14,7 @@ from typing import Any, TypedDict, Unpack
 from attrs import frozen
 
 from longshore.config.assemble import assemble
+from longshore.config.bulk import bulk
 from longshore.config.functions import describe_function
 from longshore.config.load import read_user
 from longshore.config.problems import Key, Problems, key_text
@@ -166,7 +167,8 @@ class Workflow:
         """
         problems = Problems(self.place)
         user = read_user(problems)
-        return assemble(self.raw(), user, Path(folder).absolute(), problems)
+        with bulk():
+            return assemble(self.raw(), user, Path(folder).absolute(), problems)
 
     def raw(self) -> Mapping[str, Any]:
         """Give the workflow as a workflow file would hold it, unchecked."""

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 
 from attrs import evolve
 
+from longshore.config.bulk import bulk
 from longshore.config.document import from_document, to_document
 from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, LongshoreError, Problem, RunError, UsageError
@@ -67,8 +68,9 @@ class Engine:
         Raises:
             ConfigError: when it cannot run as it is written; nothing has been made.
         """
-        resolved = resolve(spec, project.folder)
-        state = check(resolved, options)
+        with bulk():
+            resolved = resolve(spec, project.folder)
+            state = check(resolved, options)
         run = new_run_id()
         try:
             folder = project.create_run(run)
@@ -98,9 +100,10 @@ class Engine:
         try:
             journal = Journal.open(folder)
             meta = journal.meta()
-            state = begin(from_document(meta["workflow"]))
-            for event in journal.events():
-                apply(state, event)
+            with bulk():
+                state = begin(from_document(meta["workflow"]))
+                for event in journal.events():
+                    apply(state, event)
             state.moved.clear()
             options = RunOptions.from_json(meta["options"])
             if jobs is not None:

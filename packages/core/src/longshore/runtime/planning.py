@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from longshore.config.bulk import bulk
 from longshore.config.resolve import resolve
 from longshore.model.events import InputsFailed, TasksIdentified
 from longshore.model.workflow import WorkflowSpec
@@ -48,11 +49,13 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
     """
     chosen = options or RunOptions()
     project = Project(folder)
-    state = check(resolve(spec, folder), chosen)
+    with bulk():
+        state = check(resolve(spec, folder), chosen)
     cache = Cache(project.store)
     looked = Inputs(project, state, Others(project, wait=False))
     try:
-        reasons, inputs = _look(state, Identifier(looked, cache, chosen, state))
+        with bulk():
+            reasons, inputs = _look(state, Identifier(looked, cache, chosen, state))
     finally:
         looked.close()
         cache.close()
