@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,16 @@ import click
 from attrs import evolve, frozen
 
 from longshore.errors import JournalError, UsageError
+from longshore.model.events import Event, TasksAdded
 from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project
-from longshore.runtime.run import resume, start
+from longshore.runtime.run import Run, resume, start
 from longshore_cli.driving import attend
 from longshore_cli.invocation import Invocation
-from longshore_cli.output import can_ask, say, warn
+from longshore_cli.output import answer_json, can_ask, say, warn
+from longshore_cli.places import folder_of, workflow_file
+from longshore_cli.text import counted
 from longshore_cli.workflow import load_workflow, narrowed
 
 if TYPE_CHECKING:
@@ -175,5 +179,63 @@ def _agree_to_pay(spec: WorkflowSpec, wishes: Wishes) -> None:
 
 
 def join(wishes: Wishes, invocation: Invocation) -> int:
-    """Let the tasks of a file join a run that is going on, or one that is continued for it; give the exit code."""
-    raise NotImplementedError
+    """Let the tasks of a file join a run that is going on, or one that is continued for it; give the exit code.
+
+    Raises:
+        UsageError: when there is no run that they could join.
+        ConfigError: with every mistake in the file.
+    """
+    assert wishes.add is not None
+    place = workflow_file(wishes.file).parent if wishes.file is not None else folder_of(None)
+    project = Project(place.absolute())
+    name = project.find_run(wishes.run) if wishes.run is not None else _open_run(project)
+    reader = RunReader(project.run_folder(name))
+    spec = _joining(reader, project, wishes)
+    names = [task.name for task in spec.tasks]
+    info = reader.info()
+    if info.state == "running":
+        from longshore.config.document import to_document
+        from longshore.runtime.control import ask
+
+        ask(reader.folder, "add", {"document": to_document(spec)})
+        if invocation.json:
+            answer_json({"run": name, "added": names})
+        elif not invocation.quiet:
+            say(f"{counted(len(names), 'task')} joined run {name}: {', '.join(names[:10])}")
+        return 0
+    if not info.resumable:
+        raise UsageError(f"run {name} has ended ({info.state}), so no task can join it; `longshore run` begins another")
+
+    def begin(listen: Callable[[Sequence[Event]], None] | None) -> Run:
+        continued = resume(project.folder, name, jobs=wishes.jobs, listen=listen)
+        continued.add(spec)
+        return continued
+
+    return attend(begin, invocation)
+
+
+def _open_run(project: Project) -> str:
+    """Find the newest run that is running, else the newest that can be continued."""
+    unfinished: str | None = None
+    for name in project.run_ids():
+        info = RunReader(project.run_folder(name)).info()
+        if info.state == "running":
+            return name
+        if info.resumable and unfinished is None:
+            unfinished = name
+    if unfinished is None:
+        raise UsageError(f"there is no running or unfinished run in {project.runs}; `longshore run` begins one")
+    return unfinished
+
+
+def _joining(reader: RunReader, project: Project, wishes: Wishes) -> WorkflowSpec:
+    """Read the tasks that are to join, checked against those that the run has."""
+    began = reader.workflow()
+    joined = [event for _, event in reader.events(kind="TasksAdded") if isinstance(event, TasksAdded)]
+    has = evolve(began, tasks=(*began.tasks, *(task for event in joined for task in event.tasks)))
+    loaded = load_workflow(wishes.add, wishes.sets, adding_to=has)
+    if loaded.folder.resolve() != project.folder.resolve():
+        raise UsageError(
+            f"{loaded.file} is not in {project.folder}, where the paths of the run's tasks begin; put it there"
+        )
+    return narrowed(loaded, first=wishes.first)

@@ -52,10 +52,10 @@ def command(
     attempts: int | None,
     timeout: str | None,
 ) -> None:
-    """Write a commented longshore.toml to start from, here or in FOLDER.
+    """Write a commented longshore.toml to start from.
 
-    Without options it is an example that runs. With --command, or --guided, it has one task of yours. An existing file
-    is never overwritten.
+    It goes to FOLDER, by default this one. Without options it is an example that runs. With --command, or --guided, it
+    has one task of yours. An existing file is never overwritten.
     """
     from longshore_cli.beginning import Answers, ask, compose, example, write
 

@@ -43,7 +43,7 @@ def command(
     run: str | None,
     folder: Path | None,
 ) -> int:
-    """Show what a task wrote to stdout and stderr, both by default.
+    """Show what a task wrote to stdout and stderr.
 
     Control sequences are taken out of what goes to a terminal. -f waits for a task that has not started yet, and goes
     on with its next attempt when one is tried again.

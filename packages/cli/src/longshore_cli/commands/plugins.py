@@ -25,10 +25,11 @@ __all__ = ["command"]
 @click.option("--check", is_flag=True, help="Import each one, and say what is wrong with those that do not work.")
 @json_option
 def command(invocation: Invocation, check: bool) -> int:
-    """List the installed plugins, by what they are and the name that a workflow file gives them.
+    """List the installed plugins.
 
-    Without --check nothing of theirs is imported. Exit code 1 when one cannot be used. The JSON document is
-    {"plugins": [{"role", "name", "distribution", "version", "problem"}]}.
+    Each with what it is and the name that a workflow file gives it. Without --check nothing of theirs is imported. Exit
+    code 1 when one cannot be used. The JSON document is {"plugins": [{"role", "name", "distribution", "version",
+    "problem"}]}.
     """
     plugins = installed(check=check)
     if invocation.json:

@@ -28,10 +28,10 @@ __all__ = ["command"]
 @folder_option
 @json_option
 def command(invocation: Invocation, run: str | None, retry: bool, jobs: int | None, folder: Path | None) -> int:
-    """Continue a run that was interrupted or lost its controller; by default the latest.
+    """Continue a run that was interrupted or lost its controller.
 
-    What has ended is not run again, and what still runs is watched on. With --retry a run that has ended can be
-    continued too. Exit codes and the JSON document are those of `longshore run`.
+    The latest is meant by default. What has ended is not run again, and what still runs is watched on. With --retry a
+    run that has ended can be continued too. Exit codes and the JSON document are those of `longshore run`.
     """
     from longshore.runtime.run import resume
     from longshore_cli.driving import attend

@@ -28,10 +28,10 @@ __all__ = ["command"]
 @folder_option
 @json_option
 def command(invocation: Invocation, folder: Path | None) -> None:
-    """List the runs of this project, newest first.
+    """List the runs of this project.
 
-    The JSON document is {"runs": [{"id", "workflow", "state", "started", "ended", "tasks", "phases"}]}; a run whose
-    record cannot be read has the state "damaged" and a "problem".
+    The newest comes first. The JSON document is {"runs": [{"id", "workflow", "state", "started", "ended", "tasks",
+    "phases"}]}; a run whose record cannot be read has the state "damaged" and a "problem".
     """
     project = find_project(folder)
     found = [_look(RunReader(project.run_folder(run))) for run in project.run_ids()]

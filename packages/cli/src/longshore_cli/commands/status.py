@@ -11,10 +11,10 @@ from longshore_cli.command import folder_option, json_option, run_option
 from longshore_cli.completing import runs_and_tasks
 from longshore_cli.invocation import Invocation
 
-__all__ = ["command"]
+__all__ = ["STATES", "command"]
 
 # The phases of docs/reference/states.md; a test compares them with the core's.
-_STATES = (
+STATES = (
     "waiting",
     "staging",
     "building",
@@ -39,7 +39,7 @@ _STATES = (
     """,
 )
 @click.argument("words", metavar="[RUN] [TASK]", nargs=-1, shell_complete=runs_and_tasks)
-@click.option("--state", type=click.Choice(_STATES), help="List the tasks in this state.")
+@click.option("--state", type=click.Choice(STATES), help="List the tasks in this state.")
 @click.option("--machine", metavar="M", help="List the tasks whose last attempt was on this machine.")
 @run_option
 @folder_option
@@ -52,10 +52,11 @@ def command(
     run: str | None,
     folder: Path | None,
 ) -> None:
-    """Show how a run stands (by default the latest), or one of its tasks.
+    """Show how a run, or one of its tasks, stands.
 
-    A TASK is an id such as fit[year=2001], or the name of a task as written: then all of its members are listed. One
-    word is taken for a task if the latest run has one of that name, else for the beginning of a run's id.
+    The latest run is meant by default. A TASK is an id such as fit[year=2001], or the name of a task as written: then
+    all of its members are listed. One word is taken for a task if the latest run has one of that name, else for the
+    beginning of a run's id.
 
     The JSON document of a run is that of `longshore run`, and with --state or --machine it has "listed": [{"task",
     "phase", "attempts", "machine", "class"}]. That of a task is {"run", "tasks": [{"task", "phase", "machine", "pool",
