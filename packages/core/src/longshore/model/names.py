@@ -1,4 +1,4 @@
-"""What may be called what: names that users give, file names made from values, near matches for misspelt names, and relative paths."""
+"""What may be called what: names that users give, file names made of values, near matches, and relative paths."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _NAME_LENGTH = 100
 _NAME_RULE = "use letters (a-z, A-Z), digits, '_', '.' and '-', and begin with a letter, a digit or '_'"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-# What shells, the dynamic linker, Python and Longshore itself read; a value put there would change more than the command.
+# What shells, the dynamic linker, Python and Longshore itself read; a value there would change more than the command.
 _TAKEN_VARIABLES = frozenset(
     """
-    BASH BASHOPTS BASH_ENV CDPATH CUDA_VISIBLE_DEVICES ENV EUID FCEDIT FUNCNAME GLOBIGNORE GROUPS HOME HOSTNAME IFS LANG LANGUAGE
-    LINENO LOGNAME MAIL MAILCHECK MAILPATH OLDPWD OMP_NUM_THREADS OPTARG OPTERR OPTIND PATH POSIXLY_CORRECT PPID PS1 PS2 PS3 PS4
-    PWD PYTHONHOME PYTHONPATH PYTHONSTARTUP RANDOM SECONDS SHELL SHELLOPTS SHLVL TERM TMPDIR TZ UID USER _
+    BASH BASHOPTS BASH_ENV CDPATH CUDA_VISIBLE_DEVICES ENV EUID FCEDIT FUNCNAME GLOBIGNORE GROUPS HOME HOSTNAME IFS
+    LANG LANGUAGE LINENO LOGNAME MAIL MAILCHECK MAILPATH OLDPWD OMP_NUM_THREADS OPTARG OPTERR OPTIND PATH
+    POSIXLY_CORRECT PPID PS1 PS2 PS3 PS4 PWD PYTHONHOME PYTHONPATH PYTHONSTARTUP RANDOM SECONDS SHELL SHELLOPTS
+    SHLVL TERM TMPDIR TZ UID USER _
     """.split()
 )
 _TAKEN_PREFIXES = ("BASH_FUNC_", "DYLD_", "LC_", "LD_", "LONGSHORE_")
@@ -36,7 +37,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def check_name(name: str, kind: str = "name") -> str:
-    """Give back the name of a workflow, task, pool or environment if it is a good one; ``kind`` is the word for it in the error.
+    """Give back the name of a workflow, task, pool or environment if it is a good one.
+
+    ``kind`` is the word for it in the error.
 
     Raises:
         ValueError: says which rule it breaks, and a name near it that would do.
@@ -61,11 +64,12 @@ def check_parameter(name: str) -> str:
     check_name(name, "parameter name")
     if not _VARIABLE.fullmatch(name):
         raise ValueError(
-            f"{_shown(name)} is no good parameter name: the command sees it as a variable, so use letters, digits and '_', and begin with "
-            f"a letter or '_'; {_as_variable(name)!r} would do"
+            f"{_shown(name)} is no good parameter name: the command sees it as a variable, so use letters, digits and "
+            f"'_', and begin with a letter or '_'; {_as_variable(name)!r} would do"
         )
     if name in _TAKEN_VARIABLES or name.startswith(_TAKEN_PREFIXES):
-        raise ValueError(f"the parameter {name!r} would overwrite a variable that programs depend on; {name.lower().strip('_') or 'value'!r} would do")
+        better = name.lower().strip("_") or "value"
+        raise ValueError(f"the parameter {name!r} would overwrite a variable that programs depend on; use {better!r}")
     return name
 
 
@@ -77,14 +81,15 @@ def _as_variable(name: str) -> str:
 def file_safe(value: str) -> str:
     """Name a value so that it can be a file's name anywhere, different values differently.
 
-    Letters, digits and ``_ + = @ . -`` stay, the rest (and a ``.`` or ``-`` at the beginning) becomes ``%`` and its UTF-8 bytes in hex; what
-    would exceed 120 characters is cut and ends in ``~`` and a part of its SHA-256. Never empty, never ``.`` or ``..``.
+    Letters, digits and ``_ + = @ . -`` stay, the rest (and a ``.`` or ``-`` at the beginning) becomes ``%`` and its
+    UTF-8 bytes in hex; what would exceed 120 characters is cut and ends in ``~`` and a part of its SHA-256. Never
+    empty, never ``.`` or ``..``.
     """
     return _cut(_encode(value))
 
 
 def member_name(values: Sequence[str]) -> str:
-    """Name one member of a ``for_each`` by its parameters' values, in their order: what `file_safe` makes of each, joined by commas.
+    """Name one member of a ``for_each`` by its parameters' values: what `file_safe` makes of each, joined by commas.
 
     Raises:
         ValueError: when there are no values.
@@ -124,7 +129,9 @@ def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
 
 
 def clean_relative(path: str) -> PurePosixPath:
-    """Give a path inside a folder as a value, without ``.`` and double slashes; spaces, quotes and any letters are welcome.
+    """Give a path inside a folder as a value, without ``.`` and double slashes.
+
+    Spaces, quotes and any letters are welcome.
 
     Raises:
         ValueError: when it is empty, absolute, leads out by ``..``, or has characters that no list of files can show.
@@ -138,7 +145,9 @@ def clean_relative(path: str) -> PurePosixPath:
         raise ValueError(f"the path {_shown(path)} is not valid Unicode; rename the file")
     clean = PurePosixPath(path)
     if clean.is_absolute():
-        raise ValueError(f"the path {_shown(path)} is absolute; write it relative to the folder that it is in, as in {clean.name or 'out'!r}")
+        raise ValueError(
+            f"the path {_shown(path)} is absolute; write it relative to its folder, as in {clean.name or 'out'!r}"
+        )
     if ".." in clean.parts:
         raise ValueError(f"the path {_shown(path)} leads out of its folder by '..'; name something inside it")
     if not clean.parts:

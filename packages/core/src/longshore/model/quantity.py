@@ -1,11 +1,12 @@
 """Sizes, durations and money, as people write and read them.
 
-Sizes: ``B``; ``kB MB GB TB PB`` count in thousands; ``KiB MiB GiB TiB PiB`` in 1024s, and so do the short forms ``Ki Mi Gi`` (as in
-Kubernetes) and ``K M G`` (as in Slurm, Java's ``-Xmx`` and ``ls -h``, where they mean 1024s: a task gets what it asks for or a little more,
-never less). Capitals do not matter.
+Sizes: ``B``; ``kB MB GB TB PB`` count in thousands; ``KiB MiB GiB TiB PiB`` in 1024s, and so do the short forms
+``Ki Mi Gi`` (as in Kubernetes) and ``K M G`` (as in Slurm, Java's ``-Xmx`` and ``ls -h``: a task gets what it asks for
+or a little more, never less). Capitals do not matter.
 
-Durations: ``ms s min h d w`` and their longer words, several in falling order (``1 h 30 min``), or ISO 8601 without years
-and months (``PT1H30M``). ``m`` is minutes. A number without a unit is refused, since some tools mean seconds by it and others minutes.
+Durations: ``ms s min h d w`` and their longer words, several in falling order (``1 h 30 min``), or ISO 8601 without
+years and months (``PT1H30M``). ``m`` is minutes. A number without a unit is refused, since some tools mean seconds by
+it and others minutes.
 
 Money: an amount and a currency's three letters (``5 USD``).
 """
@@ -30,7 +31,8 @@ _NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _SIZE = re.compile(rf"({_NUMBER})\s*([A-Za-z]*)")
 _DURATION_PART = re.compile(rf"\s*({_NUMBER})\s*([A-Za-z]+)")
 _ISO_DURATION = re.compile(
-    rf"P(?=.)(?:({_NUMBER})W)?(?:({_NUMBER})D)?(?:T(?=.)(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?", re.IGNORECASE
+    rf"P(?=.)(?:({_NUMBER})W)?(?:({_NUMBER})D)?(?:T(?=.)(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?",
+    re.IGNORECASE,
 )
 _MONEY = re.compile(rf"({_NUMBER})\s*([A-Za-z]{{3}})")
 
@@ -42,7 +44,14 @@ _SIZE_UNITS = {"": 1, "b": 1} | {
 }
 _SHOWN_SIZES = (("PiB", 1024**5), ("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2), ("KiB", 1024))
 
-_MICROSECONDS = {"w": 604_800_000_000, "d": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000}
+_MICROSECONDS = {
+    "w": 604_800_000_000,
+    "d": 86_400_000_000,
+    "h": 3_600_000_000,
+    "min": 60_000_000,
+    "s": 1_000_000,
+    "ms": 1_000,
+}
 _LARGEST_SHOWN = {"min": 60, "h": 24}
 _DURATION_WORDS = {
     "w": ("w", "week", "weeks"),
@@ -66,7 +75,7 @@ class Money:
         return f"{self.amount:f} {self.currency}"
 
 
-def parse_size(value: str | int) -> int:
+def parse_size(value: object) -> int:
     """Read a number of bytes; parts of a byte are rounded up.
 
     Raises:
@@ -83,7 +92,9 @@ def parse_size(value: str | int) -> int:
             raise ValueError(f"{value!r} has the unknown unit {found[2]!r}; {_SIZE_EXAMPLES}")
         size = -(-Fraction(found[1]) * factor // 1)
     if not 0 <= size <= _LARGEST_SIZE:
-        raise ValueError(f"{value!r} is {'less than nothing' if size < 0 else 'more than any computer has'}; {_SIZE_EXAMPLES}")
+        raise ValueError(
+            f"{value!r} is {'less than nothing' if size < 0 else 'more than any computer has'}; {_SIZE_EXAMPLES}"
+        )
     return size
 
 
@@ -95,13 +106,13 @@ def format_size(size_bytes: int) -> str:
     return f"{size_bytes} B"
 
 
-def parse_duration(value: str) -> timedelta:
+def parse_duration(value: object) -> timedelta:
     """Read a length of time; it is exact to the microsecond.
 
     Raises:
         ValueError: when it is none, with examples of what is.
     """
-    text = value.strip() if isinstance(value, str) else ""
+    text = value.strip() if isinstance(value, str) else str(value)
     iso = _ISO_DURATION.fullmatch(text)
     if iso is not None:
         amounts = zip(iso.groups(), _MICROSECONDS.values(), strict=False)
@@ -118,12 +129,14 @@ def parse_duration(value: str) -> timedelta:
         if unit is None:
             raise ValueError(f"{value!r} has the unknown unit {found[2]!r}; {_DURATION_EXAMPLES}")
         if unit >= last:
-            raise ValueError(f"{value!r} names its units twice or not from the largest to the smallest; {_DURATION_EXAMPLES}")
+            raise ValueError(
+                f"{value!r} names its units twice or not from the largest to the smallest; {_DURATION_EXAMPLES}"
+            )
         total, last, position = total + Fraction(found[1]) * unit, unit, found.end()
     return _duration(value, total)
 
 
-def _duration(value: str, microseconds: Fraction) -> timedelta:
+def _duration(value: object, microseconds: Fraction) -> timedelta:
     try:
         return timedelta(microseconds=round(microseconds))
     except OverflowError:
@@ -131,7 +144,10 @@ def _duration(value: str, microseconds: Fraction) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Show a length of time to people by its two largest units, in a form that `parse_duration` reads (unless it is negative)."""
+    """Show a length of time to people, by its two largest units.
+
+    `parse_duration` reads it, unless it is negative.
+    """
     if duration < timedelta():
         return f"-{format_duration(-duration)}"
     microseconds = duration // timedelta(microseconds=1)
@@ -149,12 +165,12 @@ def format_duration(duration: timedelta) -> str:
 
 def _figures(amount: float) -> str:
     """Show a number with three figures, without a fraction that says nothing."""
-    digits = 0 if amount >= 99.95 else 1 if amount >= 9.995 else 2  # noqa: PLR2004 - where three figures change their places
+    digits = 0 if amount >= 99.95 else 1 if amount >= 9.995 else 2
     text = f"{amount:.{digits}f}"
     return text.rstrip("0").rstrip(".") if digits else text
 
 
-def parse_money(value: str) -> Money:
+def parse_money(value: object) -> Money:
     """Read an amount of money.
 
     Raises:
