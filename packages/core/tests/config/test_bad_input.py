@@ -252,7 +252,11 @@ CASES = {
         remedy="'a.txt'",
     ),
     "a reference to nothing": Case(
-        text=TWO + 'command = "cat workflow:///"\n', line=6, key="tasks.b.command", says="no task", remedy="task/path"
+        text=TWO + 'command = "cat workflow:///"\n',
+        line=6,
+        key="tasks.b.command",
+        says="no task",
+        remedy="<task>/<path>",
     ),
     "all outputs of a task without any": Case(
         text=NAME + '[tasks.a]\ncommand = "true"\n[tasks.b]\ncommand = "cat workflow:///a/"\n',
@@ -267,6 +271,30 @@ CASES = {
         key="tasks.b.command",
         says="'fit'",
         remedy="fit/*/path",
+    ),
+    "a quote that is never closed": Case(
+        text=NAME + """[tasks.a]\ncommand = "echo 'it"\n""",
+        line=3,
+        key="tasks.a.command",
+        says="single quote at line 1, column 6",
+        remedy="close it",
+    ),
+    "a quote inside what is replaced": Case(
+        text=FIT + """for_each.year = [1]\ncommand = 'cat "workflow:///fit/"$year/m'\n""",
+        line=8,
+        key="tasks.b.command",
+        says="a quote opens or closes",
+        remedy="whole reference",
+    ),
+    "a member that only the shell knows": Case(
+        text=FIT + 'command = "cat workflow:///fit/$(date)/m"\n',
+        line=7,
+        key="tasks.b.command",
+        says="running shell",
+        remedy="such as $year",
+    ),
+    "a reference with one slash": Case(
+        text=TWO + 'command = "cat workflow:/a/x"\n', line=6, key="tasks.b.command", says="one slash", remedy="///"
     ),
     "a member by a variable of nobody": Case(
         text=FIT + 'command = "cat workflow:///fit/$year/m"\n',

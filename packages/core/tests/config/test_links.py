@@ -49,6 +49,12 @@ def replaced(spec: TaskSpec, text: str) -> list[tuple[str, str]]:
         ("ls workflow:///a", [("workflow:///a", "**")]),
         ("cmp workflow:///a/x.txt workflow:///a/d/y", [("workflow:///a/", "x.txt"), ("workflow:///a/", "d/y")]),
         ("cat workflow://w/a/x.txt", [("workflow://w/a/", "x.txt")]),
+        ("python -c \"open('workflow:///a/x.txt')\"", [("workflow:///a/", "x.txt")]),
+        ('cat workflow:///a/d/"my file"', [("workflow:///a/", "d/my file")]),
+        ('cat "workflow:///a/d/a[1].csv"', [("workflow:///a/", "d/a[[]1].csv")]),
+        ('cat "workflow:///a/d/*.csv"', [("workflow:///a/", "d/*.csv")]),
+        ("x=$(wc -l < workflow:///a/x.txt)", [("workflow:///a/", "x.txt")]),
+        ("cat <<END\nworkflow:///a/x.txt\nEND\n", [("workflow:///a/", "x.txt")]),
     ],
 )
 def test_a_reference_in_a_command_is_found_with_what_is_to_be_replaced(
@@ -219,6 +225,38 @@ outputs = ["old.txt"]
         FileInput("src/fit.py", guessed=True),
         FileInput("my file", guessed=True),
     )
+
+
+def test_what_a_command_writes_is_no_input_though_it_is_there(read: Read) -> None:
+    loaded = read(
+        """
+name = "w"
+[tasks.a]
+command = "sort < raw.txt > out.txt; cat out.txt 2>> log.txt"
+""",
+        {"raw.txt": "", "out.txt": "", "log.txt": ""},
+    )
+
+    assert task(loaded, "a").inputs == (FileInput("raw.txt", guessed=True),)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat data.csv",
+        "cat ./data.csv",
+        "cat 'data.csv'",
+        "cat da'ta'.csv",
+        r"cat dat\a.csv",
+        "(cat<data.csv)",
+        "x $(cat data.csv)",
+        'cat "$x" data.csv',
+    ],
+)
+def test_a_file_is_seen_however_the_shell_is_told_of_it(read: Read, command: str) -> None:
+    loaded = read(f"name = 'w'\n[tasks.a]\ncommand = '''{command}'''\n", {"data.csv": ""})
+
+    assert task(loaded, "a").inputs == (FileInput("data.csv", guessed=True),)
 
 
 def test_what_must_not_be_kept_is_never_guessed(read: Read) -> None:

@@ -147,7 +147,9 @@ def test_what_is_called_a_cycle_is_one(waits: dict[str, list[str]]) -> None:
 def test_an_env_file_is_read_as_shells_do(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_bytes(
-        b'\xef\xbb\xbf# comment\r\nA=1\nexport B = two words # comment\nC=\'a "b" $x # c\'\n\n  D="x\\ty\\n\\"q\\" \\d" # c\n'
+        b"\xef\xbb\xbf# comment\r\nA=1\nexport B = two words # comment\n"
+        b"C='a \"b\" $x # c'\n\n"
+        b'  D="x\\ty\\n\\"q\\" \\d" # c\n'
         b"E=\nF='two\nlines'\nG=a#b\nA=again\nH=# nothing"
     )
 

@@ -17,6 +17,7 @@ from longshore.config import Loaded, load
 from longshore.config.python import Param, Workflow
 from longshore.errors import ConfigError
 from longshore.model.command import Call
+from longshore.model.shell import problem
 from longshore.model.task import FileInput, Range, Values
 
 Read = Callable[..., Loaded]
@@ -250,7 +251,7 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 PATHS = st.from_regex(r"[a-h][a-z ]{0,5}(/[a-z]{1,3})?", fullmatch=True)
 DURATIONS = st.builds("{} {}".format, st.integers(1, 99), st.sampled_from(["s", "min", "h"]))
 WORDS = st.fixed_dictionaries(
-    {"command": TEXT | st.lists(TEXT, min_size=1, max_size=3)},
+    {"command": TEXT.filter(lambda text: problem(text) is None) | st.lists(TEXT, min_size=1, max_size=3)},
     optional={
         "outputs": st.lists(PATHS, max_size=1),
         "needs": st.fixed_dictionaries({}, optional={"cpus": st.integers(0, 9), "memory": st.just("3 GiB")}),

@@ -9,12 +9,13 @@ from typing import TypedDict
 from attrs import define, field
 
 from longshore.config.globs import is_glob
-from longshore.config.mentions import Mention, Piece, call_results, mention_in_text, mentions
+from longshore.config.mentions import Mention, call_results, mention_in_text, mentions
 from longshore.config.problems import Key, Problems, wrong
 from longshore.config.sketch import Draft, Sketch
-from longshore.config.urls import SCHEME, Link, LinkedSource
+from longshore.config.urls import Link, LinkedSource
 from longshore.model.command import Call, Shell
 from longshore.model.names import clean_relative
+from longshore.model.shell import Piece
 from longshore.model.task import OutputFiles, OutputLines, Parameter, Reference, TaskSpec
 
 __all__ = ["ALL", "Linked", "Links", "source_references", "speaks_of_others"]
@@ -37,7 +38,7 @@ def speaks_of_others(draft: Draft) -> bool:
     """Say whether a task may have anything for `Links.of`; quick, and sure when it says no."""
     if draft.inputs or draft.for_each or "after" in draft.words or not isinstance(draft.command, Shell):
         return True
-    return SCHEME in draft.command.text
+    return "workflow:" in draft.command.text
 
 
 def source_references(parameters: Iterable[Parameter]) -> Iterator[Reference]:
@@ -111,6 +112,8 @@ class Links:
     def _reference(self, draft: Draft, key: Key, mention: Mention, shell_text: str = "") -> Iterable[Reference]:
         """Make the reference that a mention means; none when it is wrong."""
         try:
+            if mention.problem:
+                raise ValueError(mention.problem)
             if mention.workflow and mention.workflow != self.sketch.name:
                 return [_elsewhere(mention)]
             if not mention.task:
@@ -139,10 +142,12 @@ class Links:
         self, draft: Draft, key: Key, mention: Mention, producer: Draft | TaskSpec, shell_text: str
     ) -> Reference:
         member, end = "", mention.prefix_end
-        tail: Sequence[Piece] = mention.tail
+        pieces: Sequence[Piece] = mention.pieces
+        text = mention.path
         if producer.expands:
-            segment, tail = _first_segment(mention.tail)
-            member = _member(segment, tail, draft, producer)
+            segment, pieces = _first_segment(mention.pieces)
+            member = _member(segment, pieces, draft, producer)
+            text = mention.path.partition("/")[2]
             if any(piece.variable for piece in segment):
                 end = segment[-1].end
                 if any(shell_text.count(quote, mention.start, end) % 2 for quote in _QUOTES):
@@ -150,7 +155,7 @@ class Links:
                         f"a quote opens or closes inside {shell_text[mention.start : end]!r}",
                         "put the whole reference in quotes, or none of it",
                     )
-        path, folder = _path(tail, mention)
+        path, folder = _path(text, pieces, mention.shell)
         self.wanted.setdefault(producer.name, {}).setdefault(f"{path}/" if folder else path, key)
         return Reference(
             task=producer.name,
@@ -176,14 +181,12 @@ def _unplaced(reference: Reference) -> Reference:
 
 def _elsewhere(mention: Mention) -> Reference:
     """Another workflow's tasks are known only when the run begins: the path stays as it is written."""
-    path = "".join(piece.text or "" for piece in mention.tail)
-    if not mention.task or not path:
+    path, _ = _path(mention.path, mention.pieces, mention.shell)
+    if not mention.task or not mention.path:
         raise wrong(
             f"the reference to workflow {mention.workflow!r} is not complete",
             f"write it as in workflow://{mention.workflow}/task/path",
         )
-    if any(piece.text is None for piece in mention.tail):
-        path = ALL
     return Reference(
         task=mention.task,
         path=path,
@@ -245,17 +248,16 @@ def _written(piece: Piece, following: Piece | None) -> str:
     return f"${{{piece.variable}}}" if joined else f"${piece.variable}"
 
 
-def _path(tail: Sequence[Piece], mention: Mention) -> tuple[str, bool]:
+def _path(text: str, pieces: Sequence[Piece], shell: bool) -> tuple[str, bool]:
     """Say which path of the producer is meant, and whether it is written as a folder."""
-    unknown = next((piece for piece in tail if piece.text is None), None)
-    if unknown is not None and not mention.shell:
+    unknown = next((piece for piece in pieces if piece.text is None), None)
+    if unknown is not None and not shell:
         raise wrong(
             f"nothing puts a value in the place of ${unknown.variable} here",
             "write the command as a text, which a shell reads, or a glob such as *",
         )
     if unknown is not None:
         return ALL, False
-    text = "".join(piece.text or "" for piece in tail)
     if text.strip("/") in ("", "."):
         return ALL, False
     return str(clean_relative(text)), text.endswith("/")

@@ -35,12 +35,15 @@ from longshore.model.names import check_name
 from longshore.model.outcome import FailureClass
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
+from longshore.model.shell import problem
 from longshore.model.task import FileInput, Secret, UrlInput
 from longshore.model.workflow import EnvironmentSpec, PoolSpec
 
 __all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "environment", "pool", "provider"]
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+# Text that surely closes what it opens, whatever else it is.
+_CLOSED = re.compile(r"""(?:[^'"`\\$<]|'[^']*'|"(?:[^"`\\$]|\$\w)*"|\$\w|<(?!<))*""")
 _ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = "in"
 """The folder of the workdir that holds what other tasks made."""
@@ -48,7 +51,11 @@ _RESERVED = "in"
 
 def _command(value: object) -> Shell | Argv:
     if isinstance(value, str):
-        return Shell(text(value))
+        command = text(value)
+        opened = None if _CLOSED.fullmatch(command) else problem(command)
+        if opened:
+            raise wrong(opened, "close it, or take it out")
+        return Shell(command)
     if not isinstance(value, Sequence):
         raise wrong(
             f"{describe(value)} is no command", 'write a text for the shell, or a list: ["program", "argument"]'
