@@ -207,6 +207,13 @@ CASES = {
         says="take the secret along",
         remedy="another name",
     ),
+    "an input that takes a secret along": Case(
+        text=NAME + HELLO + 'inputs = ["*.toml"]\nsecrets = { k = { file = "./longshore.toml" } }\n',
+        line=5,
+        key="tasks.hello.secrets.k",
+        says="'*.toml' takes the secret along",
+        remedy="leave it out",
+    ),
     "an env_file that is not there": Case(
         text=NAME + 'env_file = ".env"\n' + HELLO, line=2, key="env_file", says="'.env'", remedy="write it"
     ),
@@ -499,3 +506,12 @@ def test_what_toml_can_say_and_nobody_means_is_a_problem_too(read: Read, text: s
 
     (problem,) = raised.value.problems
     assert says in problem.message
+
+
+def test_an_input_must_not_take_the_env_file_along(read: Read) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read(NAME + 'env_file = "./conf/vars"\n' + HELLO + 'inputs = ["conf"]\n', {"conf/vars": "A=1\n"})
+
+    (problem,) = raised.value.problems
+    assert (problem.place, problem.key) == ("longshore.toml:5", "tasks.hello.inputs")
+    assert problem.message == "'conf' takes the env_file along, whose content must not be kept"

@@ -245,6 +245,7 @@ command = "sort < raw.txt > out.txt; cat out.txt 2>> log.txt"
     [
         "cat data.csv",
         "cat ./data.csv",
+        "cat .//data.csv",
         "cat 'data.csv'",
         "cat da'ta'.csv",
         r"cat dat\a.csv",
@@ -265,10 +266,10 @@ def test_what_must_not_be_kept_is_never_guessed(read: Read) -> None:
 name = "w"
 env_file = "keys.env"
 [tasks.a]
-command = "cat keys.env key.pem"
-secrets = { "key.pem" = { file = "key.pem" } }
+command = "cat keys.env key.pem deep/lic"
+secrets = { "key.pem" = { file = "key.pem" }, "lic" = { file = "deep/lic" } }
 """,
-        {"keys.env": "A=1\n", "key.pem": ""},
+        {"keys.env": "A=1\n", "key.pem": "", "deep/lic": ""},
     )
 
     assert task(loaded, "a").inputs == ()

@@ -122,6 +122,7 @@ def test_what_the_caller_changes_later_is_not_in_the_workflow(folder: Path) -> N
 
 
 def test_a_function_of_a_module_goes_by_its_name_and_any_other_as_a_pickle(folder: Path) -> None:
+    pytest.importorskip("cloudpickle")
     wf = Workflow("w")
     wf.call(math.sqrt, 2)
     wf.call(lambda: 1, name="inner")

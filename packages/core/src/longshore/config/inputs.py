@@ -13,6 +13,7 @@ from longshore.config.mentions import plain_words
 from longshore.config.modules import Modules
 from longshore.config.problems import Problems
 from longshore.config.project_files import ProjectFiles
+from longshore.config.sections import CallWords
 from longshore.config.sketch import Draft
 from longshore.config.variables import variables_in
 from longshore.model.command import Argv, Call, Shell
@@ -30,9 +31,11 @@ class Inputs:
     """The ``env_file``, which is never an input."""
     problems: Problems
     _modules: Modules = field(init=False)
+    _code: dict[tuple[str, CallWords], list[str]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._modules = Modules(self.files)
+        self.private = self.private and os.path.normpath(self.private)
 
     def of(self, draft: Draft, outputs: Sequence[str], *, here: bool) -> tuple[FileInput | UrlInput, ...]:
         """Give a task's inputs: what ``inputs`` names and must exist, then what follows from the rest.
@@ -51,23 +54,33 @@ class Inputs:
                 self._check(draft, item.path)
         named += [FileInput(f"${name}") for name, source in draft.for_each if isinstance(source, FilesMatching)]
         guesses = (
-            self._code(draft, draft.command, here) if isinstance(draft.command, Call) else self._words(draft.command)
+            self._code_of(draft, draft.command, here) if isinstance(draft.command, Call) else self._words(draft.command)
         )
         if guesses:
-            known = {item.path for item in named if isinstance(item, FileInput)}
-            known.update(draft.words.get("secrets", ()))
+            known = {item.path for item in named if isinstance(item, FileInput)} | self._hidden(draft)
             for path in guesses:
-                if path not in known and path != self.private and not any(may_meet(output, path) for output in outputs):
+                if path not in known and not any(may_meet(output, path) for output in outputs):
                     known.add(path)
                     named.append(FileInput(path, guessed=True))
         return tuple(dict.fromkeys(named)) if named else ()
 
     def _words(self, command: Shell | Argv) -> list[str]:
         """List plain words of a command that are files of the project."""
-        paths = [word.removeprefix("./") for word in plain_words(command, self.files.top)]
+        paths = [os.path.normpath(word) for word in plain_words(command, self.files.top) if word.isprintable()]
         return [path for path in paths if self.files.is_file(path)]
 
-    def _code(self, draft: Draft, call: Call, here: bool) -> list[str]:
+    def _hidden(self, draft: Draft) -> set[str | None]:
+        """Name what must not be guessed: the ``env_file``, and where secrets come from and go to."""
+        secrets = draft.words.get("secrets", {})
+        return {self.private, *secrets, *(os.path.normpath(secret.file) for secret in secrets.values() if secret.file)}
+
+    def _code_of(self, draft: Draft, call: Call, here: bool) -> list[str]:
+        known = self._code.get((call.function, draft.code))
+        if known is None:
+            known = self._code[call.function, draft.code] = self._look_for_code(draft, call, here)
+        return known
+
+    def _look_for_code(self, draft: Draft, call: Call, here: bool) -> list[str]:
         source = os.path.relpath(draft.code.source, self.files.folder) if draft.code.source else ""
         if not self.files.is_file(source):
             source = ""
@@ -82,16 +95,25 @@ class Inputs:
 
     def _check(self, draft: Draft, path: str) -> None:
         key = ("tasks", draft.name, "inputs")
-        if path == self.private:
-            remedy = "take it out; its variables reach every task"
-            self.problems.add(key, f"{path!r} is the env_file, whose content must not be kept", remedy)
+        if self.private is not None and may_meet(path, self.private):
+            remedy = "leave it out; its variables reach every task"
+            self.problems.add(key, f"{path!r} takes the env_file along, whose content must not be kept", remedy)
         elif not (variables_in(path) & draft.parameters) and not self.files.exists(path):
             what = "no file matches" if is_glob(path) else "there is no file or folder"
             remedy = "write a path relative to the folder of the workflow file"
             self.problems.add(key, f"{what} {path!r}", remedy, misspelt=path, among=self.files.siblings(path))
 
     def _check_secrets(self, draft: Draft) -> None:
+        inputs = [item.path for item in draft.inputs if isinstance(item, FileInput)]
         for name, secret in draft.words["secrets"].items():
+            key = ("tasks", draft.name, "secrets", name)
             if secret.file and not (self.files.folder / Path(secret.file).expanduser()).is_file():
-                remedy = "put it there, or mend the path; ~ is your home"
-                self.problems.add(("tasks", draft.name, "secrets", name), f"there is no file {secret.file!r}", remedy)
+                self.problems.add(
+                    key, f"there is no file {secret.file!r}", "put it there, or mend the path; ~ is your home"
+                )
+            source = os.path.normpath(secret.file) if secret.file else name
+            taken = next((path for path in inputs if may_meet(path, name) or may_meet(path, source)), None)
+            if taken is not None:
+                self.problems.add(
+                    key, f"the input {taken!r} takes the secret along, and inputs are kept", "leave it out there"
+                )

@@ -44,12 +44,6 @@ def check_outputs(draft: Draft, problems: Problems) -> None:
                 "an output would take the secret along",
                 "give one of them another name",
             )
-        if secret in inputs:
-            problems.add(
-                ("tasks", draft.name, "secrets", secret),
-                "the secret is an input too, and inputs are kept",
-                "take it out of inputs",
-            )
 
 
 def check_wanted(name: str, outputs: Sequence[str], wanted: Mapping[str, Key], problems: Problems) -> None:
