@@ -5,6 +5,7 @@ Standard library only, Python 3.8: this file is sent to other computers.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from typing import Any, Tuple
 
     from longshore.remote.attempt import Attempt
-    from longshore.remote.places import Logs, LogShelf
-    from longshore.remote.watch import Watch
+    from longshore.remote.limits import MemoryLimit
+    from longshore.remote.places import Logs
+    from longshore.remote.services import Services
 
     Key = Tuple[Any, ...]
 
@@ -33,10 +35,11 @@ _STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 class Worker:
     """One process that makes calls."""
 
-    __slots__ = ("attempt", "key", "logs", "pid", "stale_logs", "stream")
+    __slots__ = ("attempt", "key", "limit", "logs", "pid", "stale_logs", "stream")
 
-    def __init__(self, key: Key, pid: int, logs: Logs) -> None:
+    def __init__(self, key: Key, pid: int, logs: Logs, limit: MemoryLimit | None) -> None:
         self.key = key
+        self.limit = limit
         self.pid = pid
         self.logs = logs
         self.stale_logs = False
@@ -48,22 +51,16 @@ class Worker:
 class Workers:
     """All workers of a supervisor."""
 
-    def __init__(
-        self, watch: Watch, program: str, shelf: LogShelf, null: int, answered: Callable[[Worker, dict[str, Any]], None]
-    ) -> None:
+    def __init__(self, services: Services, program: str, answered: Callable[[Worker, dict[str, Any]], None]) -> None:
         """Prepare; no worker is started before there is a call.
 
         Args:
-            watch: the loop.
+            services: what workers are made of.
             program: path of ``worker.py``.
-            shelf: where logs come from.
-            null: descriptor of nothing, for stdin.
             answered: called with a worker and its answer.
         """
-        self._watch = watch
+        self._services = services
         self._program = program
-        self._shelf = shelf
-        self._null = null
         self._answered = answered
         self._command = ("", "")
         self._base: Mapping[str, str] = {}
@@ -95,61 +92,60 @@ class Workers:
             OSError: when no worker can be started.
         """
         startup = {name: value for name, value in env.items() if name.startswith(_STARTUP)}
-        key = (self._generation, *sorted(startup.items()))
+        key = (self._generation, attempt.memory, *sorted(startup.items()))
         idle = self._idle.get(key)
-        worker = idle.pop() if idle else self._new(key, {**self._base, **startup})
+        worker = idle.pop() if idle else self._new(key, {**self._base, **startup}, attempt.memory)
         order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}
         if worker.stale_logs:
-            worker.logs = self._shelf.take()
+            worker.logs = self._services.shelf.take()
             worker.stale_logs = False
             order["out"], order["err"] = worker.logs.paths
         worker.attempt = attempt
         attempt.worker = worker
+        attempt.limit = worker.limit
         attempt.leader = worker.pid
         attempt.logs = worker.logs
         if worker.stream is not None:
             worker.stream.write(encode(order))
 
-    def _new(self, key: Key, env: dict[str, str]) -> Worker:
-        logs = self._shelf.take()
+    def _new(self, key: Key, env: dict[str, str], memory_bytes: int) -> Worker:
+        logs = self._services.shelf.take()
         ours, theirs = socket.socketpair()
         env.pop(MARKER, None)
         interpreter, project = self._command
+        argv = [interpreter, self._program, project]
+        limit = self._services.groups.limit(memory_bytes)
         try:
-            pid = spawn(
-                interpreter,
-                [interpreter, self._program, project],
-                env,
-                (self._null, logs.out, logs.err, theirs.fileno()),
-            )
+            pid = spawn(interpreter, argv, env, (self._services.null, logs.out, logs.err, theirs.fileno()), limit)
         except OSError:
             ours.close()
-            self._shelf.drop(logs)
+            if limit is not None:
+                limit.remove()
+            self._services.shelf.drop(logs)
             raise
         finally:
             theirs.close()
-        worker = Worker(key, pid, logs)
+        worker = Worker(key, pid, logs, limit)
         # A worker that hangs up is about to end, and its end is told by the system.
         worker.stream = Stream(
-            ours, self._watch, lambda messages: self._answered(worker, messages[0]), lambda _reason: None
+            ours, self._services.watch, lambda messages: self._answered(worker, messages[0]), lambda _reason: None
         )
         self._by_pid[pid] = worker
         return worker
 
     def rest(self, worker: Worker, *, logs_gone: bool) -> None:
-        """Take a worker back whose call is over and has left nothing behind; say whether its logs went with the
-        attempt.
-        """
+        """Take a worker back whose call has left nothing behind; say whether its logs went with the attempt."""
         worker.attempt = None
         worker.stale_logs = logs_gone
         self._idle.setdefault(worker.key, []).append(worker)
-        if (
-            worker.stream is None
-            or worker.stream.closed
-            or worker.key[0] != self._generation
-            or sum(map(len, self._idle.values())) > _MOST_IDLE
-        ):
+        if not self._is_good(worker) or sum(map(len, self._idle.values())) > _MOST_IDLE:
             self.dismiss(worker)
+
+    def _is_good(self, worker: Worker) -> bool:
+        if worker.stream is None or worker.stream.closed or worker.key[0] != self._generation:
+            return False
+        # What the kernel has killed once would be evidence against each later call.
+        return worker.limit is None or not worker.limit.kills()
 
     def dismiss(self, worker: Worker) -> None:
         """End a worker that has no call."""
@@ -168,11 +164,16 @@ class Workers:
         worker = self._by_pid.pop(pid, None)
         if worker is not None:
             self._forget(worker)
-            if worker.attempt is None and not worker.stale_logs:
-                self._shelf.drop(worker.logs)
+            if worker.attempt is None:
+                if not worker.stale_logs:
+                    self._services.shelf.drop(worker.logs)
+                if worker.limit is not None:
+                    worker.limit.remove()
         return worker
 
     def close(self) -> None:
         """End all workers."""
         for worker in list(self._by_pid.values()):
             self.dismiss(worker)
+            os.waitpid(worker.pid, 0)
+            self.ended(worker.pid)

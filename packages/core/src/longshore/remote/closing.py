@@ -123,8 +123,8 @@ class Closing:
         for path in attempt.secrets:
             try:
                 os.unlink(os.path.join(attempt.workdir, path))
-            except FileNotFoundError:
-                continue
+            except OSError:
+                continue  # the command has removed it, or put something else in its place
         if attempt.timer is not None:
             attempt.timer.cancel()
         if attempt.succeeded and "outputs" in attempt.order:
@@ -139,7 +139,7 @@ class Closing:
         attempt.state = OVER
         if not (attempt.succeeded or attempt.cancelled):
             services.evidence.judge(attempt)
-        if attempt.limit is not None:
+        if attempt.limit is not None and attempt.worker is None:
             attempt.limit.remove()
         workdir = self._part_with_folder(attempt)
         if attempt.logs is not None:

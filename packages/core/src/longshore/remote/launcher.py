@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from longshore.remote.attempt import Attempt
     from longshore.remote.services import Services
 
-__all__ = ["Launcher", "blob_path", "note_not_started"]
+__all__ = ["Launcher", "note_not_started"]
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -28,12 +28,8 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
 )
 _GPUS = "CUDA_VISIBLE_DEVICES"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NO_ROOM = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-
-
-def blob_path(folder: str, sha256: str) -> str:
-    """Give the place of a script or pickle in a supervisor's folder."""
-    return "%s/blobs/%s" % (folder, sha256)
 
 
 class Launcher:
@@ -53,17 +49,13 @@ class Launcher:
         env = self._variables(attempt)
         if "call" in order:
             if order["call"].get("pickle"):
-                order["call"]["pickle"] = blob_path(services.folder, order["call"]["pickle"])
+                order["call"]["pickle"] = services.blobs.path(order["call"]["pickle"])
             services.workers.start(attempt, env)
         else:
             attempt.logs = services.shelf.take()
             attempt.leader = self._spawn(attempt, {**services.base, **env})
         attempt.started = time.time()
         attempt.started_boot = boot_seconds()
-        if attempt.memory and attempt.worker is None:
-            attempt.limit = services.groups.limit(attempt.memory)
-            if attempt.limit is not None:
-                attempt.limit.add(attempt.leader)
 
     def _variables(self, attempt: Attempt) -> dict[str, str]:
         order = attempt.order
@@ -75,6 +67,7 @@ class Launcher:
             env[_GPUS] = ",".join(attempt.gpu_names)
         env.update(order.get("env", ()))
         env.update(order.pop("private", ()))
+        env["PWD"] = attempt.workdir
         env[MARKER] = attempt.id
         return env
 
@@ -83,17 +76,18 @@ class Launcher:
         order = attempt.order
         assert attempt.logs is not None
         streams = (services.null, attempt.logs.out, attempt.logs.err)
+        limit = attempt.limit = services.groups.limit(attempt.memory)
         os.chdir(attempt.workdir)
         if "script" in order:
-            return spawn(SHELL, ["sh", blob_path(services.folder, order["script"])], env, streams)
+            return spawn(SHELL, ["sh", services.blobs.path(order["script"])], env, streams, limit)
         argv = order["argv"]
         search = env.get("PATH", os.defpath)
         try:
-            return spawn(services.programs.find(argv[0], search), argv, env, streams)
+            return spawn(services.programs.find(argv[0], search), argv, env, streams, limit)
         except FileNotFoundError:
             # It may have been removed since it was found; or be a script whose interpreter is missing.
             services.programs.forget()
-            return spawn(services.programs.find(argv[0], search), argv, env, streams)
+            return spawn(services.programs.find(argv[0], search), argv, env, streams, limit)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
@@ -105,9 +99,9 @@ def note_not_started(attempt: Attempt, error: OSError) -> None:
     """Note on an attempt why it could not be started, as a shell would tell it."""
     what = _program(attempt.order)
     reason = (error.strerror or str(error)).lower()
-    if error.errno in _NO_ROOM:
+    if error.errno in _NO_ROOM or error.errno in _NO_SPACE:
         attempt.lost = "no process could be started: %s" % reason
-        attempt.fail("capacity", attempt.lost)
+        attempt.fail("disk full" if error.errno in _NO_SPACE else "capacity", attempt.lost)
         return
     attempt.code = 127 if error.errno == errno.ENOENT else 126
     attempt.fail(

@@ -22,6 +22,8 @@ from longshore.remote.processes import describe_exit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from longshore.remote.attempt import Attempt
 
 __all__ = ["Evidence", "MemoryGroups", "MemoryLimit"]
@@ -48,14 +50,12 @@ class MemoryLimit:
             os.rmdir(folder)
             raise
 
-    def add(self, pid: int) -> None:
-        """Put a process under the limit, and all that it will start. What it has started before this call stays
-        outside: microseconds.
+    def wrap(self, path: str, argv: Sequence[str]) -> list[str]:
+        """Give the arguments of a shell that puts itself under the limit, then becomes the program.
+
+        Putting a process there that runs already would leave out what it has started meanwhile.
         """
-        try:
-            _write(os.path.join(self._folder, "cgroup.procs"), pid)
-        except ProcessLookupError:
-            return
+        return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', os.path.join(self._folder, "cgroup.procs"), path, *argv[1:]]
 
     def kills(self) -> int:
         """Say how many of its processes the kernel has killed for want of memory."""
@@ -74,21 +74,23 @@ class MemoryGroups:
 
     def __init__(self) -> None:
         self._count = 0
-        self._base, self._version = _find_base()
-        if self._base:
-            _remove_stale(self._base)
+        self.base = ""
+        """The folder below which they are; empty where we can make none."""
+        self.base, self._version = _find_base()
+        if self.base:
+            _remove_stale(self.base)
 
     def limit(self, limit_bytes: int) -> MemoryLimit | None:
         """Make a group with a limit; None where that cannot be done."""
-        if not self._base or not limit_bytes:
+        if not self.base or not limit_bytes:
             return None
         self._count += 1
         try:
             return MemoryLimit(
-                "%s/%s%d-%d" % (self._base, _PREFIX, os.getpid(), self._count), self._version, limit_bytes
+                "%s/%s%d-%d" % (self.base, _PREFIX, os.getpid(), self._count), self._version, limit_bytes
             )
         except OSError:
-            self._base = ""  # not ours after all; do not try again for each attempt
+            self.base = ""  # not ours after all; do not try again for each attempt
             return None
 
 

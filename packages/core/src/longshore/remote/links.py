@@ -31,6 +31,8 @@ __all__ = ["FENCE", "SOCKET", "Links", "read_fence"]
 SOCKET = "socket"
 FENCE = "fence"
 _LINGER_SECONDS = 60.0
+_LATER_SECONDS = 0.008
+"""While attempts wait for room the controller is told in pieces of this length: each costs both sides a turn."""
 _BACKLOG = 16
 
 
@@ -49,8 +51,9 @@ class Links:
         self._leaving = False
         self._linger: Timer | None = None
         self._unattended = 0.0
-        self._attended_at = time.monotonic()
-        self._watching = False
+        self._attended_at = 0.0
+        self._check: Timer | None = None
+        self._soon: Timer | None = None
 
     @property
     def unneeded(self) -> bool:
@@ -98,9 +101,15 @@ class Links:
         if self._current is not None:
             self._outgoing.append(line)
 
-    def flush(self) -> None:
-        """Send what was told, in one piece."""
-        if self._outgoing:
+    def flush(self, later: bool = False) -> None:
+        """Send what was told, in one piece; with ``later`` in a moment, when more is to come and nobody is in need."""
+        if self._outgoing and later:
+            if self._soon is None:
+                self._soon = self._watch.after(_LATER_SECONDS, self.flush)
+        elif self._outgoing:
+            if self._soon is not None:
+                self._soon.cancel()
+                self._soon = None
             content = b"".join(self._outgoing)
             self._outgoing.clear()
             if self._current is not None:
@@ -111,12 +120,8 @@ class Links:
     def hello(self, stream: Stream, message: dict[str, Any]) -> bool:
         """Take a guest in as the controller, unless a newer one has been here; say whether it was."""
         fence = int(message.get("fence", 0))
-        if message.get("op") != "hello" or message.get("version") != VERSION or fence < self._fence:
-            reason = (
-                "a newer controller has taken this run over"
-                if message.get("version") == VERSION
-                else "another version of the protocol"
-            )
+        reason = self._refusal(message, fence)
+        if reason:
             stream.write(encode({"event": "refused", "fence": self._fence, "reason": reason}))
             stream.close()
             return False
@@ -126,18 +131,29 @@ class Links:
                 encode({"event": "refused", "fence": fence, "reason": "another controller has taken this run over"})
             )
             self._current.close()
-        if fence > self._fence:
-            self._fence = fence
-            _write_fence(self._folder, fence)
         self._current = stream
         self._tied = bool(message.get("tied"))
         self._leaving = False
         if self._linger is not None:
             self._linger.cancel()
         self._master.welcome(message)
-        self.beat(float(message.get("unattended", 0.0)))
+        self.beat(float(message["unattended"]))
         self.tell(encode({"event": "hello", "version": VERSION, "pid": os.getpid()}))
         return True
+
+    def _refusal(self, message: dict[str, Any], fence: int) -> str:
+        """Say why a guest is not to be the controller; raise the fence if he is."""
+        if message.get("op") != "hello" or message.get("version") != VERSION:
+            return "this supervisor speaks version %d of the protocol" % VERSION
+        if fence < self._fence:
+            return "a newer controller has taken this run over"
+        if fence > self._fence:
+            try:
+                _write_fence(self._folder, fence)
+            except OSError as error:
+                return "the supervisor cannot write down who controls it: %s" % error
+            self._fence = fence
+        return ""
 
     def heard(self, messages: list[dict[str, Any]]) -> None:
         """Pass on what the controller says; it attends, whatever it says."""
@@ -149,8 +165,8 @@ class Links:
         if stream is self._current:
             self._current = None
             self._outgoing.clear()
-            self._attended_at = time.monotonic()
             self._expect_somebody()
+            self.beat(self._unattended)
 
     def leave(self) -> None:
         """Note that the controller is about to go, and that nobody comes after it."""
@@ -165,23 +181,26 @@ class Links:
     # --- attendance
 
     def beat(self, unattended: float) -> None:
-        """Note that a controller attends, and for how long nobody may."""
+        """Note that a controller attends, and for how many seconds nobody may."""
         self._attended_at = time.monotonic()
         self._unattended = unattended
-        if unattended and not self._watching:
-            self._watching = True
-            self._watch.after(unattended, self._check_attendance)
+        self._check_after(unattended)
+
+    def _check_after(self, seconds: float) -> None:
+        if self._check is not None:
+            self._check.cancel()
+        self._check = self._watch.after(seconds, self._check_attendance)
 
     def _check_attendance(self) -> None:
         if self._current is not None and self._tied:
-            self._attended_at = time.monotonic()
+            # It lives, and its end would be told by the link; so there is nothing to do before that.
+            return
         left = self._attended_at + self._unattended - time.monotonic()
-        if left <= 0:
-            self._leaving = True
-            self._watching = False
-            self._master.abandoned(self._unattended)
+        if left > 0:
+            self._check_after(left)
         else:
-            self._watch.after(left, self._check_attendance)
+            self._leaving = True
+            self._master.abandoned(self._unattended)
 
 
 class _Guest:

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List
 
-__all__ = ["LogShelf", "Logs", "Workdirs"]
+__all__ = ["Blobs", "LogShelf", "Logs", "Workdirs"]
 
 _TAIL_BYTES = 2048
 _TAIL_LINES = 20
@@ -115,8 +115,8 @@ class LogShelf:
             for size, path in zip((out, err), logs.paths):
                 if not size:
                     os.unlink(path)
-        except FileNotFoundError:
-            pass  # somebody has removed the logs; that harms their readers only
+        except OSError:
+            pass  # somebody has removed the logs, or the disk is full; that harms their readers only
         logs.close()
         return False
 
@@ -188,8 +188,8 @@ class Workdirs:
             if os.path.lexists(kept):
                 remove_tree(kept)
             os.rename(path, kept)
-        except FileNotFoundError:
-            return ""
+        except OSError:
+            return path if os.path.isdir(path) else ""
         return kept
 
     def close(self) -> None:
@@ -200,3 +200,41 @@ class Workdirs:
             except OSError:
                 continue
         self._spare.clear()
+
+
+class Blobs:
+    """Scripts and pickles by their digests: one file each, written when it is needed first."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._unwritten: dict[str, bytes] = {}
+
+    def take(self, sha256: str, content: bytes) -> None:
+        """Take one; it may be there already.
+
+        Raises:
+            ValueError: when that is no digest.
+        """
+        if not sha256.isalnum():
+            raise ValueError("%r is no digest" % sha256)
+        if not os.path.exists(self._place(sha256)):
+            self._unwritten[sha256] = content
+
+    def path(self, sha256: str) -> str:
+        """Give the file.
+
+        Raises:
+            OSError: when it cannot be written.
+        """
+        path = self._place(sha256)
+        content = self._unwritten.get(sha256)
+        if content is not None:
+            os.makedirs(self._folder, exist_ok=True)
+            with open(path + ".new", "wb") as file:
+                file.write(content)
+            os.rename(path + ".new", path)
+            del self._unwritten[sha256]
+        return path
+
+    def _place(self, sha256: str) -> str:
+        return "%s/%s" % (self._folder, sha256)

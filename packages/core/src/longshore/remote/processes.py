@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from longshore.remote.limits import MemoryLimit
+
 __all__ = [
     "MARKER",
     "Programs",
@@ -83,13 +85,30 @@ def _search(name: str, search: str) -> str:
     raise FileNotFoundError(errno.ENOENT, "not found", name)
 
 
-def spawn(path: str, argv: Sequence[str], env: Mapping[str, str], streams: Sequence[int]) -> int:
-    """Start a program in a session of its own, in the current folder, with these descriptors as its 0, 1, 2 and so on;
-    give its process id.
+def spawn(
+    path: str,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    streams: Sequence[int],
+    limit: MemoryLimit | None = None,
+) -> int:
+    """Start a program in a session of its own, in the current folder.
+
+    Args:
+        path: the program's file.
+        argv: its name and arguments.
+        env: all of its environment.
+        streams: our descriptors that become its 0, 1, 2 and so on.
+        limit: what it and all that it starts must stay within.
+
+    Returns:
+        The id of the process.
 
     Raises:
         OSError: when it cannot be executed, as the shell would find too.
     """
+    if limit is not None:
+        path, argv = SHELL, limit.wrap(path, argv)
     actions = [(os.POSIX_SPAWN_DUP2, handle, number) for number, handle in enumerate(streams)]
     return os.posix_spawn(
         path, list(argv), env, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_DEFAULT_SIGNALS

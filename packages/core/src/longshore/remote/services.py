@@ -11,7 +11,7 @@ from longshore.remote.calls import Workers
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
 from longshore.remote.orphans import Endings, Orphans
-from longshore.remote.places import LogShelf, Workdirs
+from longshore.remote.places import Blobs, LogShelf, Workdirs
 from longshore.remote.processes import Programs
 from longshore.remote.record import Record
 from longshore.remote.room import Room
@@ -67,6 +67,7 @@ class Services:
         self.room = Room()
         self.shelf = LogShelf()
         self.workdirs = Workdirs(os.path.join(folder, "work"))
+        self.blobs = Blobs(os.path.join(folder, "blobs"))
         self.helpers = Helpers(watch)
         self.staging = Staging(self.helpers)
         self.orphans = Orphans()
@@ -74,7 +75,7 @@ class Services:
         self.evidence = Evidence()
         self.groups = MemoryGroups()
         self.programs = Programs()
-        self.workers = Workers(watch, _worker_program(folder), self.shelf, self.null, answered)
+        self.workers = Workers(self, _worker_program(folder), answered)
         self.base: Mapping[str, str] = {}
 
     def configure(self, hello: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,6 +74,7 @@ class SupervisorSession:
         self._sent: set[str] = set()
         self._releases: list[str] = []
         self._outgoing = b""
+        self._held: list[bytes] | None = None
         self._lock = threading.Lock()
         self._refused = ""
         self._closed = False
@@ -100,6 +102,19 @@ class SupervisorSession:
         with self._lock:
             self._running[attempt] = True
             self._send(self._line(order))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is said within this block in one piece, at its end."""
+        with self._lock:
+            self._held = []
+        try:
+            yield
+        finally:
+            with self._lock:
+                held, self._held = self._held, None
+                if held:
+                    self._send(b"".join(held))
 
     def adopt(self, attempts: Collection[str]) -> None:
         """Ask what became of attempts."""
@@ -168,8 +183,11 @@ class SupervisorSession:
 
     def _send(self, content: bytes) -> None:
         """Send without waiting; what does not fit into the socket is sent by the other thread. The lock is held."""
+        if self._held is not None:
+            self._held.append(content)
+            return
         if self._releases:
-            content += self._release_line()
+            content = self._release_line() + content
         if self._outgoing:
             self._outgoing += content
             return
@@ -198,8 +216,8 @@ class SupervisorSession:
         while True:
             content = self._receive()
             if content:
-                for message in decode_lines(lines.take(content)):
-                    self._take(message)
+                told = [self._take(message) for message in decode_lines(lines.take(content))]
+                self._tell(*[event for event in told if event is not None])
                 continue
             if self._closed or self._refused:
                 return
@@ -246,20 +264,22 @@ class SupervisorSession:
             if self._cancelled:
                 self._send(encode({"op": "cancel", "ids": list(self._cancelled)}))
 
-    def _take(self, told: dict[str, Any]) -> None:
+    def _take(self, told: dict[str, Any]) -> AttemptStarted | AttemptEnded | None:
+        """Do what a message asks for; give what has happened, if anything has."""
         event = told["event"]
         if event == "ended":
             if not (told.get("never") and self._send_again(told["id"])):
                 self._running.pop(told["id"], None)
                 self._cancelled.discard(told["id"])
-                self._tell(ended_event(told))
+                return ended_event(told)
         elif event == "started":
-            self._tell(started_event(told))
+            return started_event(told)
         elif event == "refused":
             self._refused = f"{told['reason']} (its fence is {told['fence']})"
             self._give_up(self._refused)
         elif event == "problem":
             _log.error("the supervisor of %s did not understand: %s", self._machine, told["text"])
+        return None
 
     def _send_again(self, attempt: str) -> bool:
         """Send an order again that a dead supervisor had not begun; False when it was not sent in this link's life."""
@@ -277,8 +297,8 @@ class SupervisorSession:
         reason = f"{reason}\n{trouble}" if trouble else reason
         self._tell(MachineGone(at=datetime.now(UTC), machine=self._machine, reason=reason))
 
-    def _tell(self, event: AttemptStarted | AttemptEnded | MachineGone) -> None:
+    def _tell(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
         try:
-            self._sink(event)
+            self._sink(*events)
         except Exception:  # noqa: BLE001  whatever a sink does, the other events must still be heard
-            _log.exception("nobody took the event %r", event)
+            _log.exception("nobody took the events %r", events)

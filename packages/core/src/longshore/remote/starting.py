@@ -37,6 +37,11 @@ class Starting:
         self._fresh: list[Attempt] = []
         """Those that run, but only for a moment yet."""
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether attempts wait for room, so that the machine is busy whatever the controller says."""
+        return bool(self._waiting)
+
     def accept(self, order: dict[str, Any]) -> Attempt:
         """Take an order whose id is new.
 
@@ -157,6 +162,9 @@ class Starting:
         if not attempt.announced:
             attempt.announced = True
             if attempt.logs is not None and not attempt.logs.named:
-                attempt.logs.take_name(services.shelf.stem(attempt.name))
+                try:
+                    attempt.logs.take_name(services.shelf.stem(attempt.name))
+                except OSError:
+                    pass  # they are found under their name when it is over
             services.record.add(attempt.pid_line())
         services.tell(attempt.started_line())

@@ -19,7 +19,6 @@ import stat
 
 from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder
 from longshore.remote.closing import Closing
-from longshore.remote.launcher import blob_path
 from longshore.remote.links import Links
 from longshore.remote.processes import boot_id
 from longshore.remote.protocol import decode_lines, encode
@@ -62,7 +61,7 @@ class Supervisor:
         self._links.open(first)
         while self._closing.attempts or not self._links.unneeded:
             self._write_record()
-            self._links.flush()
+            self._links.flush(later=self._starting.has_waiting)
             self._watch.turn()
             self._closing.settle()
             self._starting.admit()
@@ -125,17 +124,9 @@ class Supervisor:
             self._starting.accept(message)
 
     def _blob(self, message: dict[str, Any]) -> None:
-        path = blob_path(self._services.folder, message["sha256"])
-        if message["sha256"].isalnum() and not os.path.exists(path):
-            content = (
-                message["text"].encode("utf-8", "surrogateescape")
-                if "text" in message
-                else base64.b64decode(message["base64"])
-            )
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path + ".new", "wb") as file:
-                file.write(content)
-            os.rename(path + ".new", path)
+        text = message.get("text")
+        content = base64.b64decode(message["base64"]) if text is None else text.encode("utf-8", "surrogateescape")
+        self._services.blobs.take(message["sha256"], content)
 
     def _cancel(self, message: dict[str, Any]) -> None:
         known = [self._closing.attempts[identity] for identity in message["ids"] if identity in self._closing.attempts]
@@ -199,6 +190,7 @@ def main(folder: str) -> None:
     if os.fork():
         return
     os.setsid()
+    _close_inherited()
     os.makedirs(folder, mode=0o700, exist_ok=True)
     os.chdir(folder)
     first = _first_link()
@@ -208,6 +200,20 @@ def main(folder: str) -> None:
     fcntl.flock(lock, fcntl.LOCK_EX)
     signal.setitimer(signal.ITIMER_REAL, 0)
     Supervisor(os.getcwd()).serve(first)
+
+
+def _close_inherited() -> None:
+    """Close what we were born with but for the standard three: somebody may wait for the end of a pipe."""
+    try:
+        handles = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:
+        handles = list(range(256))
+    for handle in handles:
+        if handle > 2:
+            try:
+                os.close(handle)
+            except OSError:
+                continue  # the one that the listing was read through
 
 
 def _first_link() -> socket.socket | None:

@@ -15,14 +15,7 @@ from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
 from longshore.model.resources import Resources
-
-try:
-    from longshore.model.shell import plain_argv
-except ModuleNotFoundError:
-
-    def plain_argv(text: str) -> tuple[str, ...] | None:
-        return None
-
+from longshore.model.shell import plain_argv
 
 __all__ = ["Order", "ended_event", "order_of", "started_event"]
 
