@@ -207,6 +207,13 @@ CASES = {
         says="take the secret along",
         remedy="another name",
     ),
+    "a secret that another task reads": Case(
+        text=NAME + HELLO + 'secrets = { k = { variable = "K" } }\n[tasks.b]\ncommand = "cat workflow:///hello/k"\n',
+        line=4,
+        key="tasks.hello.secrets.k",
+        says="take the secret along",
+        remedy="another name",
+    ),
     "an input that takes a secret along": Case(
         text=NAME + HELLO + 'inputs = ["*.toml"]\nsecrets = { k = { file = "./longshore.toml" } }\n',
         line=5,

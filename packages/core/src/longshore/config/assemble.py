@@ -36,9 +36,7 @@ def assemble(
     """
     sketch = read_sketch(raw, problems)
     if adding_to is not None:
-        sketch.given = {task.name: task for task in adding_to.tasks}
-        sketch.pools = {pool.name: pool for pool in adding_to.pools} | sketch.pools
-        sketch.environments = {each.name: each for each in adding_to.environments} | sketch.environments
+        _join(sketch, adding_to)
     _check_settings(sketch, folder, problems)
     pools = _Pools(sketch, user, problems)
     environments = _Environments(sketch, user, problems)
@@ -50,8 +48,8 @@ def assemble(
     for name, draft in sketch.drafts.items():
         words = draft.words
         if "outputs" in words or name in links.wanted:
-            check_outputs(draft, problems)
             words["outputs"] = outputs_of(draft, links.wanted.get(name, {}), problems)
+            check_outputs(draft, problems)
         words["pool"] = pools.choose(draft)
         words["environment"] = environments.choose(draft)
         inputs = files.of(draft, words.get("outputs", ()), here=pools.is_here(words["pool"]))
@@ -71,6 +69,13 @@ def assemble(
         providers=_providers(used, sketch, user),
         **sketch.settings,
     )
+
+
+def _join(sketch: Sketch, run: WorkflowSpec) -> None:
+    """Let tasks refer to what the run that they are to join has."""
+    sketch.given = {task.name: task for task in run.tasks}
+    sketch.pools = {pool.name: pool for pool in run.pools} | sketch.pools
+    sketch.environments = {each.name: each for each in run.environments} | sketch.environments
 
 
 def _check_settings(sketch: Sketch, folder: Path, problems: Problems) -> None:
