@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from os import fsencode
 from pathlib import Path
@@ -18,7 +18,7 @@ from longshore.errors import InputMissing
 from longshore.model.attempt import Item
 from longshore.model.command import Call, Command
 from longshore.model.names import clean_relative
-from longshore.model.task import FileInput, Task, TaskSpec, UrlInput
+from longshore.model.task import FileInput, Reference, Task, TaskSpec, UrlInput
 from longshore.remote.store import put_bytes
 from longshore.runtime.calls import with_arguments
 from longshore.runtime.digests import Digested, Digests
@@ -134,6 +134,14 @@ class Inputs:
             listing = self._listing(task, items, groups)
             items, env = (*items, listing), {**env, "LONGSHORE_INPUTS": listing.path}
         return Resolved(items=items, command=command, env=env, identity=digest, parts=parts)
+
+    def meant(self, reference: Reference, task: Task) -> Iterator[tuple[str, Item]]:
+        """Give each file and folder that a reference means, after its path below the producer's folder.
+
+        Raises:
+            InputMissing: when there is no such task or member, or the store has lost a folder.
+        """
+        return self._references.meant(reference, task)
 
     def close(self) -> None:
         """Keep what was learnt about files for the next run."""

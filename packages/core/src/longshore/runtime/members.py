@@ -2,71 +2,67 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from longshore.errors import InputMissing, StagingError
-from longshore.model.artifact import Artifact
+from longshore.model.attempt import Item
 from longshore.model.task import OutputFiles, OutputLines, Range, Reference, TaskSpec, Values
-from longshore.scheduler.graph import matching
-from longshore.scheduler.state import RunState
+from longshore.remote.store import object_path
 
-__all__ = ["read_values"]
+__all__ = ["Meant", "read_values"]
+
+Meant = Callable[[Reference], Iterable[tuple[str, Item]]]
+"""Gives what a reference means, each file and folder after its path below the producer's folder."""
 
 _MOST_MEMBERS = 1_000_000
 """More than this many members is a mistake in what was written, not a workload."""
 
 
-def read_values(spec: TaskSpec, state: RunState, store: Path) -> tuple[tuple[str, ...], ...]:
+def read_values(spec: TaskSpec, meant: Meant, store: Path) -> tuple[tuple[str, ...], ...]:
     """Give the values of each parameter of a task, in order, now that the tasks it reads them from have succeeded.
 
     Raises:
         InputMissing: when the output is not there.
         StagingError: when it is not text, gives a value twice, or gives too many.
     """
-    return tuple(_values(parameter.source, state, store, f"{spec.name}.{parameter.name}") for parameter in spec.for_each)
+    return tuple(
+        _values(parameter.source, meant, store, f"{spec.name}.{parameter.name}") for parameter in spec.for_each
+    )
 
 
-def _values(source: object, state: RunState, store: Path, where: str) -> tuple[str, ...]:
+def _values(source: object, meant: Meant, store: Path, where: str) -> tuple[str, ...]:
     match source:
         case Values(values):
             return values
         case Range(first=first, last=last, step=step):
             return tuple(map(str, range(first, last + 1, step)))
         case OutputLines(reference):
-            return _unique(_lines(_chosen(reference, state), store, where), where)
+            return _unique(_lines(_found(reference, meant), store, where), where)
         case OutputFiles(reference=reference, first=first):
-            return _unique(sorted(artifact.path for artifact in _chosen(reference, state))[:first], where)
+            return _unique(sorted(path for path, _ in _found(reference, meant))[:first], where)
         case _:
             raise StagingError(f"{where}: its values were not read before the run began")
 
 
-def _chosen(reference: Reference, state: RunState) -> list[Artifact]:
-    group = state.groups[reference.task]
-    names = matching(group.members, reference.member) if reference.member else None
-    tasks = group.members.values() if names is None else [group.members[name] for name in names]
-    found = [
-        artifact
-        for task in tasks
-        for artifact in state.tasks[task].outputs
-        if artifact.path == reference.path or fnmatch.fnmatchcase(artifact.path, reference.path)
-    ]
+def _found(reference: Reference, meant: Meant) -> list[tuple[str, Item]]:
+    found = list(meant(reference))
     if not found and not reference.glob:
         raise InputMissing(f"{reference} was not written")
     return found
 
 
-def _lines(artifacts: Sequence[Artifact], store: Path, where: str) -> list[str]:
+def _lines(files: Sequence[tuple[str, Item]], store: Path, where: str) -> list[str]:
     lines: list[str] = []
-    for artifact in artifacts:
-        path = store / "objects" / artifact.sha256[:2] / artifact.sha256
+    for path, item in files:
+        if item.kind == "folder":
+            raise StagingError(f"{where}: {path} is a folder and has no lines; name a file in it")
         try:
-            text = path.read_text(encoding="utf-8")
+            text = Path(object_path(str(store), item.sha256)).read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise StagingError(f"{where}: {artifact.path} is not UTF-8 text: {error}") from error
+            raise StagingError(f"{where}: {path} is not UTF-8 text: {error}") from error
         except FileNotFoundError as error:
-            raise InputMissing(f"{where}: {artifact.path} is no longer in the cache; run its task again") from error
+            raise InputMissing(f"{where}: {path} is no longer in the cache; run its task again") from error
         lines += [line.strip() for line in text.splitlines() if line.strip()]
     return lines
 

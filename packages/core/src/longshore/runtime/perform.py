@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from longshore.errors import DiskFull, ExecutorError, LongshoreError, RunError, StagingError
@@ -20,7 +21,7 @@ from longshore.model.events import (
     TasksIdentified,
 )
 from longshore.model.outcome import FailureClass, Lost
-from longshore.plugin.protocols import Session
+from longshore.plugin.protocols import Session, Together
 from longshore.runtime.cache import Cache, Success
 from longshore.runtime.identify import Identifier, Ready
 from longshore.runtime.inputs import Inputs
@@ -92,8 +93,17 @@ class Crew:
             events.append(TasksIdentified(at=_now(), items=findings.items))
         return events
 
-    def start(self, action: StartAttempt) -> None:
-        """Hand an attempt to its machine; whatever prevents that ends the attempt."""
+    def start(self, actions: Sequence[StartAttempt]) -> None:
+        """Hand attempts to their machines; whatever prevents that ends the attempt."""
+        with ExitStack() as pieces:
+            for machine in {action.machine for action in actions}:
+                session = self.sessions.get(machine)
+                if len(actions) > 1 and isinstance(session, Together):
+                    pieces.enter_context(session.together())
+            for action in actions:
+                self._start(action)
+
+    def _start(self, action: StartAttempt) -> None:
         task = self._state.tasks[action.task]
         try:
             spec = self._attempt(task, action.attempt)
@@ -166,7 +176,10 @@ class Crew:
         group = self._state.groups[name]
         placeholder = next(iter(group.members.values()))
         try:
-            values = read_values(group.spec, self._state, self._project.store)
+            reader = self._state.tasks[placeholder].task
+            values = read_values(
+                group.spec, lambda reference: self._inputs.meant(reference, reader), self._project.store
+            )
         except (LongshoreError, OSError, ValueError) as error:
             self._runner.post(InputsFailed(at=_now(), task=placeholder, reason=str(error)))
         else:

@@ -100,6 +100,17 @@ class References:
                 raise InputMissing(_nothing(reference, task, there))
             yield str(reference), tuple(found)
 
+    def meant(self, reference: Reference, task: Task) -> Iterator[tuple[str, Item]]:
+        """Give each file and folder that a reference means, after its path below the producer's folder.
+
+        Raises:
+            InputMissing: when there is no such task or member, or the store has lost a folder.
+        """
+        for folder, outputs in self._produced(reference, task):
+            for artifact in outputs:
+                for item in self._selected(reference.path, artifact, folder):
+                    yield item.path.removeprefix(f"{folder}/"), item
+
     def _produced(self, reference: Reference, task: Task) -> Iterator[tuple[str, Sequence[Artifact]]]:
         """Give the outputs of all producers that are meant, each with the folder that they are laid into."""
         folder = _folder(reference)
