@@ -7,10 +7,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from longshore.model.events import Event
+from longshore.runtime.history import RunReader
 from longshore.runtime.run import Run
 from longshore.scheduler.state import LIVE
 from longshore_cli.invocation import Invocation
@@ -20,7 +22,7 @@ from longshore_cli.text import counted
 if TYPE_CHECKING:
     from longshore_cli.view.feed import Display
 
-__all__ = ["Begin", "attend"]
+__all__ = ["Begin", "attend", "conclude"]
 
 Begin = Callable[[Callable[[Sequence[Event]], None] | None], Run]
 """Makes the run, with whoever listens to it from its first event on."""
@@ -58,7 +60,7 @@ def attend(begin: Begin, invocation: Invocation) -> int:
             except _LetGo:
                 run.detach()
                 tell(f"What runs lives on without us; `longshore resume {run.id}` continues the run.")
-    return _conclude(run, invocation, interrupted=bool(asked))
+    return conclude(run.reader(), run.results, invocation, interrupted=bool(asked))
 
 
 def _display(run: Run, invocation: Invocation) -> Display:
@@ -115,12 +117,12 @@ def _signals(run: Run, tell: Callable[[str], None]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _conclude(run: Run, invocation: Invocation, *, interrupted: bool) -> int:
-    """Tell how the run stands now, and turn that into an exit code."""
+def conclude(reader: RunReader, results: Path, invocation: Invocation, *, interrupted: bool = False) -> int:
+    """Tell how a run stands now, and turn that into an exit code."""
     # Behind the run, so that it costs a run of a few milliseconds nothing before it begins.
     from longshore_cli.summary import summarize
 
-    summary = summarize(run.reader(), run.results)
+    summary = summarize(reader, results)
     state = summary.info.state
     if not (invocation.quiet and state == "succeeded" and not summary.undelivered):
         for line in summary.lines():

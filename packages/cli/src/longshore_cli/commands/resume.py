@@ -33,10 +33,15 @@ def command(invocation: Invocation, run: str | None, retry: bool, jobs: int | No
     The latest is meant by default. What has ended is not run again, and what still runs is watched on. With --retry a
     run that has ended can be continued too. Exit codes and the JSON document are those of `longshore run`.
     """
+    from longshore.runtime.history import RunReader
     from longshore.runtime.run import resume
-    from longshore_cli.driving import attend
+    from longshore_cli.driving import attend, conclude
     from longshore_cli.places import find_project
 
     project = find_project(folder)
     wanted = project.find_run(run)
+    reader = RunReader(project.run_folder(wanted))
+    if not retry and reader.info().ended is not None and not reader.info().resumable:
+        # It has ended for good: told as it stands, and its record is left alone.
+        return conclude(reader, project.results(wanted), invocation)
     return attend(lambda listen: resume(project.folder, wanted, retry=retry, jobs=jobs, listen=listen), invocation)

@@ -21,6 +21,7 @@ __all__ = ["LiveDisplay", "Progress"]
 _PATIENCE_SECONDS = 0.3
 """A run that ends sooner needs no view, and is spared the import of what draws it."""
 _MOST_RUNNING = 8
+_WIDEST_BAR = 60
 _STYLES = {
     "succeeded": "green",
     "up to date": "green",
@@ -125,14 +126,15 @@ class _Screen:
         self, unsaid: Sequence[tuple[str, str]], title: str, phases: Mapping[TaskPhase, int], progress: Progress
     ) -> None:
         from rich.console import Group
-        from rich.progress_bar import ProgressBar
         from rich.text import Text
 
         for text, state in unsaid:
             self._console.print(Text(text, style=_STYLES.get(state, "")))
         total = sum(phases.values())
         ended = sum(phases.get(phase, 0) for phase in ENDED)
-        bar = ProgressBar(total=max(1, total), completed=ended, width=min(60, self._console.width - 2))
+        width = min(_WIDEST_BAR, self._console.width - 2)
+        done = width * ended // max(1, total)
+        bar = Text("━" * done, style="green").append("━" * (width - done), style="bright_black")
         words = Text(no_wrap=True, overflow="ellipsis")
         for number, (phase, count) in enumerate((phase, count) for phase, count in phases.items() if count):
             words.append(", " if number else "")
