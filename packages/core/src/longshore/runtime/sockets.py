@@ -56,7 +56,7 @@ def _short(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= _LONGEST:
         yield str(path)
         return
-    folder = Path(f"/tmp/longshore-{os.urandom(8).hex()}")  # made for us alone; TMPDIR may be too long itself
+    folder = Path(f"/tmp/longshore-{os.urandom(8).hex()}")  # noqa: S108 - made for us alone; TMPDIR may be long
     folder.mkdir(mode=0o700)
     link = folder / "d"
     try:
