@@ -157,14 +157,19 @@ class Capacity:
     @contextmanager
     def _table(self) -> Iterator[list[_Row]]:
         """Have the claims of all living runs, to change them; nobody else has them meanwhile."""
-        with (self._folder / f"{_TABLE}.lock").open("a", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            path = self._folder / _TABLE
-            rows = [row for row in _load(path) if is_alive(row.process)]
+        table = os.open(self._folder / _TABLE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(table, fcntl.LOCK_EX)
+            old = os.pread(table, os.fstat(table).st_size, 0)
+            rows = [row for row in _read(old) if is_alive(row.process)]
             yield rows
-            new = path.with_suffix(".new")
-            new.write_text(json.dumps([_to_json(row) for row in rows]), "utf-8")
-            new.replace(path)
+            new = json.dumps([_to_json(row) for row in rows]).encode("ascii")
+            if new != old:
+                # In place, since a rename costs more than all else here, and what is lost in a crash is told again.
+                os.pwrite(table, new, 0)
+                os.ftruncate(table, len(new))
+        finally:
+            os.close(table)
 
     def _give_up(self, error: OSError) -> None:
         self._alone = True
@@ -250,13 +255,11 @@ def _poke(folder: Path, keys: Collection[str]) -> None:
                 os.close(pipe)
 
 
-def _load(path: Path) -> list[_Row]:
+def _read(table: bytes) -> list[_Row]:
     try:
-        return [_from_json(row) for row in json.loads(path.read_text("utf-8"))]
-    except FileNotFoundError:
-        return []
+        return [_from_json(row) for row in json.loads(table or b"[]")]
     except (ValueError, KeyError, TypeError):
-        _log.warning("%s was damaged and begins anew; the runs enter their claims again", path)
+        _log.warning("the table of runs on this computer was damaged and begins anew; each enters its claim again")
         return []
 
 
