@@ -8,6 +8,7 @@ from attrs import asdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from longshore.builtin.strategies import CriticalPath
 from longshore.model.events import AttemptEnded, AttemptIntended, Event
 from longshore.model.outcome import Exited
 from longshore.model.resources import Resources
@@ -19,8 +20,9 @@ from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
 from longshore.scheduler.state import ENDED, RunState, TaskPhase
+from longshore.testing import Simulation
 
-from .simulation import BROKEN, FINE, LOST, FirstFit, Simulation, shell, workflow
+from .flows import BROKEN, FINE, LOST, shell, workflow
 
 
 @st.composite
@@ -102,8 +104,8 @@ def test_deciding_changes_nothing_and_repeats_itself(specs: list[TaskSpec], seed
     run.turn()
     before = snapshot(run.state)
 
-    first = decide(run.state, FirstFit(), run.now)
-    second = decide(run.state, FirstFit(), run.now)
+    first = decide(run.state, CriticalPath(), run.now)
+    second = decide(run.state, CriticalPath(), run.now)
 
     assert first == second
     assert snapshot(run.state) == before

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from longshore.builtin.strategies import CriticalPath
+from longshore.model.command import Shell
 from longshore.model.events import (
     AttemptEnded,
     CancelAsked,
@@ -21,13 +23,13 @@ from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.resources import Resources
 from longshore.model.retry import INFRASTRUCTURE_ATTEMPTS, RetryPolicy
 from longshore.model.task import OutputLines, Parameter, Range, Reference, TaskSpec, Values
-from longshore.model.command import Shell
 from longshore.scheduler.actions import CancelAttempt, WakeAt
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.decide import decide
 from longshore.scheduler.state import TaskPhase
+from longshore.testing import Simulation
 
-from .simulation import BROKEN, FINE, LOST, FirstFit, Simulation, shell, workflow
+from .flows import BROKEN, FINE, LOST, shell, workflow
 
 
 def phases(run: Simulation) -> dict[str, str]:
@@ -101,7 +103,7 @@ def test_a_retry_waits_for_its_delay_and_the_run_sleeps_until_then() -> None:
     run.turn()
     run.end_one("task")
 
-    actions = decide(run.state, FirstFit(), run.now)
+    actions = decide(run.state, CriticalPath(), run.now)
 
     assert actions == [WakeAt(run.now + timedelta(minutes=1))]
     assert run.play() == "succeeded"
@@ -156,7 +158,7 @@ def test_cancel_ends_what_runs_and_never_starts_the_rest() -> None:
     run.turn()
     run.take(CancelAsked(at=run.now))
 
-    assert decide(run.state, FirstFit(), run.now) == [CancelAttempt("a", 1, "m")]
+    assert decide(run.state, CriticalPath(), run.now) == [CancelAttempt("a", 1, "m")]
     run.end_one("a", Cancelled())
 
     assert run.play() == "cancelled"

@@ -17,8 +17,8 @@ class Artifact:
     """A file or folder that a task reads or writes; two with one digest are the same.
 
     The digest of a file is the SHA-256 of its bytes; that of a folder is the SHA-256 of its canonical listing (sorted
-    relative names with kind, permission bits, and the digest of each file or the target of each link), so that a renamed file,
-    a changed mode and an empty folder all count.
+    relative names with kind, permission bits, and the digest of each file or the target of each link), so that a
+    renamed file, a changed mode and an empty folder all count.
     """
 
     path: str

@@ -36,7 +36,9 @@ class Item:
     mode: int = 0o644
     kind: ArtifactKind = "file"
     source: str = ""
-    """An absolute path on this computer where these bytes are, for a file of the project; empty when the store has them."""
+    """An absolute path on this computer where these bytes are, for a file of the project; empty when the store has
+    them.
+    """
 
 
 @frozen(kw_only=True)

@@ -26,15 +26,17 @@ class Argv:
 class Call:
     """A Python call, made by a worker process.
 
-    ``arguments`` is the JSON text of ``{"args": [...], "kwargs": {...}}``. In it ``{"$file": "workflow:///task/path"}`` stands for the
-    path of an artifact, ``{"$result": "task"}`` for what another call returned, and ``{"$param": "year"}`` for a parameter's value.
+    ``arguments`` is the JSON text of ``{"args": [...], "kwargs": {...}}``. In it ``{"$file": "workflow:///task/path"}``
+    stands for the path of an artifact, ``{"$result": "task"}`` for what another call returned, and
+    ``{"$param": "year"}`` for a parameter's value.
     """
 
     function: str
     """``package.module:name``; of a pickled function only a label."""
     arguments: str = '{"args": [], "kwargs": {}}'
     pickle: bytes = field(default=b"", repr=False)
-    """The function itself by cloudpickle, when no module on the worker's path has it; it is opened in the worker only."""
+    """The function itself by cloudpickle, when no module on the worker's path has it; it is opened in the worker only.
+    """
 
 
 Command = Shell | Argv | Call

@@ -1,7 +1,7 @@
 """What has happened in a run. The journal is a list of these; the state is what follows from them.
 
-Every event has ``at``, the moment when the controller learnt of it (aware, UTC). Journals are read back for years: a field
-may be added with a default, and none may change its meaning.
+Every event has ``at``, the moment when the controller learnt of it (aware, UTC). Journals are read back for years: a
+field may be added with a default, and none may change its meaning.
 """
 
 from __future__ import annotations

@@ -12,6 +12,10 @@ from longshore.model.resources import Resources
 __all__ = ["Machine"]
 
 
+def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType(dict(mapping))
+
+
 @frozen(kw_only=True)
 class Machine:
     """A computer that can take attempts. The clouds' own words stay inside their plugins."""
@@ -23,4 +27,4 @@ class Machine:
     slots: int | None = None
     """At most so many attempts at once; None for no such limit."""
     address: str = ""
-    tags: Mapping[str, str] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+    tags: Mapping[str, str] = field(factory=dict[str, str], converter=_frozen)

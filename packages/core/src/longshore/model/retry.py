@@ -11,7 +11,8 @@ from longshore.model.outcome import FailureClass
 
 __all__ = ["INFRASTRUCTURE_ATTEMPTS", "RetryPolicy"]
 
-# Losses that are no fault of the task have a budget of their own, so that a preempted machine never eats the retries meant for bugs.
+# Losses that are no fault of the task have a budget of their own, so that a preempted machine never eats the retries
+# meant for bugs.
 INFRASTRUCTURE_ATTEMPTS = {
     FailureClass.PREEMPTED: 10,
     FailureClass.MACHINE_LOST: 5,
@@ -31,7 +32,13 @@ class RetryPolicy:
     """Wait before the second attempt; each later wait is twice as long."""
     max_delay: timedelta = timedelta(minutes=5)
     on: frozenset[FailureClass] = frozenset(
-        {FailureClass.USER_CODE, FailureClass.OUT_OF_MEMORY, FailureClass.DISK_FULL, FailureClass.TIMEOUT, FailureClass.ENVIRONMENT}
+        {
+            FailureClass.USER_CODE,
+            FailureClass.OUT_OF_MEMORY,
+            FailureClass.DISK_FULL,
+            FailureClass.TIMEOUT,
+            FailureClass.ENVIRONMENT,
+        }
     )
 
     def budget(self, failure: FailureClass) -> int:
@@ -43,4 +50,5 @@ class RetryPolicy:
     def wait(self, failures: int) -> timedelta:
         """Say how long to wait after the ``failures``-th failure (counted from 1)."""
         # The exponent is bounded so that a large count cannot overflow timedelta.
-        return min(self.delay * 2 ** min(max(0, failures - 1), 20), self.max_delay)
+        doublings = min(max(0, failures - 1), 20)
+        return min(self.delay * (1 << doublings), self.max_delay)

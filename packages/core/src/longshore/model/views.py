@@ -31,7 +31,9 @@ class MachineView:
     pool: str
     capacity: Resources
     free: Resources
-    """Room for assignments. It may exceed what is idle when tasks are so short that some should wait on the machine itself."""
+    """Room for assignments. It may exceed what is idle when tasks are so short that some should wait on the machine
+    itself.
+    """
     slots: int
     """How many more tasks it takes, whatever their needs."""
     largest: Resources

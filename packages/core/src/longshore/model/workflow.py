@@ -16,11 +16,20 @@ __all__ = ["LOCAL_POOL", "EnvironmentSpec", "PoolSpec", "WorkflowSpec"]
 LOCAL_POOL = "local"
 
 
+def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(mapping))
+
+
+def _frozen_providers(mapping: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+    return MappingProxyType(dict(mapping))
+
+
 @frozen(kw_only=True)
 class PoolSpec:
     """A named set of machines: who rents them, who executes on them, how many tasks at once.
 
-    ``options`` are the keys that belong to the executor's or provider's own config class; it checks them when the plugin is loaded.
+    ``options`` are the keys that belong to the executor's or provider's own config class; it checks them when the
+    plugin is loaded.
     """
 
     name: str
@@ -28,7 +37,7 @@ class PoolSpec:
     provider: str | None = None
     tasks: int | None = field(default=None, validator=optional(ge(1)))
     """At most so many attempts at once on this pool."""
-    options: Mapping[str, Any] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+    options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
 
 
 @frozen(kw_only=True)
@@ -36,7 +45,7 @@ class EnvironmentSpec:
     """Software that must be on a machine before a task; the keys are checked by whoever builds it."""
 
     name: str
-    options: Mapping[str, Any] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+    options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
 
 
 @frozen(kw_only=True)
@@ -47,7 +56,9 @@ class WorkflowSpec:
     tasks: tuple[TaskSpec, ...] = ()
     pools: tuple[PoolSpec, ...] = (PoolSpec(name=LOCAL_POOL),)
     environments: tuple[EnvironmentSpec, ...] = ()
-    providers: Mapping[str, Mapping[str, Any]] = field(factory=dict, converter=lambda m: MappingProxyType(dict(m)))
+    providers: Mapping[str, Mapping[str, Any]] = field(
+        factory=dict[str, Mapping[str, Any]], converter=_frozen_providers
+    )
     """Options of the providers that pools rent from, by name; the plugins check them."""
     env_file: str | None = None
     """File of NAME=value lines for the tasks' environment; its content is never journalled."""

@@ -19,6 +19,7 @@ Laws of an executor, by their numbers in the contract suite:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Protocol, runtime_checkable
@@ -45,6 +46,7 @@ __all__ = [
     "Store",
     "StoreRecord",
     "StrategyRecord",
+    "Together",
 ]
 
 API_VERSION = (0, 1)
@@ -54,8 +56,13 @@ Every record has ``api``, the version that its author built for, written out as 
 this name would always claim to fit.
 """
 
-Sink = Callable[[AttemptStarted | AttemptEnded | MachineGone], None]
-"""Where a session says what has happened. May be called from any thread; never blocks."""
+
+class Sink(Protocol):
+    """Where a session says what has happened. May be called from any thread; never blocks."""
+
+    def __call__(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+        """Take one or several events in their order; what comes together is acted upon together."""
+        ...
 
 
 @frozen(kw_only=True)
@@ -112,6 +119,15 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Drop the link. Attempts live on."""
+        ...
+
+
+@runtime_checkable
+class Together(Protocol):
+    """Ability of a session: many small messages go in one piece."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Hold back what is said within the block, and send it at its end."""
         ...
 
 

@@ -83,6 +83,8 @@ def _text(request: Mapping[str, Any], key: str) -> str:
 
 
 def as_body(event: Event) -> Mapping[str, Any]:
-    """Give an event as subscribers are told it: its kind, its moment in seconds since 1970, and its fields as in the journal."""
+    """Give an event as subscribers are told it: its kind, its moment in seconds since 1970, and its fields as in the
+    journal.
+    """
     kind, at, body = encode(event)
     return {"kind": kind, "at": at, **json.loads(body)}

@@ -29,8 +29,9 @@ class Workflow(WorkflowBuilder):
     ) -> Run:
         """Begin a run in the background and return at once.
 
-        ``folder`` is where the paths in the workflow begin and where ``.longshore/`` and ``results/`` lie: by default the present
-        one. ``jobs`` is how many attempts this computer takes at once, ``rerun`` names tasks that run whatever the cache knows.
+        ``folder`` is where the paths in the workflow begin and where ``.longshore/`` and ``results/`` lie: by default
+        the present one. ``jobs`` is how many attempts this computer takes at once, ``rerun`` names tasks that run
+        whatever the cache knows.
 
         Raises:
             ConfigError: when the workflow cannot run as it is written.

@@ -1,7 +1,7 @@
 """Events as rows of the journal, and back.
 
-Written by hand: an event is encoded in a few microseconds, and what a journal holds is in plain sight here. A field that
-has its default is left out. Times are seconds since 1970, UTC.
+Written by hand: an event is encoded in a few microseconds, and what a journal holds is in plain sight here. A field
+that has its default is left out. Times are seconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -45,7 +45,6 @@ def decode(kind: str, at: float, body: str) -> ev.Event:
         return decoder(datetime.fromtimestamp(at, UTC), json.loads(body))
     except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"the journal holds a damaged event {kind}: {error}") from error
-
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -120,9 +120,7 @@ class Engine:
             LongshoreError: what stops the controller.
         """
         cache = Cache(self.project.store)
-        crew = Crew(
-            project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache
-        )
+        crew = Crew(project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache)
         answering = Answering(self.run, self.runner, self.add, self.retry)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
@@ -146,9 +144,7 @@ class Engine:
     def retry(self, names: Sequence[str]) -> None:
         """Give these tasks, or all that ended badly, another chance."""
         chosen = list(names) or [
-            name
-            for name, task in self.runner.state.tasks.items()
-            if task.phase in ENDED - DONE - {TaskPhase.SKIPPED}
+            name for name, task in self.runner.state.tasks.items() if task.phase in ENDED - DONE - {TaskPhase.SKIPPED}
         ]
         self.runner.post(RetryAsked(at=datetime.now(UTC), tasks=tuple(chosen)))
 
@@ -206,7 +202,7 @@ class Engine:
                     session.adopt(live)
             except LongshoreError as error:
                 self.runner.fail(error)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  an executor's bug must end the run in words, not a thread
                 self.runner.fail(_wrapped(f"executor {pool.executor!r} failed on {machine.id}", error))
             else:
                 self.runner.post(
@@ -253,11 +249,12 @@ def _members_remedy(close: Sequence[str]) -> str:
 
 
 def _too_big(state: RunState, pool: PoolSpec, largest: Sequence[Resources]) -> list[Problem]:
+    rooms = "; ".join(map(_words, largest)) or "which has none"
     return [
         Problem(
             place="",
             key=f"tasks.{group.spec.name}.needs",
-            message=f"{_words(group.spec.needs)} fit on no machine of pool {pool.name} ({'; '.join(map(_words, largest))})",
+            message=f"{_words(group.spec.needs)} fit on no machine of pool {pool.name} ({rooms})",
             remedy="ask for less, or choose another pool",
         )
         for group in state.groups.values()
@@ -293,9 +290,7 @@ def _machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> lis
 def _with_jobs(machine: Machine, jobs: int) -> Machine:
     """``-j N`` gives this computer N cpus, as it does in other tools, and as many slots."""
     has = machine.resources
-    resources = Resources(
-        cpus=float(jobs), memory_bytes=has.memory_bytes, gpus=has.gpus, disk_bytes=has.disk_bytes
-    )
+    resources = Resources(cpus=float(jobs), memory_bytes=has.memory_bytes, gpus=has.gpus, disk_bytes=has.disk_bytes)
     return Machine(id=machine.id, pool=machine.pool, resources=resources, slots=jobs)
 
 
@@ -303,5 +298,3 @@ def _wrapped(what: str, error: Exception) -> RunError:
     wrapped = RunError(f"{what}: {type(error).__name__}: {error}")
     wrapped.__cause__ = error
     return wrapped
-
-

@@ -33,7 +33,9 @@ class RunInfo:
     id: str
     workflow: str
     state: str
-    """succeeded, failed, cancelled or interrupted when it has ended; running, or unfinished when its controller is gone."""
+    """succeeded, failed, cancelled or interrupted when it has ended; running, or unfinished when its controller is
+    gone.
+    """
     started: datetime
     ended: datetime | None
     tasks: int
@@ -95,7 +97,8 @@ class RunReader:
             meta = dict(db.execute("SELECT key, value FROM meta"))
             counts = dict(db.execute("SELECT phase, count(*) FROM tasks GROUP BY phase"))
             last = db.execute(
-                "SELECT kind, at, body FROM events WHERE kind IN ('RunEnded', 'RunContinued', 'RetryAsked') ORDER BY seq DESC LIMIT 1"
+                "SELECT kind, at, body FROM events WHERE kind IN ('RunEnded', 'RunContinued', 'RetryAsked')"
+                " ORDER BY seq DESC LIMIT 1"
             ).fetchone()
         total = int(meta["total"])
         waiting = total - sum(counts.values()) + counts.get(TaskPhase.WAITING, 0)
@@ -142,13 +145,18 @@ class RunReader:
         """Say where one task stands; None when nothing has happened to it, or there is none of this id."""
         with self._reading() as db:
             row = db.execute("SELECT id, phase, attempts, machine, failure FROM tasks WHERE id = ?", (task,)).fetchone()
-        return None if row is None else TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4])
+        return (
+            None if row is None else TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4])
+        )
 
     def attempts(self, task: str | None = None) -> Iterator[AttemptInfo]:
         """List the attempts that are over, of one task or of all, in the order in which they ended."""
         with self._reading() as db:
-            where, values = ("AND body ->> 'task' = ?", (task,)) if task is not None else ("", ())
-            rows = db.execute(f"SELECT kind, at, body FROM events WHERE kind = 'AttemptEnded' {where} ORDER BY seq", values)
+            rows = db.execute(
+                "SELECT kind, at, body FROM events WHERE kind = 'AttemptEnded' AND (?1 IS NULL OR body ->> 'task' = ?1)"
+                " ORDER BY seq",
+                (task,),
+            )
             for row in rows:
                 event = decode(*row)
                 if isinstance(event, AttemptEnded):
@@ -159,16 +167,21 @@ class RunReader:
         stem = f"{task}.{attempt}"
         return self.folder / "logs" / f"{stem}.out", self.folder / "logs" / f"{stem}.err"
 
-    def events(self, after: int = 0, *, kind: str | None = None, about: str | None = None) -> Iterator[tuple[int, Event]]:
+    def events(
+        self, after: int = 0, *, kind: str | None = None, about: str | None = None
+    ) -> Iterator[tuple[int, Event]]:
         """Read events with their numbers, oldest first, from the one that follows ``after``.
 
-        Only those of one kind, as in ``InputsFailed``, and only those that name the task ``about``, when these are given; the
-        others are passed over unread.
+        Only those of one kind, as in ``InputsFailed``, and only those that name the task ``about``, when these are
+        given; the others are passed over unread.
         """
         name = None if about is None else json.dumps(about)
-        query = "SELECT seq, kind, at, body FROM events WHERE seq > ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR instr(body, ?3))"
+        query = """
+            SELECT seq, kind, at, body FROM events
+            WHERE seq > ?1 AND (?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR instr(body, ?3)) ORDER BY seq
+        """
         with self._reading() as db:
-            for seq, kind_, at, body in db.execute(f"{query} ORDER BY seq", (after, kind, name)):
+            for seq, kind_, at, body in db.execute(query, (after, kind, name)):
                 yield seq, decode(kind_, at, body)
 
     def replay(self) -> RunState:
@@ -196,7 +209,9 @@ class RunReader:
         except sqlite3.Error as error:
             raise JournalError(f"{path} is damaged or cannot be read: {error}") from error
         if version > SCHEMA_VERSION:
-            raise JournalError(f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore")
+            raise JournalError(
+                f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore"
+            )
         return db
 
 

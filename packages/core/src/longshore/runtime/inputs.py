@@ -70,7 +70,7 @@ class _Spec:
     waits: bool = False
     """Whether it reads what another workflow writes, which may have to run first."""
     code: frozenset[str] = frozenset()
-    """Files of a Python call that hold its code: they count for its identity, and workers import them from where they are."""
+    """A Python call's own code: it counts for the identity, and workers import it from where it is."""
     fixed: Fixed | None = None
     groups: tuple[Group, ...] = ()
     looked_at: float = field(default=float("-inf"))

@@ -1,8 +1,8 @@
 """The record of a run: ``.longshore/runs/<run-id>/run.db``.
 
-SQLite in WAL mode. ``events`` is append-only and is the truth; ``tasks`` says where each task stands and is written in the
-same transaction, so that a reader need not replay anything. Every turn of the loop is one commit at ``synchronous=NORMAL`` (a SIGKILL
-loses nothing); `Journal.sync` makes what is committed safe against a power cut too.
+SQLite in WAL mode. ``events`` is append-only and is the truth; ``tasks`` says where each task stands and is written in
+the same transaction, so that a reader need not replay anything. Every turn of the loop is one commit at
+``synchronous=NORMAL`` (a SIGKILL loses nothing); `Journal.sync` makes what is committed safe against a power cut too.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ CREATE TABLE tasks (
 CREATE VIEW attempts AS
     SELECT seq, body ->> 'task' AS task, body ->> 'attempt' AS attempt, body -> 'outcome' AS outcome,
         body ->> 'failure' AS failure, body ->> 'evidence' AS evidence, body ->> 'started_at' AS started_at,
-        body ->> 'ended_at' AS ended_at, body ->> '$.usage[0]' AS cpu_seconds, body ->> '$.usage[1]' AS peak_memory_bytes,
-        body ->> 'workdir' AS workdir, body -> 'outputs' AS outputs
+        body ->> 'ended_at' AS ended_at, body ->> '$.usage[0]' AS cpu_seconds, body ->> '$.usage[1]' AS
+        peak_memory_bytes, body ->> 'workdir' AS workdir, body -> 'outputs' AS outputs
     FROM events WHERE kind = 'AttemptEnded';
 """
 
@@ -101,7 +101,9 @@ class Journal:
             raise _translate(error, path) from error
         if damage != "ok":
             connection.close()
-            raise JournalError(f"{path} is damaged ({damage}); start the workflow anew with --new: what is cached is not run again")
+            raise JournalError(
+                f"{path} is damaged ({damage}); start the workflow anew with --new: what is cached is not run again"
+            )
         return cls(connection, path)
 
     def meta(self) -> dict[str, str]:
@@ -201,7 +203,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        raise JournalError(f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore")
+        raise JournalError(
+            f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore"
+        )
     if version == 0:
         raise JournalError(f"{path} is no journal of a run")
     while version < SCHEMA_VERSION:

@@ -1,6 +1,7 @@
 """Reading what another workflow of the project wrote: ``workflow://other/task/path``.
 
-The latest successful run of that workflow is meant; when its newest run is still going on, that one is waited for first.
+The latest successful run of that workflow is meant; when its newest run is still going on, that one is waited for
+first.
 """
 
 from __future__ import annotations

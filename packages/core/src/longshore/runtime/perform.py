@@ -97,7 +97,7 @@ class Crew:
         """Hand attempts to their machines; whatever prevents that ends the attempt."""
         with ExitStack() as pieces:
             for machine in {action.machine for action in actions}:
-                session = self.sessions.get(machine)
+                session: object = self.sessions.get(machine)
                 if len(actions) > 1 and isinstance(session, Together):
                     pieces.enter_context(session.together())
             for action in actions:
@@ -112,7 +112,7 @@ class Crew:
             if spec.inputs:
                 session.put(spec.id, spec.inputs, None)
             session.go(spec.id)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
             _log.debug("attempt %s/%s did not start", action.task, action.attempt, exc_info=True)
             self._runner.post(
                 AttemptEnded(
@@ -249,7 +249,7 @@ class Crew:
             work(name)
         except LongshoreError as error:
             self._runner.fail(error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  a bug must end the run in words, not a thread without any
             wrapped = RunError(f"{name}: {type(error).__name__}: {error}")
             wrapped.__cause__ = error
             self._runner.fail(wrapped)

@@ -35,7 +35,9 @@ class Planned:
     task: str
     pool: str
     runs: bool
-    """Whether it would run; of a task that waits for others that run, this is yes unless their outputs turn out the same."""
+    """Whether it would run; of a task that waits for others that run, this is yes unless their outputs turn out the
+    same.
+    """
     reason: str
     inputs: tuple[str, ...]
     """Paths in its workdir, with those that other tasks have yet to write as references."""
@@ -94,6 +96,8 @@ def _look(state: RunState, identifier: Identifier) -> tuple[dict[str, str], dict
 def _waits(state: RunState, task: TaskState) -> str:
     if task.phase is TaskPhase.SKIPPED:
         return "something that it reads cannot be had"
-    read = {reference.task for reference in task.task.spec.references if not reference.workflow} | set(task.task.spec.after)
+    read = {reference.task for reference in task.task.spec.references if not reference.workflow} | set(
+        task.task.spec.after
+    )
     waiting = sorted(name for name in read if name in state.groups and state.groups[name].unfinished)
     return f"after {', '.join(waiting)}" if waiting else "its members are known when it begins"

@@ -1,4 +1,4 @@
-"""What tasks may see and no journal, log or message may: variables of the ``env_file``, and files for one task's eyes."""
+"""What tasks may see, and no journal, log or message may: the ``env_file``, and files for one task's eyes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A run, as whoever started it holds it: watch it, wait for it, change it, fetch its results.
 
-Nothing here is global: two runs go on at once in one process, each with a controller thread of its own. No signal handlers are
-set and nothing is printed.
+Nothing here is global: two runs go on at once in one process, each with a controller thread of its own. No signal
+handlers are set and nothing is printed.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ def resume(
     jobs: int | None = None,
     listen: Listener | None = None,
 ) -> Run:
-    """Continue a run that has not ended, by default the latest: what ended is not run again, what still runs is adopted.
+    """Continue a run that has not ended, by default the latest: what ended is not run again, what still runs is
+    adopted.
 
-    ``retry`` gives tasks that failed another chance; then a run that has ended can be continued too. ``jobs`` replaces the number
-    that the run began with.
+    ``retry`` gives tasks that failed another chance; then a run that has ended can be continued too. ``jobs`` replaces
+    the number that the run began with.
 
     Raises:
         UsageError: when there is no such run.
@@ -227,7 +228,7 @@ class Run:
         self._thread.join()
 
     def fetch(self, to: Path, tasks: Sequence[str] = ()) -> list[Path]:
-        """Copy the outputs of tasks that have succeeded (of all, or of these) into a folder; answer what was written."""
+        """Copy the outputs of tasks that have succeeded, all or these, into a folder; answer what was written."""
         return self._engine.fetch(to, tasks)
 
     def reader(self) -> RunReader:
@@ -271,7 +272,7 @@ class Run:
             pass
         except LongshoreError as error:
             self._error = error
-        except Exception as error:  # whatever it is, the run's owner hears of it, in the thread that waits
+        except Exception as error:  # noqa: BLE001  whatever it is, whoever waits for the run hears of it
             self._error = RunError(f"the controller of run {self.id} failed: {type(error).__name__}: {error}")
             self._error.__cause__ = error
         finally:
@@ -294,5 +295,3 @@ def _info(task: TaskState) -> TaskInfo:
 
 class _Detached(LongshoreError):
     """The owner has let the run go."""
-
-

@@ -1,8 +1,8 @@
 """The loop that performs what the scheduler decides and feeds back what happens.
 
-One thread owns the state. All others only `Runner.post` events. A turn is: take what has happened, decide, write both what
-happened and what is intended in one transaction, and only then perform. A crash between any two steps leaves a journal from which
-the same turn can be continued.
+One thread owns the state. All others only `Runner.post` events. A turn is: take what has happened, decide, write both
+what happened and what is intended in one transaction, and only then perform. A crash between any two steps leaves a
+journal from which the same turn can be continued.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Performer(Protocol):
         """Give back at once what can be told at once; the rest is posted later. Asking again changes nothing."""
         ...
 
-    def start(self, action: StartAttempt) -> None:
-        """Hand an attempt to its machine."""
+    def start(self, actions: Sequence[StartAttempt]) -> None:
+        """Hand attempts to their machines."""
         ...
 
     def perform(self, action: Action) -> None:
@@ -69,7 +69,7 @@ class Runner:
         self._journal = journal
         self._strategy = strategy
         self._clock = clock
-        self._queue: SimpleQueue[Event | LongshoreError | None] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[Event] | LongshoreError] = SimpleQueue()
         self._asked: set[Action] = set()
         self._listeners: list[Callable[[Sequence[Event]], None]] = []
         self._wake: datetime | None = None
@@ -77,9 +77,11 @@ class Runner:
         self._more = False
         self._total = len(state.tasks)
 
-    def post(self, event: Event) -> None:
-        """Tell the runner what has happened; from any thread, never blocks."""
-        self._queue.put(event)
+    def post(self, *events: Event) -> None:
+        """Tell the runner what has happened, in its order; from any thread, never blocks. What is told together is
+        taken together.
+        """
+        self._queue.put(events)
 
     def fail(self, error: LongshoreError) -> None:
         """Tell the runner that the run cannot go on; `loop` raises the error."""
@@ -105,7 +107,7 @@ class Runner:
         return self.state.ended
 
     def _next(self, performer: Performer) -> list[Event]:
-        """Wait for something to happen. Sync the journal when it is time, and return nothing when it is time to wake."""
+        """Wait for something to happen, syncing the journal in time; return nothing when it is time to wake."""
         if self._more and not self._queue.qsize():
             return []
         while True:
@@ -119,14 +121,13 @@ class Runner:
                 continue
             return self._posted(first)
 
-    def _posted(self, *first: Event | LongshoreError | None) -> list[Event]:
+    def _posted(self, *first: Sequence[Event] | LongshoreError) -> list[Event]:
         """Take what has been posted so far."""
         taken: list[Event] = []
-        for event in (*first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))):
-            if isinstance(event, LongshoreError):
-                raise event
-            if event is not None:
-                taken.append(event)
+        for events in (*first, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))):
+            if isinstance(events, LongshoreError):
+                raise events
+            taken += events
         return taken
 
     def _patience(self) -> float | None:
@@ -163,8 +164,8 @@ class Runner:
             performer.committed(record)
             for listener in self._listeners:
                 listener(record)
-        for start in starts:
-            performer.start(start)
+        if starts:
+            performer.start(starts)
         self._perform(actions, performer)
 
     def _decide(self) -> Sequence[Action]:
@@ -206,7 +207,14 @@ class Runner:
 
     def _rows(self) -> list[TaskRow]:
         rows: list[TaskRow] = [
-            (task.view.order, name, task.phase.value, task.attempts, task.machine, task.failure.value if task.failure else "")
+            (
+                task.view.order,
+                name,
+                task.phase.value,
+                task.attempts,
+                task.machine,
+                task.failure.value if task.failure else "",
+            )
             for name, task in self.state.moved.items()
         ]
         self.state.moved.clear()
@@ -216,4 +224,3 @@ class Runner:
         self._journal.sync()
         self._last_sync = time.monotonic()
         performer.synced()
-

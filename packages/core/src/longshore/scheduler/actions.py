@@ -1,6 +1,7 @@
 """What the scheduler wants done. The runner performs these; each ends in an event, also when it fails.
 
-Actions are repeatable: while the event that answers one has not come, `decide` may ask again, and the runner does it once.
+Actions are repeatable: while the event that answers one has not come, `decide` may ask again, and the runner does it
+once.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ _PACE_WEIGHT = 0.2
 
 
 def apply(state: RunState, event: Event) -> RunState:
-    """Let an event change the state, and return it (the same object: a run of 100,000 tasks is not copied for each event).
+    """Let an event change the state, and return it (the same object: a run of 100,000 tasks is not copied for each
+    event).
 
     An event that says nothing new (an attempt's end told twice, a machine that is gone already) changes nothing.
     """

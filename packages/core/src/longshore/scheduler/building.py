@@ -104,9 +104,7 @@ def _link(state: RunState, spec: TaskSpec, members: Sequence[TaskState]) -> None
                 state.unidentified[member.task.id] = None
 
 
-def _waits(
-    state: RunState, task: Task | None, references: Iterable[Reference]
-) -> set[tuple[str | None, str]]:
+def _waits(state: RunState, task: Task | None, references: Iterable[Reference]) -> set[tuple[str | None, str]]:
     """Say for what a task waits: pairs of one task's id and its group, or of None and a group, for all of it."""
     waits: set[tuple[str | None, str]] = set()
     for reference in references:
@@ -141,7 +139,8 @@ def _wait_for(state: RunState, member: TaskState, task: str | None, group_name: 
         return False
     group.readers.append(member.task.id)
     member.unmet += 1
-    # Only for tasks that join later can a producer have ended badly; to look at all members of a fresh group would be quadratic.
+    # Only for tasks that join later can a producer have ended badly; to look at all members of a fresh group would be
+    # quadratic.
     return state.phases[TaskPhase.WAITING] != len(state.tasks) and any(
         state.tasks[task].phase in ENDED - DONE for task in group.members.values()
     )

@@ -31,7 +31,9 @@ _CHOICE = 8
 _IDENTIFY = 500
 _DELIVER = 100
 _AHEAD_SECONDS = 0.05
-"""Tasks shorter than this wait on the machine itself, enough of them to fill this much time: a round trip would idle it."""
+"""Tasks shorter than this wait on the machine itself, enough of them to fill this much time: a round trip would idle
+it.
+"""
 _AHEAD_MOST = 32
 """At most so many times the machine's own capacity waits on it."""
 
@@ -50,7 +52,8 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     actions += [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
     if not (state.stopping or state.failing or state.cancelled):
         actions += [MakeMembers(name) for name in state.unmade]
-        # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its identity.
+        # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its
+        # identity.
         if state.unidentified and sum(map(len, state.ready.values())) < _WINDOW:
             actions.append(Identify(tuple(islice(state.unidentified, _IDENTIFY))))
         actions += _starts(state, strategy, now)

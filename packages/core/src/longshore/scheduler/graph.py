@@ -1,6 +1,7 @@
 """From tasks as written to the tasks of a run: members of ``for_each``, and who waits for whom.
 
-Everything here is iterative and linear in what it returns, so that a chain of 10,000 and a fan of 100,000 are as good as a diamond.
+Everything here is iterative and linear in what it returns, so that a chain of 10,000 and a fan of 100,000 are as good
+as a diamond.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ UNMADE = "*"
 def expand(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> list[Task]:
     """Turn a task as written into the tasks of a run, in the order of its values.
 
-    ``made`` gives the values of parameters that an earlier task's outputs give, one sequence for each parameter in order. Without
-    them such a task expands to one placeholder ``fit[*]``, which waits for that earlier task.
+    ``made`` gives the values of parameters that an earlier task's outputs give, one sequence for each parameter in
+    order. Without them such a task expands to one placeholder ``fit[*]``, which waits for that earlier task.
 
     Raises:
         ValueError: when a source still has to be read from the project's files.

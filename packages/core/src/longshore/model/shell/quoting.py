@@ -13,7 +13,8 @@ __all__ = ["take_special"]
 _ESCAPABLE = {Mode.QUOTE: '$`"\\', Mode.DEFAULT: '$`"\\}', Mode.ARITHMETIC: "$`\\", Mode.HEREDOC: "$`\\"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BRACED_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_BRACE = re.compile(r"\{(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[-#?$!@*])?(?::?[-=+?]|(##?|%%?))?")
+# dash skips the one character behind the name that is no operator of its own, be it a quote.
+_BRACE = re.compile(r"\{(?:[A-Za-z_][A-Za-z0-9_]*|[0-9]+|[-#?$!@*])?(?::?[-=+?]|(##?|%%?)|:?[^}])?", re.DOTALL)
 _SPECIAL = frozenset("0123456789@*#?$!-")
 
 

@@ -26,6 +26,7 @@ _PLAIN_WORD = re.compile(r"""([^ \t\n\\'"$`;&|<>()#][^ \t\n\\'"$`;&|<>()]*)([ \t
 _BLANKS = re.compile(r"[ \t]*")
 _TABS = re.compile(r"\t*")
 _REDIRECT = re.compile(r"<<-?|<&|<>|<|>>|>&|>\||>")
+_HEREDOCS = frozenset({"<<", "<<-"})
 _BACKQUOTED = re.compile(r"[^`\\]+|\\.|\\|`", re.DOTALL)
 _KINDS = {Mode.DEFAULT: Kind.DEFAULT, Mode.ARITHMETIC: Kind.ARITHMETIC, Mode.HEREDOC: Kind.HEREDOC}
 
@@ -162,7 +163,10 @@ def _close(walk: Walk, end: int) -> None:
 
 
 def _special(walk: Walk, frame: Frame, char: str) -> None:
-    if char == "`":
+    owner = walk.stack[-2] if frame.mode is Mode.QUOTE else frame
+    if char in "$`" and owner.redirect in _HEREDOCS:  # a here-document's last line is not expanded
+        walk.take_literal(frame, walk.pos + 1)
+    elif char == "`":
         _backquote(walk, frame)
     else:
         take_special(walk, frame, char)
@@ -237,8 +241,8 @@ def _end_word(walk: Walk, frame: Frame) -> None:
         return
     parts, frame.parts = frame.parts, []
     operator, frame.redirect = frame.redirect, ""
-    if operator in {"<<", "<<-"}:
-        text = "".join(walk.text[part.start : part.end] if part.text is None else part.text for part in parts)
+    if operator in _HEREDOCS:
+        text = "".join(part.text or "" for part in parts)
         frame.pending = frame.pending or []
         frame.pending.append(HereDoc(text, not any(part.quoted for part in parts), operator == "<<-"))
         return

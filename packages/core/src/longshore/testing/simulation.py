@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from longshore.model.command import Shell
+from longshore.builtin.strategies import CriticalPath
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
@@ -20,11 +19,10 @@ from longshore.model.events import (
     RunEnded,
     TasksIdentified,
 )
-from longshore.model.outcome import Exited, FailureClass, Lost, Outcome
+from longshore.model.outcome import Exited, FailureClass, Outcome
 from longshore.model.resources import Resources
-from longshore.model.task import Reference, TaskSpec
-from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.model.workflow import WorkflowSpec
+from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
     CancelAttempt,
     Deliver,
@@ -39,44 +37,23 @@ from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.state import RunState
 
+__all__ = ["EPOCH", "Simulation"]
+
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class FirstFit:
-    """Takes tasks in their order and puts each on the first machine with room."""
-
-    def assign(
-        self, waiting: Sequence[TaskView], machines: Sequence[MachineView], now: datetime
-    ) -> Sequence[Assignment]:
-        free = {machine.id: machine.free for machine in machines}
-        slots = {machine.id: machine.slots for machine in machines}
-        chosen: list[Assignment] = []
-        for view in waiting:
-            for machine in machines:
-                if slots[machine.id] and view.needs.fits(free[machine.id]):
-                    free[machine.id] -= view.needs
-                    slots[machine.id] -= 1
-                    chosen.append(Assignment(view.id, machine.id))
-                    break
-        return chosen
-
-
-def shell(name: str, *read: str, **words: object) -> TaskSpec:
-    """A task that reads one file of each of the named tasks."""
-    references = tuple(Reference(task=task, path="out", member="") for task in read)
-    return TaskSpec(name=name, command=Shell("true"), references=references, **words)  # type: ignore[arg-type]  # test sugar
-
-
-def workflow(*specs: TaskSpec, **words: object) -> WorkflowSpec:
-    """A workflow on one pool."""
-    return WorkflowSpec(name="test", tasks=specs, **words)  # type: ignore[arg-type]  # test sugar
-
-
 class Simulation:
-    """One run, its history, and a machine that ends attempts as it is told."""
+    """One run, its history, and a machine that ends attempts as it is told.
 
-    def __init__(self, spec: WorkflowSpec, *, cpus: float = 2, seed: int = 0) -> None:
+    ``outcomes`` says for each task how its attempts end, the last one for good; ``members`` what `MakeMembers` finds;
+    ``cached`` which tasks have succeeded before.
+    """
+
+    def __init__(
+        self, spec: WorkflowSpec, *, cpus: float = 2, seed: int = 0, strategy: AssignmentStrategy | None = None
+    ) -> None:
         self.spec = spec
+        self.strategy = strategy or CriticalPath()
         self.now = EPOCH
         self.history: list[Event] = []
         self.state: RunState = begin(spec)
@@ -95,7 +72,7 @@ class Simulation:
 
     def turn(self) -> bool:
         """Decide once and do it all at once; answer whether there was anything to do."""
-        actions = decide(self.state, FirstFit(), self.now)
+        actions = decide(self.state, self.strategy, self.now)
         for action in actions:
             match action:
                 case StartAttempt(task, attempt, machine):
@@ -138,7 +115,13 @@ class Simulation:
         self.ended_count[name] = self.ended_count.get(name, 0) + 1
         self.take(
             AttemptEnded(
-                at=self.now, task=name, attempt=attempt, outcome=outcome, failure=failure, started_at=started, ended_at=self.now
+                at=self.now,
+                task=name,
+                attempt=attempt,
+                outcome=outcome,
+                failure=failure,
+                started_at=started,
+                ended_at=self.now,
             )
         )
 
@@ -152,8 +135,3 @@ class Simulation:
             if live:
                 self.end_one(self.random.choice(live))
         raise AssertionError(f"the run does not end: {self.state.phases}")
-
-
-LOST = (Lost("the link is down"), FailureClass.MACHINE_LOST)
-BROKEN = (Exited(1), FailureClass.USER_CODE)
-FINE = (Exited(0), None)
