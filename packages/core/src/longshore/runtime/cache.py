@@ -51,7 +51,10 @@ _FIND_LATEST = """
     SELECT identity, l.workflow, l.task, run, at, parts, outputs, result FROM latest AS l JOIN successes USING
     (identity) WHERE l.workflow = ? AND l.task IN (SELECT value FROM json_each(?))
 """
+_PIN = "INSERT OR IGNORE INTO pins VALUES (?, ?)"
 _NOTE = "INSERT OR REPLACE INTO successes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
 _USED_STEP_SECONDS = 3600.0
 """A success is noted as used at most this often, so that a run in which all is up to date writes nothing."""
 
@@ -87,7 +90,7 @@ class Cache:
 
         ``run`` needs them from now on, until `unpin`.
         """
-        if not identities or not (self._folder / "index.db").exists():
+        if not identities or not self._index.path.exists():
             return {}
         wanted = json.dumps(list(identities))
         now = datetime.now(UTC).timestamp()
@@ -97,7 +100,7 @@ class Cache:
             there = [(_success(row[:-1]), row[-1]) for row in rows]
             hits = [(success, used) for success, used in there if self._has_all(success.outputs)]
             if run:
-                db.executemany("INSERT OR IGNORE INTO pins VALUES (?, ?)", [(run, hit.identity) for hit, _ in hits])
+                db.executemany(_PIN, [(run, hit.identity) for hit, _ in hits if hit.outputs])
             stale = [(now, hit.identity) for hit, used in hits if now - used > _USED_STEP_SECONDS]
             db.executemany("UPDATE successes SET used = ? WHERE identity = ?", stale)
             return [hit for hit, _ in hits]
@@ -116,7 +119,7 @@ class Cache:
             db.executemany(_NOTE, [(*_row(each), now) for each in noted])
             names = [(each.workflow, each.task, each.identity) for each in noted]
             db.executemany("INSERT OR REPLACE INTO latest VALUES (?, ?, ?)", names)
-            db.executemany("INSERT OR IGNORE INTO pins VALUES (?, ?)", [(each.run, each.identity) for each in noted])
+            db.executemany(_PIN, [(each.run, each.identity) for each in noted if each.outputs])
             size = sum(artifact.size for each in noted for artifact in each.outputs)
             db.execute("UPDATE counters SET value = value + ? WHERE name = 'bytes'", (size,))
 
@@ -128,7 +131,7 @@ class Cache:
 
     def latest_of(self, tasks: Sequence[str], *, workflow: str = "") -> Mapping[str, Success]:
         """Give the last successes of some tasks, by task."""
-        if not tasks or not (self._folder / "index.db").exists():
+        if not tasks:
             return {}
         wanted = json.dumps(list(tasks))
 
@@ -146,8 +149,6 @@ class Cache:
         """Bring the cache under its cap, by what was used least recently and no run needs; cheap when it is under
         it.
         """
-        if not (self._folder / "index.db").exists():
-            return Cleaned()
         counted = self._index.read(lambda db: db.execute("SELECT value FROM counters").fetchone(), None)
         if counted is None or counted[0] <= self._cap_bytes:
             return Cleaned()
@@ -199,7 +200,7 @@ class Cache:
 
 
 def _row(success: Success) -> tuple[Any, ...]:
-    outputs = [[each.path, each.sha256, each.size, each.mode, each.kind] for each in success.outputs]
+    outputs = [(each.path, each.sha256, each.size, each.mode, each.kind) for each in success.outputs]
     return (
         success.identity,
         success.workflow,
@@ -207,7 +208,7 @@ def _row(success: Success) -> tuple[Any, ...]:
         success.run,
         success.at.timestamp(),
         success.parts,
-        json.dumps(outputs, separators=(",", ":")),
+        _dumps(outputs) if outputs else "[]",
         success.result,
     )
 

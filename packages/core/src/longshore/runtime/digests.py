@@ -167,7 +167,7 @@ class Digests:
             new, self._new = self._new, []
         if new:
             rows = [(*_signed(key), sha256) for key, sha256 in new]
-            self._db.read(
+            self._db.write(
                 lambda db: db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows), None
             )
 

@@ -37,9 +37,12 @@ class Sidecar:
         self._db: sqlite3.Connection | None = None
         self._inode = 0
         self._given_up = False
+        self._warned = False
 
     def read(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
-        """Do work that changes nothing, and answer what it answers; or ``otherwise``, when the file cannot be used."""
+        """Do work that changes nothing, and answer what it answers; or ``otherwise``, when there is no usable file."""
+        if self._db is None and not self.path.exists():
+            return otherwise
         return self._use(work, otherwise, "BEGIN")
 
     def write(self, work: Callable[[sqlite3.Connection], _T], otherwise: _T) -> _T:
@@ -119,6 +122,9 @@ class Sidecar:
         _log.warning("%s was damaged; it has been moved to %s and begins anew. %s", self.path, aside, self._loss)
 
     def _warn_of(self, error: Exception) -> None:
+        if self._warned:
+            return
+        self._warned = True
         _log.warning("%s cannot be used: %s. %s", self.path, error, self._loss)
 
 
