@@ -150,6 +150,6 @@ def _handler_for_stderr() -> Any:
                 sys.stderr.write(f"{self.format(record)}\n")
                 sys.stderr.flush()
             except OSError:
-                self.handleError(record)
+                return  # nobody reads it any more, and there is nowhere else to say so
 
     return ToStderr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event as Flag
@@ -11,6 +12,8 @@ from typing import Protocol
 from longshore.model.events import Event
 
 __all__ = ["Display", "Feed", "Shown"]
+
+_log = logging.getLogger("longshore.cli")
 
 _PAUSE_SECONDS = 0.125
 """Nothing is shown more often than this, however much happens."""
@@ -91,6 +94,12 @@ class Shown:
         self._thread.join()
 
     def _show(self) -> None:
+        try:
+            self._show_all()
+        except Exception:  # noqa: BLE001  a terminal that has gone, or a fault of the view: the run is worth more
+            _log.warning("progress is not shown any more", exc_info=_log.isEnabledFor(logging.DEBUG))
+
+    def _show_all(self) -> None:
         try:
             for batch in self._feed.batches(lambda: self._display.tick):
                 events: list[Event] = []
