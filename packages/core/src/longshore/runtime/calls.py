@@ -1,4 +1,4 @@
-"""The arguments of Python calls: what stands for a file, a result or a parameter is replaced by it just before the call."""
+"""The arguments of Python calls: what stands for a file, a result or a parameter is replaced just before the call."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["with_arguments"]
 def with_arguments(command: Command, task: Task, state: RunState) -> Command:
     """Fill in the arguments of a call; other commands stay as they are.
 
-    ``{"$file": "in/fit/x.csv"}`` becomes the path, ``{"$result": "fit"}`` what the call returned (of a task with members, a
-    mapping from member to result), ``{"$param": "year"}`` the parameter's value.
+    ``{"$file": "in/fit/x.csv"}`` becomes the path, ``{"$result": "fit"}`` what the call returned (of a task with
+    members, a mapping from member to result), ``{"$param": "year"}`` the parameter's value.
 
     Raises:
         InputMissing: when a call whose result is wanted has none.

@@ -136,9 +136,12 @@ class RunReader:
 
     def tasks(self, phase: str | None = None, machine: str | None = None) -> list[TaskInfo]:
         """List the tasks to which something has happened, in the order of the workflow."""
-        query = "SELECT id, phase, attempts, machine, failure FROM tasks WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)"
+        query = """
+            SELECT id, phase, attempts, machine, failure FROM tasks
+            WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2) ORDER BY ord
+        """
         with self._reading() as db:
-            rows = db.execute(f"{query} ORDER BY ord", (phase, machine)).fetchall()
+            rows = db.execute(query, (phase, machine)).fetchall()
         return [TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4]) for row in rows]
 
     def task(self, task: str) -> TaskInfo | None:

@@ -192,6 +192,7 @@ def _attempt_ended(state: RunState, event: AttemptEnded) -> None:
 def _keep_pace(state: RunState, name: str, seconds: float) -> None:
     known = state.pace.get(name)
     state.pace[name] = seconds if known is None else known + _PACE_WEIGHT * (seconds - known)
+    state.common_pace += _PACE_WEIGHT * (seconds - state.common_pace)
 
 
 def _again(state: RunState, task: TaskState) -> None:

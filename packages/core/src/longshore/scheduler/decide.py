@@ -134,8 +134,8 @@ def _ahead(state: RunState, waiting: Sequence[TaskView]) -> int:
     """Say how many times a machine's capacity may wait on it: none unless all that waits is known to be short."""
     longest = 0.0
     for name in {view.name for view in waiting}:
-        pace = state.pace.get(name)
-        if pace is None or pace > _AHEAD_SECONDS:
+        pace = state.pace.get(name, state.common_pace)
+        if pace > _AHEAD_SECONDS:
             return 0
         longest = max(longest, pace)
     return min(_AHEAD_MOST, int(_AHEAD_SECONDS / longest)) if longest > 0 else _AHEAD_MOST

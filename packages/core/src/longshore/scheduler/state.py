@@ -176,6 +176,8 @@ class RunState:
     phases: Counter[TaskPhase] = field(factory=Counter)
     pace: dict[str, float] = field(factory=dict)
     """By task as written: about how many seconds an attempt takes."""
+    common_pace: float = 1.0
+    """The same for all together, from a careful guess on: what to expect of those that have not run yet."""
     moved: dict[str, TaskState] = field(factory=dict)
     """Tasks whose phase has changed since the runner last wrote them down; nothing is decided by it."""
     next_order: int = 0
