@@ -55,9 +55,13 @@ class Bench:
         )
         amounts = Resources(**{"cpus": 4.0, "memory_bytes": 8 << 30, **resources})
         machine = Machine(id="here", pool="here", resources=amounts, slots=slots)
-        session = LocalExecutor(LocalConfig(), context).open(machine, fence=fence, sink=self._queue.put)
+        session = LocalExecutor(LocalConfig(), context).open(machine, fence=fence, sink=self._take)
         self._sessions.append(session)
         return session
+
+    def _take(self, *events: Told) -> None:
+        for event in events:
+            self._queue.put(event)
 
     @property
     def session(self) -> LocalSession:
@@ -89,7 +93,7 @@ class Bench:
             try:
                 self.told.append(self._queue.get(timeout=SECONDS))
             except queue.Empty:
-                raise AssertionError(f"not told; only {self.told}") from None
+                raise AssertionError("not told") from None
         return found[times - 1]
 
     def settled(self) -> list[Told]:

@@ -87,7 +87,7 @@ context = ExecutorContext(
 )
 machine = Machine(id="here", pool="here", resources=Resources(cpus=4.0))
 started = threading.Event()
-session = LocalExecutor(LocalConfig(), context).open(machine, fence=1, sink=lambda event: started.set())
+session = LocalExecutor(LocalConfig(), context).open(machine, fence=1, sink=lambda *events: started.set())
 command = Shell("until test -e $GATE; do sleep 0.01; done; echo done; exit 5")
 session.create(AttemptSpec(id="r/a/1", command=command, env={"GATE": gate}))
 session.go("r/a/1")

@@ -217,7 +217,8 @@ class SupervisorSession:
             content = self._receive()
             if content:
                 told = [self._take(message) for message in decode_lines(lines.take(content))]
-                self._tell(*[event for event in told if event is not None])
+                if events := [event for event in told if event is not None]:
+                    self._tell(*events)
                 continue
             if self._closed or self._refused:
                 return
