@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -31,6 +30,8 @@ from longshore.config import for_each, sections, sketch
 from longshore.config.problems import Problems
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.state import TaskPhase
+
+from .harness import end_marked
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -183,22 +184,12 @@ def terminal(folder: Path, home: Path, **more: str) -> Iterator[Terminal]:
         yield opened
     finally:
         opened.close()
-        end_marked(f"LONGSHORE_TEST_MARK={mark}".encode())
+        end_marked(f"LONGSHORE_TEST_MARK={mark}")
 
 
 def offline() -> dict[str, str]:
     """Let pip build packages with what this environment has, when it has that; else it fetches what it needs."""
     return {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"} if find_spec("hatchling") else {}
-
-
-def end_marked(mark: bytes) -> None:
-    """End the processes whose environment has the mark: the supervisors and tasks of a page that failed half way."""
-    for entry in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in entry.read_bytes().split(b"\0"):
-                os.kill(int(entry.parent.name), signal.SIGKILL)
-        except OSError:
-            continue
 
 
 def follow(page_steps: list[Step], typed: Terminal, folder: Path) -> None:
