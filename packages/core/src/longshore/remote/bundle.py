@@ -1,0 +1,75 @@
+"""The supervisor as one file for other computers: ``python3 <file> <folder>``.
+
+It is a zip archive of the modules here that are meant to be sent, as Python can execute it; equal modules give equal bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+
+__all__ = ["MODULES", "build_bundle"]
+
+MODULES = (
+    "attempt",
+    "calls",
+    "closing",
+    "collecting",
+    "computer",
+    "copying",
+    "digest",
+    "helpers",
+    "launcher",
+    "laying",
+    "limits",
+    "links",
+    "orphans",
+    "places",
+    "processes",
+    "protocol",
+    "record",
+    "recovery",
+    "room",
+    "services",
+    "staging",
+    "starting",
+    "store",
+    "stream",
+    "supervisor",
+    "watch",
+    "worker",
+)
+"""What is sent. Each needs nothing but the standard library and the others."""
+
+_MAIN = b"""import sys
+
+from longshore.remote.supervisor import main
+
+main(sys.argv[1])
+"""
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def build_bundle() -> bytes:
+    """Pack the supervisor."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in (
+            ("__main__.py", _MAIN),
+            ("longshore/__init__.py", b""),
+            ("longshore/remote/__init__.py", b""),
+        ):
+            archive.writestr(_entry(name), content)
+        for module in MODULES:
+            with open(os.path.join(here, module + ".py"), "rb") as file:
+                archive.writestr(_entry("longshore/remote/%s.py" % module), file.read())
+    return buffer.getvalue()
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _DATE)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    return entry
