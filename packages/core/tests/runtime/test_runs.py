@@ -503,3 +503,41 @@ def test_another_process_can_ask_add_and_cancel_through_the_control_socket(tmp_p
 
     assert kinds[0] == "TasksAdded"
     assert kinds[-1] == "RunEnded"
+
+
+def test_two_runs_never_use_more_of_this_computer_than_there_is(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    flows = [Workflow(f"w{number}") for number in range(3)]
+    for flow in flows:
+        for number in range(4):
+            flow.shell(f"t{number}", f"echo + >> {log}; sleep 0.05; echo - >> {log}")
+    folders = [tmp_path / flow.name for flow in flows]
+    for folder in folders:
+        folder.mkdir()
+
+    runs = [flow.start(folder) for flow, folder in zip(flows, folders, strict=True)]
+
+    assert [run.wait(timeout=60) for run in runs] == ["succeeded"] * 3
+    running = most = 0
+    for line in log.read_text().splitlines():
+        running += 1 if line == "+" else -1
+        most = max(most, running)
+    assert most <= len(os.sched_getaffinity(0))
+
+
+def test_a_run_that_waits_for_another_goes_on_when_that_one_ends(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    cpus = len(os.sched_getaffinity(0))
+    first = Workflow("first")
+    first.shell("all", f"cat {gate}", needs={"cpus": cpus})
+    second = Workflow("second")
+    second.shell("a", "true")
+
+    with first.start(tmp_path) as one:
+        one.wait(until=lambda now: now.phases.get(TaskPhase.RUNNING, 0) == 1, timeout=30)
+        with second.start(tmp_path) as two:
+            assert two.wait(timeout=0.3) == "running"
+            assert phases(two) == {"a": "waiting"}
+            gate.write_text("")
+            assert two.wait(timeout=30) == "succeeded"

@@ -82,7 +82,9 @@ class LocalExecutor:
 
 def _hello(machine: Machine, context: ExecutorContext, fence: int) -> dict[str, Any]:
     resources = machine.resources
-    known_gpus = gpu_names() if resources.gpus else []
+    granted = [int(index) for index in machine.tags.get("gpus", "").split(",") if index]
+    names = gpu_names() if resources.gpus else []
+    known_gpus = [names[index] if index < len(names) else str(index) for index in granted] or names
     return {
         "op": "hello",
         "version": VERSION,

@@ -25,6 +25,7 @@ __all__ = [
     "InputsFailed",
     "MachineAdded",
     "MachineGone",
+    "MachineResized",
     "MembersMade",
     "ResultsDelivered",
     "RetryAsked",
@@ -72,6 +73,19 @@ class MachineAdded:
     resources: Resources
     slots: int | None = None
     """At most so many attempts at once, whatever their needs; None for no such limit."""
+    alone: bool = True
+    """As in `MachineResized`."""
+
+
+@frozen(kw_only=True)
+class MachineResized:
+    """A machine that is shared with other runs has more or less room for this one."""
+
+    at: datetime
+    machine: str
+    resources: Resources
+    alone: bool = True
+    """Whether all of the machine is this run's, so that tasks may wait on the machine itself."""
 
 
 @frozen(kw_only=True)
@@ -207,6 +221,7 @@ Event = (
     | InputsFailed
     | MachineAdded
     | MachineGone
+    | MachineResized
     | MembersMade
     | ResultsDelivered
     | RetryAsked

@@ -157,7 +157,9 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
         "pool": e.pool,
         "resources": _resources(e.resources),
         "slots": e.slots,
+        "alone": e.alone,
     },
+    "MachineResized": lambda e: {"machine": e.machine, "resources": _resources(e.resources), "alone": e.alone},
     "MachineGone": lambda e: {"machine": e.machine, "reason": e.reason, "failure": e.failure.value},
     "MembersMade": lambda e: {"name": e.name, "values": e.values},
     "ResultsDelivered": lambda e: {"task": e.task, **({"problem": e.problem} if e.problem else {})},
@@ -180,7 +182,15 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     "CancelAsked": lambda at, b: ev.CancelAsked(at=at, tasks=tuple(b["tasks"])),
     "InputsFailed": lambda at, b: ev.InputsFailed(at=at, task=b["task"], reason=b["reason"]),
     "MachineAdded": lambda at, b: ev.MachineAdded(
-        at=at, machine=b["machine"], pool=b["pool"], resources=_read_resources(b["resources"]), slots=b["slots"]
+        at=at,
+        machine=b["machine"],
+        pool=b["pool"],
+        resources=_read_resources(b["resources"]),
+        slots=b["slots"],
+        alone=b.get("alone", True),
+    ),
+    "MachineResized": lambda at, b: ev.MachineResized(
+        at=at, machine=b["machine"], resources=_read_resources(b["resources"]), alone=b["alone"]
     ),
     "MachineGone": lambda at, b: ev.MachineGone(
         at=at, machine=b["machine"], reason=b["reason"], failure=FailureClass(b["failure"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -33,6 +34,7 @@ from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import deliver, mark_latest
 from longshore.runtime.runner import Runner
+from longshore.runtime.sharing import Sharing
 from longshore.scheduler.apply import apply, selected
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
@@ -124,10 +126,13 @@ class Engine:
         answering = Answering(self.run, self.runner, self.add, self.retry)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
-            for pool in self._pools:
-                for machine in self._machines(pool):
-                    self._open(pool, machine, crew)
-            with ControlServer(self.folder, answering) as control:
+            with ExitStack() as opened:
+                for pool in self._pools:
+                    for machine in self._machines(pool):
+                        self._open(
+                            pool, self._shared(machine, crew, opened) if pool.executor == "local" else machine, crew
+                        )
+                control = opened.enter_context(ControlServer(self.folder, answering))
 
                 def tell(events: Sequence[Event]) -> None:
                     if control.has_subscribers:
@@ -185,9 +190,18 @@ class Engine:
     def _machines(self, pool: PoolSpec) -> Sequence[Machine]:
         return _machines_of(self._registry, pool, self.options)
 
+    def _shared(self, machine: Machine, crew: Crew, opened: ExitStack) -> Machine:
+        """Join the other runs on this computer, and give the machine with this run's part of it."""
+        part = opened.enter_context(Sharing(machine, self.runner.state, self.runner.post))
+        crew.shared[machine.id] = part
+        return part.machine()
+
     def _open(self, pool: PoolSpec, machine: Machine, crew: Crew) -> None:
         """Link to a machine in a thread of its own, so that planning goes on meanwhile."""
         executor = self._executors[pool.name]
+        part = crew.shared.get(machine.id)
+        alone = part is None or part.alone
+        whole = machine if part is None else evolve(machine, resources=part.total)
         live = [
             attempt_id(self.run, name, task.attempts)
             for name in self.runner.state.live
@@ -196,7 +210,8 @@ class Engine:
 
         def link() -> None:
             try:
-                session = executor.open(machine, fence=self._lock.fence, sink=self.runner.post)
+                # The machine itself holds attempts to all that it has; what other runs leave to this one may change.
+                session = executor.open(whole, fence=self._lock.fence, sink=self.runner.post)
                 crew.sessions[machine.id] = session
                 if live:
                     session.adopt(live)
@@ -212,6 +227,7 @@ class Engine:
                         pool=machine.pool,
                         resources=machine.resources,
                         slots=machine.slots,
+                        alone=alone,
                     )
                 )
 

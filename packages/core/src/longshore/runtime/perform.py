@@ -32,6 +32,7 @@ from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
 from longshore.runtime.results import deliver
 from longshore.runtime.runner import Runner
+from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import Action, CancelAttempt, Deliver, MakeMembers, StartAttempt
 from longshore.scheduler.state import DONE, TaskState
 
@@ -48,6 +49,8 @@ class Crew:
 
     def __init__(self, *, project: Project, run: str, options: RunOptions, runner: Runner, cache: Cache) -> None:
         self.sessions: dict[str, Session] = {}
+        self.shared: dict[str, Sharing] = {}
+        """The machines that other runs use too: this computer, in each pool that is on it."""
         self._project = project
         self._run = run
         self._options = options
@@ -61,6 +64,13 @@ class Crew:
         self._ready: dict[str, Ready] = {}
         self._successes: list[Success] = []
         self._private_env = private_environment(project.folder, runner.state.workflow)
+
+    def news(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Tell how much of this computer other runs leave to this one, when that may have changed."""
+        if not self.shared:
+            return ()
+        ended = any(isinstance(event, AttemptEnded) for event in events)
+        return [news for machine in self.shared.values() for news in machine.news(ended=ended)]
 
     def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
         """Tell the identities of tasks whose inputs have known digests; look at the other files in the background."""

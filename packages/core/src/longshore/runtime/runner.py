@@ -33,6 +33,10 @@ _SYNC_SECONDS = 0.05
 class Performer(Protocol):
     """Does what was decided. Everything that it does ends in an event given to the runner, also when it fails."""
 
+    def news(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Tell what else is to be known before anything is decided about these events."""
+        ...
+
     def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
         """Give back at once what can be told at once; the rest is posted later. Asking again changes nothing."""
         ...
@@ -144,6 +148,9 @@ class Runner:
         starts: list[StartAttempt] = []
         for event in record:
             apply(self.state, event)
+        for event in performer.news(happened):
+            apply(self.state, event)
+            record.append(event)
         while True:
             actions = self._decide()
             news = self._answer(actions, performer, starts)

@@ -16,6 +16,7 @@ from longshore.model.events import (
     InputsFailed,
     MachineAdded,
     MachineGone,
+    MachineResized,
     MembersMade,
     ResultsDelivered,
     RetryAsked,
@@ -62,6 +63,9 @@ def apply(state: RunState, event: Event) -> RunState:
             _members_made(state, name, values)
         case MachineAdded():
             _machine_added(state, event)
+        case MachineResized(machine=name, resources=resources, alone=alone):
+            state.machines[name].capacity = resources
+            state.machines[name].alone = alone
         case MachineGone():
             _machine_gone(state, event)
         case TasksAdded(tasks=specs):
@@ -297,7 +301,7 @@ def _skip_readers(state: RunState, task: TaskState) -> None:
 
 def _machine_added(state: RunState, event: MachineAdded) -> None:
     state.machines[event.machine] = MachineState(
-        id=event.machine, pool=event.pool, capacity=event.resources, slots=event.slots
+        id=event.machine, pool=event.pool, capacity=event.resources, slots=event.slots, alone=event.alone
     )
     # A controller that continues a run says again which machines there are; what is live on them still is.
     for name in state.live:

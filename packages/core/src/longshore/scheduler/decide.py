@@ -143,7 +143,7 @@ def _ahead(state: RunState, waiting: Sequence[TaskView]) -> int:
 
 def _view(machine: MachineState, ahead: int) -> MachineView:
     capacity = machine.capacity
-    fold = 1 + ahead
+    fold = 1 + ahead if machine.alone else 1
     slots = machine.slots if machine.slots is not None else _WINDOW
     return MachineView(
         id=machine.id,

@@ -101,6 +101,8 @@ class MachineState:
     gpus_used: int = 0
     disk_used: int = 0
     attempts: int = 0
+    alone: bool = True
+    """Whether no other run uses it, so that tasks may wait on the machine itself."""
     linked: bool = True
     """Whether the present controller has said that it can reach it."""
     gone: bool = False
