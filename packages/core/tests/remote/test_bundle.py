@@ -111,7 +111,7 @@ def test_the_bundle_serves_by_its_standard_input_on_every_python(tmp_path: Path,
     ours, theirs = socket.socketpair()
     with ours, theirs, (tmp_path / "errors").open("wb") as errors:
         command = [python, "-I", "-S", str(bundle), str(tmp_path / "machine")]
-        subprocess.run(command, stdin=theirs, stdout=errors, stderr=errors, check=True, timeout=SECONDS)
+        subprocess.run(command, stdin=theirs.fileno(), stdout=errors, stderr=errors, check=True, timeout=SECONDS)
         theirs.close()
         link = Link(ours)
         link.say(**hello(tmp_path, python))

@@ -1,6 +1,6 @@
 """The supervisor as one file for other computers: ``python3 <file> <folder>``.
 
-It is a zip archive of the modules here that are meant to be sent, as Python can execute it; equal modules give equal bytes.
+It is a zip archive of the modules that are meant to be sent, which Python can execute; equal modules give equal bytes.
 """
 
 from __future__ import annotations
