@@ -69,8 +69,7 @@ class Crew:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
         if not self.shared:
             return ()
-        ended = any(isinstance(event, AttemptEnded) for event in events)
-        return [news for machine in self.shared.values() for news in machine.news(ended=ended)]
+        return [news for machine in self.shared.values() for news in machine.news(happened=bool(events))]
 
     def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
         """Tell the identities of tasks whose inputs have known digests; look at the other files in the background."""

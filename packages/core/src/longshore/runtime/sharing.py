@@ -1,12 +1,12 @@
 """This run's part of this computer, as its machine: resized when other runs come and go.
 
-The shared table is asked once at the start, when another run pokes, and at the end of an attempt while others wait for
-more.
+The shared table is asked at the start, when another run pokes, and with each turn while not all of it is ours. A run
+that is alone asks once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -16,14 +16,11 @@ from attrs import evolve
 from longshore.model.events import MachineResized
 from longshore.model.machine import Machine
 from longshore.model.resources import Resources
-from longshore.model.views import TaskView
 from longshore.runtime.capacity import Capacity, Grant
 from longshore.scheduler.state import RunState
 
 __all__ = ["Sharing"]
 
-_LOOK_AHEAD = 64
-"""Of so many waiting tasks the needs are added up to say what the run could use."""
 _NOTHING = Resources(cpus=0.0)
 
 
@@ -68,16 +65,19 @@ class Sharing:
         """Whether all of the computer is ours."""
         return self._grant is not None and self._grant.resources.cpus >= self._machine.resources.cpus
 
-    def news(self, *, ended: bool) -> list[MachineResized]:
-        """Ask again if that is worth it; ``ended`` says that an attempt has ended in this turn."""
+    def news(self, *, happened: bool) -> list[MachineResized]:
+        """Ask again if that is worth it; ``happened`` says whether anything has in this turn."""
         contended = self._grant is not None and self._grant.contended
-        if not (self._poked or (ended and contended)):
+        if not (self._poked or (happened and (contended or not self.alone))):
+            return []
+        known = self._state.machines.get(self._machine.id)
+        if known is None or not known.linked:
+            # What was granted before is on its way; a poke is answered when that has come.
             return []
         self._poked = False
         before = self._grant
         grant = self._ask()
-        known = self._state.machines.get(self._machine.id)
-        if known is None or (before is not None and grant.resources == before.resources):
+        if before is not None and grant.resources == before.resources:
             return []
         return [
             MachineResized(
@@ -96,11 +96,11 @@ class Sharing:
         state = self._state
         using = _used(state, self._machine.id)
         queue = state.ready.get(self._machine.pool)
-        waiting = queue.front(_LOOK_AHEAD) if queue is not None else []
+        waiting = queue.front(1) if queue is not None else []
         least = using + waiting[0].needs if waiting else using
-        # Before anything is known of the tasks, and as long as more than a few wait, all of it can be used.
-        everything = len(waiting) >= _LOOK_AHEAD or bool(state.unidentified) or self._grant is None
-        want = self._machine.resources if everything else _sum(using, waiting)
+        # As long as anything waits all of it can be used; how much of that is fair is not for us to say.
+        more = bool(waiting or state.unidentified or state.unmade or state.delayed) or self._grant is None
+        want = self._machine.resources if more else using
         gpus = tuple(self._grant.gpus) if self._grant is not None and using.gpus else ()
         total = self._machine.resources
         self._grant = self._capacity.ask(using=using, want=_least(want, total), least=_least(least, total), gpus=gpus)
@@ -115,13 +115,6 @@ def _used(state: RunState, name: str) -> Resources:
     cpus = min(machine.cpus_used, machine.capacity.cpus)
     memory = min(machine.memory_used, machine.capacity.memory_bytes)
     return Resources(cpus=cpus, memory_bytes=memory, gpus=min(machine.gpus_used, machine.capacity.gpus))
-
-
-def _sum(using: Resources, waiting: Iterable[TaskView]) -> Resources:
-    total = using
-    for view in waiting:
-        total += view.needs
-    return total
 
 
 def _least(one: Resources, other: Resources) -> Resources:
