@@ -209,7 +209,8 @@ def test_flags_that_make_no_sense_are_refused(project: Project, words: tuple[str
 def test_a_log_file_gets_everything(project: Project) -> None:
     project.write(DIAMOND)
     project.call("run", "-q", "--log-file", "run.log")
-    assert (project.folder / "run.log").exists()
+    text = (project.folder / "run.log").read_text()
+    assert re.search(r"\d\d:\d\d:\d\d  d succeeded after ", text)
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(project: Project) -> None:

@@ -140,7 +140,7 @@ class Collector:
 def test_a_display_is_shown_everything_in_order_and_in_few_batches() -> None:
     feed, display = Feed(), Collector()
     events = [AttemptStarted(at=AT, task=str(number), attempt=1) for number in range(2000)]
-    with Shown(feed, display):
+    with Shown(feed, [display]):
         for event in events:
             feed.listen([event])
         feed.say("a message")
@@ -157,7 +157,7 @@ def test_a_display_that_fails_does_not_keep_the_command_from_ending(caplog: pyte
                 raise OSError("the terminal is gone")
 
     feed, display = Feed(), Broken()
-    with Shown(feed, display):
+    with Shown(feed, [display]):
         feed.listen([ended(Exited(0))])
     assert display.closed
     assert "progress is not shown any more" in caplog.text

@@ -42,7 +42,7 @@ def attend(begin: Begin, invocation: Invocation) -> int:
     """
     tell = _tell_quietly
     with ExitStack() as stack:
-        if invocation.quiet:
+        if invocation.quiet and invocation.log_file is None:
             run = begin(None)
         else:
             # Only here, since a quiet run has no use for it.
@@ -50,9 +50,10 @@ def attend(begin: Begin, invocation: Invocation) -> int:
 
             feed = Feed()
             run = begin(feed.listen)
-            say(f"run {run.id}: {counted(sum(run.phases.values()), 'task')}")
-            stack.enter_context(Shown(feed, _display(run, invocation)))
-            tell = feed.say
+            if not invocation.quiet:
+                say(f"run {run.id}: {counted(sum(run.phases.values()), 'task')}")
+            stack.enter_context(Shown(feed, _displays(run, invocation, stack)))
+            tell = _tell_quietly if invocation.quiet else feed.say
         invocation.began = True
         with _signals(run, tell) as asked:
             try:
@@ -63,7 +64,7 @@ def attend(begin: Begin, invocation: Invocation) -> int:
     return conclude(run.reader(), run.results, invocation, interrupted=bool(asked))
 
 
-def _display(run: Run, invocation: Invocation) -> Display:
+def _displays(run: Run, invocation: Invocation, stack: ExitStack) -> list[Display]:
     from longshore_cli.view.lines import LineDisplay, highest_rank
     from longshore_cli.view.words import Rank
 
@@ -71,12 +72,21 @@ def _display(run: Run, invocation: Invocation) -> Display:
         # Somewhat later than the failure itself, but a task that has gone on since was tried again, too.
         return run.task(task).phase not in {"failed", "lost", "cancelled"}
 
+    displays: list[Display] = []
+    if invocation.log_file is not None:
+        file = stack.enter_context(invocation.log_file.open("a", encoding="utf-8", errors="backslashreplace"))
+        displays.append(LineDisplay(file, Rank.VERBOSE, again))
+    if invocation.quiet:
+        return displays
     if is_terminal(sys.stderr):
         from longshore_cli.view.live import LiveDisplay
 
         rank = Rank.VERBOSE if invocation.verbosity > 0 else Rank.ALWAYS
-        return LiveDisplay(sys.stderr, run.id, lambda: run.phases, rank, again)
-    return LineDisplay(sys.stderr, highest_rank(invocation.verbosity, sum(run.phases.values())), again)
+        displays.append(LiveDisplay(sys.stderr, run.id, lambda: run.phases, rank, again))
+    else:
+        rank = highest_rank(invocation.verbosity, sum(run.phases.values()))
+        displays.append(LineDisplay(sys.stderr, rank, again))
+    return displays
 
 
 def _tell_quietly(text: str) -> None:

@@ -12,7 +12,7 @@ from longshore.scheduler.state import TaskPhase
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint
 from longshore_cli.standing import attempt_document
-from longshore_cli.story import Run, Story
+from longshore_cli.story import Replayed, Story
 from longshore_cli.text import clean, counted, duration, last_lines
 
 __all__ = ["done_about", "explain", "why"]
@@ -27,7 +27,7 @@ def explain(reader: RunReader, name: str, invocation: Invocation) -> None:
     Raises:
         UsageError: when there is no such task.
     """
-    run = Run(reader)
+    run = Replayed(reader)
     found = run.find(name)
     if invocation.json:
         documents = []

@@ -106,9 +106,9 @@ def _named(reader: RunReader, name: str) -> list[TaskInfo]:
     known = [task for task in reader.tasks() if task.id == name or (written == name and task.id.startswith(f"{name}["))]
     if not known:
         # Slow, but only for a task that has not begun or does not exist: it says which, and names those that are near.
-        from longshore_cli.story import Run
+        from longshore_cli.story import Replayed
 
-        Run(reader).find(name)
+        Replayed(reader).find(name)
     return known
 
 

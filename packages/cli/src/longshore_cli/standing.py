@@ -15,7 +15,7 @@ from longshore.runtime.project import Project
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint, say
 from longshore_cli.places import find_project, sort_words
-from longshore_cli.story import Run, Story
+from longshore_cli.story import Replayed, Story
 from longshore_cli.summary import summarize
 from longshore_cli.text import clean, counted, duration, last_lines, moment, table
 
@@ -83,7 +83,7 @@ def show_listed(
 
 def _all_waiting(reader: RunReader) -> list[TaskInfo]:
     """List also those to which nothing has happened yet, which the tables do not have."""
-    return [_info(task) for task in Run(reader).state.tasks.values() if task.phase == "waiting"]
+    return [_info(task) for task in Replayed(reader).state.tasks.values() if task.phase == "waiting"]
 
 
 def _info(task: Any) -> TaskInfo:
@@ -117,7 +117,7 @@ def show_tasks(reader: RunReader, name: str, invocation: Invocation) -> None:
     Raises:
         UsageError: when there is no such task.
     """
-    run = Run(reader)
+    run = Replayed(reader)
     found = run.find(name)
     if invocation.json:
         answer_json({"run": reader.folder.name, "tasks": [_document(run.story(task)) for task in found]})

@@ -16,7 +16,7 @@ from longshore.runtime.options import RunOptions
 from longshore.scheduler.apply import selected
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
 
-__all__ = ["Run", "Story"]
+__all__ = ["Replayed", "Story"]
 
 
 @frozen(kw_only=True)
@@ -40,7 +40,7 @@ class Story:
     """Whether the run was not to look for earlier successes."""
 
 
-class Run:
+class Replayed:
     """One run's journal, replayed when a question needs it."""
 
     def __init__(self, reader: RunReader) -> None:

@@ -79,11 +79,11 @@ class Feed:
 
 
 class Shown:
-    """A display at work, in a thread of its own, for the time of a ``with`` block."""
+    """Displays at work, in a thread of their own, for the time of a ``with`` block."""
 
-    def __init__(self, feed: Feed, display: Display) -> None:
+    def __init__(self, feed: Feed, displays: Sequence[Display]) -> None:
         self._feed = feed
-        self._display = display
+        self._displays = displays
         self._thread = Thread(target=self._show, name="longshore-display", daemon=True)
 
     def __enter__(self) -> None:
@@ -101,13 +101,16 @@ class Shown:
 
     def _show_all(self) -> None:
         try:
-            for batch in self._feed.batches(lambda: self._display.tick):
-                events: list[Event] = []
-                for item in batch:
-                    if isinstance(item, str):
-                        self._display.say(item)
-                    else:
-                        events += item
-                self._display.take(events)
+            for batch in self._feed.batches(self._tick):
+                messages = [item for item in batch if isinstance(item, str)]
+                events = [event for item in batch if not isinstance(item, str) for event in item]
+                for display in self._displays:
+                    for message in messages:
+                        display.say(message)
+                    display.take(events)
         finally:
-            self._display.close()
+            for display in self._displays:
+                display.close()
+
+    def _tick(self) -> float | None:
+        return min((display.tick for display in self._displays if display.tick is not None), default=None)
