@@ -28,6 +28,7 @@ from longshore.runtime.control import ControlServer
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
 from longshore.runtime.lock import RunLock, acquire
+from longshore.runtime.logs import pack
 from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
 from longshore.runtime.project import Project, new_run_id
@@ -143,6 +144,8 @@ class Engine:
         finally:
             crew.close()
             mark_latest(self.project.results(self.run).parent, self.run)
+            if self.runner.state.ended in {"succeeded", "failed", "cancelled"}:
+                pack(self.folder)
             self._journal.close()
             self._lock.release()
 

@@ -19,6 +19,7 @@ from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.codec import decode
 from longshore.runtime.journal import SCHEMA_VERSION
 from longshore.runtime.lock import is_held
+from longshore.runtime.logs import log_paths
 from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
 from longshore.scheduler.state import RunState, TaskPhase
@@ -167,8 +168,7 @@ class RunReader:
 
     def log_paths(self, task: str, attempt: int) -> tuple[Path, Path]:
         """Say where stdout and stderr of an attempt on this computer are. A file that is not there is empty."""
-        stem = f"{task}.{attempt}"
-        return self.folder / "logs" / f"{stem}.out", self.folder / "logs" / f"{stem}.err"
+        return log_paths(self.folder, task, attempt)
 
     def events(
         self, after: int = 0, *, kind: str | None = None, about: str | None = None

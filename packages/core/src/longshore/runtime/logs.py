@@ -1,0 +1,59 @@
+"""Where attempts' logs are: files while a run goes on, one archive when a run of many tasks has ended."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["log_paths", "pack"]
+
+_FOLDER = "logs"
+_ARCHIVE = "logs.zip"
+_FEW = 1000
+"""So many files are left as they are: they can be looked at without any tool."""
+
+
+def log_paths(run_folder: Path, task: str, attempt: int) -> tuple[Path, Path]:
+    """Say where stdout and stderr of an attempt on this computer are, taken out of the archive if need be.
+
+    A file that is not there is empty.
+    """
+    folder = run_folder / _FOLDER
+    paths = folder / f"{task}.{attempt}.out", folder / f"{task}.{attempt}.err"
+    archive = run_folder / _ARCHIVE
+    if not any(path.exists() for path in paths) and archive.exists():
+        with zipfile.ZipFile(archive) as packed:
+            for path in paths:
+                with suppress(KeyError):
+                    packed.extract(path.name, folder)
+    return paths
+
+
+def pack(run_folder: Path) -> None:
+    """Put the logs of a run that has ended into one archive, if they are many. A crash leaves them as they were.
+
+    Logs that are in an archive already, from before the run was continued, stay in it.
+    """
+    folder = run_folder / _FOLDER
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+    except FileNotFoundError:
+        return
+    if len(names) <= _FEW:
+        return
+    archive = run_folder / _ARCHIVE
+    beside = run_folder / f"{_ARCHIVE}.new"
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for name in names:
+            packed.write(folder / name, name)
+        if archive.exists():
+            known = set(names)
+            with zipfile.ZipFile(archive) as before:
+                for name in before.namelist():
+                    if name not in known:
+                        packed.writestr(name, before.read(name))
+    beside.replace(archive)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
