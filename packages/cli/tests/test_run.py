@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from .harness import Project
+from .harness import COMMAND, SECONDS, Project
 
 DIAMOND = """\
 name = "diamond"
@@ -219,3 +220,28 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(project: Project) ->
     answer = project.call("run", code=2)
     assert ".longshore" in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_workdirs_of_successes_are_kept_when_asked_for(project: Project) -> None:
+    project.write('name = "x"\n[tasks.t]\ncommand = "echo kept > some.txt"\n')
+    project.call("run", "--keep-workdirs")
+    [task] = project.call("status", "t", "--json").json["tasks"]
+    assert (Path(task["workdir"]) / "some.txt").read_text() == "kept\n"
+
+
+def test_a_run_without_room_for_its_record_stops_and_says_so(project: Project) -> None:
+    project.write('name = "x"\n[tasks.t]\nfor_each.n = { range = [1, 400] }\ncommand = "true"\n')
+    limited = f"ulimit -f 60; exec {' '.join(COMMAND)} run"  # files of this process may have 60 kB; its tasks', too
+    done = subprocess.run(
+        ["bash", "-c", limited],
+        cwd=project.folder,
+        env=project.env,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "The run has stopped, and what runs lives on; `longshore resume" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert project.call("resume", "--json").json["phases"] == {"succeeded": 400}

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from longshore.errors import LongshoreError
 from longshore.model.events import Event
 from longshore.runtime.history import RunReader
 from longshore.runtime.run import Run
@@ -61,6 +62,11 @@ def attend(begin: Begin, invocation: Invocation) -> int:
             except _LetGo:
                 run.detach()
                 tell(f"What runs lives on without us; `longshore resume {run.id}` continues the run.")
+            except LongshoreError as error:
+                error.add_note(
+                    f"The run has stopped, and what runs lives on; `longshore resume {run.id}` continues it."
+                )
+                raise
     return conclude(run.reader(), run.results, invocation, interrupted=bool(asked))
 
 

@@ -40,7 +40,7 @@ def report(error: Exception, invocation: Invocation) -> int:
         case _:
             code = _OUR_FAULT
             words = _of_us(error, invocation)
-    say(f"longshore: {words}")
+    say("\n".join([f"longshore: {words}", *getattr(error, "__notes__", ())]))
     if invocation.verbosity > 1:
         say("".join(traceback.format_exception(error)))
     if invocation.json:
