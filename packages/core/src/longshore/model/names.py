@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 __all__ = ["check_name", "check_parameter", "clean_relative", "file_safe", "member_name", "near"]
@@ -32,7 +32,8 @@ _FILE_NAME_LENGTH = 120
 _EMPTY = "%empty"  # no other value gives it: elsewhere "%" is followed by digits and capitals
 _HASH_LENGTH = 16
 
-_LONGEST_COMPARED = 20_000
+_MOST_COMPARED = 5_000
+_SPELT = "abcdefghijklmnopqrstuvwxyz0123456789_.-=,[]"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -117,15 +118,33 @@ def _cut(encoded: str) -> str:
 def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     """List at most ``limit`` candidates that ``name`` may be a misspelling of, the likeliest first.
 
-    Of a very long list only names of about the same length are compared, since a hint must not cost more than the work.
+    Capitals do not matter. Of very many candidates only those with one character more, less or other are found, since
+    a hint must not cost more than the work.
     """
-    distinct = sorted(set(candidates))
-    if len(distinct) > _LONGEST_COMPARED:
-        distinct = [each for each in distinct if abs(len(each) - len(name)) <= 1][:_LONGEST_COMPARED]
-    folded = name.casefold()
-    same = [each for each in distinct if each.casefold() == folded]
-    found = same + [each for each in difflib.get_close_matches(name, distinct, n=limit) if each not in same]
-    return found[:limit]
+    folded: dict[str, list[str]] = {}
+    for each in sorted(set(candidates)):
+        folded.setdefault(each.casefold(), []).append(each)
+    wanted = name.casefold()
+    found: Iterable[str]
+    if len(folded) <= _MOST_COMPARED:
+        found = difflib.get_close_matches(wanted, folded, n=limit)
+    else:
+        found = (spelling for spelling in dict.fromkeys(_spellings(wanted)) if spelling in folded)
+    return [each for spelling in found for each in folded[spelling]][:limit]
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """Write a name with at most one mistake: two characters exchanged, one too many, one missing, one wrong."""
+    yield name
+    places = range(len(name) + 1)
+    for place in places:
+        yield name[:place] + name[place + 1 : place + 2] + name[place : place + 1] + name[place + 2 :]
+    for place in places:
+        yield name[:place] + name[place + 1 :]
+    for place in places:
+        for char in _SPELT:
+            yield name[:place] + char + name[place:]
+            yield name[:place] + char + name[place + 1 :]
 
 
 def clean_relative(path: str) -> PurePosixPath:

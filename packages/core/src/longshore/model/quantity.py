@@ -19,7 +19,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from attrs import field, frozen
-from attrs.validators import ge, matches_re
+from attrs.validators import matches_re
 
 __all__ = ["Money", "format_duration", "format_size", "parse_duration", "parse_money", "parse_size"]
 
@@ -68,8 +68,13 @@ _DURATION_UNITS = {word: _MICROSECONDS[unit] for unit, words in _DURATION_WORDS.
 class Money:
     """An amount of one currency."""
 
-    amount: Decimal = field(validator=ge(Decimal(0)))
+    amount: Decimal = field()
     currency: str = field(validator=matches_re(r"[A-Z]{3}"))
+
+    @amount.validator
+    def _check_amount(self, _: object, amount: Decimal) -> None:
+        if not amount.is_finite() or amount < 0:
+            raise ValueError(f"the amount {amount} is not a finite number from zero up")
 
     def __str__(self) -> str:
         return f"{self.amount:f} {self.currency}"
@@ -101,7 +106,7 @@ def parse_size(value: object) -> int:
 def format_size(size_bytes: int) -> str:
     """Show a number of bytes to people, to three figures or so, in a form that `parse_size` reads."""
     for unit, factor in _SHOWN_SIZES:
-        if size_bytes >= factor:
+        if size_bytes >= factor - factor // 2048:  # else "1024 KiB" would be shown
             return f"{_figures(size_bytes / factor)} {unit}"
     return f"{size_bytes} B"
 

@@ -35,7 +35,7 @@ class Word:
     """One word of a command."""
 
     text: str
-    """What the shell makes of it; the text as written when it is not ``static``."""
+    """What the shell makes of it; empty when it is not ``static``."""
     start: int
     end: int
     static: bool
@@ -50,11 +50,11 @@ def words(text: str) -> tuple[Word, ...]:
 
     Keywords and the numbers in ``2>&1`` are listed as well; comments and here-documents are not.
     """
-    found = [_word(text, passage) for passage in scan(text).passages if passage.kind is Kind.WORD]
+    found = [_word(passage) for passage in scan(text).passages if passage.kind is Kind.WORD]
     return tuple(sorted(found, key=lambda word: word.start))
 
 
-def _word(text: str, passage: Passage) -> Word:
+def _word(passage: Passage) -> Word:
     static, glob, seen = True, False, []
     for part in passage.parts:
         if part.text is None:
@@ -66,7 +66,7 @@ def _word(text: str, passage: Passage) -> Word:
     static = static and not _is_home(first)
     start, end = passage.source.at(first.start), passage.source.at(max(last.end - 1, 0)) + 1
     return Word(
-        text="".join(seen) if static else text[start:end],
+        text="".join(seen) if static else "",
         start=start,
         end=end,
         static=static,

@@ -53,7 +53,7 @@ class RawReference:
     """Empty for the command's own workflow."""
     task: str = ""
     path: str = ""
-    """What the shell makes of the rest, if ``static``; else with variables as ``${name}`` and expansions as written.
+    """What the shell makes of the rest if ``static``; else variables stand as ``${name}``, other expansions as ``$(...)``.
 
     If ``glob``, it is a pattern as `fnmatch` and `glob` know it, in which quoted wildcards stand in brackets.
     """
@@ -165,7 +165,7 @@ class _Look:
     def _written(self, piece: Piece, literal: bool) -> str:
         if piece.text is not None:
             return piece.text if literal else _GLOB.sub(r"[\g<0>]", piece.text)
-        return f"${{{piece.variable}}}" if piece.variable is not None else self.text[piece.start : piece.end]
+        return f"${{{piece.variable}}}" if piece.variable is not None else "$(...)"
 
     def _origin(self, index: int) -> int:
         """Give the offset in the command's text of a character of the joined text."""
