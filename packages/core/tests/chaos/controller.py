@@ -1,7 +1,9 @@
-"""A controller that kills itself with SIGKILL: ``controller.py FOLDER EDGE``, where EDGE counts the steps to die at; 0 for never.
+"""A controller that kills itself with SIGKILL: ``controller.py FOLDER EDGE``, where EDGE counts the steps to die at; 0
+for never.
 
-It starts the workflow in FOLDER, or resumes its latest run. The steps are the entries and returns of the functions that write the
-journal and of those that act on the world, seen by a profile hook, so that the product needs no switch for its tests.
+It starts the workflow in FOLDER, or resumes its latest run. The steps are the entries and returns of the functions that
+write the journal and of those that act on the world, seen by a profile hook, so that the product needs no switch for
+its tests.
 """
 
 from __future__ import annotations

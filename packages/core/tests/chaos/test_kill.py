@@ -1,4 +1,4 @@
-"""W7: kill the controller at any moment; nothing that ended runs again, and nothing that was running is started twice."""
+"""W7: kill the controller at any moment; nothing that ended runs again, nothing that was running is started twice."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def test_a_controller_killed_at_random_moments_runs_everything_exactly_once(proj
         if control(project, seconds=rng.uniform(0.15, 1.2)) == 0:
             break
 
-    assert control(project) in {0} or RunReader(next(Project(project).runs.iterdir())).info().state == "succeeded"
+    # It may have ended well before the last kill came; then there is nothing left to do, and that is fine too.
+    assert control(project) == 0
 
     assert_everything_ran_once(project)
 

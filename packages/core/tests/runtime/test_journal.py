@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from longshore.errors import JournalError
-from longshore.model.events import AttemptIntended, CancelAsked, RunContinued
+from longshore.model.events import AttemptIntended, CancelAsked, Event, RunContinued
 from longshore.runtime.journal import SCHEMA_VERSION, Journal
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
 def test_what_is_committed_is_read_back_in_order(tmp_path: Path) -> None:
-    events = [RunContinued(at=NOW, fence=1), AttemptIntended(at=NOW, task="a", attempt=1, machine="m")]
+    events: list[Event] = [RunContinued(at=NOW, fence=1), AttemptIntended(at=NOW, task="a", attempt=1, machine="m")]
     journal = Journal.create(tmp_path, {"name": "w"})
     journal.write(events, [(0, "a", "queued", 1, "m", "")])
     journal.commit()
@@ -60,20 +60,21 @@ os.kill(os.getpid(), signal.SIGKILL)
 
     journal = Journal.open(tmp_path)
 
-    assert [event.tasks for event in journal.events() if isinstance(event, CancelAsked)] == [(str(n),) for n in range(100)]
+    tasks = [event.tasks for event in journal.events() if isinstance(event, CancelAsked)]
+    assert tasks == [(str(number),) for number in range(100)]
     journal.close()
 
 
 def test_sync_leaves_nothing_for_a_power_cut(tmp_path: Path) -> None:
     journal = Journal.create(tmp_path, {})
     journal.write([CancelAsked(at=NOW)], [])
-    assert not journal.unsynced
+    states = [journal.unsynced]
     journal.commit()
-    assert journal.unsynced
-
+    states.append(journal.unsynced)
     journal.sync()
+    states.append(journal.unsynced)
 
-    assert not journal.unsynced
+    assert states == [False, True, False]
     journal.close()
 
 
@@ -126,15 +127,19 @@ def test_a_journal_with_a_broken_page_is_refused_in_words(tmp_path: Path) -> Non
         Journal.open(tmp_path)
 
 
+def fill(journal: Journal) -> None:
+    for _ in range(100):
+        journal.write([CancelAsked(at=NOW, tasks=("x" * 10_000,))], [])
+        journal.commit()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system can be mounted by root only")
 def test_a_full_disk_stops_the_journal_with_words(tmp_path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", tmp_path], check=True)
     try:
         journal = Journal.create(tmp_path, {})
         with pytest.raises(JournalError, match="no room left"):
-            for _ in range(100):
-                journal.write([CancelAsked(at=NOW, tasks=("x" * 10_000,))], [])
-                journal.commit()
+            fill(journal)
         journal.close()
     finally:
         subprocess.run(["umount", tmp_path], check=True)

@@ -114,7 +114,8 @@ outputs = ["promised.txt"]
 
 def test_an_input_that_vanishes_fails_its_task_before_the_command_starts(play: Play, tmp_path: Path) -> None:
     (tmp_path / "raw.csv").write_text("1")
-    (tmp_path / "longshore.toml").write_text("""
+    (tmp_path / "longshore.toml").write_text(
+        """
 name = "w"
 [tasks.remover]
 command = "rm $VICTIM"
@@ -123,7 +124,9 @@ env = { VICTIM = "%s" }
 command = "cat raw.csv; touch started"
 inputs = ["raw.csv"]
 after = ["remover"]
-""" % (tmp_path / "raw.csv"))
+"""
+        % (tmp_path / "raw.csv")
+    )
     loaded = load(tmp_path / "longshore.toml")
 
     with start(loaded.spec, loaded.folder) as run:
@@ -207,7 +210,9 @@ command = "echo why > trace.txt; false"
     assert (Path(attempt(run, "bad").workdir) / "trace.txt").read_text() == "why\n"
 
 
-def test_python_calls_take_and_give_values_files_and_exceptions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_calls_take_and_give_values_files_and_exceptions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "steps.py").write_text(
         "def add(a, b): return {'sum': a + b}\n"
         "def double(x): return x['sum'] * 2\n"
@@ -272,7 +277,9 @@ def test_no_run_of_another_workflow_is_said_in_words(play: Play) -> None:
     assert [task.failure for task in run.tasks()] == ["staging"]
 
 
-def test_a_reference_to_a_member_that_does_not_exist_is_refused_before_anything_runs(play: Play, tmp_path: Path) -> None:
+def test_a_reference_to_a_member_that_does_not_exist_is_refused_before_anything_runs(
+    play: Play, tmp_path: Path
+) -> None:
     with pytest.raises(ConfigError, match="2002"):
         play("""
 name = "w"
@@ -301,7 +308,9 @@ def test_what_is_private_is_in_no_file_that_stays(play: Play, tmp_path: Path) ->
 name = "w"
 env_file = ".env"
 [tasks.a]
-command = '''test "$TOKEN" = very-secret-"token" && grep -q secret licence.lic && test $(stat -c %a licence.lic) = 600'''
+command = '''
+test "$TOKEN" = very-secret-"token" && grep -q secret licence.lic && test $(stat -c %a licence.lic) = 600
+'''
 secrets = { "licence.lic" = { file = "lic" } }
 [tasks.b]
 command = "test -n $TOKEN; exit 1"
@@ -494,8 +503,8 @@ def test_another_process_can_ask_add_and_cancel_through_the_control_socket(tmp_p
             with pytest.raises(UsageError, match="no task 'nope'"):
                 ask(run.folder, "cancel", {"tasks": ["nope"]})
             assert ask(run.folder, "add", {"document": to_document(more.spec(tmp_path))})["tasks"] == ["b"]
+            run.wait(until=lambda now: phases(now).get("b") == "succeeded", timeout=30)
             with pytest.raises(UsageError, match="already"):
-                run.wait(until=lambda now: phases(now).get("b") == "succeeded", timeout=30)
                 ask(run.folder, "add", {"document": to_document(more.spec(tmp_path))})
             ask(run.folder, "cancel", {"tasks": ["a"]})
             assert run.wait(timeout=30) == "cancelled"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from longshore.builtin.strategies import CriticalPath
 from longshore.model.events import AttemptEnded, AttemptIntended, Event
-from longshore.model.outcome import Exited
+from longshore.model.outcome import Exited, FailureClass, Outcome
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import TaskSpec
@@ -60,9 +60,11 @@ def snapshot(state: RunState) -> dict[str, object]:
 
 @settings(max_examples=150, deadline=None)
 @given(specs=graphs(), plan=st.dictionaries(st.integers(0, 8), outcomes), seed=st.integers(0, 2**16))
-def test_every_run_keeps_its_promises(specs: list[TaskSpec], plan: dict[int, list[object]], seed: int) -> None:
+def test_every_run_keeps_its_promises(
+    specs: list[TaskSpec], plan: dict[int, list[tuple[Outcome, FailureClass | None]]], seed: int
+) -> None:
     run = Simulation(workflow(*specs), cpus=2, seed=seed)
-    run.outcomes = {f"t{index}": list(chosen) for index, chosen in plan.items()}  # type: ignore[misc]
+    run.outcomes = {f"t{index}": list(chosen) for index, chosen in plan.items()}
     waits = {spec.name: producers(spec) for spec in specs}
     rng = random.Random(seed)
 
