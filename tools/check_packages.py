@@ -44,7 +44,7 @@ def check_contents(package: Path, wheel: Path) -> None:
     wanted = {
         str(path.relative_to(source))
         for path in source.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(source).parts)
     }
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     if wanted != found:
