@@ -46,8 +46,11 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     """
     if state.ended is not None:
         return ()
+    # What runs on a machine to which there is no link yet is cancelled in the turn after the link has been made.
     actions: list[Action] = [
-        CancelAttempt(name, state.tasks[name].attempts, state.tasks[name].machine) for name in state.cancelling
+        CancelAttempt(name, task.attempts, task.machine)
+        for name in state.cancelling
+        if state.machines[(task := state.tasks[name]).machine].linked
     ]
     actions += [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
     if not (state.stopping or state.failing or state.cancelled):
