@@ -53,7 +53,7 @@ class RawReference:
     """Empty for the command's own workflow."""
     task: str = ""
     path: str = ""
-    """What the shell makes of the rest if ``static``; else variables stand as ``${name}``, other expansions as ``$(...)``.
+    """What the shell makes of the rest, if ``static``; else variables are ``${name}``, other expansions ``$(...)``.
 
     If ``glob``, it is a pattern as `fnmatch` and `glob` know it, in which quoted wildcards stand in brackets.
     """
