@@ -13,7 +13,7 @@ import pytest
 
 from longshore import ConfigError, Run, RunOptions, Workflow, load, resume, start
 from longshore.config.document import to_document
-from longshore.errors import RunLocked, UsageError
+from longshore.errors import PluginMissing, RunLocked, UsageError
 from longshore.model.events import AttemptEnded, AttemptStarted, RunEnded
 from longshore.runtime.control import Events, ask
 from longshore.runtime.history import AttemptInfo, RunReader
@@ -297,6 +297,14 @@ command = "cat workflow:///fit/2002/o"
 def test_a_task_that_fits_nowhere_is_refused_before_anything_runs(play: Play, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="fit on no machine"):
         play("name = 'w'\n[tasks.a]\ncommand = 'true'\nneeds = { cpus = 5000 }\n")
+
+    assert not (tmp_path / ".longshore").exists()
+
+
+@pytest.mark.parametrize("line", ["strategy = 'nonesuch'", "pools.far = { executor = 'nonesuch' }"])
+def test_a_plugin_that_is_not_there_is_said_before_anything_is_made(play: Play, tmp_path: Path, line: str) -> None:
+    with pytest.raises(PluginMissing, match="nonesuch"):
+        play(f"name = 'w'\n{line}\n[tasks.a]\ncommand = 'true'\n")
 
     assert not (tmp_path / ".longshore").exists()
 

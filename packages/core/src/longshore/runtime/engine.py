@@ -255,6 +255,7 @@ def check(spec: WorkflowSpec, options: RunOptions, registry: Registry | None = N
         for reader, reference, member in missing_members(state)
     ]
     registry = registry or Registry()
+    registry.strategy(spec.strategy)
     for pool in _used_pools(state):
         largest = [machine.resources for machine in _machines_of(registry, pool, options)]
         problems += _too_big(state, pool, largest)
