@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -206,9 +207,16 @@ class _Door:
                 *((os.POSIX_SPAWN_DUP2, log.fileno(), n) for n in (1, 2)),
             ]
             pid = os.posix_spawn(sys.executable, argv, os.environ, file_actions=actions)
-        # What was started detaches the supervisor and ends at once.
-        os.waitpid(pid, 0)
+        threading.Thread(target=_bury, args=(pid,), daemon=True).start()
         return ours
+
+
+def _bury(pid: int) -> None:
+    """Take note of the end of what was started: it leaves the supervisor to itself and ends at once."""
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return  # the program that we are part of has done that, or does not want to know of any child
 
 
 @hookimpl

@@ -92,7 +92,9 @@ class Workers:
             OSError: when no worker can be started.
         """
         startup = {name: value for name, value in env.items() if name.startswith(_STARTUP)}
-        key = (self._generation, attempt.memory, *sorted(startup.items()))
+        for name in startup:
+            del env[name]
+        key = (self._generation, attempt.memory, *startup.items())
         idle = self._idle.get(key)
         worker = idle.pop() if idle else self._new(key, {**self._base, **startup}, attempt.memory)
         order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}

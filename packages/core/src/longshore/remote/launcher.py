@@ -59,9 +59,7 @@ class Launcher:
 
     def _variables(self, attempt: Attempt) -> dict[str, str]:
         order = attempt.order
-        env: dict[str, str] = {}
-        if attempt.cpus:
-            env = dict.fromkeys(_THREADS, str(max(1, int(attempt.cpus))))
+        env = dict(self._threads(attempt.cpus))
         if self._services.room.gpus:
             # An attempt that asked for none must not disturb those that did.
             env[_GPUS] = ",".join(attempt.gpu_names)
@@ -70,6 +68,10 @@ class Launcher:
         env["PWD"] = attempt.workdir
         env[MARKER] = attempt.id
         return env
+
+    @staticmethod
+    def _threads(cpus: float) -> dict[str, str]:
+        return dict.fromkeys(_THREADS, str(max(1, int(cpus)))) if cpus else {}
 
     def _spawn(self, attempt: Attempt, env: dict[str, str]) -> int:
         services = self._services

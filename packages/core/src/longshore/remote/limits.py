@@ -70,27 +70,32 @@ class MemoryLimit:
 
 
 class MemoryGroups:
-    """Makes control groups, where that is possible."""
+    """Makes control groups, where that is possible. Looks where that is when the first one is asked for."""
 
     def __init__(self) -> None:
         self._count = 0
-        self.base = ""
+        self._base: str | None = None
+        self._version = 0
+
+    @property
+    def base(self) -> str:
         """The folder below which they are; empty where we can make none."""
-        self.base, self._version = _find_base()
-        if self.base:
-            _remove_stale(self.base)
+        if self._base is None:
+            self._base, self._version = _find_base()
+            if self._base:
+                _remove_stale(self._base)
+        return self._base
 
     def limit(self, limit_bytes: int) -> MemoryLimit | None:
-        """Make a group with a limit; None where that cannot be done."""
-        if not self.base or not limit_bytes:
+        """Make a group with a limit; None for no limit, and where that cannot be done."""
+        if not limit_bytes or not self.base:
             return None
         self._count += 1
+        folder = "%s/%s%d-%d" % (self.base, _PREFIX, os.getpid(), self._count)
         try:
-            return MemoryLimit(
-                "%s/%s%d-%d" % (self.base, _PREFIX, os.getpid(), self._count), self._version, limit_bytes
-            )
+            return MemoryLimit(folder, self._version, limit_bytes)
         except OSError:
-            self.base = ""  # not ours after all; do not try again for each attempt
+            self._base = ""  # not ours after all; do not try again for each attempt
             return None
 
 

@@ -26,7 +26,7 @@ __all__ = ["SupervisorSession"]
 
 _log = logging.getLogger(__name__)
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 16
 _HELD_BACK = 64
 _DEATHS = 5
 _DEATH_SECONDS = 10.0

@@ -6,7 +6,7 @@ Standard library only, Python 3.8: this file is sent to other computers.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import os
 
 from longshore.remote.collecting import OutputProblem, collect_outputs, find_outputs
@@ -47,7 +47,7 @@ class Staging:
         def job() -> None:
             lay_items(pieces, self.store, attempt.workdir, self._verified)
             for path, content in secrets:
-                write_secret(attempt.workdir, path, base64.b64decode(content))
+                write_secret(attempt.workdir, path, binascii.a2b_base64(content))
 
         def done(_nothing: Any, error: BaseException | None) -> None:
             if error is not None:

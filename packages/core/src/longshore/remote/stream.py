@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Stream"]
 
-_READ_BYTES = 1 << 18
+_READ_BYTES = 1 << 16
 _MOST_UNREAD = 256 << 20
 
 

@@ -10,7 +10,7 @@ Standard library only, Python 3.8: this file is sent to other computers.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import fcntl
 import os
 import signal
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from longshore.remote.calls import Worker
 
-__all__ = ["Supervisor", "main"]
+__all__ = ["Supervisor", "main", "serve"]
 
 _LOCK_SECONDS = 5.0
 
@@ -125,7 +125,7 @@ class Supervisor:
 
     def _blob(self, message: dict[str, Any]) -> None:
         text = message.get("text")
-        content = base64.b64decode(message["base64"]) if text is None else text.encode("utf-8", "surrogateescape")
+        content = binascii.a2b_base64(message["base64"]) if text is None else text.encode("utf-8", "surrogateescape")
         self._services.blobs.take(message["sha256"], content)
 
     def _cancel(self, message: dict[str, Any]) -> None:
@@ -187,8 +187,12 @@ def _birth() -> bytes:
 
 def main(folder: str) -> None:
     """Serve a folder from a process that belongs to nobody; return at once in the one that was started."""
-    if os.fork():
-        return
+    if not os.fork():
+        serve(folder)
+
+
+def serve(folder: str) -> None:
+    """Serve a folder from this process, cut off from whoever started it."""
     os.setsid()
     _close_inherited()
     os.makedirs(folder, mode=0o700, exist_ok=True)
