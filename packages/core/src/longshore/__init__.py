@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from longshore.config import load
+    from longshore.config.python import Param
     from longshore.errors import ConfigError, LongshoreError
     from longshore.runtime.api import Workflow
     from longshore.runtime.options import RunOptions
     from longshore.runtime.run import Run, resume, start
 
-__all__ = ["ConfigError", "LongshoreError", "Run", "RunOptions", "Workflow", "load", "resume", "start"]
+__all__ = ["ConfigError", "LongshoreError", "Param", "Run", "RunOptions", "Workflow", "load", "resume", "start"]
 
 # Loaded when first used: the supervisor and the command's --help import this package too, and need none of it.
 _HOMES = {
     "ConfigError": "longshore.errors",
     "LongshoreError": "longshore.errors",
+    "Param": "longshore.config.python",
     "Run": "longshore.runtime.run",
     "RunOptions": "longshore.runtime.options",
     "Workflow": "longshore.runtime.api",
