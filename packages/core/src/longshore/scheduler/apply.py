@@ -30,7 +30,8 @@ from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.retry import INFRASTRUCTURE_ATTEMPTS
 from longshore.scheduler.building import add_tasks, make_members
 from longshore.scheduler.graph import UNMADE
-from longshore.scheduler.state import DONE, ENDED, LIVE, MachineState, RunState, TaskPhase, TaskState
+from longshore.scheduler.machines import add_machine, leave, occupy
+from longshore.scheduler.state import DONE, ENDED, LIVE, RunState, TaskPhase, TaskState
 
 __all__ = ["apply", "selected"]
 
@@ -62,7 +63,7 @@ def apply(state: RunState, event: Event) -> RunState:
         case MembersMade(name=name, values=values):
             _members_made(state, name, values)
         case MachineAdded():
-            _machine_added(state, event)
+            add_machine(state, event)
         case MachineResized(machine=name, resources=resources, alone=alone):
             state.machines[name].capacity = resources
             state.machines[name].alone = alone
@@ -145,27 +146,14 @@ def _attempt_intended(state: RunState, event: AttemptIntended) -> None:
     state.move(task, TaskPhase.QUEUED)
     state.live[event.task] = None
     state.live_in_pool[task.pool] += 1
-    needs = task.view.needs
-    machine = state.machines[event.machine]
-    machine.attempts += 1
-    machine.cpus_used += needs.cpus
-    machine.memory_used += needs.memory_bytes
-    machine.gpus_used += needs.gpus
-    machine.disk_used += needs.disk_bytes
+    occupy(state, task)
 
 
 def _leave_machine(state: RunState, task: TaskState) -> None:
     del state.live[task.task.id]
     state.live_in_pool[task.pool] -= 1
     state.cancelling.pop(task.task.id, None)
-    needs = task.view.needs
-    machine = state.machines[task.machine]
-    machine.attempts -= 1
-    # Fractional cpus leave dust behind; an empty machine is exactly empty.
-    machine.cpus_used = max(0.0, machine.cpus_used - needs.cpus) if machine.attempts else 0.0
-    machine.memory_used -= needs.memory_bytes
-    machine.gpus_used -= needs.gpus
-    machine.disk_used -= needs.disk_bytes
+    leave(state, task)
 
 
 def _attempt_ended(state: RunState, event: AttemptEnded) -> None:
@@ -297,22 +285,6 @@ def _skip_readers(state: RunState, task: TaskState) -> None:
                 _unqueue(state, reader)
                 state.move(reader, TaskPhase.SKIPPED)
                 stack.append(reader)
-
-
-def _machine_added(state: RunState, event: MachineAdded) -> None:
-    state.machines[event.machine] = MachineState(
-        id=event.machine, pool=event.pool, capacity=event.resources, slots=event.slots, alone=event.alone
-    )
-    # A controller that continues a run says again which machines there are; what is live on them still is.
-    for name in state.live:
-        task = state.tasks[name]
-        if task.machine == event.machine:
-            machine = state.machines[event.machine]
-            machine.attempts += 1
-            machine.cpus_used += task.view.needs.cpus
-            machine.memory_used += task.view.needs.memory_bytes
-            machine.gpus_used += task.view.needs.gpus
-            machine.disk_used += task.view.needs.disk_bytes
 
 
 def _machine_gone(state: RunState, event: MachineGone) -> None:
