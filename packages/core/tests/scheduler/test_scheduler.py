@@ -10,6 +10,7 @@ from longshore.builtin.strategies import CriticalPath
 from longshore.model.command import Shell
 from longshore.model.events import (
     AttemptEnded,
+    AttemptIntended,
     CancelAsked,
     InputsFailed,
     MachineAdded,
@@ -107,6 +108,18 @@ def test_a_retry_waits_for_its_delay_and_the_run_sleeps_until_then() -> None:
 
     assert actions == [WakeAt(run.now + timedelta(minutes=1))]
     assert run.play() == "succeeded"
+
+
+def test_a_machine_that_is_lost_again_and_again_is_given_time() -> None:
+    run = Simulation(workflow(shell("task")))
+    run.outcomes["task"] = [LOST, LOST, LOST, FINE]
+
+    assert run.play() == "succeeded"
+
+    intents = [event.at for event in run.history if isinstance(event, AttemptIntended)]
+    ends = [event.at for event in run.history if isinstance(event, AttemptEnded)]
+    waits = [after - before for before, after in zip(ends, intents[1:], strict=False)]
+    assert waits == [timedelta(0), timedelta(seconds=1), timedelta(seconds=2)]
 
 
 def test_never_more_in_use_than_there_is() -> None:

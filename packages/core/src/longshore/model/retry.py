@@ -22,6 +22,10 @@ INFRASTRUCTURE_ATTEMPTS = {
 """Attempts that may end in each of these classes before the task fails, whatever its own policy says."""
 
 
+_SECOND = timedelta(seconds=1)
+_LONGEST = timedelta(minutes=1)
+
+
 @frozen(kw_only=True)
 class RetryPolicy:
     """How failures of the task's own making are repeated."""
@@ -47,8 +51,12 @@ class RetryPolicy:
             return INFRASTRUCTURE_ATTEMPTS[failure]
         return self.attempts if failure in self.on else 1
 
-    def wait(self, failures: int) -> timedelta:
-        """Say how long to wait after the ``failures``-th failure (counted from 1)."""
+    def wait(self, failure: FailureClass, failures: int) -> timedelta:
+        """Say how long to wait after the ``failures``-th failure of a class (counted from 1).
+
+        What is no fault of the task is tried again at once, and from the second time on after 1 s, 2 s, 4 s...
+        """
         # The exponent is bounded so that a large count cannot overflow timedelta.
-        doublings = min(max(0, failures - 1), 20)
-        return min(self.delay * (1 << doublings), self.max_delay)
+        if failure in INFRASTRUCTURE_ATTEMPTS:
+            return min(_SECOND * (1 << min(failures - 2, 20)), _LONGEST) if failures > 1 else timedelta(0)
+        return min(self.delay * (1 << min(failures - 1, 20)), self.max_delay)

@@ -27,7 +27,6 @@ from longshore.model.events import (
     TasksIdentified,
 )
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
-from longshore.model.retry import INFRASTRUCTURE_ATTEMPTS
 from longshore.scheduler.building import add_tasks, make_members
 from longshore.scheduler.graph import UNMADE
 from longshore.scheduler.machines import add_machine, leave, occupy
@@ -208,7 +207,7 @@ def _attempt_failed(state: RunState, task: TaskState, event: AttemptEnded | Mach
         _unsuccessful(state, task, TaskPhase.LOST if failure is FailureClass.MACHINE_LOST else TaskPhase.FAILED)
     else:
         state.move(task, TaskPhase.WAITING)
-        wait = retry.wait(count) if failure not in INFRASTRUCTURE_ATTEMPTS else None
+        wait = retry.wait(failure, count)
         if wait:
             task.delayed_until = event.at + wait
             insort(state.delayed, (task.delayed_until, task.view.order, task.task.id))
