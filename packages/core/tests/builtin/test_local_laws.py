@@ -229,6 +229,22 @@ def test_e5_cancel_ends_what_waits_for_room(bench: Bench) -> None:
     assert bench.ended("b").started_at is None
 
 
+def test_e5_cancel_ends_nothing_of_another_run_with_the_same_ids(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other")
+    try:
+        waiting(other, "a", "setsid sleep 1000 &")
+        identity = waiting(bench, "a")
+
+        bench.session.cancel(identity)
+        bench.ended("a")
+        gate(other).touch()
+
+        assert other.ended("a").outcome == Exited(0)
+    finally:
+        other.close()
+
+
 def test_e5_cancelling_what_is_over_or_unknown_is_silent(bench: Bench) -> None:
     bench.execute("a", Argv(("true",)))
 
@@ -325,6 +341,15 @@ def test_e9_the_death_of_a_supervisor_is_not_noticed_by_who_waits_for_room(bench
 
     assert [bench.ended(f"b{number}").outcome for number in range(20)] == [Exited(0)] * 20
     assert isinstance(bench.ended("a").outcome, Lost)
+
+
+def test_e9_a_supervisor_that_was_killed_leaves_nothing_spare(bench: Bench) -> None:
+    bench.execute("a", Argv(("true",)))
+    bench.kill_supervisor()
+    bench.execute("b", Argv(("true",)))
+    bench.session.close()
+
+    assert os.listdir(bench.folder / "work") == os.listdir(bench.logs) == []
 
 
 def test_e9_nothing_is_lost_while_processes_of_it_live(bench: Bench) -> None:

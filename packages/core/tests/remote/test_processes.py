@@ -56,6 +56,15 @@ print(said)
     assert watched(program) == "[0.01, 0.01, 0.02, 0.03]\n"
 
 
+def test_timers_that_are_cancelled_take_no_room() -> None:
+    program = """
+for number in range(100000):
+    watch.after(3600, said.clear).cancel()
+print(len(watch._timers) < 5000)
+"""
+    assert watched(program) == "True\n"
+
+
 def test_the_ends_of_children_are_told_all_of_them() -> None:
     program = """
 for code in range(50):
@@ -180,7 +189,7 @@ def test_a_process_is_told_from_a_later_one_by_when_it_was_started() -> None:
 
 
 def attempt(name: str, **needs: float) -> Attempt:
-    return Attempt({"id": f"r/{name}/1", **needs})
+    return Attempt({"id": f"r/{name}/1", **needs}, "here")
 
 
 def test_fractions_of_cpus_add_up() -> None:

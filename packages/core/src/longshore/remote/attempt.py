@@ -53,6 +53,7 @@ class Attempt:
         "limit",
         "logs",
         "lost",
+        "mark",
         "memory",
         "name",
         "order",
@@ -69,8 +70,10 @@ class Attempt:
         "worker",
     )
 
-    def __init__(self, order: dict[str, Any]) -> None:
+    def __init__(self, order: dict[str, Any], place: str) -> None:
         self.id: str = order["id"]
+        # Another run of this computer may have an attempt of the same id: another project, another folder.
+        self.mark = self.id + "@" + place
         _, task, number = self.id.split("/")
         self.name = task + "." + number
         self.order = order

@@ -47,6 +47,11 @@ class Helpers:
         assert self._jobs is not None
         self._jobs.put((job, then))
 
+    @property
+    def busy(self) -> bool:
+        """Whether jobs are being done, or wait for a thread."""
+        return bool(self._busy)
+
     def _open(self) -> None:
         import queue  # noqa: PLC0415  as above
 

@@ -66,7 +66,7 @@ class Launcher:
         env.update(order.get("env", ()))
         env.update(order.pop("private", ()))
         env["PWD"] = attempt.workdir
-        env[MARKER] = attempt.id
+        env[MARKER] = attempt.mark
         return env
 
     @staticmethod

@@ -168,9 +168,14 @@ class Links:
             self._expect_somebody()
             self.beat(self._unattended)
 
-    def leave(self) -> None:
-        """Note that the controller is about to go, and that nobody comes after it."""
+    def leave(self, *, stay: bool) -> None:
+        """Note that the controller goes, and that nobody comes after it. When we must stay, its link ends at once."""
         self._leaving = True
+        if stay and self._current is not None:
+            self.flush()
+            self._current.close()
+            self._current = None
+            self.beat(self._unattended)
 
     def _expect_somebody(self) -> None:
         def gone() -> None:

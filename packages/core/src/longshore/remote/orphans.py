@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 
-from longshore.remote.processes import adopt_orphans, children, find_members, marked_attempt, send_signal
+from longshore.remote.processes import adopt_orphans, children, find_members, mark_of, send_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ _LAST_LOOK = 2.0
 class Orphans:
     """Knows which of our children we did not start, and whose they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str) -> None:
+        self._place = place
         self._handle = -1
         self._owners: dict[int, str] = {}
         path = "/proc/self/task/%d/children" % os.getpid()
@@ -62,11 +63,10 @@ class Orphans:
         owners = set(self._owners.values())
         return [attempt for attempt in ended if attempt.id in owners]
 
-    @staticmethod
-    def _owner(pid: int, ended: Collection[Attempt], active: Collection[str]) -> str:
+    def _owner(self, pid: int, ended: Collection[Attempt], active: Collection[str]) -> str:
         """Say whose an orphan is; when it hides that, whose it must be, since its parent has just ended."""
-        marked = marked_attempt(pid)
-        if marked in active:
+        marked, _, place = mark_of(pid).rpartition("@")
+        if marked in active and place == self._place:
             return marked
         try:
             session = os.getsid(pid)
@@ -168,5 +168,6 @@ class Endings:
     def _members(self, endings: Collection[Ending]) -> dict[str, set[int]]:
         if not endings:
             return {}
-        members = find_members({ending.attempt.id: ending.attempt.leader for ending in endings})
-        return {identity: found | self._orphans.of(identity) for identity, found in members.items()}
+        attempts = [ending.attempt for ending in endings]
+        members = find_members({attempt.mark: attempt.leader for attempt in attempts})
+        return {attempt.id: members[attempt.mark] | self._orphans.of(attempt.id) for attempt in attempts}

@@ -75,7 +75,9 @@ class Logs:
 class LogShelf:
     """Keeps spare logs for the next attempt."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str) -> None:
+        """Prepare; ``owner`` tells the spare logs of several supervisors apart that share a folder."""
+        self._prefix = ".spare-%s-" % owner
         self._folder = ""
         self._spare: List[Logs] = []
         self._count = 0
@@ -86,6 +88,9 @@ class LogShelf:
             self.close()
             os.makedirs(folder, exist_ok=True)
             self._folder = folder
+            for name in os.listdir(folder):
+                if name.startswith(self._prefix):  # a supervisor that was killed has left it
+                    os.unlink(os.path.join(folder, name))
 
     def stem(self, name: str) -> str:
         """Give the path of an attempt's logs without ``.out`` or ``.err``."""
@@ -96,7 +101,7 @@ class LogShelf:
         if self._spare:
             return self._spare.pop()
         self._count += 1
-        return Logs("%s/.spare-%d-%d" % (self._folder, os.getpid(), self._count))
+        return Logs("%s/%s%d-%d" % (self._folder, self._prefix, os.getpid(), self._count))
 
     def part(self, logs: Logs, name: str, *, reusable: bool = True) -> bool:
         """Keep what is not empty under the attempt's name; say whether the logs are still empty, open and nobody's.
@@ -148,6 +153,12 @@ class Workdirs:
         self._count = 0
         self._mode = 0
         os.makedirs(folder, exist_ok=True)
+
+    def stale(self) -> List[str]:
+        """Give the spare folders of supervisors before us."""
+        own = ".spare-%d-" % os.getpid()
+        names = [name for name in os.listdir(self._folder) if name.startswith(".spare-") and not name.startswith(own)]
+        return [os.path.join(self._folder, name) for name in names]
 
     def own(self, name: str) -> str:
         """Make the folder of an attempt, empty."""

@@ -1,6 +1,6 @@
 """Processes of attempts: started, found again, and ended, with all that they have left behind.
 
-Everything that an attempt starts carries its id in the environment variable `MARKER`, and begins in a session of its
+Everything that an attempt starts carries its mark in the environment variable `MARKER`, and begins in a session of its
 own. A process that left both the session and the marker behind (``env -i setsid ...``) is still found while an ancestor
 of it lives.
 
@@ -30,7 +30,7 @@ __all__ = [
     "children",
     "describe_exit",
     "find_members",
-    "marked_attempt",
+    "mark_of",
     "send_signal",
     "spawn",
     "started_at",
@@ -172,8 +172,8 @@ def _stat(pid: int) -> list[str] | None:
     return text[text.rindex(")") + 2 :].split()
 
 
-def marked_attempt(pid: int) -> str:
-    """Give the attempt that a process was started by; empty when it does not say, or is not ours to read."""
+def mark_of(pid: int) -> str:
+    """Give the mark that a process was born with; empty when it has none, or is not ours to read."""
     try:
         with open("/proc/%d/environ" % pid, "rb") as file:
             content = b"\0" + file.read()
@@ -187,7 +187,7 @@ def find_members(attempts: Mapping[str, int]) -> dict[str, set[int]]:
     """Find all living processes of some attempts.
 
     Args:
-        attempts: for each attempt id the process that leads its session, or 0 when that is not known.
+        attempts: for each attempt's mark the process that leads its session, or 0 when that is not known.
 
     Returns:
         For each attempt the ids of its processes: those in the leader's session or group, those with its marker, and
@@ -207,7 +207,7 @@ def find_members(attempts: Mapping[str, int]) -> dict[str, set[int]]:
         if fields is None or fields[0] in ("Z", "X"):
             continue
         parents[pid] = int(fields[1])
-        attempt = leaders.get(int(fields[3])) or leaders.get(int(fields[2])) or leaders.get(pid) or marked_attempt(pid)
+        attempt = leaders.get(int(fields[3])) or leaders.get(int(fields[2])) or leaders.get(pid) or mark_of(pid)
         if attempt in found:
             owner[pid] = attempt
     for pid in parents:

@@ -23,7 +23,8 @@ The controller sends ``op``:
 ``beat``
     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
 ``leave``
-    end yourself as soon as nothing runs. Sent before a controller drops its link.
+    end yourself as soon as nothing runs. Sent by a controller that goes; the link ends when something runs that must go
+    on, else when all is tidied up.
 
 The supervisor answers with ``event``:
 

@@ -26,8 +26,7 @@ __all__ = ["recover"]
 
 _LOST = "its supervisor was killed while it ran, so nobody knows how it ended"
 _REBOOTED = "the computer was started anew while it ran"
-# Start times are told in ticks of 10 ms; the recorded time was taken just after the start.
-_START_SECONDS = 2.0
+# Start times are told in ticks of 10 ms; the recorded times were taken just before and just after the start.
 _TICK_SECONDS = 0.02
 
 
@@ -36,17 +35,17 @@ def recover(memory: Memory, services: Services, closing: Closing) -> None:
     left.
     """
     rebooted = memory.boot != boot_id()
-    attempts = [_attempt(entry, rebooted=rebooted) for entry in memory.begun.values()]
+    attempts = [_attempt(entry, services.place, rebooted=rebooted) for entry in memory.begun.values()]
     for attempt in attempts:
         closing.attempts[attempt.id] = attempt
         services.room.force(attempt)
-    members = {} if rebooted or not attempts else find_members({attempt.id: attempt.leader for attempt in attempts})
+    members = {} if rebooted or not attempts else find_members({attempt.mark: attempt.leader for attempt in attempts})
     for attempt in attempts:
-        _wait(attempt, members.get(attempt.id, set()), services, closing)
+        _wait(attempt, members.get(attempt.mark, set()), services, closing)
 
 
-def _attempt(entry: dict[str, Any], *, rebooted: bool) -> Attempt:
-    attempt = Attempt({"id": entry["id"]})
+def _attempt(entry: dict[str, Any], place: str, *, rebooted: bool) -> Attempt:
+    attempt = Attempt({"id": entry["id"]}, place)
     attempt.cpus, attempt.memory, attempt.gpu_names = entry.get("needs", (1.0, 0, []))
     attempt.has_room = True
     attempt.state = RUNNING
@@ -59,7 +58,7 @@ def _attempt(entry: dict[str, Any], *, rebooted: bool) -> Attempt:
     attempt.fail("machine lost", attempt.lost)
     pid = entry.get("pid", 0)
     start = started_at(pid) if pid and not rebooted else None
-    if start is not None and entry["at"] - _START_SECONDS <= start <= entry["at"] + _TICK_SECONDS:
+    if start is not None and entry["intended"] - _TICK_SECONDS <= start <= entry["at"] + _TICK_SECONDS:
         attempt.leader = pid
     return attempt
 
@@ -75,7 +74,7 @@ def _wait(attempt: Attempt, members: set[int], services: Services, closing: Clos
     def over(pid: int) -> None:
         living.discard(pid)
         if not living:
-            _wait(attempt, find_members({attempt.id: attempt.leader})[attempt.id], services, closing)
+            _wait(attempt, find_members({attempt.mark: attempt.leader})[attempt.mark], services, closing)
 
     for pid in list(living):
         services.watch.when_over(abs(pid), lambda pid=pid: over(pid))  # type: ignore[misc]

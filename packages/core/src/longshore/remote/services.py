@@ -19,7 +19,7 @@ from longshore.remote.staging import Staging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
     from longshore.remote.attempt import Attempt
@@ -65,12 +65,15 @@ class Services:
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.record = Record(os.path.join(folder, "record"))
         self.room = Room()
-        self.shelf = LogShelf()
+        self.shelf = LogShelf(os.path.basename(folder))
         self.workdirs = Workdirs(os.path.join(folder, "work"))
         self.blobs = Blobs(os.path.join(folder, "blobs"))
         self.helpers = Helpers(watch)
         self.staging = Staging(self.helpers)
-        self.orphans = Orphans()
+        status = os.stat(folder)
+        self.place = "%x-%x" % (status.st_dev, status.st_ino)
+        """What tells this folder's attempts from all others on this computer."""
+        self.orphans = Orphans(self.place)
         self.endings = Endings(watch, self.orphans)
         self.evidence = Evidence()
         self.groups = MemoryGroups()
@@ -88,6 +91,12 @@ class Services:
         self.shelf.use(hello.get("logs") or os.path.join(self.folder, "logs"))
         self.staging.store = hello["store"]
         self.workers.configure(hello["python"], hello["project"], self.base)
+
+    def remove_stale(self, used: Collection[str]) -> None:
+        """Remove the spare folders that supervisors who were killed have left, but for those that are used."""
+        for path in self.workdirs.stale():
+            if path not in used:
+                self.staging.remove(path)
 
     def close(self) -> None:
         """Leave nothing spare behind."""

@@ -156,7 +156,6 @@ class SupervisorSession:
             self._socket.settimeout(_DEATH_SECONDS)
             try:
                 self._socket.sendall(self._outgoing + self._release_line() + encode({"op": "leave"}))
-                self._socket.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # it is gone; whatever was not released is in its record
         self._thread.join(_DEATH_SECONDS)

@@ -49,7 +49,7 @@ class Starting:
             BadOrder: when it is none.
         """
         try:
-            attempt = Attempt(order)
+            attempt = Attempt(order, self._services.place)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise BadOrder("this is no order: %s: %s" % (type(error).__name__, error)) from error
         self._closing.attempts[attempt.id] = attempt

@@ -57,17 +57,18 @@ class Supervisor:
         memory = services.record.open()
         self._ended.update(memory.ended)
         services.record.add(_birth())
+        services.remove_stale({entry["workdir"] for entry in memory.begun.values()})
         recover(memory, services, self._closing)
         self._links.open(first)
-        while self._closing.attempts or not self._links.unneeded:
+        while self._closing.attempts or services.helpers.busy or not self._links.unneeded:
             self._write_record()
             self._links.flush(later=self._starting.has_waiting)
             self._watch.turn()
             self._closing.settle()
             self._starting.admit()
         self._write_record()
-        self._links.close()
         services.close()
+        self._links.close()
 
     def _write_record(self) -> None:
         record = self._services.record
@@ -167,7 +168,8 @@ class Supervisor:
         self._links.beat(message["unattended"])
 
     def _leave(self, _message: dict[str, Any]) -> None:
-        self._links.leave()
+        # When nothing runs, the end of the link tells that all is tidied up.
+        self._links.leave(stay=bool(self._closing.attempts))
 
 
 _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {

@@ -26,6 +26,7 @@ __all__ = ["Timer", "Watch", "exit_handle"]
 
 READ = 1  # POLLIN and EPOLLIN
 WRITE = 4  # POLLOUT and EPOLLOUT
+_MANY_TIMERS = 1000
 _LINUX = sys.platform.startswith("linux")
 _SYS_PIDFD_OPEN = 434  # the same number on every Linux architecture that is still in use but alpha
 
@@ -93,6 +94,7 @@ class Watch:
         self._actions: dict[int, Callable[[int], None]] = {}
         self._timers: list[Timer] = []
         self._count = 0
+        self._most = _MANY_TIMERS
         self._reap = reap
         self._wake_read, self._wake_write = os.pipe()
         for handle in (self._wake_read, self._wake_write):
@@ -122,6 +124,11 @@ class Watch:
     def after(self, seconds: float, act: Callable[[], None]) -> Timer:
         """Do something that much later, once."""
         self._count += 1
+        if len(self._timers) > self._most:
+            # Timeouts of hours, of attempts that took seconds.
+            self._timers = [timer for timer in self._timers if timer.act is not None]
+            heapq.heapify(self._timers)
+            self._most = max(_MANY_TIMERS, 2 * len(self._timers))
         timer = Timer(time.monotonic() + seconds, self._count, act)
         heapq.heappush(self._timers, timer)
         return timer
