@@ -522,3 +522,19 @@ def test_an_input_must_not_take_the_env_file_along(read: Read) -> None:
     (problem,) = raised.value.problems
     assert (problem.place, problem.key) == ("longshore.toml:5", "tasks.hello.inputs")
     assert problem.message == "'conf' takes the env_file along, whose content must not be kept"
+
+
+def test_a_mistake_in_one_key_of_a_task_hides_none_in_the_others(read: Read) -> None:
+    text = """
+name = "w"
+[tasks.a]
+command = "cat workflow:///nobody/x"
+timeout = 5
+pool = "clowd"
+"""
+
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+
+    keys = sorted(problem.key for problem in caught.value.problems)
+    assert keys == ["tasks.a.command", "tasks.a.pool", "tasks.a.timeout"]

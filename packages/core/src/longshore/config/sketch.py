@@ -9,7 +9,7 @@ from attrs import define, field
 
 from longshore.config.fields import Parser, describe, flag, table, text, whole
 from longshore.config.for_each import check_count
-from longshore.config.problems import Problems
+from longshore.config.problems import Problems, mistakes_of
 from longshore.config.sections import CALL_KEYS, TASK_KEYS, CallWords, arguments_text, environment, pool, provider
 from longshore.config.urls import Link, LinkedSource
 from longshore.model.command import Call, Command
@@ -132,12 +132,28 @@ def _read_tasks(tasks: object, sketch: Sketch, problems: Problems) -> None:
         except ValueError as error:
             problems.take(("tasks", name), error)
             sketch.broken.add(name)
-            continue
+            parsed = _without(words, error)
+            if parsed is None:
+                continue
         draft = _draft(name, parsed, problems)
         if draft is None:
             sketch.broken.add(name)
         else:
             sketch.drafts[name] = draft
+
+
+def _without(words: object, error: ValueError) -> dict[str, Any] | None:
+    """Read a task without its keys that are wrong, so that mistakes in the others are told too."""
+    wrong_keys = {mistake.below[0] for mistake in mistakes_of(error) if mistake.below}
+    if not isinstance(words, Mapping) or not wrong_keys:
+        return None
+    rest = {key: value for key, value in words.items() if key not in wrong_keys}
+    if not rest.keys() & {"command", "call"}:
+        return None
+    try:
+        return table(rest, TASK_KEYS, "{}")
+    except ValueError:
+        return None
 
 
 def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None:
