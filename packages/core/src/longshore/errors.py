@@ -19,7 +19,10 @@
     │   ├── CredentialsError    nobody is logged in, or what they hold has expired
     │   ├── AccessDenied        logged in, but not allowed to do this
     │   ├── Throttled           too many requests; wait, then repeat
-    │   └── InvalidRequest      the cloud will never accept this; change it
+    │   ├── InvalidRequest      the cloud will never accept this; change it
+    │   └── CloudUnreachable    no answer in time; what was asked may or may not be done
+    ├── LedgerError             the record of leases cannot be read or written; nothing is rented
+    ├── BudgetExceeded          a launch might cost more than is left; raise max_cost or rent less
     ├── ExecutorError           running on a machine went wrong
     │   ├── MachineUnreachable  the link is down, or was never up
     │   └── FenceRefused        somebody newer has taken the run over; stop
@@ -38,6 +41,8 @@ from attrs import frozen
 
 __all__ = [
     "AccessDenied",
+    "BudgetExceeded",
+    "CloudUnreachable",
     "ConfigError",
     "CredentialsError",
     "DigestMismatch",
@@ -48,6 +53,7 @@ __all__ = [
     "InputMissing",
     "InvalidRequest",
     "JournalError",
+    "LedgerError",
     "LongshoreError",
     "MachineUnreachable",
     "OutOfCapacity",
@@ -160,6 +166,20 @@ class Throttled(ProviderError):
 
 class InvalidRequest(ProviderError):
     """The cloud will never accept this request; change it."""
+
+
+class CloudUnreachable(ProviderError):
+    """No answer came in time. What was asked for may have been done: look, or repeat it under the same token."""
+
+
+class LedgerError(LongshoreError):
+    """The user-wide record of leases cannot be read or written, so nothing may be rented."""
+
+
+class BudgetExceeded(LongshoreError):
+    """A launch might cost more than is left of a budget, or nobody knows what it costs; nothing was asked of the
+    cloud.
+    """
 
 
 class ExecutorError(LongshoreError):

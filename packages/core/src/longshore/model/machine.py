@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 
 from attrs import field, frozen
 
 from longshore.model.resources import Resources
 
-__all__ = ["Machine"]
+__all__ = ["Machine", "MachineState"]
+
+
+class MachineState(StrEnum):
+    """How a rented machine is, as its cloud reports it; one that has ended is not reported at all."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    """Powered off and still ours; most clouds go on charging for its disk, some for all of it."""
+    ENDING = "ending"
 
 
 def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
@@ -28,3 +39,9 @@ class Machine:
     """At most so many attempts at once; None for no such limit."""
     address: str = ""
     tags: Mapping[str, str] = field(factory=dict[str, str], converter=_frozen)
+    type: str = ""
+    """The cloud's own name of its type; empty when it is not rented."""
+    region: str = ""
+    zone: str = ""
+    spot: bool = False
+    state: MachineState = MachineState.RUNNING

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pluggy
 
-from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, ProviderRecord, StoreRecord, StrategyRecord
+from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, StoreRecord, StrategyRecord
+from longshore.plugin.provider import ProviderRecord
 
 __all__ = [
     "hookimpl",

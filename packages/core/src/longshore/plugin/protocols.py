@@ -39,8 +39,6 @@ __all__ = [
     "ExecutorRecord",
     "Observer",
     "ObserverRecord",
-    "Provider",
-    "ProviderRecord",
     "Session",
     "Sink",
     "Store",
@@ -157,20 +155,6 @@ class AssignmentStrategy(Protocol):
         ...
 
 
-class Provider(Protocol):
-    """Rents machines from one cloud. Version 0 of this interface finds and ends them; offers and launches come with a
-    later minor.
-    """
-
-    def find(self, *, owner: str) -> Sequence[Machine]:
-        """List every machine with this owner's tag, and none of anybody else's."""
-        ...
-
-    def terminate(self, machine_ids: Collection[str]) -> None:
-        """Stop paying for machines. Silent for those that are gone or unknown; may return before they are gone."""
-        ...
-
-
 @runtime_checkable
 class Store(Protocol):
     """A place for artifacts outside the project: a bucket, a web server."""
@@ -207,16 +191,6 @@ class ExecutorRecord:
     """Given options and pool name: the machines that the config itself names; None when only a provider brings
     machines.
     """
-    api: tuple[int, int]
-
-
-@frozen(kw_only=True)
-class ProviderRecord:
-    """Announces a provider."""
-
-    name: str
-    config: type
-    factory: Callable[[Any], Provider]
     api: tuple[int, int]
 
 
