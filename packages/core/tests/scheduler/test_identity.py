@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -101,7 +102,9 @@ def test_tasks_that_run_for_their_effect_are_told_apart_by_their_ids() -> None:
 def test_the_parts_name_what_counts() -> None:
     fixed = fixed_part(TASK, SPEC.command, "numpy 2")
 
-    assert identity(TASK, fixed, input_parts([("a.csv", [ITEM])]))[1] == {
+    parts = json.loads(identity(TASK, fixed, input_parts([("a.csv", [ITEM])]))[1])
+
+    assert parts == {
         "command": "fit a.csv",
         "env": {"MODE": "fast"},
         "environment": "numpy 2",

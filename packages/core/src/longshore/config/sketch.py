@@ -126,6 +126,7 @@ def _read_tasks(tasks: object, sketch: Sketch, problems: Problems) -> None:
     if not tasks:
         problems.add((), "the workflow has no tasks", 'write [tasks.NAME] and below it command = "..."')
     for name, words in tasks.items():
+        parsed: dict[str, Any] | None
         try:
             check_name(text(name), "task name")
             parsed = table(words, TASK_KEYS, '{ command = "..." }')

@@ -8,27 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from longshore.errors import InputMissing
-from longshore.model.attempt import Item
-from longshore.model.command import Command
 from longshore.model.events import Identified
 from longshore.model.task import Task
 from longshore.runtime.cache import Cache
-from longshore.runtime.inputs import Inputs
+from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.options import RunOptions
 from longshore.scheduler.state import RunState
 
-__all__ = ["Identifier", "Ready", "changes"]
-
-
-@frozen
-class Ready:
-    """What was worked out about a task when it was identified, and is needed again when it starts."""
-
-    identity: str
-    items: tuple[Item, ...]
-    command: Command
-    env: Mapping[str, str]
-    parts: Mapping[str, object]
+__all__ = ["Findings", "Identifier", "changes"]
 
 
 @frozen
@@ -36,7 +23,7 @@ class Findings:
     """What came of looking at some tasks."""
 
     items: tuple[Identified, ...]
-    ready: Mapping[str, Ready]
+    ready: Mapping[str, Resolved]
     """What must run."""
     missing: Mapping[str, str]
     """What cannot run, and why."""
@@ -58,22 +45,13 @@ class Identifier:
         """Whether no file has to be read to identify it."""
         return self._inputs.known(task)
 
-    def ready(self, task: Task) -> Ready:
-        """Work out inputs, command and identity of one task.
-
-        Raises:
-            InputMissing: when an input cannot be had.
-        """
-        found = self._inputs.resolve(task)
-        return Ready(found.identity, found.items, found.command, found.env, found.parts)
-
     def look(self, names: Sequence[str]) -> Findings:
         """Look at some tasks at once; files with unknown digests are read."""
-        ready: dict[str, Ready] = {}
+        ready: dict[str, Resolved] = {}
         missing: dict[str, str] = {}
         for name in names:
             try:
-                ready[name] = self.ready(self._state.tasks[name].task)
+                ready[name] = self._inputs.resolve(self._state.tasks[name].task)
             except InputMissing as error:
                 missing[name] = str(error)
         wanted = [one.identity for one in ready.values()] if self._options.cache else []
@@ -99,14 +77,15 @@ class Identifier:
     def _asked_for(self, name: str) -> bool:
         return bool(self._rerun) and (name in self._rerun or self._state.tasks[name].view.name in self._rerun)
 
-    def _reasons(self, names: Iterable[str], ready: Mapping[str, Ready]) -> dict[str, str]:
+    def _reasons(self, names: Iterable[str], ready: Mapping[str, Resolved]) -> dict[str, str]:
         if not self._options.cache:
             return {}
         asked = {name: "asked for by --rerun" for name in names if self._asked_for(name)}
         others = [name for name in names if name not in asked]
         before = self._cache.latest_of(others, workflow=self._state.workflow.name)
         return asked | {
-            name: changes(json.loads(success.parts), ready[name].parts) or "its outputs are no longer in the cache"
+            name: changes(json.loads(success.parts), json.loads(ready[name].parts))
+            or "its outputs are no longer in the cache"
             for name, success in before.items()
         }
 

@@ -24,7 +24,7 @@ from longshore.runtime.calls import with_arguments
 from longshore.runtime.digests import Digested, Digests
 from longshore.runtime.project import Project
 from longshore.runtime.references import Elsewhere, References, executed_command
-from longshore.scheduler.identity import Fixed, fixed_part, identity, input_parts
+from longshore.scheduler.identity import fixed_part, identity, input_parts
 from longshore.scheduler.state import RunState
 
 __all__ = ["Inputs", "Resolved"]
@@ -49,8 +49,8 @@ class Resolved:
     env: Mapping[str, str]
     """The task's own variables and its parameters."""
     identity: str
-    parts: Mapping[str, object]
-    """What the identity was made of, for `json.dumps`."""
+    parts: str
+    """What the identity was made of, as JSON text."""
 
 
 @define(eq=False)
@@ -71,7 +71,7 @@ class _Spec:
     """Whether it reads what another workflow writes, which may have to run first."""
     code: frozenset[str] = frozenset()
     """A Python call's own code: it counts for the identity, and workers import it from where it is."""
-    fixed: Fixed | None = None
+    fixed: str | None = None
     groups: tuple[Group, ...] = ()
     looked_at: float = field(default=float("-inf"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -23,8 +22,8 @@ from longshore.model.events import (
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import Session, Together
 from longshore.runtime.cache import Cache, Success
-from longshore.runtime.identify import Identifier, Ready
-from longshore.runtime.inputs import Inputs
+from longshore.runtime.identify import Identifier
+from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.members import read_values
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
@@ -61,7 +60,7 @@ class Crew:
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._looking: set[str] = set()
-        self._ready: dict[str, Ready] = {}
+        self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
         self._private_env = private_environment(project.folder, runner.state.workflow)
 
@@ -138,7 +137,7 @@ class Crew:
         name = task.task.id
         ready = self._ready.get(name)
         if ready is None:
-            ready = self._ready[name] = self._identifier.ready(task.task)
+            ready = self._ready[name] = self._inputs.resolve(task.task)
         spec = task.task.spec
         env = {
             **ready.env,
@@ -217,16 +216,16 @@ class Crew:
                         task=event.task,
                         run=self._run,
                         at=event.at,
-                        parts=json.dumps(ready.parts),
+                        parts=ready.parts,
                         outputs=event.outputs,
                         result=event.result,
                     )
                 )
 
-    def _ready_again(self, task: TaskState) -> Ready | None:
+    def _ready_again(self, task: TaskState) -> Resolved | None:
         """Work out anew what an attempt was made of that another controller began; None when its inputs are gone."""
         try:
-            return self._identifier.ready(task.task)
+            return self._inputs.resolve(task.task)
         except StagingError:
             return None
 

@@ -13,13 +13,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
-from attrs import frozen
-
 from longshore.model.attempt import Item
 from longshore.model.command import Argv, Call, Command, Shell
 from longshore.model.task import Task
 
-__all__ = ["Fixed", "fixed_part", "identity", "input_parts"]
+__all__ = ["fixed_part", "identity", "input_parts"]
 
 _FORMAT = 1
 """Raised when the same task must be taken for another, because what is run for it has changed."""
@@ -30,17 +28,9 @@ _MOST_LISTED = 50
 _dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-@frozen
-class Fixed:
-    """What all tasks with one command and one spec have in common."""
-
-    parts: Mapping[str, object]
-    text: str
-
-
-def fixed_part(task: Task, command: Command, environment: str = "") -> Fixed:
-    """Work out the part of an identity that does not depend on parameters and inputs; the task itself counts by its
-    spec.
+def fixed_part(task: Task, command: Command, environment: str = "") -> str:
+    """Work out, as JSON text, the part of an identity that does not depend on parameters and inputs; the task itself
+    counts by its spec.
 
     ``environment`` is by what its software is known; empty for none.
     """
@@ -50,20 +40,19 @@ def fixed_part(task: Task, command: Command, environment: str = "") -> Fixed:
         "environment": environment,
         "outputs": sorted(task.spec.outputs),
     }
-    return Fixed(parts, f"longshore {_FORMAT}\n{_dumps(parts)}\n")
+    return _dumps(parts)
 
 
-def identity(task: Task, fixed: Fixed, inputs: Mapping[str, str]) -> tuple[str, Mapping[str, object]]:
-    """Give a task's identity and, for whoever asks what has changed, the parts that it was made of.
+def identity(task: Task, fixed: str, inputs: Mapping[str, str]) -> tuple[str, str]:
+    """Give a task's identity and, for whoever asks what has changed, the parts that it was made of, as JSON text.
 
-    ``inputs`` is what `input_parts` made of them.
+    ``fixed`` is from `fixed_part`, and ``inputs`` is what `input_parts` made of them.
     """
-    params = dict(task.params)
-    own: dict[str, object] = {"params": params, "inputs": inputs}
+    own: dict[str, object] = {"params": dict(task.params), "inputs": inputs}
     if not task.spec.outputs:
         own["task"] = task.id
-    digest = hashlib.sha256((fixed.text + _dumps(own)).encode("ascii")).hexdigest()
-    return digest, {**fixed.parts, **own}
+    parts = f"{fixed[:-1]},{_dumps(own)[1:]}"
+    return hashlib.sha256(f"longshore {_FORMAT}\n{parts}".encode("ascii")).hexdigest(), parts
 
 
 def input_parts(groups: Iterable[tuple[str, Sequence[Item]]]) -> dict[str, str]:
