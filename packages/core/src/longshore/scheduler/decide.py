@@ -34,7 +34,7 @@ _AHEAD_SECONDS = 0.05
 """Tasks shorter than this wait on the machine itself, enough of them to fill this much time: a round trip would idle
 it.
 """
-_AHEAD_MOST = 32
+_AHEAD_MOST = 128
 """At most so many times the machine's own capacity waits on it."""
 
 
