@@ -123,7 +123,7 @@ def test_the_bundle_serves_by_its_standard_input_on_every_python(tmp_path: Path,
         ends = {told["id"]: told for told in (link.hear("ended"), link.hear("ended"))}
 
         assert [row[0] for row in ends["r/a/1"]["outputs"]] == ["out", "d"]
-        assert ends["r/b/1"].get("result") == "42", ends["r/b/1"]
+        assert ends["r/b/1"].get("result") == "42", ends["r/b/1"]["evidence"]
         link.say(op="leave")
         link.until_end()
     assert (tmp_path / "errors").read_text() == ""

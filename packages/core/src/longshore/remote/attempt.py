@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from longshore.remote.calls import Worker
     from longshore.remote.collecting import Rows
     from longshore.remote.limits import MemoryLimit
-    from longshore.remote.places import Logs
+    from longshore.remote.logs import Logs
     from longshore.remote.watch import Timer
 
 __all__ = ["CLOSING", "COLLECTING", "OVER", "RUNNING", "STAGING", "WAITING", "Attempt", "BadOrder"]

@@ -24,6 +24,7 @@ MODULES = (
     "laying",
     "limits",
     "links",
+    "logs",
     "orphans",
     "places",
     "processes",

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 
+from longshore.remote.logs import Logs
 from longshore.remote.processes import MARKER, send_signal, spawn
 from longshore.remote.protocol import encode
 from longshore.remote.stream import Stream
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from longshore.remote.attempt import Attempt
     from longshore.remote.limits import MemoryLimit
-    from longshore.remote.places import Logs
+    from longshore.remote.logs import Left
     from longshore.remote.services import Services
 
     Key = Tuple[Any, ...]
@@ -35,15 +36,14 @@ _STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 class Worker:
     """One process that makes calls."""
 
-    __slots__ = ("attempt", "key", "limit", "logs", "pid", "stale_logs", "stream")
+    __slots__ = ("attempt", "key", "left", "limit", "pid", "stream")
 
     def __init__(self, key: Key, pid: int, logs: Logs, limit: MemoryLimit | None) -> None:
         self.key = key
         self.limit = limit
         self.pid = pid
-        self.logs = logs
-        self.stale_logs = False
-        """Whether it still prints into files that it must not print into any more."""
+        self.left: Left = (logs.out, logs.err)
+        """The files that it prints into; None for one that belongs to an earlier call and must be replaced."""
         self.stream: Stream | None = None
         self.attempt: Attempt | None = None
 
@@ -98,32 +98,41 @@ class Workers:
         idle = self._idle.get(key)
         worker = idle.pop() if idle else self._new(key, {**self._base, **startup}, attempt.memory)
         order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}
-        if worker.stale_logs:
-            worker.logs = self._services.shelf.take()
-            worker.stale_logs = False
-            order["out"], order["err"] = worker.logs.paths
+        attempt.logs = self._logs(worker, order)
         worker.attempt = attempt
         attempt.worker = worker
         attempt.limit = worker.limit
         attempt.leader = worker.pid
-        attempt.logs = worker.logs
         if worker.stream is not None:
             worker.stream.write(encode(order))
 
+    def _logs(self, worker: Worker, order: dict[str, Any]) -> Logs:
+        """Give what the worker prints into, and tell it where it has to open another file first."""
+        out, err = worker.left
+        if out is None:
+            out = self._services.shelf.take()
+            order["out"] = out.path
+        if err is None:
+            err = self._services.shelf.take()
+            order["err"] = err.path
+        worker.left = (out, err)
+        return Logs(out, err)
+
     def _new(self, key: Key, env: dict[str, str], memory_bytes: int) -> Worker:
-        logs = self._services.shelf.take()
+        shelf = self._services.shelf
+        logs = Logs(shelf.take(), shelf.take())
         ours, theirs = socket.socketpair()
         env.pop(MARKER, None)
         interpreter, project = self._command
         argv = [interpreter, self._program, project]
         limit = self._services.groups.limit(memory_bytes)
         try:
-            pid = spawn(interpreter, argv, env, (self._services.null, logs.out, logs.err, theirs.fileno()), limit)
+            pid = spawn(interpreter, argv, env, (self._services.null, *logs.handles, theirs.fileno()), limit)
         except OSError:
             ours.close()
             if limit is not None:
                 limit.remove()
-            self._services.shelf.drop(logs)
+            shelf.give_back((logs.out, logs.err))
             raise
         finally:
             theirs.close()
@@ -135,10 +144,10 @@ class Workers:
         self._by_pid[pid] = worker
         return worker
 
-    def rest(self, worker: Worker, *, logs_gone: bool) -> None:
-        """Take a worker back whose call has left nothing behind; say whether its logs went with the attempt."""
+    def rest(self, worker: Worker, left: Left) -> None:
+        """Take a worker back whose call has left nothing behind, with those of its logs that the attempt has left."""
         worker.attempt = None
-        worker.stale_logs = logs_gone
+        worker.left = left
         self._idle.setdefault(worker.key, []).append(worker)
         if not self._is_good(worker) or sum(map(len, self._idle.values())) > _MOST_IDLE:
             self.dismiss(worker)
@@ -167,8 +176,7 @@ class Workers:
         if worker is not None:
             self._forget(worker)
             if worker.attempt is None:
-                if not worker.stale_logs:
-                    self._services.shelf.drop(worker.logs)
+                self._services.shelf.give_back(worker.left)
                 if worker.limit is not None:
                     worker.limit.remove()
         return worker

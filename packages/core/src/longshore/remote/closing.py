@@ -143,11 +143,11 @@ class Closing:
             attempt.limit.remove()
         workdir = self._part_with_folder(attempt)
         if attempt.logs is not None:
-            spare = services.shelf.part(attempt.logs, attempt.name, reusable=not services.orphans.nameless)
+            left = services.shelf.part(attempt.logs, attempt.name, reusable=not services.orphans.nameless)
             if attempt.worker is not None:
-                services.workers.rest(attempt.worker, logs_gone=not spare)
-            elif spare:
-                services.shelf.give_back(attempt.logs)
+                services.workers.rest(attempt.worker, left)
+            else:
+                services.shelf.give_back(left)
         if attempt.has_room:
             services.room.give_back(attempt)
         del self.attempts[attempt.id]

@@ -9,6 +9,7 @@ import errno
 import os
 import time
 
+from longshore.remote.logs import Logs
 from longshore.remote.processes import MARKER, SHELL, boot_seconds, spawn
 
 TYPE_CHECKING = False
@@ -52,7 +53,7 @@ class Launcher:
                 order["call"]["pickle"] = services.blobs.path(order["call"]["pickle"])
             services.workers.start(attempt, env)
         else:
-            attempt.logs = services.shelf.take()
+            attempt.logs = Logs(services.shelf.take(), services.shelf.take())
             attempt.leader = self._spawn(attempt, {**services.base, **env})
         attempt.started = time.time()
         attempt.started_boot = boot_seconds()
@@ -77,7 +78,7 @@ class Launcher:
         services = self._services
         order = attempt.order
         assert attempt.logs is not None
-        streams = (services.null, attempt.logs.out, attempt.logs.err)
+        streams = (services.null, *attempt.logs.handles)
         limit = attempt.limit = services.groups.limit(attempt.memory)
         os.chdir(attempt.workdir)
         if "script" in order:

@@ -1,10 +1,8 @@
-"""Where attempts run and where they print: folders and log files that cost nothing when they are not needed.
+"""Where attempts run: folders that cost nothing when nobody needs them; and their scripts.
 
-Most short commands write no file into their working folder and print nothing. They run in a spare folder, and print
-into spare log files, that the next one uses again when it finds them untouched. As soon as one has something in it, it
-gets the attempt's own name and is not spare any more.
-
-Names, all deterministic: ``<folder>/work/<task>.<number>`` and ``<logs>/<task>.<number>.out`` and ``.err``.
+Most short commands write no file into their working folder. They run in a spare one, which the next one uses again when
+it is found as it was. A command that has inputs, outputs or secrets, or that failed, has a folder of its own:
+``<folder>/work/<task>.<number>``.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -19,129 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List
 
-__all__ = ["Blobs", "LogShelf", "Logs", "Workdirs"]
-
-_TAIL_BYTES = 2048
-_TAIL_LINES = 20
-_LOG_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-
-
-class Logs:
-    """Two open files for stdout and stderr; spare until `take_name`."""
-
-    __slots__ = ("err", "named", "out", "paths")
-
-    def __init__(self, stem: str) -> None:
-        self.paths = (stem + ".out", stem + ".err")
-        self.out = os.open(self.paths[0], _LOG_FLAGS, 0o666)
-        try:
-            self.err = os.open(self.paths[1], _LOG_FLAGS, 0o666)
-        except BaseException:
-            os.close(self.out)
-            raise
-        self.named = False
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Bytes in stdout and stderr."""
-        return os.fstat(self.out).st_size, os.fstat(self.err).st_size
-
-    def take_name(self, stem: str) -> None:
-        """Give the files an attempt's name, so that they can be found. Those who print into them notice nothing."""
-        paths = (stem + ".out", stem + ".err")
-        os.rename(self.paths[0], paths[0])
-        os.rename(self.paths[1], paths[1])
-        self.paths = paths
-        self.named = True
-
-    def tail(self) -> str:
-        """Give the end of stderr: at most 20 lines and 2 kB, as text."""
-        size = os.fstat(self.err).st_size
-        if not size:
-            return ""
-        start = max(0, size - _TAIL_BYTES)
-        text = os.pread(self.err, _TAIL_BYTES, start).decode("utf-8", "replace")
-        lines = text.splitlines()
-        if start and len(lines) > 1:
-            del lines[0]  # it is cut somewhere in the middle
-        return "\n".join(lines[-_TAIL_LINES:])
-
-    def close(self) -> None:
-        """Close both; the files stay."""
-        os.close(self.out)
-        os.close(self.err)
-
-
-class LogShelf:
-    """Keeps spare logs for the next attempt."""
-
-    def __init__(self, owner: str) -> None:
-        """Prepare; ``owner`` tells the spare logs of several supervisors apart that share a folder."""
-        self._prefix = ".spare-%s-" % owner
-        self._folder = ""
-        self._spare: List[Logs] = []
-        self._count = 0
-
-    def use(self, folder: str) -> None:
-        """Say where logs go from now on."""
-        if folder != self._folder:
-            self.close()
-            os.makedirs(folder, exist_ok=True)
-            self._folder = folder
-            for name in os.listdir(folder):
-                if name.startswith(self._prefix):  # a supervisor that was killed has left it
-                    os.unlink(os.path.join(folder, name))
-
-    def stem(self, name: str) -> str:
-        """Give the path of an attempt's logs without ``.out`` or ``.err``."""
-        return "%s/%s" % (self._folder, name)
-
-    def take(self) -> Logs:
-        """Give empty log files."""
-        if self._spare:
-            return self._spare.pop()
-        self._count += 1
-        return Logs("%s/%s%d-%d" % (self._folder, self._prefix, os.getpid(), self._count))
-
-    def part(self, logs: Logs, name: str, *, reusable: bool = True) -> bool:
-        """Keep what is not empty under the attempt's name; say whether the logs are still empty, open and nobody's.
-
-        Args:
-            logs: the files, which nobody of the attempt writes to any more.
-            name: the attempt's name.
-            reusable: False when somebody might still write to them.
-        """
-        out, err = logs.sizes
-        if not (out or err or logs.named) and reusable:
-            return True
-        try:
-            if not logs.named:
-                logs.take_name(self.stem(name))
-            for size, path in zip((out, err), logs.paths):
-                if not size:
-                    os.unlink(path)
-        except OSError:
-            pass  # somebody has removed the logs, or the disk is full; that harms their readers only
-        logs.close()
-        return False
-
-    def give_back(self, logs: Logs) -> None:
-        """Take logs back that are still empty, open and nobody's."""
-        self._spare.append(logs)
-
-    def drop(self, logs: Logs) -> None:
-        """Remove logs that belong to no attempt."""
-        for path in logs.paths:
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                continue
-        logs.close()
-
-    def close(self) -> None:
-        """Remove what is spare."""
-        while self._spare:
-            self.drop(self._spare.pop())
+__all__ = ["Blobs", "Workdirs"]
 
 
 class Workdirs:

@@ -10,8 +10,9 @@ import os
 from longshore.remote.calls import Workers
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
+from longshore.remote.logs import LogShelf
 from longshore.remote.orphans import Endings, Orphans
-from longshore.remote.places import Blobs, LogShelf, Workdirs
+from longshore.remote.places import Blobs, Workdirs
 from longshore.remote.processes import Programs
 from longshore.remote.record import Record
 from longshore.remote.room import Room

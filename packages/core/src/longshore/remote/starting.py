@@ -161,7 +161,7 @@ class Starting:
         services = self._services
         if not attempt.announced:
             attempt.announced = True
-            if attempt.logs is not None and not attempt.logs.named:
+            if attempt.logs is not None:
                 try:
                     attempt.logs.take_name(services.shelf.stem(attempt.name))
                 except OSError:
