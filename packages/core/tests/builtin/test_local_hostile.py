@@ -381,3 +381,18 @@ def test_big_files_are_stored_while_others_go_on(bench: Bench, tmp_path: Path) -
     big = bench.ended("big").outputs[0]
     assert big.size == 1 << 30
     assert digest_file(object_path(str(bench.store), big.sha256)) == (big.sha256, 1 << 30)
+
+
+@pytest.mark.parametrize("outputs", [(), ("file",)])
+def test_a_workdir_that_was_replaced_by_a_link_harms_nothing_behind_it(bench: Bench, outputs: tuple[str, ...]) -> None:
+    (bench.project / "folder").mkdir()
+    (bench.project / "folder" / "file").touch()
+    text = f'dir=$PWD; cd /; rmdir "$dir"; ln -s {bench.project}/folder "$dir"'
+    ended = bench.execute("a", Shell(text), outputs=outputs)
+    after = bench.execute("b", Shell("pwd"))
+    bench.session.close()
+
+    assert ended.failure is (FailureClass.USER_CODE if outputs else None)
+    assert "through a link" in ended.evidence or not outputs
+    assert after.outcome == Exited(0)
+    assert (bench.project / "folder" / "file").exists()

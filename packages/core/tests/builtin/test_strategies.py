@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from longshore.builtin.strategies import CriticalPath, FirstFit, Random, RandomOptions, RoundRobin, Spread
 from longshore.builtin.strategies import longshore_strategies as announced
@@ -17,51 +13,18 @@ from longshore.model.resources import Resources
 from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin import AssignmentStrategy
 from longshore.runtime.plugin_entries import BUILTIN
+from longshore.testing import StrategyContract
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-ALL: Mapping[str, AssignmentStrategy] = MappingProxyType(
-    {record.name: record.factory(record.config()) for record in announced()}
-)
-
-amounts = st.builds(
-    Resources,
-    cpus=st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 4.0, 16.0]),
-    memory_bytes=st.sampled_from([0, 1, 5, 100]),
-    gpus=st.integers(0, 2),
-    disk_bytes=st.integers(0, 3),
-)
-
-
-@st.composite
-def waiting_tasks(draw: st.DrawFn) -> list[TaskView]:
-    shared = draw(st.lists(amounts, min_size=1, max_size=4))
-    needs = draw(st.lists(st.sampled_from(shared), max_size=40))
-    priorities = sorted((draw(st.integers(0, 5)) for _ in needs), reverse=True)
-    return [
-        TaskView(id=f"t{order}", name="t", needs=need, priority=priority, order=order)
-        for order, (need, priority) in enumerate(zip(needs, priorities, strict=True))
-    ]
-
-
-@st.composite
-def some_machines(draw: st.DrawFn) -> list[MachineView]:
-    return [
-        machine(f"m{number}", free=draw(amounts), largest=draw(amounts), slots=draw(st.integers(0, 6)))
-        for number in range(draw(st.integers(0, 5)))
-    ]
 
 
 def machine(
     name: str,
     *,
     free: Resources,
-    largest: Resources | None = None,
-    slots: int = 1000,
     capacity: Resources | None = None,
 ) -> MachineView:
-    return MachineView(
-        id=name, pool="p", capacity=capacity or free, free=free, slots=slots, largest=largest or capacity or free
-    )
+    return MachineView(id=name, pool="p", capacity=capacity or free, free=free, slots=1000, largest=capacity or free)
 
 
 def task(order: int, cpus: float = 1.0, *, priority: float = 0.0) -> TaskView:
@@ -72,54 +35,36 @@ def cpus(amount: float) -> Resources:
     return Resources(cpus=amount)
 
 
-@pytest.mark.parametrize("name", ALL)
-@given(waiting=waiting_tasks(), machines=some_machines())
-def test_no_machine_is_given_more_than_fits(
-    name: str, waiting: Sequence[TaskView], machines: Sequence[MachineView]
-) -> None:
-    assignments = ALL[name].assign(waiting, machines, NOW)
-
-    by_task = {view.id: view for view in waiting}
-    assert len({assignment.task for assignment in assignments}) == len(assignments)
-    for view in machines:
-        given_to_it = [by_task[each.task].needs for each in assignments if each.machine == view.id]
-        assert len(given_to_it) <= view.slots
-        total = Resources(
-            cpus=sum(needs.cpus for needs in given_to_it),
-            memory_bytes=sum(needs.memory_bytes for needs in given_to_it),
-            gpus=sum(needs.gpus for needs in given_to_it),
-            disk_bytes=sum(needs.disk_bytes for needs in given_to_it),
-        )
-        assert total.fits(view.free)
-        assert all(needs.fits(view.largest) for needs in given_to_it)
+class TestCriticalPath(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return CriticalPath()
 
 
-@pytest.mark.parametrize("name", ALL)
-@given(waiting=waiting_tasks(), machines=some_machines())
-def test_nothing_waits_that_would_fit(name: str, waiting: Sequence[TaskView], machines: Sequence[MachineView]) -> None:
-    assignments = ALL[name].assign(waiting, machines, NOW)
+class TestFirstFit(StrategyContract):
+    urgent_first = False
 
-    chosen = {each.task: each.machine for each in assignments}
-    left = {view.id: view.free for view in machines}
-    slots = {view.id: view.slots for view in machines}
-    for view in waiting:
-        if view.id in chosen:
-            left[chosen[view.id]] -= view.needs
-            slots[chosen[view.id]] -= 1
-    for view in waiting:
-        if view.id not in chosen:
-            assert not any(
-                slots[each.id] > 0 and view.needs.fits(left[each.id]) and view.needs.fits(each.largest)
-                for each in machines
-            )
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return FirstFit()
 
 
-@pytest.mark.parametrize("name", ALL)
-@given(waiting=waiting_tasks(), machines=some_machines())
-def test_equal_input_gives_equal_output(
-    name: str, waiting: Sequence[TaskView], machines: Sequence[MachineView]
-) -> None:
-    assert ALL[name].assign(waiting, machines, NOW) == ALL[name].assign(list(waiting), list(machines), NOW)
+class TestRandom(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return Random(RandomOptions())
+
+
+class TestRoundRobin(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return RoundRobin()
+
+
+class TestSpread(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return Spread()
 
 
 def test_critical_path_takes_the_most_urgent_task() -> None:

@@ -225,5 +225,15 @@ def test_a_listing_that_is_damaged_is_refused(store: str, workdir: Path) -> None
         lay_items([Piece("a", sha256, 0, 0o755, "folder")], store, str(workdir), {})
 
 
+def test_removing_a_link_leaves_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    (tmp_path / "link").symlink_to("folder")
+
+    remove_tree(str(tmp_path / "link"))
+
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
 def test_removing_what_is_not_there_is_silent(tmp_path: Path) -> None:
     remove_tree(str(tmp_path / "nothing"))

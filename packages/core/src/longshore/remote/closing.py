@@ -163,7 +163,7 @@ class Closing:
             return ""
         if attempt.order.get("keep") or not (attempt.succeeded or attempt.cancelled):
             return services.workdirs.keep(path, attempt.name)
-        if attempt.has_own_folder or not services.workdirs.give_back(path):
+        if not services.workdirs.give_back(path, own=attempt.has_own_folder):
             services.staging.remove(path)
         return ""
 

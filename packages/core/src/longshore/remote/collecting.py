@@ -62,7 +62,6 @@ def find_outputs(workdir: str, patterns: list[str]) -> Found:
     """
     refuse_escapes(patterns)
     found = Found()
-    real = os.path.realpath(workdir)
     seen = set()
     for pattern in patterns:
         paths = [path for path in _expand(workdir, pattern.strip("/").split("/")) if _fits(workdir, path, pattern)]
@@ -71,7 +70,7 @@ def find_outputs(workdir: str, patterns: list[str]) -> Found:
         for path in paths:
             if path not in seen:
                 seen.add(path)
-                _add(found, workdir, real, path)
+                _add(found, workdir, path)
     return found
 
 
@@ -79,13 +78,8 @@ def _fits(workdir: str, path: str, pattern: str) -> bool:
     return not pattern.endswith("/") or os.path.isdir(os.path.join(workdir, path))
 
 
-def _add(found: Found, workdir: str, real: str, path: str) -> None:
-    place = os.path.join(workdir, path)
-    if not os.path.realpath(place).startswith(real + "/"):
-        raise OutputProblem(
-            "the output %s leads out of the workdir through a link, to %s" % (path, os.path.realpath(place))
-        )
-    status = os.stat(place)
+def _add(found: Found, workdir: str, path: str) -> None:
+    status = _look(workdir, path)
     if stat.S_ISREG(status.st_mode):
         found.file_bytes += status.st_size
     elif stat.S_ISDIR(status.st_mode):
@@ -93,6 +87,25 @@ def _add(found: Found, workdir: str, real: str, path: str) -> None:
     else:
         raise OutputProblem("the output %s is a socket, pipe or device; only files and folders can be kept" % path)
     found.paths.append(path)
+
+
+def _look(workdir: str, path: str) -> os.stat_result:
+    """Look at an output; refuse one that leads out of the workdir, which only links can do."""
+    place = workdir
+    status = os.lstat(place)
+    for part in path.split("/"):
+        if stat.S_ISLNK(status.st_mode):
+            break
+        place = place + "/" + part
+        status = os.lstat(place)
+    if not stat.S_ISLNK(status.st_mode):
+        return status
+    place = os.path.join(workdir, path)
+    real = os.path.realpath(place)
+    # The workdir itself cannot be a link, unless the command has put one in its place.
+    if os.path.islink(workdir) or not real.startswith(os.path.realpath(workdir) + "/"):
+        raise OutputProblem("the output %s leads out of the workdir through a link, to %s" % (path, real))
+    return os.stat(place)
 
 
 def _not_written(workdir: str, pattern: str) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Blobs", "Workdirs"]
 
+_FEW = 16
+
 
 class Workdirs:
     """Keeps spare folders, and makes those that have an attempt's own name."""
@@ -37,32 +39,57 @@ class Workdirs:
         return [os.path.join(self._folder, name) for name in names]
 
     def own(self, name: str) -> str:
-        """Make the folder of an attempt, empty."""
+        """Give the folder of an attempt, empty.
+
+        Raises:
+            OSError: when it cannot be made.
+        """
         path = "%s/%s" % (self._folder, name)
+        spare = self.take()
         try:
-            os.mkdir(path)
-        except FileExistsError:
+            os.rename(spare, path)
+        except OSError:
             remove_tree(path)  # from a start that a crash cut short
-            os.mkdir(path)
+            os.rename(spare, path)
         return path
 
     def take(self) -> str:
-        """Give an empty folder that has nobody's name."""
+        """Give an empty folder that has nobody's name.
+
+        Raises:
+            OSError: when it cannot be made.
+        """
         if self._spare:
             return self._spare.pop()
-        self._count += 1
-        path = "%s/.spare-%d-%d" % (self._folder, os.getpid(), self._count)
+        path = self._fresh()
         os.mkdir(path)
         self._mode = os.stat(path).st_mode
         return path
 
-    def give_back(self, path: str) -> bool:
-        """Take a spare folder back if it is as it was; False when it is not, and the caller must see to it."""
+    def _fresh(self) -> str:
+        self._count += 1
+        return "%s/.spare-%d-%d" % (self._folder, os.getpid(), self._count)
+
+    def give_back(self, path: str, *, own: bool) -> bool:
+        """Take a folder back if it can be used again; False when it cannot, and the caller must see to it.
+
+        Args:
+            path: the folder, which nobody needs.
+            own: whether it has an attempt's name. Then the few files that may be in it are removed first.
+        """
         try:
-            if os.stat(path).st_mode != self._mode or os.listdir(path):
+            if os.lstat(path).st_mode != self._mode:
                 return False
+            names = os.listdir(path)
+            if names and not (own and len(names) <= _FEW):
+                return False
+            for name in names:
+                os.unlink(os.path.join(path, name))
+            if own:
+                path, named = self._fresh(), path
+                os.rename(named, path)
         except OSError:
-            return not os.path.lexists(path)  # the command has removed it
+            return not os.path.lexists(path)  # the command has removed it, or has put folders into it
         self._spare.append(path)
         return True
 

@@ -166,6 +166,9 @@ def remove_tree(root: str) -> None:
     Raises:
         OSError: when something cannot be removed.
     """
+    if os.path.islink(root):
+        os.unlink(root)
+        return
     folders = [root]
     found = []
     while folders:
