@@ -1,7 +1,14 @@
-"""The kit for plugin authors: runs without machines, in which time is moved by hand."""
+"""The kit for plugin authors: contracts to subclass, small real stand-ins, and runs in which time is moved by hand."""
 
 from __future__ import annotations
 
-from longshore.testing.simulation import EPOCH, Simulation
+import pytest
 
-__all__ = ["EPOCH", "Simulation"]
+# What a law finds is shown as in a test of one's own; said before the modules are imported.
+pytest.register_assert_rewrite("longshore.testing.strategy_contract")
+
+from longshore.testing.contract import Contract  # noqa: E402
+from longshore.testing.simulation import EPOCH, Simulation  # noqa: E402
+from longshore.testing.strategy_contract import StrategyContract  # noqa: E402
+
+__all__ = ["EPOCH", "Contract", "Simulation", "StrategyContract"]
