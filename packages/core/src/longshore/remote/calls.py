@@ -84,17 +84,22 @@ class Workers:
             for worker in list(idle):
                 self.dismiss(worker)
 
-    def start(self, attempt: Attempt, env: dict[str, str]) -> None:
+    def start(self, attempt: Attempt, limits: dict[str, str], env: dict[str, str]) -> None:
         """Hand a call to a worker, an idle one or a new one. It leads the attempt's processes from now on, and its logs
         are the attempt's.
+
+        Args:
+            attempt: what to call; its workdir is there.
+            limits: variables that tell it what it may use.
+            env: its own variables, which count more.
 
         Raises:
             OSError: when no worker can be started.
         """
-        startup = {name: value for name, value in env.items() if name.startswith(_STARTUP)}
-        for name in startup:
-            del env[name]
-        key = (self._generation, attempt.memory, *startup.items())
+        startup = limits
+        for name in [name for name in env if name.startswith(_STARTUP)]:
+            startup[name] = env.pop(name)
+        key = (self._generation, attempt.memory, *startup.values(), *startup)
         idle = self._idle.get(key)
         worker = idle.pop() if idle else self._new(key, {**self._base, **startup}, attempt.memory)
         order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}

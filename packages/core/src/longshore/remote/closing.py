@@ -83,14 +83,13 @@ class Closing:
     def settle(self) -> None:
         """Bring those to their end whose processes are over, and see to what others have left behind."""
         services = self._services
+        if self._orphan_ended:
+            self._orphan_ended = False
+            services.endings.look()
         if not (self._ended or self._answers):
-            if self._orphan_ended:
-                self._orphan_ended = False
-                services.endings.look()
             return
         ended, self._ended = self._ended, []
         answers, self._answers = self._answers, []
-        self._orphan_ended = False
         for attempt, answer in answers:
             _take_answer(attempt, answer)
         # A worker may have ended just after its answer; then its attempt is among the ended ones.

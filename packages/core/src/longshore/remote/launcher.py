@@ -48,31 +48,36 @@ class Launcher:
         services = self._services
         order = attempt.order
         env = self._variables(attempt)
+        limits = self._limits(attempt)
         if "call" in order:
             if order["call"].get("pickle"):
                 order["call"]["pickle"] = services.blobs.path(order["call"]["pickle"])
-            services.workers.start(attempt, env)
+            services.workers.start(attempt, limits, env)
         else:
             attempt.logs = Logs(services.shelf.take(), services.shelf.take())
-            attempt.leader = self._spawn(attempt, {**services.base, **env})
+            attempt.leader = self._spawn(attempt, {**services.base, **limits, **env})
         attempt.started = time.time()
         attempt.started_boot = boot_seconds()
 
-    def _variables(self, attempt: Attempt) -> dict[str, str]:
+    @staticmethod
+    def _variables(attempt: Attempt) -> dict[str, str]:
         order = attempt.order
-        env = dict(self._threads(attempt.cpus))
-        if self._services.room.gpus:
-            # An attempt that asked for none must not disturb those that did.
-            env[_GPUS] = ",".join(attempt.gpu_names)
-        env.update(order.get("env", ()))
-        env.update(order.pop("private", ()))
-        env["PWD"] = attempt.workdir
-        env[MARKER] = attempt.mark
+        env = {"PWD": attempt.workdir, MARKER: attempt.mark}
+        if "env" in order:
+            env = {**order["env"], **env}
+        if "private" in order:
+            env = {**order.pop("private"), **env}
         return env
 
-    @staticmethod
-    def _threads(cpus: float) -> dict[str, str]:
-        return dict.fromkeys(_THREADS, str(max(1, int(cpus)))) if cpus else {}
+    def _limits(self, attempt: Attempt) -> dict[str, str]:
+        """Give the variables that tell an attempt what it may use; what the user says himself comes after them."""
+        limits: dict[str, str] = {}
+        if attempt.cpus:
+            limits = dict.fromkeys(_THREADS, str(max(1, int(attempt.cpus))))
+        if self._services.room.gpus:
+            # An attempt that asked for none must not disturb those that did.
+            limits[_GPUS] = ",".join(attempt.gpu_names)
+        return limits
 
     def _spawn(self, attempt: Attempt, env: dict[str, str]) -> int:
         services = self._services
