@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from longshore.errors import FenceRefused, InputMissing
+from longshore.errors import FenceRefused, InputMissing, MachineUnreachable
 from longshore.model.attempt import Item
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded
@@ -364,6 +365,22 @@ def test_e9_nothing_is_lost_while_processes_of_it_live(bench: Bench) -> None:
     ended = bench.ended("a")
     assert isinstance(ended.outcome, Lost)
     assert not alive(child)
+
+
+def test_e9_a_machine_whose_supervisors_die_again_and_again_is_given_up(bench: Bench) -> None:
+    bench.execute("a", Argv(("true",)))
+    record = bench.folder / "record"
+    record.rename(record.with_suffix(".old"))
+    record.mkdir()
+    kill(next(json.loads(line)["pid"] for line in record.with_suffix(".old").read_text().splitlines()))
+
+    gone = bench.gone()
+    assert "died 5 times" in gone.reason
+    assert "IsADirectoryError" in gone.reason
+    with pytest.raises(MachineUnreachable, match="died 5 times"):
+        bench.session.go("r/a/1")
+    record.rmdir()
+    record.with_suffix(".old").rename(record)
 
 
 def test_e9_attempts_that_nobody_attends_to_are_ended(bench: Bench) -> None:

@@ -22,7 +22,7 @@ from longshore.model.quantity import parse_size
 from longshore.model.resources import Resources
 from longshore.plugin.hooks import hookimpl
 from longshore.plugin.protocols import API_VERSION, ExecutorContext, ExecutorRecord, Sink
-from longshore.remote.computer import gpu_names, memory_bytes, usable_cpus
+from longshore.remote.computer import clean_environment, gpu_names, memory_bytes, usable_cpus
 from longshore.remote.copying import copy_file
 from longshore.remote.digest import digest_file
 from longshore.remote.links import SOCKET, read_fence
@@ -94,7 +94,7 @@ def _hello(machine: Machine, context: ExecutorContext, fence: int) -> dict[str, 
         "memory": resources.memory_bytes,
         "gpus": [*known_gpus, *map(str, range(len(known_gpus), resources.gpus))][: resources.gpus],
         "slots": machine.slots,
-        "env": dict(os.environ),
+        "env": clean_environment(os.environ),
         "python": sys.executable,
         "project": str(context.project_folder.absolute()),
         "store": str(context.store_folder.absolute()),
@@ -198,6 +198,8 @@ class _Door:
         return link
 
     def _start(self) -> socket.socket:
+        if not sys.executable:
+            raise MachineUnreachable("this Python does not know its own program, so it cannot start a supervisor")
         program = os.path.join(os.path.dirname(longshore.remote.__file__ or ""), "start.py")
         ours, theirs = socket.socketpair()
         with theirs, open(self.folder / _LOG, "ab") as log:
@@ -206,7 +208,7 @@ class _Door:
                 (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
                 *((os.POSIX_SPAWN_DUP2, log.fileno(), n) for n in (1, 2)),
             ]
-            pid = os.posix_spawn(sys.executable, argv, os.environ, file_actions=actions)
+            pid = os.posix_spawn(sys.executable, argv, clean_environment(os.environ), file_actions=actions)
         threading.Thread(target=_bury, args=(pid,), daemon=True).start()
         return ours
 

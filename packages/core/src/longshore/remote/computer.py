@@ -1,4 +1,4 @@
-"""What this computer has: cpus, memory and GPUs that this process may use.
+"""What this computer has for a task: cpus, memory and GPUs that this process may use, and a clean environment.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -9,14 +9,29 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["gpu_names", "memory_bytes", "usable_cpus"]
+__all__ = ["clean_environment", "gpu_names", "memory_bytes", "usable_cpus"]
 
 _GPU_FOLDER = "/proc/driver/nvidia/gpus"
 _GPUS = "CUDA_VISIBLE_DEVICES"
 # What version 1 says when there is no limit is a page below the largest number; no computer has so much.
 _NO_LIMIT = 1 << 60
+
+
+# The variables of a clean environment: who and where one is, how to write and talk, and what makes programs and
+# libraries be found.
+_CLEAN = (
+    "CONDA_DEFAULT_ENV CONDA_PREFIX DYLD_LIBRARY_PATH HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH PYTHONPATH "
+    "SHELL TMPDIR TZ USER VIRTUAL_ENV HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy"
+).split()
+
+
+def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give what a task is told of the environment that Longshore was started in: nothing that is a secret or a habit."""
+    clean = {name: value for name, value in environ.items() if name in _CLEAN or name.startswith("LC_")}
+    clean.setdefault("PATH", os.defpath)
+    return clean
 
 
 def usable_cpus() -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from longshore.remote.calls import Workers
+from longshore.remote.computer import clean_environment
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
 from longshore.remote.logs import LogShelf
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
     Answered = Callable[[Worker, dict[str, Any]], None]
 
 __all__ = ["Services"]
-
-# The variables of a clean environment: who and where one is, how to write and talk, and what makes programs and
-# libraries be found.
-_CLEAN = (
-    "CONDA_DEFAULT_ENV CONDA_PREFIX DYLD_LIBRARY_PATH HOME LANG LANGUAGE LD_LIBRARY_PATH LOGNAME PATH PYTHONPATH "
-    "SHELL TMPDIR TZ USER VIRTUAL_ENV HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy"
-).split()
 
 
 class Services:
@@ -85,9 +79,7 @@ class Services:
     def configure(self, hello: dict[str, Any]) -> None:
         """Take over what a controller says of this machine and of its run."""
         env = hello.get("env")
-        self.base = dict(os.environ if env is None else env)
-        self.base = {name: value for name, value in self.base.items() if name in _CLEAN or name.startswith("LC_")}
-        self.base.setdefault("PATH", os.defpath)
+        self.base = clean_environment(os.environ if env is None else env)
         self.room.set(hello["cpus"], hello["memory"], hello["gpus"], hello["slots"])
         self.shelf.use(hello.get("logs") or os.path.join(self.folder, "logs"))
         self.staging.store = hello["store"]

@@ -10,12 +10,13 @@ import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from longshore.errors import FenceRefused, LongshoreError
+from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.attempt import AttemptSpec
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.plugin.protocols import Sink
@@ -77,6 +78,7 @@ class SupervisorSession:
         self._held: list[bytes] | None = None
         self._lock = threading.Lock()
         self._refused = ""
+        self._unreachable = ""
         self._closed = False
         self._wake_read, self._wake_write = os.pipe()
         self._socket = self._link()
@@ -168,6 +170,8 @@ class SupervisorSession:
     def _check(self) -> None:
         if self._refused:
             raise FenceRefused(self._refused)
+        if self._unreachable:
+            raise MachineUnreachable(self._unreachable)
 
     def _line(self, order: Order) -> bytes:
         line = encode(order.message)
@@ -210,27 +214,26 @@ class SupervisorSession:
         return link
 
     def _hear(self) -> None:
-        lines = Lines()
-        deaths: list[float] = []
-        while True:
-            content = self._receive()
-            if content:
-                told = [self._take(message) for message in decode_lines(lines.take(content))]
-                if events := [event for event in told if event is not None]:
-                    self._tell(*events)
-                continue
-            if self._closed or self._refused:
-                return
-            deaths = [*deaths[-_DEATHS:], time.monotonic()]
-            if len(deaths) > _DEATHS and deaths[-1] - deaths[0] < _DEATH_SECONDS:
-                self._give_up(f"its supervisor died {len(deaths)} times within {_DEATH_SECONDS:g} seconds")
-                return
-            lines = Lines()
-            try:
+        """Take what supervisors tell, one after the other, until there is no use in asking for another."""
+        deaths: deque[float] = deque(maxlen=_DEATHS)
+        try:
+            while True:
+                self._listen()
+                if self._closed or self._refused:
+                    return
+                deaths.append(time.monotonic())
+                if len(deaths) == _DEATHS and deaths[-1] - deaths[0] < _DEATH_SECONDS:
+                    raise MachineUnreachable(f"its supervisor died {_DEATHS} times within {_DEATH_SECONDS:g} seconds")
                 self._link_again()
-            except (OSError, LongshoreError) as error:
-                self._give_up(str(error))
-                return
+        except Exception as error:  # noqa: BLE001  nobody else could tell that the machine is out of reach
+            self._unreachable = self._give_up(str(error) or repr(error))
+
+    def _listen(self) -> None:
+        lines = Lines()
+        while content := self._receive():
+            told = [self._take(message) for message in decode_lines(lines.take(content))]
+            if events := [event for event in told if event is not None]:
+                self._tell(*events)
 
     def _receive(self) -> bytes:
         """Wait for what the supervisor says, and send what it has not yet taken; nothing when the link is gone."""
@@ -292,10 +295,11 @@ class SupervisorSession:
                 self._send(encode({"op": "cancel", "ids": [attempt]}))
         return True
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str) -> str:
         trouble = self._trouble()
         reason = f"{reason}\n{trouble}" if trouble else reason
         self._tell(MachineGone(at=datetime.now(UTC), machine=self._machine, reason=reason))
+        return reason
 
     def _tell(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
         try:
