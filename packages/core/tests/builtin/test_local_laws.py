@@ -1,29 +1,27 @@
-"""The laws of an executor, by their numbers, kept by this computer's own."""
+"""The laws of an executor, kept by this computer's own; and what is special to it, by the laws' numbers."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from longshore.errors import FenceRefused, InputMissing, MachineUnreachable
+from longshore.errors import MachineUnreachable
 from longshore.model.attempt import Item
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
-from longshore.remote.digest import digest_bytes, digest_file
+from longshore.remote.digest import digest_bytes
 from longshore.remote.processes import started_at
 from longshore.remote.store import put_bytes
 from longshore.remote.watch import exit_handle
+from longshore.testing import ExecutorContract
 
-from .bench import SECONDS, Bench, kill, wait_over
+from .bench import Bench, kill, wait_over
 
 WAIT = Shell("until test -e $GATE; do sleep 0.01; done")
 """Runs until the gate is there. What it polls for is a file, since that is what any command can wait for."""
@@ -42,96 +40,11 @@ def waiting(bench: Bench, task: str, text: str = "", **fields: Any) -> str:
     return identity
 
 
-# --- E1
-
-
-def test_e1_going_twice_executes_once(bench: Bench) -> None:
-    counter = bench.project / "counter"
-    identity = waiting(bench, "a", f"echo x >> {counter}")
-
-    bench.session.go(identity)
-    gate(bench).touch()
-    bench.ended("a")
-    bench.session.go(identity)
-
-    assert bench.ended("a", 2).outcome == Exited(0)
-    assert counter.read_text() == "x\n"
-
-
-def test_e1_going_again_after_a_crash_of_the_supervisor_executes_once(bench: Bench) -> None:
-    counter = bench.project / "counter"
-    identity = bench.go("a", Shell(f"echo x >> {counter}"))
-    bench.ended("a")
-
-    bench.kill_supervisor()
-    bench.session.go(identity)
-
-    assert bench.ended("a", 2).outcome == Exited(0)
-    assert counter.read_text() == "x\n"
-
-
-# --- E2
-
-CONTROLLER = """
-import sys, threading
-from pathlib import Path
-from longshore.builtin.local import LocalConfig, LocalExecutor
-from longshore.model.attempt import AttemptSpec
-from longshore.model.command import Shell
-from longshore.model.machine import Machine
-from longshore.model.resources import Resources
-from longshore.plugin.protocols import ExecutorContext
-
-folder, gate = Path(sys.argv[1]), sys.argv[2]
-context = ExecutorContext(
-    run="r", run_folder=folder / "run", project_folder=folder / "project", store_folder=folder / "store"
-)
-machine = Machine(id="here", pool="here", resources=Resources(cpus=4.0))
-started = threading.Event()
-session = LocalExecutor(LocalConfig(), context).open(machine, fence=1, sink=lambda *events: started.set())
-command = Shell("until test -e $GATE; do sleep 0.01; done; echo done; exit 5")
-session.create(AttemptSpec(id="r/a/1", command=command, env={"GATE": gate}))
-session.go("r/a/1")
-started.wait(60)
-print("started", flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP, signal.SIGINT])
-def test_e2_an_attempt_lives_on_when_its_controller_dies(bench: Bench, number: signal.Signals) -> None:
-    folder = bench.project.parent
-    command = [sys.executable, "-c", CONTROLLER, str(folder), str(gate(bench))]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as controller:
-        assert controller.stdout is not None
-        assert controller.stdout.readline() == b"started\n"
-        os.killpg(controller.pid, number)
-        controller.wait(SECONDS)
-
-    session = bench.open(fence=2)
-    session.adopt(["r/a/1"])
-    bench.started("a")
-    gate(bench).touch()
-
-    ended = bench.ended("a")
-    assert (ended.outcome, ended.failure) == (Exited(5), FailureClass.USER_CODE)
-    assert (bench.logs / "a.1.out").read_text() == "done\n"
+class TestLocal(ExecutorContract):
+    """This computer; it has no link to cut and no identity to verify."""
 
 
 # --- E3
-
-
-def test_e3_adopt_tells_what_ended_and_what_never_started(bench: Bench) -> None:
-    bench.execute("a", Shell("exit 7"))
-    bench.session.close()
-
-    bench.open(fence=2).adopt(["r/a/1", "r/b/1"])
-
-    assert bench.ended("a", 2).outcome == Exited(7)
-    never = bench.ended("b")
-    assert (never.outcome, never.failure) == (Lost("never started"), FailureClass.MACHINE_LOST)
 
 
 def test_e3_the_end_of_an_attempt_survives_a_crash_of_the_supervisor_until_it_is_released(bench: Bench) -> None:
@@ -192,33 +105,6 @@ def test_e4_a_torn_last_line_of_the_record_is_no_outcome(bench: Bench) -> None:
 # --- E5
 
 
-def test_e5_cancel_ends_daemons_too_and_says_cancelled_once(bench: Bench) -> None:
-    pids = bench.project / "pids"
-    identity = waiting(
-        bench,
-        "a",
-        f"sleep 1000 & echo $! >> {pids}; setsid sh -c 'echo $$ >> {pids}; exec sleep 1000' &"
-        f" (setsid sh -c 'echo $$ >> {pids}; exec sleep 1000' &)"
-        f" ; until test $(wc -l < {pids}) = 3; do sleep 0.01; done",
-    )
-    daemons = [int(pid) for pid in pids.read_text().split()]
-
-    bench.session.cancel(identity)
-    bench.session.cancel(identity)
-
-    assert bench.ended("a").outcome == Cancelled()
-    assert [end.outcome for end in bench.ends_of("a")] == [Cancelled()]
-    assert [pid for pid in daemons if alive(pid)] == []
-
-
-def test_e5_cancel_ends_what_ignores_being_asked(bench: Bench) -> None:
-    identity = waiting(bench, "a", "trap '' TERM", grace=timedelta(milliseconds=100))
-
-    bench.session.cancel(identity)
-
-    assert bench.ended("a").outcome == Cancelled()
-
-
 def test_e5_cancel_ends_what_waits_for_room(bench: Bench) -> None:
     bench.open(cpus=1.0)
     waiting(bench, "a")
@@ -244,16 +130,6 @@ def test_e5_cancel_ends_nothing_of_another_run_with_the_same_ids(bench: Bench, t
         assert other.ended("a").outcome == Exited(0)
     finally:
         other.close()
-
-
-def test_e5_cancelling_what_is_over_or_unknown_is_silent(bench: Bench) -> None:
-    bench.execute("a", Argv(("true",)))
-
-    bench.session.cancel("r/a/1")
-    bench.session.cancel("r/nobody/1")
-
-    assert len(bench.ends_of("a")) == 1
-    assert [event for event in bench.told if getattr(event, "task", "") == "nobody"] == []
 
 
 def alive(pid: int) -> bool:
@@ -294,13 +170,6 @@ def test_e6_logs_that_are_empty_are_no_files(bench: Bench) -> None:
 # --- E7
 
 
-def test_e7_put_refuses_what_the_store_does_not_have(bench: Bench) -> None:
-    item = Item(path="in.txt", sha256=digest_bytes(b"x"), size=1)
-
-    with pytest.raises(InputMissing, match=r"in\.txt"):
-        bench.go("a", Argv(("true",)), inputs=(item,))
-
-
 def test_e7_a_damaged_object_is_noticed_before_the_command_starts(bench: Bench) -> None:
     sha256 = digest_bytes(b"hello")
     put_bytes(str(bench.store), b"hello", sha256)
@@ -314,18 +183,6 @@ def test_e7_a_damaged_object_is_noticed_before_the_command_starts(bench: Bench) 
     assert ended.failure is FailureClass.STAGING
     assert "4 bytes instead of 5" in ended.evidence
     assert ended.started_at is None
-
-
-def test_e7_get_brings_a_whole_file_or_none(bench: Bench, tmp_path: Path) -> None:
-    identity = bench.go("a", Shell("seq 100000 > numbers; exit 1"))
-    bench.ended("a")
-
-    bench.session.get(identity, ["numbers"], tmp_path / "here")
-
-    assert digest_file(str(tmp_path / "here" / "numbers"))[1] == 588895
-    with pytest.raises(InputMissing, match="nothing"):
-        bench.session.get(identity, ["nothing"], tmp_path / "here")
-    assert [path.name for path in (tmp_path / "here").iterdir()] == ["numbers"]
 
 
 # --- E9
@@ -400,37 +257,3 @@ def test_e9_attempts_that_nobody_attends_to_are_ended(bench: Bench) -> None:
 
 def in_the_past() -> datetime:
     return datetime.now(UTC) - timedelta(seconds=1)
-
-
-# --- E10
-
-
-def test_e10_a_lower_fence_is_refused(bench: Bench) -> None:
-    bench.open(fence=5)
-    bench.execute("a", Argv(("true",)))
-
-    with pytest.raises(FenceRefused, match="fence is 5"):
-        bench.open(fence=4)
-
-
-def test_e10_a_lower_fence_is_refused_after_the_supervisor_has_gone(bench: Bench) -> None:
-    bench.open(fence=5)
-    bench.execute("a", Argv(("true",)))
-    bench.session.close()
-
-    with pytest.raises(FenceRefused):
-        bench.open(fence=4)
-
-
-def test_e10_a_higher_fence_takes_over_and_the_old_controller_is_told(bench: Bench) -> None:
-    old = bench.open(fence=1)
-    identity = waiting(bench, "a")
-
-    bench.open(fence=2).adopt([identity])
-
-    assert "taken this run over" in bench.gone().reason
-    with pytest.raises(FenceRefused):
-        old.go("r/a/1")
-    gate(bench).touch()
-    assert bench.ended("a").outcome == Exited(0)
-    assert len(bench.ends_of("a")) == 1

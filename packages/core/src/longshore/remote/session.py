@@ -155,8 +155,8 @@ class SupervisorSession:
             if self._closed:
                 return
             self._closed = True
-            self._socket.settimeout(_DEATH_SECONDS)
             try:
+                self._socket.settimeout(_DEATH_SECONDS)
                 self._socket.sendall(self._outgoing + self._release_line() + encode({"op": "leave"}))
             except OSError:
                 pass  # it is gone; whatever was not released is in its record

@@ -1,0 +1,337 @@
+"""A computer that shares no files with this one, and an executor for it: both in folders, with a real supervisor."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+from attrs import field, frozen
+
+from longshore.builtin.local import _Door
+from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
+from longshore.model.attempt import Item, split_attempt_id
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.model.machine import Machine
+from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.remote.digest import digest_file
+from longshore.remote.links import read_fence
+from longshore.remote.protocol import VERSION, decode_lines
+from longshore.remote.session import SupervisorSession
+from longshore.remote.store import has_object, object_path, put_file
+from longshore.remote.watch import exit_handle
+
+__all__ = ["FakeRemoteComputer", "FakeRemoteConfig", "FakeRemoteExecutor", "FakeRemoteSession"]
+
+_GLANCE_SECONDS = 0.02
+_CHUNK_BYTES = 1 << 20
+_END_SECONDS = 30.0
+_IDENTITY = "identity"
+
+
+@frozen(kw_only=True)
+class FakeRemoteConfig:
+    """Options of a pool of such computers."""
+
+    folder: Path
+    """Below it each computer has a folder with its machine's id."""
+    reconnect: timedelta = field(default=timedelta(seconds=10))
+    """How long a link may be down before the machine counts as gone."""
+
+
+class FakeRemoteComputer:
+    """All that is on the other side: a store, logs and a supervisor for each run, and a link that can be cut.
+
+    Whether the link is down is a file, so that other processes meet the same link.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.store = folder / "store"
+
+    def prepare(self, identity: str) -> None:
+        """Switch it on; ``identity`` is what it will prove to be."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / _IDENTITY).write_text(identity)
+
+    @property
+    def identity(self) -> str:
+        """What it proves to be; empty when there is no such computer."""
+        with suppress(FileNotFoundError):
+            return (self.folder / _IDENTITY).read_text()
+        return ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether nothing gets through."""
+        return (self.folder / "cut").exists()
+
+    def cut(self) -> None:
+        """Let nothing through until `mend`."""
+        (self.folder / "cut").touch()
+
+    def mend(self) -> None:
+        """Let links be made again."""
+        (self.folder / "cut").unlink(missing_ok=True)
+
+    def run_folder(self, run: str) -> Path:
+        """Where the supervisor of a run keeps its things."""
+        return self.folder / "runs" / run
+
+    def crash(self, run: str) -> None:
+        """Kill the supervisor of a run; what it has started lives on."""
+        pid = self._supervisors(run)[-1]
+        with exit_handle(pid) as handle:
+            os.kill(pid, signal.SIGKILL)
+            _wait_over(handle)
+
+    def wait_idle(self, run: str) -> None:
+        """Wait until no supervisor of a run is left."""
+        for pid in set(self._supervisors(run)):
+            with suppress(ProcessLookupError), exit_handle(pid) as handle:
+                _wait_over(handle)
+
+    def _supervisors(self, run: str) -> Sequence[int]:
+        record = self.run_folder(run) / "record"
+        lines = decode_lines(record.read_bytes()) if record.exists() else []
+        return [int(line["pid"]) for line in lines if line["event"] == "supervisor"]
+
+
+class FakeRemoteExecutor:
+    """Executes attempts on computers that are folders; nothing of theirs is read but through a link that is up."""
+
+    def __init__(self, config: FakeRemoteConfig, context: ExecutorContext) -> None:
+        self._config = config
+        self._context = context
+
+    def open(self, machine: Machine, *, fence: int, sink: Sink) -> FakeRemoteSession:
+        """Link to the supervisor that this run has there, or start one.
+
+        Raises:
+            FenceRefused: when a newer controller has been there.
+            MachineUnreachable: when the link is down, or the computer is not the one that is meant.
+        """
+        computer = FakeRemoteComputer(self._config.folder / machine.id)
+        wanted = machine.tags.get(_IDENTITY, "")
+        if computer.is_cut or not computer.identity:
+            raise MachineUnreachable(f"{machine.id} does not answer")
+        if computer.identity != wanted:
+            raise MachineUnreachable(
+                f"{machine.id} proves to be {computer.identity!r} and not {wanted!r}; nothing was sent to it"
+            )
+        folder = computer.run_folder(self._context.run)
+        known = read_fence(str(folder))
+        if fence < known:
+            raise FenceRefused(f"a newer controller has taken run {self._context.run} over (its fence is {known})")
+        link = _Link(computer, folder, self._config.reconnect)
+        hello = _hello(machine, computer, folder, self._context, fence)
+        return FakeRemoteSession(machine, hello, link, sink, self._context)
+
+
+def _wait_over(handle: Any) -> None:
+    if not select.select([handle], [], [], _END_SECONDS)[0]:
+        raise MachineUnreachable("a supervisor does not end")
+
+
+def _hello(
+    machine: Machine, computer: FakeRemoteComputer, folder: Path, context: ExecutorContext, fence: int
+) -> dict[str, Any]:
+    return {
+        "op": "hello",
+        "version": VERSION,
+        "fence": fence,
+        "cpus": machine.resources.cpus,
+        "memory": machine.resources.memory_bytes,
+        "gpus": [str(index) for index in range(machine.resources.gpus)],
+        "slots": machine.slots,
+        "env": {"HOME": str(computer.folder), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
+        "python": sys.executable,
+        "project": str(folder),
+        "store": str(computer.store),
+        "logs": str(folder / "logs"),
+        "unattended": context.unattended.total_seconds(),
+        "tied": False,
+    }
+
+
+class _Link:
+    """The way there. When it has been cut, it waits for better times, but not for ever."""
+
+    def __init__(self, computer: FakeRemoteComputer, folder: Path, reconnect: timedelta) -> None:
+        self.computer = computer
+        self.folder = folder
+        self._reconnect = reconnect
+        self._socket: socket.socket | None = None
+        self.closed = threading.Event()
+
+    def connect(self) -> socket.socket:
+        """Connect to the supervisor; called again when that link has ended.
+
+        Raises:
+            MachineUnreachable: when the link has been down for too long.
+        """
+        left = self._reconnect.total_seconds()
+        while self.computer.is_cut and left > 0 and not self.closed.wait(_GLANCE_SECONDS):
+            left -= _GLANCE_SECONDS
+        if self.computer.is_cut:
+            raise MachineUnreachable(f"no link for {self._reconnect.total_seconds():g} s")
+        self._socket = _Door(self.folder).connect()
+        return self._socket
+
+    def drop(self) -> None:
+        """End the link that is there, as a network does: neither side has said good-bye."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class FakeRemoteSession(SupervisorSession):
+    """A link to a supervisor that shares no files with us: inputs are sent there, output is fetched."""
+
+    def __init__(
+        self, machine: Machine, hello: dict[str, Any], link: _Link, sink: Sink, context: ExecutorContext
+    ) -> None:
+        self._project_store = str(context.store_folder)
+        self._remote = link
+        self._outputs: dict[tuple[str, int], dict[str, str]] = {}
+        self._logs = _Logs(link, context.run_folder / "logs")
+        self._told = sink
+        super().__init__(machine.id, hello, link.connect, self._pass_on, lambda: "")
+        self._logs.start()
+
+    def drop(self) -> None:
+        """Cut the link once, as a network does."""
+        self._remote.drop()
+
+    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
+        """Send what is missing to the machine's store; nothing is kept there that is not what its digest says.
+
+        Raises:
+            InputMissing: naming the first that is not here.
+            DigestMismatch: naming the first that is not what it should be.
+        """
+        there = str(self._remote.computer.store)
+        for item in items:
+            source = item.source or object_path(self._project_store, item.sha256)
+            if has_object(there, item.sha256):
+                continue
+            if not os.path.isfile(source):
+                raise InputMissing(f"input {item.path}: {source} is not there, or is no file")
+            if digest_file(source) != (item.sha256, item.size):
+                raise DigestMismatch(f"input {item.path}: {source} is not what its digest says")
+            put_file(there, source, item.sha256, item.size)
+
+    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        """Fetch declared outputs, or files of a workdir that was kept.
+
+        Raises:
+            InputMissing: naming the first that is not there.
+            DigestMismatch: when one is damaged on its way.
+        """
+        _, task, number = split_attempt_id(attempt)
+        workdir = self._remote.folder / "work" / f"{task}.{number}"
+        stored = self._outputs.get((task, number), {})
+        for path in paths:
+            sha256 = stored.get(path, "")
+            source = Path(object_path(str(self._remote.computer.store), sha256)) if sha256 else workdir / path
+            _fetch(source, into / path, sha256)
+
+    def go(self, attempt: str) -> None:
+        """Start it, when there is room for it. Its inputs are in the machine's own store."""
+        order = self._orders.get(attempt)
+        if order is not None and "inputs" in order.message:
+            order.message["inputs"] = [(*row[:-1], "") for row in order.message["inputs"]]
+        super().go(attempt)
+
+    def close(self) -> None:
+        """Drop the link; attempts live on."""
+        self._remote.closed.set()
+        super().close()
+        self._logs.stop()
+
+    def _pass_on(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+        for event in events:
+            if isinstance(event, AttemptStarted):
+                self._logs.follow(f"{event.task}.{event.attempt}")
+            elif isinstance(event, AttemptEnded):
+                self._logs.finish(f"{event.task}.{event.attempt}")
+                self._outputs[event.task, event.attempt] = {each.path: each.sha256 for each in event.outputs}
+        self._told(*events)
+
+
+class _Logs:
+    """Brings the output of attempts here while they run: what is new, by offset, so that nothing comes twice."""
+
+    def __init__(self, link: _Link, here: Path) -> None:
+        self._link = link
+        self._here = here
+        self._followed: set[str] = set()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._follow_all, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def follow(self, name: str) -> None:
+        with self._lock:
+            self._followed.add(name)
+
+    def finish(self, name: str) -> None:
+        """Bring all that is left."""
+        with self._lock:
+            self._followed.discard(name)
+            self._bring([name])
+
+    def _follow_all(self) -> None:
+        while not self._over.wait(_GLANCE_SECONDS):
+            with self._lock:
+                self._bring(self._followed)
+
+    def _bring(self, names: Iterable[str]) -> None:
+        if self._link.computer.is_cut:
+            return
+        for name in names:
+            for stream in ("out", "err"):
+                with suppress(FileNotFoundError):
+                    self._append(f"{name}.{stream}")
+
+    def _append(self, name: str) -> None:
+        with open(self._link.folder / "logs" / name, "rb") as there:
+            ours = self._here / name
+            there.seek(ours.stat().st_size if ours.exists() else 0)
+            if not (content := there.read(_CHUNK_BYTES)):
+                return
+            self._here.mkdir(parents=True, exist_ok=True)
+            with open(ours, "ab") as file:
+                while content:
+                    file.write(content)
+                    content = there.read(_CHUNK_BYTES)
+
+
+def _fetch(source: Path, target: Path, sha256: str) -> None:
+    """Copy one file, whole or not at all."""
+    if not source.is_file():
+        raise InputMissing(f"{source} does not exist")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.parent / f".{target.name}.{os.urandom(6).hex()}"
+    try:
+        shutil.copyfile(source, partial)
+        if digest_file(str(partial))[0] != (sha256 or digest_file(str(source))[0]):
+            raise DigestMismatch(f"{source} was damaged on its way")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
