@@ -10,12 +10,7 @@ pytest.register_assert_rewrite("longshore.testing.executor_contract", "longshore
 from longshore.testing.contract import Contract  # noqa: E402
 from longshore.testing.executor_bench import ExecutorBench  # noqa: E402
 from longshore.testing.executor_contract import ExecutorContract  # noqa: E402
-from longshore.testing.fake_cloud import FakeCloud  # noqa: E402
-from longshore.testing.fake_provider import FakeProvider  # noqa: E402
 from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor  # noqa: E402
-from longshore.testing.fake_rig import FakeRig  # noqa: E402
-from longshore.testing.faulty_provider import FaultyProvider  # noqa: E402
-from longshore.testing.provider_contract import ProviderContract, ProviderRig  # noqa: E402
 from longshore.testing.simulation import EPOCH, Simulation  # noqa: E402
 from longshore.testing.strategy_contract import StrategyContract  # noqa: E402
 
