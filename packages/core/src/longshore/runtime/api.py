@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from longshore.config.python import Workflow as WorkflowBuilder
-from longshore.runtime.options import RunOptions
-from longshore.runtime.run import Run, start
+
+if TYPE_CHECKING:
+    from longshore.runtime.run import Run
 
 __all__ = ["Workflow"]
 
@@ -36,6 +38,10 @@ class Workflow(WorkflowBuilder):
         Raises:
             ConfigError: when the workflow cannot run as it is written.
         """
+        # Who only builds a workflow, or imports a module that has one, need not wait for all that runs it.
+        from longshore.runtime.options import RunOptions  # noqa: PLC0415
+        from longshore.runtime.run import start  # noqa: PLC0415
+
         place = Path(folder or Path.cwd()).resolve()
         options = RunOptions(jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs)
         return start(self.spec(place), place, options)
