@@ -256,7 +256,7 @@ def test_a_lease_that_cannot_be_read_is_an_error_and_never_skipped(ledger: Ledge
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(LedgerError, match="cannot be made or read: (Not a directory|File exists)"):
+    with pytest.raises(LedgerError, match=r"cannot be made or read: (Not a directory|File exists)"):
         Ledger.open(tmp_path / "file" / "ledger.db")
 
 

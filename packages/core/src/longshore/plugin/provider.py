@@ -238,9 +238,9 @@ class Sweeps(Protocol):
         """List every side resource with this owner's tag, and none of anybody else's."""
         ...
 
-    def sweep(self, ids: Collection[str]) -> None:
-        """Delete side resources. Silent for those that are gone, unknown or not ours, and for those that a machine of
-        anybody still uses: they stay.
+    def sweep(self, ids: Collection[str], *, owner: str) -> None:
+        """Delete side resources of an owner. Silent for those that are gone or unknown, and for those that are another
+        owner's or that a machine still uses: they stay.
         """
         ...
 

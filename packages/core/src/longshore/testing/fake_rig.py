@@ -1,0 +1,134 @@
+"""The rig of the fake provider, and of its mutants: what the contract of providers asks for, on a `FakeCloud`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.model.offer import Offer
+from longshore.model.resources import Resources
+from longshore.plugin.provider import Provider, Terms
+from longshore.testing.fake_cloud import FakeCloud, Port
+from longshore.testing.fake_cloud_parts import CloudHabits, CloudMachine, Kind
+from longshore.testing.fake_provider import FakeProvider
+from longshore.testing.faults import Fault, Time
+from longshore.testing.provider_rig import Paid
+
+__all__ = ["FAKE_KINDS", "FakeRig"]
+
+FAKE_KINDS = (
+    Kind(type="small", region="north", zone="north-a", cpus=2, memory_bytes=4 << 30, rate="0.10"),
+    Kind(type="small", region="north", zone="north-b", cpus=2, memory_bytes=4 << 30, rate="0.11"),
+    Kind(type="small", region="north", zone="north-a", cpus=2, memory_bytes=4 << 30, rate="0.03", spot=True),
+    Kind(type="large", region="south", zone="south-a", cpus=16, memory_bytes=64 << 30, rate="0.80"),
+    Kind(type="odd", region="south", zone="south-a", cpus=4, memory_bytes=8 << 30, rate=None),
+)
+"""What a fake cloud rents when a test does not care."""
+
+
+class FakeRig:
+    """An account on a fake cloud, with a provider of the given make."""
+
+    owner = "me"
+    secrets: Sequence[str] = ("s3cr3t-host-key",)
+
+    def __init__(
+        self,
+        make: Callable[[Port, Time, Terms], Provider] = FakeProvider,
+        *,
+        habits: CloudHabits | None = None,
+    ) -> None:
+        self.cloud = FakeCloud(FAKE_KINDS, habits=habits)
+        self._began = self.cloud.time.now()
+        self._make = make
+
+    def provider(self) -> Provider:
+        """Log in anew."""
+        habits = self.cloud.habits
+        terms = Terms(
+            listing_lag=habits.listing_lag,
+            settle=habits.listing_lag * 2,
+            deadline=timedelta(seconds=30),
+            power_off_still_costs=habits.power_off_still_costs,
+        )
+        return self._make(self.cloud.login("account-1"), self.cloud.time, terms)
+
+    def spec(self) -> MachineSpec:
+        """Describe a small machine."""
+        kind = FAKE_KINDS[0]
+        offer = Offer(
+            type=kind.type,
+            region=kind.region,
+            zone=kind.zone,
+            resources=Resources(cpus=kind.cpus, memory_bytes=kind.memory_bytes),
+        )
+        return MachineSpec(
+            offer=offer,
+            keys=("ssh-ed25519 AAAA me",),
+            boot_script=f"#!/bin/sh\nprintf %s {self.secrets[0]} >/etc/ssh/host_key\n",
+            owner=self.owner,
+            ledger="l-1",
+            project="pv",
+            run="r1",
+            pool="cloud",
+            ends_at=self._began + timedelta(hours=8),
+        )
+
+    def now(self) -> datetime:
+        """The cloud's time."""
+        return self.cloud.time.now()
+
+    def wait(self, duration: timedelta) -> None:
+        """Let it pass."""
+        self.cloud.time.wait(duration)
+
+    def paid(self) -> Sequence[Paid]:
+        """Look into the books."""
+        return [_paid(each) for each in self.cloud.living("account-1")]
+
+    def sides(self) -> Sequence[SideResource]:
+        """Look into the cupboards."""
+        return [SideResource(**side) for (account, _), side in self.cloud.sides.items() if account == "account-1"]
+
+    def crowd(self, count: int) -> None:
+        """Let colleagues rent, and name their tags much like ours."""
+        others: list[dict[str, str]] = [
+            {Tag.OWNER: f"{self.owner}2"},
+            {Tag.OWNER: self.owner.upper()},
+            {Tag.PROJECT: self.owner},
+            {"owner": self.owner, Tag.LEDGER: "l-1"},
+            {},
+        ]
+        kind = FAKE_KINDS[0]
+        for index in range(count):
+            tags = {str(key): value for key, value in others[index % len(others)].items()}
+            body = {
+                "count": 1,
+                "type": kind.type,
+                "region": kind.region,
+                "zone": kind.zone,
+                "spot": False,
+                "tags": tags,
+            }
+            self.cloud._do_create("account-1", body, partial=False)
+            side = {"id": f"key-of-others-{len(self.cloud.sides)}", "kind": "key", "region": "north", "tags": tags}
+            self.cloud._do_create_side("account-1", side, partial=False)
+
+    def fail(self, fault: Fault, *, on: str) -> None:
+        """Arrange a mishap."""
+        self.cloud.fail(fault, on=on)
+
+    def requests(self) -> Sequence[tuple[str, Any]]:
+        """List what has arrived."""
+        return [(each.action, each.body) for each in self.cloud.requests]
+
+
+def _paid(machine: CloudMachine) -> Paid:
+    end = machine.body.get("ends_at")
+    return Paid(
+        id=machine.id,
+        born_tags=machine.body.get("tags", {}),
+        born_ends_at=datetime.fromisoformat(end) if end else None,
+    )

@@ -1,0 +1,113 @@
+"""What the contract of providers asks of whoever tests one, and how it listens."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import pytest
+from attrs import field, frozen
+
+from longshore.errors import ProviderError
+from longshore.model.machine import Machine
+from longshore.model.machine_spec import MachineSpec, SideResource
+from longshore.plugin.provider import Provider
+from longshore.testing.faults import Fault
+
+__all__ = ["Paid", "ProviderRig", "failure", "ids", "overheard"]
+
+
+@frozen(kw_only=True)
+class Paid:
+    """A machine that costs money, as the cloud's own books show it."""
+
+    id: str
+    born_tags: Mapping[str, str] = field(factory=dict[str, str])
+    """The tags that were in the create call."""
+    born_ends_at: datetime | None = None
+    """The hard end that was in the create call."""
+
+
+class ProviderRig(Protocol):
+    """What the suite asks of whoever tests a provider: the provider, and a look behind the cloud's curtain.
+
+    The actions of requests are ``create``, ``list`` and ``end`` for machines; whatever else a cloud has may have any
+    name.
+    """
+
+    owner: str
+    secrets: Sequence[str]
+    """Texts that must not be seen anywhere: those in the boot script of `spec`, and the login's."""
+
+    def provider(self) -> Provider:
+        """Make the provider anew, as another process would."""
+        ...
+
+    def spec(self) -> MachineSpec:
+        """Describe one cheap machine, with our owner and a secret in its boot script."""
+        ...
+
+    def now(self) -> datetime:
+        """The cloud's time."""
+        ...
+
+    def wait(self, duration: timedelta) -> None:
+        """Let it pass."""
+        ...
+
+    def paid(self) -> Sequence[Paid]:
+        """List all machines in the account that cost money now, whoever's they are, without any lag."""
+        ...
+
+    def sides(self) -> Sequence[SideResource]:
+        """List all side resources in the account, whoever's."""
+        ...
+
+    def crowd(self, count: int) -> None:
+        """Put machines and side resources of other owners into the account, some with tags much like ours."""
+        ...
+
+    def fail(self, fault: Fault, *, on: str) -> None:
+        """Let the next request of an action (``*`` for any) go wrong."""
+        ...
+
+    def requests(self) -> Sequence[tuple[str, Any]]:
+        """List the requests that have arrived: action and body."""
+        ...
+
+
+def failure(call: Callable[[], object]) -> ProviderError:
+    """Give the error of a call that must fail."""
+    try:
+        call()
+    except ProviderError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - whatever else gets out is what P6 forbids
+        pytest.fail(f"{type(error).__name__} left the plugin: {error}")
+    pytest.fail("the cloud refused, and the provider said nothing")
+
+
+def ids(machines: Sequence[Machine] | Sequence[Paid]) -> list[str]:
+    """List ids in order, to compare."""
+    return sorted(machine.id for machine in machines)
+
+
+@contextlib.contextmanager
+def overheard() -> Iterator[io.StringIO]:
+    """Collect what is printed or logged in the block."""
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        with contextlib.redirect_stdout(heard), contextlib.redirect_stderr(heard):
+            yield heard
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
