@@ -38,6 +38,9 @@ def add_tasks(state: RunState, specs: Sequence[TaskSpec]) -> None:
         state.groups[spec.name] = GroupState(spec=spec, made=not (spec.for_each and any(source_references(spec))))
         _add_members(state, spec, expand(spec), depth[spec.name])
     for spec in specs:
+        if not (spec.references or spec.after or spec.for_each):
+            state.unidentified.update(dict.fromkeys(state.groups[spec.name].members.values()))
+            continue
         _mark_read(state, spec)
         _link(state, spec, [state.tasks[task] for task in state.groups[spec.name].members.values()])
 
@@ -73,8 +76,6 @@ def _add_members(state: RunState, spec: TaskSpec, tasks: Iterable[Task], depth: 
 
 
 def _mark_read(state: RunState, spec: TaskSpec) -> None:
-    if not (spec.references or spec.for_each):
-        return
     for reference in (*spec.references, *source_references(spec)):
         if not reference.workflow and reference.task in state.groups:
             state.groups[reference.task].read = True
@@ -82,9 +83,6 @@ def _mark_read(state: RunState, spec: TaskSpec) -> None:
 
 def _link(state: RunState, spec: TaskSpec, members: Sequence[TaskState]) -> None:
     """Make the edges of new tasks, and put those without open ones where `decide` finds them."""
-    if not (spec.references or spec.after or spec.for_each):
-        state.unidentified.update(dict.fromkeys(member.task.id for member in members))
-        return
     local = [reference for reference in spec.references if not reference.workflow]
     local += [reference for reference in source_references(spec) if not reference.workflow]
     personal = [reference for reference in local if "$" in reference.member]
