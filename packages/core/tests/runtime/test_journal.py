@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from longshore.errors import JournalError
 from longshore.model.events import AttemptIntended, CancelAsked, Event, RunContinued
+from longshore.runtime.history import RunReader
 from longshore.runtime.journal import SCHEMA_VERSION, Journal
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -149,3 +151,39 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     Journal.create(tmp_path, {}).close()
 
     assert (tmp_path / "run.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_is_readable_from_the_moment_it_exists(tmp_path: Path) -> None:
+    program = f"""
+import os, signal, sqlite3
+from pathlib import Path
+import longshore.runtime.journal as journal
+
+class Killed(sqlite3.Connection):
+    def __init__(self, path, **words):
+        if path != ":memory:":
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().__init__(path, **words)
+
+connect = sqlite3.connect
+sqlite3.connect = lambda path, **words: connect(path, factory=Killed, **words)
+journal.Journal.create(Path({str(tmp_path)!r}), dict(name="w", total="0", created="2026-01-01T00:00:00+00:00"))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+
+    info = RunReader(tmp_path).info()
+
+    assert (info.workflow, info.state) == ("w", "unfinished")
+
+
+def test_no_rollback_journal_is_ever_made(tmp_path: Path) -> None:
+    journal = Journal.create(tmp_path, {})
+    journal.write([CancelAsked(at=NOW)], [])
+    journal.commit()
+
+    mode = sqlite3.connect(tmp_path / "run.db").execute("PRAGMA journal_mode").fetchone()[0]
+
+    assert mode == "wal"
+    assert (tmp_path / "run.db").read_bytes()[18:20] == b"\x02\x02"
+    journal.close()

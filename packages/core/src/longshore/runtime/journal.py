@@ -69,7 +69,10 @@ class Journal:
             draft.executescript(_SCHEMA)
             draft.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             draft.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            content = draft.serialize()
+            content = bytearray(draft.serialize())
+        # Born in WAL mode (sqlite.org/fileformat2.html, 1.3.2): to switch to it later would take a rollback journal, and a
+        # crash before that is gone would leave a file that nobody can read who may not write.
+        content[18:20] = b"\x02\x02"
         # Written beside and renamed, so that a run exists wholly or not at all.
         beside = folder / "run.db.new"
         try:
