@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from longshore.model.events import AttemptEnded
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, describe_outcome
-from longshore.model.retry import INFRASTRUCTURE_ATTEMPTS
 from longshore.runtime.history import RunReader
 from longshore.scheduler.state import TaskPhase
 from longshore_cli.invocation import Invocation
@@ -115,7 +114,7 @@ def _after_failure(story: Story, ended: AttemptEnded, failure: FailureClass, *, 
     used = sum(1 for each in story.attempts if each.failure is failure and each.attempt <= ended.attempt)
     spent = f"{used} of {counted(budget, 'attempt')} that may end by {failure.value}"
     if not last:
-        wait = policy.wait(used) if failure not in INFRASTRUCTURE_ATTEMPTS else None
+        wait = policy.wait(failure, used)
         return f"tried again{f' after {duration(wait)}' if wait else ''} ({spent})"
     if story.task.phase in {TaskPhase.FAILED, TaskPhase.LOST}:
         return f"given up ({spent})"
