@@ -70,8 +70,8 @@ class Journal:
             draft.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             draft.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             content = bytearray(draft.serialize())
-        # Born in WAL mode (sqlite.org/fileformat2.html, 1.3.2): to switch to it later would take a rollback journal, and a
-        # crash before that is gone would leave a file that nobody can read who may not write.
+        # Born in WAL mode (sqlite.org/fileformat2.html, 1.3.2): to switch to it later would take a rollback journal,
+        # and a crash before that is gone would leave a file that nobody can read who may not write.
         content[18:20] = b"\x02\x02"
         # Written beside and renamed, so that a run exists wholly or not at all.
         beside = folder / "run.db.new"
