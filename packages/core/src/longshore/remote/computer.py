@@ -28,7 +28,7 @@ _CLEAN = (
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give what a task is told of the environment that Longshore was started in: nothing that is a secret or a habit."""
+    """Give what a task is told of the environment that Longshore was started in: no secrets, and no habits."""
     clean = {name: value for name, value in environ.items() if name in _CLEAN or name.startswith("LC_")}
     clean.setdefault("PATH", os.defpath)
     return clean

@@ -5,8 +5,6 @@ reached.
 from __future__ import annotations
 
 import logging
-import os
-import select
 import socket
 import threading
 import time
@@ -20,6 +18,7 @@ from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.attempt import AttemptSpec
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.plugin.protocols import Sink
+from longshore.remote.channel import Channel
 from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
 from longshore.remote.wire import Order, ended_event, order_of, started_event
 
@@ -27,7 +26,6 @@ __all__ = ["SupervisorSession"]
 
 _log = logging.getLogger(__name__)
 
-_READ_BYTES = 1 << 16
 _HELD_BACK = 64
 _DEATHS = 5
 _DEATH_SECONDS = 10.0
@@ -74,14 +72,13 @@ class SupervisorSession:
         self._cancelled: set[str] = set()
         self._sent: set[str] = set()
         self._releases: list[str] = []
-        self._outgoing = b""
         self._held: list[bytes] | None = None
-        self._lock = threading.Lock()
         self._refused = ""
         self._unreachable = ""
         self._closed = False
-        self._wake_read, self._wake_write = os.pipe()
-        self._socket = self._link()
+        self._channel = Channel()
+        self._lock = self._channel.lock
+        self._channel.use(connect(), encode(hello))
         self._thread = threading.Thread(target=self._hear, name=f"longshore-{machine}", daemon=True)
         self._thread.start()
 
@@ -90,10 +87,7 @@ class SupervisorSession:
     def create(self, attempt: AttemptSpec) -> None:
         """Remember the attempt; its place is made when it starts."""
         self._check()
-        order = order_of(attempt)
-        if len(attempt.outputs) + len(attempt.inputs) > 1000 and len(encode(order.message)) > MAX_LINE:
-            raise LongshoreError(f"attempt {attempt.id} has too many inputs for one message; put them into a folder")
-        self._orders[attempt.id] = order
+        self._orders[attempt.id] = order_of(attempt)
 
     def go(self, attempt: str) -> None:
         """Start it, when there is room for it."""
@@ -102,8 +96,9 @@ class SupervisorSession:
         if order is None:
             return
         with self._lock:
+            line = self._line(order)
             self._running[attempt] = True
-            self._send(self._line(order))
+            self._send(line)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -155,15 +150,9 @@ class SupervisorSession:
             if self._closed:
                 return
             self._closed = True
-            try:
-                self._socket.settimeout(_DEATH_SECONDS)
-                self._socket.sendall(self._outgoing + self._release_line() + encode({"op": "leave"}))
-            except OSError:
-                pass  # it is gone; whatever was not released is in its record
+            self._channel.send_last(self._release_line() + encode({"op": "leave"}), _DEATH_SECONDS)
         self._thread.join(_DEATH_SECONDS)
-        self._socket.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._channel.close()
 
     # --- sending
 
@@ -174,10 +163,20 @@ class SupervisorSession:
             raise MachineUnreachable(self._unreachable)
 
     def _line(self, order: Order) -> bytes:
+        """Write an order, with the script or pickle that it means when that was not sent yet.
+
+        Raises:
+            LongshoreError: when it is too long for one message.
+        """
         line = encode(order.message)
         if order.blob is not None and order.sha256 not in self._sent:
-            self._sent.add(order.sha256)
             line = encode(order.blob) + line
+        if len(line) > MAX_LINE:
+            raise LongshoreError(
+                f"attempt {order.message['id']} takes {len(line)} bytes to describe, more than {MAX_LINE}; "
+                "put its inputs into a folder, and large arguments into a file"
+            )
+        self._sent.add(order.sha256)
         return line
 
     def _release_line(self) -> bytes:
@@ -185,33 +184,13 @@ class SupervisorSession:
         return encode({"op": "release", "ids": releases}) if releases else b""
 
     def _send(self, content: bytes) -> None:
-        """Send without waiting; what does not fit into the socket is sent by the other thread. The lock is held."""
+        """Send, or hold back until all that is said together was said. The lock is held."""
         if self._held is not None:
             self._held.append(content)
-            return
-        if self._releases:
-            content = self._release_line() + content
-        if self._outgoing:
-            self._outgoing += content
-            return
-        try:
-            sent = self._socket.send(content, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # the other thread notices too, and sends again what matters
-        if sent < len(content):
-            self._outgoing = content[sent:]
-            os.write(self._wake_write, b".")
+        else:
+            self._channel.send(self._release_line() + content)
 
     # --- hearing
-
-    def _link(self) -> socket.socket:
-        link = self._connect()
-        link.setblocking(False)
-        self._sent = set()
-        self._outgoing = encode(self._hello)
-        return link
 
     def _hear(self) -> None:
         """Take what supervisors tell, one after the other, until there is no use in asking for another."""
@@ -230,38 +209,21 @@ class SupervisorSession:
 
     def _listen(self) -> None:
         lines = Lines()
-        while content := self._receive():
+        while content := self._channel.receive():
             told = [self._take(message) for message in decode_lines(lines.take(content))]
             if events := [event for event in told if event is not None]:
                 self._tell(*events)
-
-    def _receive(self) -> bytes:
-        """Wait for what the supervisor says, and send what it has not yet taken; nothing when the link is gone."""
-        poll = select.poll()
-        poll.register(self._wake_read, select.POLLIN)
-        try:
-            while True:
-                poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
-                ready = dict(poll.poll())
-                if self._wake_read in ready:
-                    os.read(self._wake_read, _READ_BYTES)
-                events = ready.get(self._socket.fileno(), 0)
-                if events & select.POLLOUT:
-                    with self._lock:
-                        content, self._outgoing = self._outgoing, b""
-                        self._send(content)
-                if events & ~select.POLLOUT:
-                    return self._socket.recv(_READ_BYTES)
-        except OSError:
-            return b""
 
     def _link_again(self) -> None:
         """Take everything up that is not over, with the supervisor that is there now."""
         with self._lock:
             if self._closed:
                 return
-            self._socket.close()
-            self._socket = self._link()
+            self._channel.use(self._connect(), encode(self._hello))
+            self._sent = set()
+            if self._held is not None:
+                # Orders among it may mean scripts that the new one does not have; they are sent again when it says so.
+                self._held = []
             if self._running:
                 self._send(encode({"op": "adopt", "ids": list(self._running)}))
             if self._cancelled:
