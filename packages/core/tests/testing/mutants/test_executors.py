@@ -1,0 +1,254 @@
+"""Executors that each break one law, and are caught by it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import attrs
+import pytest
+
+from longshore.errors import InputMissing
+from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
+from longshore.model.events import AttemptEnded, MachineGone
+from longshore.model.machine import Machine
+from longshore.model.outcome import Cancelled, Exited
+from longshore.remote.digest import digest_file
+from longshore.remote.store import object_path
+from longshore.testing import ExecutorContract
+from longshore.testing.executor_bench import Told
+
+from .wrapping import MutantBench, WrappedSession, Wrapping, far
+
+LAWS = ExecutorContract()
+AGAIN = 99
+
+
+class ExecutesAgain(WrappedSession):
+    """Going again executes again."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._gone: set[str] = set()
+
+    def go(self, attempt: str) -> None:
+        if attempt not in self._gone:
+            self._gone.add(attempt)
+            self.inner.go(attempt)
+            return
+        run, task, _ = split_attempt_id(attempt)
+        again = attrs.evolve(self.specs[attempt], id=f"{run}/{task}/{AGAIN}")
+        self.inner.create(again)
+        self.inner.go(again.id)
+
+    def tell(self, *events: Told) -> None:
+        kept = [e for e in events if isinstance(e, MachineGone) or e.attempt != AGAIN or isinstance(e, AttemptEnded)]
+        self.sink(*(attrs.evolve(e, attempt=1) if isinstance(e, AttemptEnded) else e for e in kept))
+
+
+class DiesWithTheLink(WrappedSession):
+    """What runs ends when the link does."""
+
+    def drop(self) -> None:
+        for identity in self.specs:
+            self.inner.cancel(identity)
+        self.inner.drop()
+
+
+class Forgets(WrappedSession):
+    """Knows nothing of what has ended."""
+
+    def adopt(self, attempts: Collection[str]) -> None:
+        for attempt in attempts:
+            self.inner.release(attempt)
+        self.inner.adopt(attempts)
+
+
+class SilentOfTheUnknown(WrappedSession):
+    """Says nothing of what was never started."""
+
+    def tell(self, *events: Told) -> None:
+        self.sink(*(e for e in events if not (isinstance(e, AttemptEnded) and e.started_at is None)))
+
+
+class KeepsForEver(WrappedSession):
+    """Releases nothing."""
+
+    def release(self, attempt: str) -> None:
+        return
+
+
+class HalfAnOutcome(WrappedSession):
+    """After a crash an exit code is whatever was written of it."""
+
+    def tell(self, *events: Told) -> None:
+        self.sink(*(attrs.evolve(e, outcome=Exited(0)) if isinstance(e, AttemptEnded) else e for e in events))
+
+
+class CancelledTwice(WrappedSession):
+    """Says so each time it is asked."""
+
+    def tell(self, *events: Told) -> None:
+        for event in events:
+            self.sink(event)
+            if isinstance(event, AttemptEnded) and event.outcome == Cancelled():
+                self.sink(event)
+
+
+class LeavesDaemons(WrappedSession):
+    """Says that it has ended everything, and has not."""
+
+    def cancel(self, attempt: str) -> None:
+        _, task, number = split_attempt_id(attempt)
+        now = datetime.now(UTC)
+        self.sink(AttemptEnded(at=now, task=task, attempt=number, outcome=Cancelled()))
+
+
+class TruncatesLogs(WrappedSession):
+    """Brings only the beginning of large output."""
+
+    def tell(self, *events: Told) -> None:
+        for event in events:
+            if isinstance(event, AttemptEnded):
+                for path in self.context.run_folder.glob(f"logs/{event.task}.{event.attempt}.*"):
+                    os.truncate(path, min(path.stat().st_size, 1 << 16))
+        self.sink(*events)
+
+
+class BelievesWhatItPuts(WrappedSession):
+    """Sends bytes whatever their digest should be."""
+
+    def create(self, attempt: AttemptSpec) -> None:
+        super().create(attrs.evolve(attempt, inputs=tuple(self._found(item) for item in attempt.inputs)))
+
+    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
+        found = [self._found(item) for item in items]
+        self.inner.put(attempt, found, stream)
+
+    def _found(self, item: Item) -> Item:
+        source = object_path(str(self.context.store_folder), item.sha256)
+        sha256, size = digest_file(source)
+        return attrs.evolve(item, sha256=sha256, size=size, source=source)
+
+
+class HalfAFile(WrappedSession):
+    """Leaves something where a file could not be had."""
+
+    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        try:
+            self.inner.get(attempt, paths, into)
+        except InputMissing:
+            (into / paths[0]).touch()
+            raise
+
+
+class LosesTheEnd(WrappedSession):
+    """Brings files without their ends."""
+
+    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        self.inner.get(attempt, paths, into)
+        for path in paths:
+            os.truncate(into / path, 1000)
+
+
+class GuessesDigests(WrappedSession):
+    """Says of outputs what it thinks they are."""
+
+    def tell(self, *events: Told) -> None:
+        self.sink(*(self._guessed(event) for event in events))
+
+    def _guessed(self, event: Told) -> Told:
+        if not isinstance(event, AttemptEnded):
+            return event
+        return attrs.evolve(event, outputs=tuple(attrs.evolve(each, sha256="0" * 64) for each in event.outputs))
+
+
+class NoisyReconnect(WrappedSession):
+    """Gives a machine up as soon as a link drops."""
+
+    def drop(self) -> None:
+        self.inner.drop()
+        self.sink(MachineGone(at=datetime.now(UTC), machine="far", reason="the link dropped"))
+
+
+class Trusting(Wrapping):
+    """Takes every machine for the one that is meant."""
+
+    def meant(self, machine: Machine) -> Machine:
+        return far()
+
+
+class NoFence(Wrapping):
+    """Takes a run over whatever fence was seen."""
+
+    _seen = itertools.count(100)
+
+    def fence(self, fence: int) -> int:
+        return next(self._seen)
+
+
+Open = Callable[..., MutantBench]
+
+
+@pytest.fixture
+def mutant(tmp_path: Path) -> Iterator[Open]:
+    benches: list[MutantBench] = []
+
+    def make(kind: type[WrappedSession], executor: type[Wrapping] = Wrapping) -> MutantBench:
+        benches.append(MutantBench(tmp_path, kind, executor))
+        return benches[0]
+
+    yield make
+    for bench in benches:
+        bench.end()
+
+
+CAUGHT = [
+    (ExecutesAgain, LAWS.test_E1_going_twice_executes_once),
+    (DiesWithTheLink, LAWS.test_E2_an_attempt_lives_on_when_the_link_drops),
+    (Forgets, LAWS.test_E3_adopt_tells_what_ended_and_what_never_started),
+    (SilentOfTheUnknown, LAWS.test_E3_adopt_tells_what_ended_and_what_never_started),
+    (KeepsForEver, LAWS.test_E3_an_end_is_kept_until_it_is_released),
+    (HalfAnOutcome, LAWS.test_E4_an_outcome_is_recorded_whole_or_not_at_all),
+    (CancelledTwice, LAWS.test_E5_cancel_ends_daemons_too_and_says_cancelled_once),
+    (LeavesDaemons, LAWS.test_E5_cancel_ends_daemons_too_and_says_cancelled_once),
+    (TruncatesLogs, LAWS.test_E6_all_output_is_here_when_the_end_is_told),
+    (BelievesWhatItPuts, LAWS.test_E7_damaged_bytes_reach_no_command),
+    (GuessesDigests, LAWS.test_E7_outputs_are_told_by_their_digests),
+    (NoisyReconnect, LAWS.test_E9_a_reconnect_is_silent),
+]
+
+
+@pytest.mark.parametrize(("kind", "law"), CAUGHT, ids=lambda each: getattr(each, "__name__", ""))
+def test_an_executor_that_breaks_a_law_is_caught_by_it(
+    kind: type[WrappedSession], law: Callable[..., None], mutant: Open
+) -> None:
+    with pytest.raises(AssertionError):
+        law(mutant(kind))
+
+
+@pytest.mark.parametrize("kind", [HalfAFile, LosesTheEnd])
+def test_an_executor_that_brings_half_a_file_is_caught(
+    kind: type[WrappedSession], mutant: Open, tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError):
+        LAWS.test_E7_get_brings_a_whole_file_or_none(mutant(kind), tmp_path)
+
+
+def test_an_executor_that_verifies_no_identity_is_caught(mutant: Open) -> None:
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        LAWS.test_E8_nothing_is_sent_to_a_machine_of_another_identity(mutant(WrappedSession, Trusting))
+
+
+def test_an_executor_that_accepts_a_lower_fence_is_caught(mutant: Open) -> None:
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        LAWS.test_E10_a_lower_fence_is_refused(mutant(WrappedSession, NoFence))
+
+
+@pytest.mark.parametrize("law", [law for _, law in CAUGHT], ids=lambda law: law.__name__)
+def test_what_surrounds_the_mutants_breaks_no_law(law: Callable[..., None], mutant: Open) -> None:
+    law(mutant(WrappedSession))

@@ -1,0 +1,123 @@
+"""An executor around the kit's remote one, in which single methods can be done wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from longshore.errors import FenceRefused
+from longshore.model.attempt import AttemptSpec, Item
+from longshore.model.machine import Machine
+from longshore.model.resources import Resources
+from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.testing import ExecutorBench, FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
+from longshore.testing.executor_bench import Told
+from longshore.testing.fake_remote import FakeRemoteSession
+
+IMPATIENT_SECONDS = 3.0
+"""A mutant that never tells what a law waits for costs so much."""
+
+
+class WrappedSession:
+    """Passes everything on. A mutant does one method in another way."""
+
+    def __init__(self, context: ExecutorContext, sink: Sink) -> None:
+        self.context = context
+        self.sink = sink
+        self.specs: dict[str, AttemptSpec] = {}
+        self.inner: FakeRemoteSession
+
+    def tell(self, *events: Told) -> None:
+        self.sink(*events)
+
+    def create(self, attempt: AttemptSpec) -> None:
+        self.specs[attempt.id] = attempt
+        self.inner.create(attempt)
+
+    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
+        self.inner.put(attempt, items, stream)
+
+    def go(self, attempt: str) -> None:
+        self.inner.go(attempt)
+
+    def adopt(self, attempts: Collection[str]) -> None:
+        self.inner.adopt(attempts)
+
+    def cancel(self, attempt: str) -> None:
+        self.inner.cancel(attempt)
+
+    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        self.inner.get(attempt, paths, into)
+
+    def release(self, attempt: str) -> None:
+        self.inner.release(attempt)
+
+    def beat(self, until: datetime) -> None:
+        self.inner.beat(until)
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def drop(self) -> None:
+        self.inner.drop()
+
+
+class Wrapping:
+    """Opens sessions of one kind, each around a good one."""
+
+    def __init__(self, kind: type[WrappedSession], config: FakeRemoteConfig, context: ExecutorContext) -> None:
+        self._kind = kind
+        self._context = context
+        self._good = FakeRemoteExecutor(config, context)
+
+    def open(self, machine: Machine, *, fence: int, sink: Sink) -> WrappedSession:
+        session = self._kind(self._context, sink)
+        session.inner = self._good.open(self.meant(machine), fence=self.fence(fence), sink=session.tell)
+        return session
+
+    def meant(self, machine: Machine) -> Machine:
+        return machine
+
+    def fence(self, fence: int) -> int:
+        return fence
+
+
+def far(identity: str = "key-1") -> Machine:
+    return Machine(id="far", pool="p", resources=Resources(cpus=8.0), tags={"identity": identity})
+
+
+class MutantBench(ExecutorBench):
+    """A run with a mutant on a computer that is a folder."""
+
+    def __init__(self, folder: Path, kind: type[WrappedSession], executor: type[Wrapping] = Wrapping) -> None:
+        self.computer = FakeRemoteComputer(folder / "world" / "far")
+        self.computer.prepare("key-1")
+        super().__init__(
+            folder,
+            lambda config, context: executor(kind, config, context),
+            FakeRemoteConfig(folder=folder / "world", reconnect=timedelta(seconds=1)),
+            far(),
+            cut=self._drop,
+            kill=lambda: self.computer.crash("r"),
+            imposter=far("key-2"),
+            seconds=IMPATIENT_SECONDS,
+        )
+
+    def _drop(self) -> None:
+        session = self.session
+        assert isinstance(session, WrappedSession)
+        session.drop()
+
+    def end(self) -> None:
+        """End what is left, whatever the mutant thinks of it."""
+        self.kill = None
+        for session in self._sessions:
+            assert isinstance(session, WrappedSession)
+            for identity in self._begun:
+                with suppress(FenceRefused):
+                    session.inner.cancel(identity)
+            session.inner.close()
+        self.computer.wait_idle("r")
