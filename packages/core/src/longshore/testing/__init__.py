@@ -8,9 +8,11 @@ import pytest
 pytest.register_assert_rewrite(
     "longshore.testing.executor_contract",
     "longshore.testing.provider_contract",
+    "longshore.testing.store_contract",
     "longshore.testing.strategy_contract",
 )
 
+from longshore.testing.clock import ManualClock  # noqa: E402
 from longshore.testing.contract import Contract  # noqa: E402
 from longshore.testing.executor_bench import ExecutorBench  # noqa: E402
 from longshore.testing.executor_contract import ExecutorContract  # noqa: E402
@@ -22,6 +24,7 @@ from longshore.testing.faulty_provider import FaultyProvider  # noqa: E402
 from longshore.testing.provider_contract import ProviderContract  # noqa: E402
 from longshore.testing.provider_rig import Paid, ProviderRig  # noqa: E402
 from longshore.testing.simulation import EPOCH, Simulation  # noqa: E402
+from longshore.testing.store_contract import FolderStore, ObserverContract, StoreContract  # noqa: E402
 from longshore.testing.strategy_contract import StrategyContract  # noqa: E402
 
 __all__ = [
@@ -36,9 +39,13 @@ __all__ = [
     "FakeRemoteExecutor",
     "FakeRig",
     "FaultyProvider",
+    "FolderStore",
+    "ManualClock",
+    "ObserverContract",
     "Paid",
     "ProviderContract",
     "ProviderRig",
     "Simulation",
+    "StoreContract",
     "StrategyContract",
 ]
