@@ -53,9 +53,11 @@ class MemoryLimit:
     def wrap(self, path: str, argv: Sequence[str]) -> list[str]:
         """Give the arguments of a shell that puts itself under the limit, then becomes the program.
 
-        Putting a process there that runs already would leave out what it has started meanwhile.
+        Putting a process there that runs already would leave out what it has started meanwhile. Where the kernel does not
+        allow it after all, the program goes without a limit.
         """
-        return ["sh", "-c", 'echo $$ > "$0" && exec "$@"', os.path.join(self._folder, "cgroup.procs"), path, *argv[1:]]
+        join = '{ echo $$ > "$0"; } 2> /dev/null; exec "$@"'
+        return ["sh", "-c", join, os.path.join(self._folder, "cgroup.procs"), path, *argv[1:]]
 
     def kills(self) -> int:
         """Say how many of its processes the kernel has killed for want of memory."""
