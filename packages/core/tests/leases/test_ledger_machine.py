@@ -62,7 +62,12 @@ class TwoProcesses(RuleBasedStateMachine):
         name = self._pick(index)
         if name is not None:
             with contextlib.suppress(ValueError):
-                self._model[name] = self._open[who].advance(name, phase, at=self._now)
+                ledger = self._open[who]
+                self._model[name] = (
+                    ledger.request(name, at=self._now)
+                    if phase is LeasePhase.REQUESTED
+                    else ledger.advance(name, phase, at=self._now)
+                )
 
     @rule(who=who, index=which)
     def confirm(self, who: int, index: int) -> None:

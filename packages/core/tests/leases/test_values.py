@@ -71,7 +71,7 @@ def test_only_evidence_that_fits_leads_to_absent(phase: LeasePhase) -> None:
 
 
 def test_a_refused_launch_is_intended_anew_with_another_number_and_offer() -> None:
-    asked = lease().become(LeasePhase.REQUESTED, at=NOW)
+    asked = lease().requested(at=NOW)
     again = asked.retried(offer("large"), at=NOW + MINUTE, refusal=REFUSED)
     assert (again.launch, again.phase, again.spec.offer.type, again.requested_at) == (
         2,
@@ -83,6 +83,13 @@ def test_a_refused_launch_is_intended_anew_with_another_number_and_offer() -> No
         asked.retried(offer(), at=NOW, refusal=NOT_LISTED)
     with pytest.raises(ValueError, match="only a launch that was refused"):
         lease(phase=LeasePhase.READY).retried(offer(), at=NOW, refusal=REFUSED)
+
+
+def test_a_repeated_request_costs_from_the_first_and_is_looked_for_from_the_last() -> None:
+    asked = lease().requested(at=NOW).requested(at=NOW + HOUR)
+    assert (asked.phase, asked.requested_at, asked.asked_at) == (LeasePhase.REQUESTED, NOW, NOW + HOUR)
+    with pytest.raises(ValueError, match="is ready, from where it cannot become requested"):
+        lease(phase=LeasePhase.READY).requested(at=NOW)
 
 
 @given(st.binary(min_size=1), st.text(min_size=1), st.text(min_size=1), st.integers(1, 99))

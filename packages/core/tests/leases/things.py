@@ -60,7 +60,7 @@ def lease(
     born = Lease(id=name, provider="fake", account="acc", spec=of or spec(), since=NOW)
     if phase is LeasePhase.INTENDED:
         return born
-    return evolve(born, phase=phase, machine=machine, requested_at=NOW)
+    return evolve(born, phase=phase, machine=machine, requested_at=NOW, asked_at=NOW)
 
 
 def machine(name: str, of: Lease | None = None, *, token: str = "", ledger: str = LEDGER, ends: float = 2) -> Machine:

@@ -89,7 +89,7 @@ class Evidence:
 
 @frozen(kw_only=True)
 class Lease:
-    """What is known of one claim. `become` and `retried` are the only ways on."""
+    """What is known of one claim. `become`, `requested` and `retried` are the ways on."""
 
     id: str = field(validator=min_len(1))
     provider: str = field(validator=min_len(1))
@@ -107,6 +107,9 @@ class Lease:
     since: datetime = field(validator=aware)
     """When the present phase began."""
     requested_at: datetime | None = field(default=None, validator=aware)
+    """When the present launch was asked for first: from then on it may cost."""
+    asked_at: datetime | None = field(default=None, validator=aware)
+    """When it was asked for last: from then on its machine may turn up."""
     beat_at: datetime | None = field(default=None, validator=aware)
     """When a controller last attended to the machine."""
     misses: tuple[datetime, ...] = ()
@@ -145,8 +148,17 @@ class Lease:
             self._check_evidence(evidence)
         elif phase not in _NEXT[self.phase]:
             raise ValueError(f"lease {self.id} is {self.phase}, from where it cannot become {phase}")
-        asked = at if phase is LeasePhase.REQUESTED else self.requested_at
-        return evolve(self, phase=phase, since=at, evidence=evidence, requested_at=asked, misses=())
+        return evolve(self, phase=phase, since=at, evidence=evidence, misses=())
+
+    def requested(self, *, at: datetime) -> Lease:
+        """Note that the call is made now, the first time or again under the same token.
+
+        Raises:
+            ValueError: when the lease is past its request.
+        """
+        return evolve(
+            self.become(LeasePhase.REQUESTED, at=at), requested_at=self.requested_at or at, asked_at=at, misses=()
+        )
 
     def retried(self, offer: Offer, *, at: datetime, refusal: Evidence) -> Lease:
         """Intend another launch after the cloud has refused the last one, maybe of another offer; with another token.
@@ -158,7 +170,14 @@ class Lease:
             raise ValueError(f"lease {self.id} is {self.phase}; only a launch that was refused is tried again")
         spec = evolve(self.spec, offer=offer)
         return evolve(
-            self, spec=spec, launch=self.launch + 1, phase=LeasePhase.INTENDED, since=at, requested_at=None, misses=()
+            self,
+            spec=spec,
+            launch=self.launch + 1,
+            phase=LeasePhase.INTENDED,
+            since=at,
+            requested_at=None,
+            asked_at=None,
+            misses=(),
         )
 
     def _check_evidence(self, evidence: Evidence | None) -> None:

@@ -155,8 +155,8 @@ class Ledger:
             reservations.reserve(connection, lease, budgets, lease.since)
 
     def request(self, name: str, *, at: datetime) -> Lease:
-        """Write down that the call is made now. Only then make it, with `token`."""
-        return self._change(name, lambda lease: lease.become(LeasePhase.REQUESTED, at=at), at=at)
+        """Write down that the call is made now, the first time or again. Only then make it, with `token`."""
+        return self._change(name, lambda lease: lease.requested(at=at), at=at)
 
     def retry(self, name: str, offer: Offer, *, at: datetime, refusal: Evidence) -> Lease:
         """After a refusal, intend to launch this offer instead; what is set aside becomes what this one can cost.
