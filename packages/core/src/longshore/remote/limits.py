@@ -53,8 +53,8 @@ class MemoryLimit:
     def wrap(self, path: str, argv: Sequence[str]) -> list[str]:
         """Give the arguments of a shell that puts itself under the limit, then becomes the program.
 
-        Putting a process there that runs already would leave out what it has started meanwhile. Where the kernel does not
-        allow it after all, the program goes without a limit.
+        Putting a process there that runs already would leave out what it has started meanwhile. Where the kernel does
+        not allow it after all, the program goes without a limit.
         """
         join = '{ echo $$ > "$0"; } 2> /dev/null; exec "$@"'
         return ["sh", "-c", join, os.path.join(self._folder, "cgroup.procs"), path, *argv[1:]]
