@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from longshore.errors import CloudUnreachable, OutOfCapacity, ProviderError, Throttled
 from longshore.model.machine import Machine
-from longshore.model.machine_spec import MachineSpec
+from longshore.model.machine_spec import MachineSpec, Tag
 from longshore.model.offer import Needs, Offer
 from longshore.plugin.provider import Provider, Scope, Terms
 from longshore.testing.faults import Fault, Time
@@ -87,7 +87,7 @@ class FaultyProvider:
         late = [
             each
             for name, (seen, each) in self._last.items()
-            if name not in found and now < seen + self._lag and each.tags == {**each.tags, "longshore-owner": owner}
+            if name not in found and now < seen + self._lag and each.tags.get(Tag.OWNER) == owner
         ]
         self._last.update({each.id: (now, each) for each in found.values()})
         return [*shown, *late]
