@@ -35,15 +35,17 @@ class Command(click.Command):
         return super().invoke(ctx)
 
 
-def command(name: str, *, examples: str) -> Callable[[_Function], click.Command]:
-    """Make a function a subcommand, with the options that all have.
+def command(
+    name: str, *, examples: str, cls: type[Command] = Command, **settings: Any
+) -> Callable[[_Function], click.Command]:
+    """Make a function a subcommand, with the options that all have; ``cls`` and its settings are for one with parts.
 
     It is called with the `Invocation` first, and gives the exit code, or None for 0.
     """
     with_invocation = click.make_pass_decorator(Invocation, ensure=True)
 
     def decorate(function: _Function) -> click.Command:
-        made = click.command(name, cls=Command, examples=examples)(with_invocation(function))
+        made = click.command(name, cls=cls, examples=examples, **settings)(with_invocation(function))
         # Behind the subcommand's own: they are what a reader of the help looks for last.
         made.params += _shared_options()
         return made

@@ -62,7 +62,7 @@ class ExecutorBench:
             folder: an empty folder on this computer; the run, the project and the store get places in it.
             factory: as in the plugin's `longshore.plugin.ExecutorRecord`; another process must be able to import it.
             config: what the factory takes first.
-            machine: has room for three attempts at once.
+            machine: has room for two attempts at once.
             scratch: a folder on the machine that need not exist, for what attempts leave to each other.
             cut: breaks the link once, so that it can be made again.
             kill: ends what the executor has running on the machine, as a crash would; attempts may live on.

@@ -1,0 +1,104 @@
+"""`longshore plugins`: contracts from the command line, packages to begin with, and a third party's plugin at work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .harness import SECONDS, Project
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "plugin-example"
+
+
+def install(project: Project, package: Path) -> None:
+    """Install a package for this project's environment alone."""
+    target = project.folder.parent / "plugins"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*pip, "--target", str(target), str(package)], capture_output=True, text=True, timeout=5 * SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    project.env["PYTHONPATH"] = str(target)
+
+
+def own_tests(project: Project, package: Path) -> str:
+    """Run a package's own tests, as its author would."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(package)]
+    done = subprocess.run(
+        [*command, "-c", str(package / "pyproject.toml"), str(package / "tests")],
+        cwd=project.folder,
+        env=project.env,
+        capture_output=True,
+        text=True,
+        timeout=5 * SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_good_strategy_passes_its_contract(project: Project) -> None:
+    document = project.call("plugins", "check", "spread", "--json").json
+    assert (document["role"], document["name"], document["failed"], document["skipped"]) == ("strategy", "spread", 0, 0)
+    assert {each["law"] for each in document["laws"]} == {f"S{number}" for number in range(1, 8)}
+
+
+def test_a_broken_law_is_named_unless_it_is_declared(project: Project) -> None:
+    shown = project.call("plugins", "check", "strategy.first-fit", code=1).out
+    assert "S6   broken" in shown
+    assert "others were chosen" in shown
+    declared = project.call("plugins", "check", "first-fit", "--without", "S6").out
+    assert "S6   skipped" in declared
+
+
+def test_an_executor_is_checked_with_options(project: Project) -> None:
+    document = project.call("plugins", "check", "local", "--option", "cpus=4", "--json").json
+    assert document["failed"] == 0
+    assert {"E1", "E2", "E3", "E5", "E6", "E7", "E10"} <= {
+        each["law"] for each in document["laws"] if each["outcome"] == "passed"
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sprad"], "no plugin 'sprad' is installed"),
+        (["strategy.sprad"], "did you mean spread"),
+        (["observer.x"], "subclass it from longshore.testing"),
+        (["spread", "--without", "E1"], "no law E1"),
+        (["local", "--option", "cpus"], "write KEY=VALUE"),
+    ],
+)
+def test_what_cannot_be_checked_is_said_in_a_line(project: Project, words: list[str], said: str) -> None:
+    assert said in project.call("plugins", "check", *words, code=2).err
+
+
+@pytest.mark.parametrize("kind", ["executor", "store", "strategy"])
+def test_a_new_plugin_passes_its_contract_as_it_is_written(project: Project, kind: str) -> None:
+    project.call("plugins", "new", kind, f"my-{kind}")
+    package = project.folder / f"longshore-my-{kind}"
+    install(project, package)
+
+    assert " passed" in own_tests(project, package)
+    assert f"my-{kind}" in project.call("plugins", "--check").out
+    where = [f"--url=my-{kind}://here", f"--option=folder={project.folder}/store"] if kind == "store" else []
+    assert project.call("plugins", "check", f"{kind}.my-{kind}", *where, "--json").json["failed"] == 0
+
+
+def test_a_new_plugin_is_never_written_over_another(project: Project) -> None:
+    project.call("plugins", "new", "store", "mine")
+    assert "exists already" in project.call("plugins", "new", "store", "mine", code=2).err
+    assert "cannot be a plugin's name" in project.call("plugins", "new", "store", "../Mine", code=2).err
+
+
+def test_a_third_partys_plugin_is_installed_checked_and_used(project: Project) -> None:
+    install(project, EXAMPLE)
+    project.write('name = "x"\nstrategy = "tightest"\n[tasks.t]\ncommand = "true"\n')
+
+    assert " passed" in own_tests(project, EXAMPLE)
+    assert project.call("plugins", "check", "tightest", "--option", "by=memory", "--json").json["failed"] == 0
+    project.call("run")
+    assert project.state() == "succeeded"
