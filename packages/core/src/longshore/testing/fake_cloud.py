@@ -178,7 +178,7 @@ class FakeCloud:
         if kept is not None and self.habits.honours_keys:
             if kept[0] != body:
                 raise CloudFault("KeyMismatch", "the same key with another request")
-            return {"machines": [self._shown(self.machines[each]) for each in kept[1]]}
+            return {"machines": [_shown(self.machines[each]) for each in kept[1]]}
         kind = self._kind(body)
         count = body["count"]
         living = self.living()
@@ -192,7 +192,7 @@ class FakeCloud:
         made = [self._born(account, body, kind) for _ in range(count // 2 if partial else count)]
         if body.get("key"):
             self._keys[account, body["key"]] = (body, [each.id for each in made])
-        return {"machines": [self._shown(each) for each in made]}
+        return {"machines": [_shown(each) for each in made]}
 
     def _kind(self, body: dict[str, Any]) -> Kind:
         for kind in self.kinds:
@@ -219,7 +219,7 @@ class FakeCloud:
     def _do_list(self, account: str, body: dict[str, Any], *, partial: bool) -> dict[str, Any]:
         now, lag = self.time.now(), self.habits.listing_lag
         shown = [
-            self._shown(each)
+            _shown(each)
             for each in self.machines.values()
             if each.account == account
             and each.born + lag <= now
@@ -227,16 +227,6 @@ class FakeCloud:
             and all(each.tags.get(key) == value for key, value in body.get("tags", {}).items())
         ]
         return _page(shown, body)
-
-    def _shown(self, machine: CloudMachine) -> dict[str, Any]:
-        state = "running" if machine.stopped is None else "stopped"
-        return {
-            "id": machine.id,
-            "state": "ended" if machine.ended is not None else state,
-            "address": f"10.0.{int(machine.id[2:]) // 250}.{int(machine.id[2:]) % 250}",
-            "tags": dict(machine.tags),
-            **{name: getattr(machine.kind, name) for name in ("type", "region", "zone", "spot")},
-        }
 
     def _own(self, account: str, body: dict[str, Any]) -> CloudMachine:
         machine = self.machines.get(body["id"])
@@ -307,3 +297,14 @@ def _page(rows: Sequence[dict[str, Any]], body: Mapping[str, Any]) -> dict[str, 
     begin = body.get("page", 0) * _PAGE
     more = begin + _PAGE < len(rows)
     return {"rows": list(rows[begin : begin + _PAGE]), "next": body.get("page", 0) + 1 if more else None}
+
+
+def _shown(machine: CloudMachine) -> dict[str, Any]:
+    state = "running" if machine.stopped is None else "stopped"
+    return {
+        "id": machine.id,
+        "state": "ended" if machine.ended is not None else state,
+        "address": f"10.0.{int(machine.id[2:]) // 250}.{int(machine.id[2:]) % 250}",
+        "tags": dict(machine.tags),
+        **{name: getattr(machine.kind, name) for name in ("type", "region", "zone", "spot")},
+    }
