@@ -148,11 +148,11 @@ class Secret:
 
 # Two functions and not a generic one, since mypy's attrs plugin cannot tell the type of a generic converter.
 def _frozen_texts(mapping: Mapping[str, str]) -> Mapping[str, str]:
-    return MappingProxyType(dict(mapping))
+    return MappingProxyType(dict(mapping)) if mapping else _NOTHING
 
 
 def _frozen_secrets(mapping: Mapping[str, Secret]) -> Mapping[str, Secret]:
-    return MappingProxyType(dict(mapping))
+    return MappingProxyType(dict(mapping)) if mapping else _NO_SECRETS
 
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
