@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
@@ -275,3 +276,144 @@ def test_a_worker_sees_no_module_of_ours(bench: Bench) -> None:
     )
 
     assert bench.execute("a", named("look")).result == "[true, true]"
+
+
+# --- many short calls
+
+STEP = """
+import os, time
+
+def step(number, what, folder):
+    with open(os.path.join(folder, str(number)), "a") as file:
+        file.write("x")
+    if what == "print":
+        print("I am", number)
+    elif what == "fail":
+        raise ValueError(number)
+    elif what == "vanish":
+        os._exit(3)
+    elif what == "write":
+        open("left", "w").close()
+    elif what == "look":
+        return os.listdir(".") + [os.environ["LONGSHORE_ID"].split("/")[1], os.environ.get("OWN")]
+    elif what == "wait":
+        while not os.path.exists(os.path.join(folder, "gate")):
+            time.sleep(0.005)
+    return number
+"""
+COUNT = 40
+
+
+class Steps:
+    """Calls of one function that is known to be short, so that a worker is handed many of them at once."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.folder = bench.project / "steps"
+        self.folder.mkdir()
+        (bench.project / "functions.py").write_text(STEP)
+        self.go("warm", "nothing")
+        bench.ended("warm")
+
+    def go(self, number: int | str, what: str, **fields: Any) -> str:
+        call = named("step", number, what, str(self.folder))
+        return self.bench.go(f"s{number}" if isinstance(number, int) else number, call, **fields)
+
+    def go_all(self, special: dict[int, str]) -> list[str]:
+        with self.bench.session.together():
+            return [self.go(number, special.get(number, "nothing")) for number in range(COUNT)]
+
+    def ended(self, number: int) -> AttemptEnded:
+        return self.bench.ended(f"s{number}")
+
+    @property
+    def times(self) -> list[int]:
+        """How often each was made."""
+        return [len(path.read_text()) if path.exists() else 0 for path in map(self.path, range(COUNT))]
+
+    def path(self, number: int) -> Path:
+        return self.folder / str(number)
+
+
+@pytest.fixture
+def steps(bench: Bench) -> Steps:
+    bench.open(cpus=1.0)
+    return Steps(bench)
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "failure"),
+    [
+        ("print", 0, None),
+        ("write", 0, None),
+        ("fail", 1, FailureClass.USER_CODE),
+        ("vanish", 3, FailureClass.USER_CODE),
+    ],
+)
+def test_among_many_short_calls_each_has_its_own_end(
+    steps: Steps, what: str, code: int, failure: FailureClass | None
+) -> None:
+    special = dict.fromkeys((3, 4, 17, COUNT - 1), what)
+    steps.go_all(special)
+
+    ends = [steps.ended(number) for number in range(COUNT)]
+
+    assert [end.outcome for end in ends] == [Exited(code if n in special else 0) for n in range(COUNT)]
+    assert [end.failure for end in ends] == [failure if n in special else None for n in range(COUNT)]
+    assert [end.result for end in ends if end.outcome == Exited(0)] == [
+        str(n) for n in range(COUNT) if not (code and n in special)
+    ]
+    assert steps.times == [1] * COUNT
+
+
+def test_among_many_short_calls_each_prints_into_its_own_logs(steps: Steps) -> None:
+    special = dict.fromkeys((0, 5, 6, 30), "print")
+    steps.go_all(special)
+    for number in range(COUNT):
+        steps.ended(number)
+
+    logs = steps.bench.logs
+    printed = [number for number in range(COUNT) if (logs / f"s{number}.1.out").exists()]
+    assert [(logs / f"s{number}.1.out").read_text() for number in printed] == [f"I am {n}\n" for n in special]
+
+
+def test_among_many_short_calls_each_finds_an_empty_workdir_and_its_own_variables(steps: Steps) -> None:
+    with steps.bench.session.together():
+        for number in range(COUNT):
+            what = "write" if number % 3 == 0 else "look"
+            steps.go(number, what, env={"OWN": str(number)} if number % 2 else {})
+    ends = [steps.ended(number) for number in range(COUNT)]
+
+    assert [json.loads(end.result or "") for number, end in enumerate(ends) if number % 3] == [
+        [f"s{number}", str(number) if number % 2 else None] for number in range(COUNT) if number % 3
+    ]
+
+
+def test_short_calls_do_not_wait_behind_one_that_takes_long_after_all(bench: Bench) -> None:
+    bench.open(cpus=2.0)
+    steps = Steps(bench)
+    steps.go_all({2: "wait"})
+
+    for number in range(COUNT):
+        if number != 2:
+            assert steps.ended(number).outcome == Exited(0)
+    bench.started("s2")
+    (steps.folder / "gate").touch()
+
+    assert steps.ended(2).result == "2"
+    assert steps.times == [1] * COUNT
+
+
+def test_short_calls_that_wait_behind_others_can_be_cancelled(steps: Steps) -> None:
+    ids = steps.go_all({2: "wait"})
+    for identity in ids[10:20]:
+        steps.bench.session.cancel(identity)
+    cancelled = [steps.ended(number).outcome for number in range(10, 20)]
+    steps.bench.session.cancel(ids[2])
+    ends = [steps.ended(number).outcome for number in range(COUNT)]
+
+    assert cancelled == [Cancelled()] * 10
+    assert ends[2] == Cancelled()
+    assert [end for number, end in enumerate(ends) if number != 2 and not 10 <= number < 20] == [Exited(0)] * 29
+    assert [steps.times[number] for number in range(10, 20)] == [0] * 10
+    assert max(steps.times) == 1

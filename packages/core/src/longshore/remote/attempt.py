@@ -44,6 +44,7 @@ class Attempt:
         "cpus",
         "evidence",
         "failure",
+        "followers",
         "gpu_names",
         "gpus",
         "grace",
@@ -82,6 +83,8 @@ class Attempt:
         self.gpus: int = order.get("gpus", 0)
         self.grace: float = order.get("grace", 5.0)
         self.gpu_names: list[str] = []
+        self.followers: list[Attempt] = []
+        """Short calls that are handed to the same worker together with this one."""
         self.secrets: list[str] = [row[0] for row in order.get("secrets", ())]
         self.state = WAITING
         self.has_room = False
@@ -122,6 +125,14 @@ class Attempt:
         """Whether nothing has gone wrong, so far."""
         return self.code == 0 and not (self.failure or self.cancelled or self.timed_out or self.lost)
 
+    def pass_on(self, follower: Attempt) -> None:
+        """Leave everything to the next call of the same batch, which is as this one found it."""
+        follower.has_room, self.has_room = self.has_room, False
+        follower.logs, self.logs = self.logs, None
+        self.workdir = ""
+        self.worker = None
+        self.leader = 0
+
     def fail(self, failure: str, evidence: str) -> None:
         """Note what went wrong; the first thing counts, later ones add evidence."""
         self.failure = self.failure or failure
@@ -132,6 +143,8 @@ class Attempt:
         told: dict[str, Any] = {"event": "intent", "id": self.id, "at": self.started_boot, "workdir": self.workdir}
         if self.secrets:
             told["secrets"] = self.secrets
+        if "call" in self.order:
+            told["call"] = True
         if self.cpus != 1.0 or self.memory or self.gpus:
             told["needs"] = [self.cpus, self.memory, self.gpu_names]
         return encode(told)

@@ -40,6 +40,7 @@ MODULES = (
     "supervisor",
     "watch",
     "worker",
+    "workers",
 )
 """What is sent. Each needs nothing but the standard library and the others."""
 

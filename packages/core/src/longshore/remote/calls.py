@@ -1,4 +1,10 @@
-"""The supervisor's side of Python calls: workers that are kept, handed out, and replaced.
+"""One worker as the supervisor sees it: a process that makes Python calls, one at a time.
+
+To wake one process after the other for each call takes longer than a short call itself. So a worker is handed several
+short calls at once, a *batch*, in one message. It answers each one, and rings when it is done with them, or every
+millisecond. Only the first call of a batch is sure to be made. For each other one a byte is put into a pipe, which the
+worker takes before it begins: whoever takes it, worker or supervisor, has the call. So what waits behind a call that
+takes long after all is taken back, and no call is ever made twice.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -6,189 +12,111 @@ Standard library only, Python 3.8: this file is sent to other computers.
 from __future__ import annotations
 
 import os
-import signal
-import socket
 
-from longshore.remote.logs import Logs
-from longshore.remote.processes import MARKER, send_signal, spawn
-from longshore.remote.protocol import encode
-from longshore.remote.stream import Stream
+from longshore.remote.protocol import Lines, decode_lines, encode
+from longshore.remote.watch import WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from typing import Any, Tuple
+    import socket
+    from typing import Any
 
     from longshore.remote.attempt import Attempt
     from longshore.remote.limits import MemoryLimit
     from longshore.remote.logs import Left
-    from longshore.remote.services import Services
+    from longshore.remote.watch import Watch
 
-    Key = Tuple[Any, ...]
+__all__ = ["Worker"]
 
-__all__ = ["Worker", "Workers"]
-
-_MOST_IDLE = 64
-# Variables that a process, or a library in it, looks at once only. Calls that differ in them do not share a worker.
-_STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "VECLIB_", "CUDA_")
+_READ_BYTES = 1 << 16
 
 
 class Worker:
     """One process that makes calls."""
 
-    __slots__ = ("attempt", "key", "left", "limit", "pid", "stream")
+    __slots__ = ("_connection", "_lines", "_out", "_tokens", "_watch", "batch", "closed", "key", "left", "limit", "pid")
 
-    def __init__(self, key: Key, pid: int, logs: Logs, limit: MemoryLimit | None) -> None:
-        self.key = key
-        self.limit = limit
+    def __init__(self, pid: int, connection: socket.socket, tokens: tuple[int, int], watch: Watch) -> None:
+        """Take over a process that was just started.
+
+        Args:
+            pid: the process.
+            connection: our end of what it reads orders from and answers to.
+            tokens: both ends of the pipe that it takes its tokens from; they do not block.
+            watch: the loop.
+        """
+        connection.setblocking(False)
+        self._connection = connection
+        self._tokens = tokens
+        self._watch = watch
+        self._lines = Lines()
+        self._out = b""
+        self.closed = False
         self.pid = pid
-        self.left: Left = (logs.out, logs.err)
+        self.key: tuple[Any, ...] = ()
+        """What calls must have in common that it may make."""
+        self.limit: MemoryLimit | None = None
+        self.left: Left = (None, None)
         """The files that it prints into; None for one that belongs to an earlier call and must be replaced."""
-        self.stream: Stream | None = None
-        self.attempt: Attempt | None = None
+        self.batch: list[Attempt] = []
+        """What it has not yet answered, the first of which it is making, or about to make."""
 
+    def order(self, message: dict[str, Any], batch: list[Attempt]) -> None:
+        """Hand it a batch, when it has none."""
+        self.batch = batch
+        if len(batch) > 1:
+            os.write(self._tokens[1], b"." * (len(batch) - 1))
+        self._send(encode(message))
 
-class Workers:
-    """All workers of a supervisor."""
-
-    def __init__(self, services: Services, program: str, answered: Callable[[Worker, dict[str, Any]], None]) -> None:
-        """Prepare; no worker is started before there is a call.
-
-        Args:
-            services: what workers are made of.
-            program: path of ``worker.py``.
-            answered: called with a worker and its answer.
-        """
-        self._services = services
-        self._program = program
-        self._answered = answered
-        self._command = ("", "")
-        self._base: Mapping[str, str] = {}
-        self._generation = 0
-        self._idle: dict[Key, list[Worker]] = {}
-        self._by_pid: dict[int, Worker] = {}
-
-    @property
-    def pids(self) -> Collection[int]:
-        """The processes of all workers."""
-        return self._by_pid.keys()
-
-    def configure(self, interpreter: str, project: str, base: Mapping[str, str]) -> None:
-        """Say what workers are started with from now on; idle ones that were started otherwise are ended."""
-        if (interpreter, project) == self._command and base == self._base:
-            return
-        self._command = (interpreter, project)
-        self._base = base
-        self._generation += 1
-        for idle in list(self._idle.values()):
-            for worker in list(idle):
-                self.dismiss(worker)
-
-    def start(self, attempt: Attempt, limits: dict[str, str], env: dict[str, str]) -> None:
-        """Hand a call to a worker, an idle one or a new one. It leads the attempt's processes from now on, and its logs
-        are the attempt's.
-
-        Args:
-            attempt: what to call; its workdir is there.
-            limits: variables that tell it what it may use.
-            env: its own variables, which count more.
-
-        Raises:
-            OSError: when no worker can be started.
-        """
-        startup = limits
-        for name in [name for name in env if name.startswith(_STARTUP)]:
-            startup[name] = env.pop(name)
-        key = (self._generation, attempt.memory, *startup.values(), *startup)
-        idle = self._idle.get(key)
-        worker = idle.pop() if idle else self._new(key, {**self._base, **startup}, attempt.memory)
-        order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}
-        attempt.logs = self._logs(worker, order)
-        worker.attempt = attempt
-        attempt.worker = worker
-        attempt.limit = worker.limit
-        attempt.leader = worker.pid
-        if worker.stream is not None:
-            worker.stream.write(encode(order))
-
-    def _logs(self, worker: Worker, order: dict[str, Any]) -> Logs:
-        """Give what the worker prints into, and tell it where it has to open another file first."""
-        out, err = worker.left
-        if out is None:
-            out = self._services.shelf.take()
-            order["out"] = out.path
-        if err is None:
-            err = self._services.shelf.take()
-            order["err"] = err.path
-        worker.left = (out, err)
-        return Logs(out, err)
-
-    def _new(self, key: Key, env: dict[str, str], memory_bytes: int) -> Worker:
-        shelf = self._services.shelf
-        logs = Logs(shelf.take(), shelf.take())
-        ours, theirs = socket.socketpair()
-        env.pop(MARKER, None)
-        interpreter, project = self._command
-        argv = [interpreter, self._program, project]
-        limit = self._services.groups.limit(memory_bytes)
+    def _send(self, content: bytes) -> None:
         try:
-            pid = spawn(interpreter, argv, env, (self._services.null, *logs.handles, theirs.fileno()), limit)
+            sent = self._connection.send(content)
+        except BlockingIOError:
+            sent = 0
         except OSError:
-            ours.close()
-            if limit is not None:
-                limit.remove()
-            shelf.give_back((logs.out, logs.err))
-            raise
-        finally:
-            theirs.close()
-        worker = Worker(key, pid, logs, limit)
-        # A worker that hangs up is about to end, and its end is told by the system.
-        worker.stream = Stream(
-            ours, self._services.watch, lambda messages: self._answered(worker, messages[0]), lambda _reason: None
-        )
-        self._by_pid[pid] = worker
-        return worker
+            return  # it has just died, which is told like any other end
+        if sent < len(content):
+            self._out = content[sent:]
+            self._watch.add(self._connection.fileno(), self._send_rest, WRITE)
 
-    def rest(self, worker: Worker, left: Left) -> None:
-        """Take a worker back whose call has left nothing behind, with those of its logs that the attempt has left."""
-        worker.attempt = None
-        worker.left = left
-        self._idle.setdefault(worker.key, []).append(worker)
-        if not self._is_good(worker) or sum(map(len, self._idle.values())) > _MOST_IDLE:
-            self.dismiss(worker)
+    def _send_rest(self, _events: int) -> None:
+        self._watch.remove(self._connection.fileno())
+        rest, self._out = self._out, b""
+        self._send(rest)
 
-    def _is_good(self, worker: Worker) -> bool:
-        if worker.stream is None or worker.stream.closed or worker.key[0] != self._generation:
-            return False
-        # What the kernel has killed once would be evidence against each later call.
-        return worker.limit is None or not worker.limit.kills()
+    def answers(self) -> list[dict[str, Any]]:
+        """Give what it has answered since the last look."""
+        content = b""
+        while not self.closed:
+            try:
+                piece = self._connection.recv(_READ_BYTES)
+            except OSError:
+                break
+            content += piece
+            if len(piece) < _READ_BYTES:
+                break
+        lines = self._lines.take(content) if content else b""
+        return decode_lines(lines) if lines else []
 
-    def dismiss(self, worker: Worker) -> None:
-        """End a worker that has no call."""
-        self._forget(worker)
-        send_signal([-worker.pid], signal.SIGKILL)
-
-    def _forget(self, worker: Worker) -> None:
-        if worker.stream is not None:
-            worker.stream.close()
-        idle = self._idle.get(worker.key, [])
-        if worker in idle:
-            idle.remove(worker)
-
-    def ended(self, pid: int) -> Worker | None:
-        """Note that a process has ended; give the worker if it was one."""
-        worker = self._by_pid.pop(pid, None)
-        if worker is not None:
-            self._forget(worker)
-            if worker.attempt is None:
-                self._services.shelf.give_back(worker.left)
-                if worker.limit is not None:
-                    worker.limit.remove()
-        return worker
+    def take_back(self) -> list[Attempt]:
+        """Take back those of its batch that it has not begun, and will not begin now."""
+        if len(self.batch) < 2 or self.closed:
+            return []
+        try:
+            kept = len(self.batch) - len(os.read(self._tokens[0], _READ_BYTES))
+        except BlockingIOError:
+            return []
+        back = self.batch[kept:]
+        del self.batch[kept:]
+        return back
 
     def close(self) -> None:
-        """End all workers."""
-        for worker in list(self._by_pid.values()):
-            self.dismiss(worker)
-            os.waitpid(worker.pid, 0)
-            self.ended(worker.pid)
+        """Hang up."""
+        if self.closed:
+            return
+        if self._out:
+            self._watch.remove(self._connection.fileno())
+        self.closed = True
+        self._connection.close()
+        for handle in self._tokens:
+            os.close(handle)

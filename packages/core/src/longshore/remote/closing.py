@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-    from longshore.remote.calls import Worker
     from longshore.remote.services import Services
 
 __all__ = ["Closing"]
@@ -60,9 +59,9 @@ class Closing:
                     services.orphans.gone(pid)
                     self._orphan_ended = True
                     continue
-                attempt = worker.attempt
-                if attempt is None:
+                if not worker.batch:
                     continue
+                attempt = worker.batch[0]
                 attempt.worker = None
             if attempt.code is None:
                 attempt.code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
@@ -70,15 +69,9 @@ class Closing:
                 attempt.peak_bytes = usage.ru_maxrss * _RSS_UNIT
             self._ended.append(attempt)
 
-    def answered(self, worker: Worker, answer: dict[str, Any]) -> None:
-        """Take note that a worker has made its call; `settle` draws the conclusions."""
-        attempt = worker.attempt
-        if (
-            attempt is not None
-            and attempt.state == RUNNING
-            and not (attempt.cancelled or attempt.timed_out or attempt.lost)
-        ):
-            self._answers.append((attempt, answer))
+    def answered(self, attempt: Attempt, answer: dict[str, Any]) -> None:
+        """Take note that a worker has made a call; `settle` draws the conclusions."""
+        self._answers.append((attempt, answer))
 
     def settle(self) -> None:
         """Bring those to their end whose processes are over, and see to what others have left behind."""
@@ -92,25 +85,27 @@ class Closing:
         answers, self._answers = self._answers, []
         for attempt, answer in answers:
             _take_answer(attempt, answer)
-        # A worker may have ended just after its answer; then its attempt is among the ended ones.
-        answered = [(attempt, answer) for attempt, answer in answers if attempt.worker is not None]
-        candidates = [*ended, *(attempt for attempt, _ in answered)]
+        candidates = [*ended, *(attempt for attempt, _ in answers)]
         leavers = services.orphans.leavers(candidates, self._by_pid.keys() | services.workers.pids, self.attempts)
-        left = [attempt for attempt in ended if attempt in leavers or services.endings.asked(attempt)]
+        asked = [attempt for attempt in ended if attempt in leavers or services.endings.asked(attempt)]
         for attempt in ended:
-            if attempt in left:
-                attempt.state = CLOSING
-            else:
+            if attempt not in asked:
                 self._none_left(attempt)
-        if left:
-            services.endings.when_none_left(left, self._none_left)
-        for attempt, answer in answered:
-            if attempt in leavers or answer.get("dirty"):
-                # What a worker has left behind ends with the worker.
-                services.endings.ask([attempt])
+        for attempt, answer in answers:
+            if answer.get("dirty") and attempt.worker is not None and not attempt.worker.closed:
+                # What a worker has left behind ends with the worker, and then this attempt is among the ended ones.
                 attempt.state = CLOSING
+                attempt.worker.batch = [attempt]
+                services.endings.ask([attempt])
+            elif attempt in leavers:
+                attempt.leader = 0  # the worker itself is as it should be
+                asked.append(attempt)
             else:
                 self.processes_over(attempt)
+        for attempt in asked:
+            attempt.state = CLOSING
+        if asked:
+            services.endings.when_none_left(asked, self._none_left)
 
     def _none_left(self, attempt: Attempt) -> None:
         if "call" in attempt.order and attempt.code == 0 and attempt.result is None:
@@ -150,7 +145,7 @@ class Closing:
         if attempt.has_room:
             services.room.give_back(attempt)
         del self.attempts[attempt.id]
-        services.over(attempt, attempt.ended_line(workdir))
+        services.boss.over(attempt, attempt.ended_line(workdir))
         if not self.attempts:
             services.orphans.end_nameless()
 
@@ -168,6 +163,7 @@ class Closing:
 
 
 def _take_answer(attempt: Attempt, answer: dict[str, Any]) -> None:
+    attempt.started = answer["started"]
     attempt.code = answer["code"]
     attempt.result = answer.get("result")
     attempt.cpu_seconds = answer["cpu"]

@@ -46,28 +46,21 @@ class Launcher:
             OSError: when that is impossible; then nothing was started.
         """
         services = self._services
-        order = attempt.order
-        env = self._variables(attempt)
         limits = self._limits(attempt)
-        if "call" in order:
-            if order["call"].get("pickle"):
-                order["call"]["pickle"] = services.blobs.path(order["call"]["pickle"])
-            services.workers.start(attempt, limits, env)
+        if "call" in attempt.order:
+            batch = [attempt, *attempt.followers]
+            services.workers.start(batch, limits, [self._variables(call) for call in batch])
         else:
             attempt.logs = Logs(services.shelf.take(), services.shelf.take())
-            attempt.leader = self._spawn(attempt, {**services.base, **limits, **env})
+            attempt.leader = self._spawn(attempt, {**services.base, **limits, **self._variables(attempt)})
         attempt.started = time.time()
         attempt.started_boot = boot_seconds()
 
     @staticmethod
     def _variables(attempt: Attempt) -> dict[str, str]:
         order = attempt.order
-        env = {"PWD": attempt.workdir, MARKER: attempt.mark}
-        if "env" in order:
-            env = {**order["env"], **env}
-        if "private" in order:
-            env = {**order.pop("private"), **env}
-        return env
+        own = {"PWD": attempt.workdir, MARKER: attempt.mark}
+        return {**order.get("env", {}), **order.get("private", {}), **own}
 
     def _limits(self, attempt: Attempt) -> dict[str, str]:
         """Give the variables that tell an attempt what it may use; what the user says himself comes after them."""

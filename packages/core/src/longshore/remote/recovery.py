@@ -9,10 +9,12 @@ Standard library only, Python 3.8: this file is sent to other computers.
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 from longshore.remote.attempt import RUNNING, Attempt
-from longshore.remote.processes import boot_id, boot_seconds, find_members, started_at
+from longshore.remote.processes import boot_id, boot_seconds, find_members, send_signal, started_at
+from longshore.remote.workers import WORKER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +41,20 @@ def recover(memory: Memory, services: Services, closing: Closing) -> None:
     for attempt in attempts:
         closing.attempts[attempt.id] = attempt
         services.room.force(attempt)
-    members = {} if rebooted or not attempts else find_members({attempt.mark: attempt.leader for attempt in attempts})
+    if not attempts:
+        return
+    crew = WORKER + "@" + services.place
+    members = {} if rebooted else find_members({crew: 0, **{attempt.mark: attempt.leader for attempt in attempts}})
+    # What a call returns goes nowhere any more, so it ends with its supervisor.
+    workers = members.get(crew, set())
+    send_signal(workers, signal.SIGKILL)
     for attempt in attempts:
-        _wait(attempt, members.get(attempt.mark, set()), services, closing)
+        found = members.get(attempt.mark, set())
+        _wait(attempt, found | workers if "call" in attempt.order else found, services, closing)
 
 
 def _attempt(entry: dict[str, Any], place: str, *, rebooted: bool) -> Attempt:
-    attempt = Attempt({"id": entry["id"]}, place)
+    attempt = Attempt({"id": entry["id"], **({"call": {}} if entry.get("call") else {})}, place)
     attempt.cpus, attempt.memory, attempt.gpu_names = entry.get("needs", (1.0, 0, []))
     attempt.has_room = True
     attempt.state = RUNNING

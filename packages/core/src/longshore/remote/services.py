@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 
-from longshore.remote.calls import Workers
 from longshore.remote.computer import clean_environment
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
@@ -18,17 +17,34 @@ from longshore.remote.processes import Programs
 from longshore.remote.record import Record
 from longshore.remote.room import Room
 from longshore.remote.staging import Staging
+from longshore.remote.workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from typing import Any
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any, Protocol
 
     from longshore.remote.attempt import Attempt
-    from longshore.remote.calls import Worker
     from longshore.remote.watch import Watch
 
-    Answered = Callable[[Worker, dict[str, Any]], None]
+    class Boss(Protocol):
+        """Who is told what happens to attempts."""
+
+        def tell(self, line: bytes) -> None:
+            """Tell the controller, if there is one."""
+
+        def over(self, attempt: Attempt, line: bytes) -> None:
+            """Take note that an attempt is over, and of the line that says how."""
+
+        def answered(self, attempt: Attempt, answer: dict[str, Any]) -> None:
+            """Take note that a worker has made a call."""
+
+        def began(self, attempt: Attempt) -> None:
+            """Take note that a worker goes on with the next call of its batch."""
+
+        def returned(self, attempts: Sequence[Attempt]) -> None:
+            """Let calls wait again that were handed out but not begun."""
+
 
 __all__ = ["Services"]
 
@@ -36,27 +52,17 @@ __all__ = ["Services"]
 class Services:
     """The parts, and what the controller has said in its hello."""
 
-    def __init__(
-        self,
-        folder: str,
-        watch: Watch,
-        answered: Answered,
-        tell: Callable[[bytes], None],
-        over: Callable[[Attempt, bytes], None],
-    ) -> None:
+    def __init__(self, folder: str, watch: Watch, boss: Boss) -> None:
         """Make the parts.
 
         Args:
             folder: the supervisor's own.
             watch: the loop.
-            answered: called when a worker has made its call.
-            tell: called with the line of each attempt that runs for longer than a moment.
-            over: called with each attempt that is over, and its line.
+            boss: who is told what the parts find out.
         """
         self.folder = folder
         self.watch = watch
-        self.tell = tell
-        self.over = over
+        self.boss = boss
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.record = Record(os.path.join(folder, "record"))
         self.room = Room()
@@ -73,7 +79,7 @@ class Services:
         self.evidence = Evidence()
         self.groups = MemoryGroups()
         self.programs = Programs()
-        self.workers = Workers(self, _worker_program(folder), answered)
+        self.workers = Workers(self, _worker_program(folder))
         self.base: Mapping[str, str] = {}
 
     def configure(self, hello: dict[str, Any]) -> None:

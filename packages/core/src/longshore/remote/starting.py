@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from longshore.remote.attempt import RUNNING, STAGING, Attempt, BadOrder
+from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder
 from longshore.remote.collecting import OutputProblem, refuse_escapes
 from longshore.remote.launcher import Launcher, note_not_started
 from longshore.remote.processes import boot_seconds
@@ -17,13 +17,15 @@ from longshore.remote.store import translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from typing import Any, Deque
 
     from longshore.remote.closing import Closing
     from longshore.remote.services import Services
 
 __all__ = ["Starting"]
+
+_MOST_FOLLOWERS = 15
 
 
 class Starting:
@@ -40,7 +42,7 @@ class Starting:
     @property
     def has_waiting(self) -> bool:
         """Whether attempts wait for room, so that the machine is busy whatever the controller says."""
-        return bool(self._waiting)
+        return bool(self._waiting) or self._services.workers.ahead
 
     def accept(self, order: dict[str, Any]) -> Attempt:
         """Take an order whose id is new.
@@ -50,6 +52,8 @@ class Starting:
         """
         try:
             attempt = Attempt(order, self._services.place)
+            if sum(name in order for name in ("argv", "script", "call")) != 1:
+                raise ValueError("it must have one of argv, script and call")
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise BadOrder("this is no order: %s: %s" % (type(error).__name__, error)) from error
         self._closing.attempts[attempt.id] = attempt
@@ -75,6 +79,16 @@ class Starting:
         for attempt in attempts:
             self._closing.finish(attempt)
 
+    def put_back(self, attempts: Sequence[Attempt]) -> None:
+        """Let calls wait again, before all others, that were handed to a worker but not begun."""
+        for attempt in attempts:
+            attempt.state = WAITING
+            attempt.workdir = ""
+            attempt.worker = None
+            attempt.limit = None
+            attempt.leader = 0
+        self._waiting.extendleft(reversed(attempts))
+
     def admit(self) -> None:
         """Start as many of those that wait as there is room for, in their order."""
         services = self._services
@@ -85,11 +99,29 @@ class Starting:
             attempt.has_room = True
             self._give_folder(attempt)
             batch.append(attempt)
+            if services.workers.may_follow(attempt):
+                self._add_followers(attempt)
+                batch.extend(attempt.followers)
         if batch:
             services.evidence.look(time.monotonic())
             self._record_intents(batch)
             for attempt in batch:
-                self._begin(attempt)
+                if attempt.has_room:
+                    self._begin(attempt)
+
+    def _add_followers(self, attempt: Attempt) -> None:
+        """Let short calls right behind this one share its room, one after the other; leave enough for others."""
+        at_once = max(1.0, self._services.room.cpus / attempt.cpus) if attempt.cpus else _MOST_FOLLOWERS
+        most = min(_MOST_FOLLOWERS, int(len(self._waiting) / at_once))
+        while len(attempt.followers) < most:
+            follower = self._waiting[0]
+            if follower.cpus != attempt.cpus or not self._services.workers.may_follow(follower):
+                break
+            self._waiting.popleft()
+            follower.state = STAGING
+            follower.workdir = attempt.workdir
+            follower.started_boot = attempt.started_boot
+            attempt.followers.append(follower)
 
     def _give_folder(self, attempt: Attempt) -> None:
         workdirs = self._services.workdirs
@@ -120,20 +152,27 @@ class Starting:
             self._launch(attempt)
 
     def _launch(self, attempt: Attempt) -> None:
-        if attempt.failure or attempt.cancelled or attempt.lost:
-            attempt.lost = attempt.lost or attempt.evidence
-            self._closing.processes_over(attempt)
-            return
         try:
-            self._launcher.launch(attempt)
+            if not (attempt.failure or attempt.cancelled or attempt.lost):
+                self._launcher.launch(attempt)
         except OSError as error:
             note_not_started(attempt, error)
+        followers, attempt.followers = attempt.followers, []
+        if not attempt.leader:
+            self.put_back(followers)
+            attempt.lost = attempt.lost or (attempt.evidence if attempt.code is None else "")
             self._closing.processes_over(attempt)
             return
-        attempt.state = RUNNING
         self._closing.expect(attempt)
         if "timeout" in attempt.order:
             attempt.timer = self._services.watch.after(attempt.order["timeout"], lambda: self._time_out(attempt))
+        self.began(attempt)
+
+    def began(self, attempt: Attempt) -> None:
+        """Take note that an attempt runs now; tell of it unless it ends soon."""
+        attempt.state = RUNNING
+        if attempt.cancelled:
+            self._services.endings.ask([attempt])
         self._fresh.append(attempt)
         if len(self._fresh) == 1:
             self._services.watch.after(ANNOUNCE_SECONDS, self._announce)
@@ -167,4 +206,4 @@ class Starting:
                 except OSError:
                     pass  # they are found under their name when it is over
             services.record.add(attempt.pid_line())
-        services.tell(attempt.started_line())
+        services.boss.tell(attempt.started_line())

@@ -29,10 +29,8 @@ from longshore.remote.watch import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
-
-    from longshore.remote.calls import Worker
 
 __all__ = ["Supervisor", "main", "serve"]
 
@@ -45,7 +43,7 @@ class Supervisor:
     def __init__(self, folder: str) -> None:
         self._watch = Watch(self._reap)
         self._links = Links(folder, self._watch, self)
-        self._services = Services(folder, self._watch, self._answered, self._links.tell, self._over)
+        self._services = Services(folder, self._watch, self)
         self._closing = Closing(self._services)
         self._starting = Starting(self._services, self._closing)
         self._ended: dict[str, bytes] = {}
@@ -75,7 +73,7 @@ class Supervisor:
         try:
             record.flush()
             if record.overgrown:
-                begun = [attempt for attempt in self._closing.attempts.values() if attempt.has_room]
+                begun = [attempt for attempt in self._closing.attempts.values() if attempt.state != WAITING]
                 lines = [line for attempt in begun for line in (attempt.intent_line(), attempt.pid_line())]
                 record.rewrite([_birth(), *lines, *self._ended.values()])
         except OSError:
@@ -84,13 +82,29 @@ class Supervisor:
     def _reap(self) -> None:
         self._closing.reap()
 
-    def _answered(self, worker: Worker, answer: dict[str, Any]) -> None:
-        self._closing.answered(worker, answer)
+    # --- what the parts tell
 
-    def _over(self, attempt: Attempt, line: bytes) -> None:
+    def tell(self, line: bytes) -> None:
+        """Tell the controller, if there is one."""
+        self._links.tell(line)
+
+    def over(self, attempt: Attempt, line: bytes) -> None:
+        """Keep what is known of an attempt that is over, until it is released."""
         self._ended[attempt.id] = line
         self._services.record.add(line)
         self._links.tell(line)
+
+    def answered(self, attempt: Attempt, answer: dict[str, Any]) -> None:
+        """Take note that a worker has made a call."""
+        self._closing.answered(attempt, answer)
+
+    def began(self, attempt: Attempt) -> None:
+        """Take note that a worker goes on with the next call of its batch."""
+        self._starting.began(attempt)
+
+    def returned(self, attempts: Sequence[Attempt]) -> None:
+        """Let calls wait again that were handed out but not begun."""
+        self._starting.put_back(attempts)
 
     # --- what the links call
 
@@ -109,6 +123,7 @@ class Supervisor:
     def abandoned(self, seconds: float) -> None:
         """End everything, since nobody has attended for so long."""
         reason = "ended because no controller had attended to it for %g seconds" % seconds
+        self._services.workers.take_back()
         attempts = list(self._closing.attempts.values())
         for attempt in attempts:
             attempt.lost = reason
@@ -130,8 +145,9 @@ class Supervisor:
         self._services.blobs.take(message["sha256"], content)
 
     def _cancel(self, message: dict[str, Any]) -> None:
+        self._services.workers.take_back()
         known = [self._closing.attempts[identity] for identity in message["ids"] if identity in self._closing.attempts]
-        attempts = [attempt for attempt in known if attempt.state in (WAITING, STAGING, RUNNING)]
+        attempts = [a for a in known if a.state in (WAITING, STAGING, RUNNING) and not _is_made(a)]
         for attempt in attempts:
             attempt.cancelled = True
         self._end(attempts)
@@ -141,6 +157,7 @@ class Supervisor:
         self._closing.end(attempts)
 
     def _adopt(self, message: dict[str, Any]) -> None:
+        self._services.workers.take_back()
         for identity in message["ids"]:
             attempt = self._closing.attempts.get(identity)
             if attempt is None:
@@ -181,6 +198,12 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "beat": Supervisor._beat,
     "leave": Supervisor._leave,
 }
+
+
+def _is_made(attempt: Attempt) -> bool:
+    """Say whether a call has been made, though its answer is on its way: the worker has claimed the next one."""
+    batch = attempt.worker.batch if attempt.worker is not None else []
+    return len(batch) > 1 and batch[0] is attempt
 
 
 def _birth() -> bytes:

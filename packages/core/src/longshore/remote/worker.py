@@ -1,9 +1,10 @@
 """Makes Python calls, one after the other, in a process that is kept for the next one.
 
 Started by the supervisor as a program: it imports nothing of Longshore, so that user code meets no module of ours, and
-its standard library modules as late as possible. On descriptor 3 it reads one JSON object a line (function, arguments,
-pickle, cwd, env, out, err) and answers each with one (code, and where there is something to tell: result, failure,
-dirty, cpu, memory).
+its standard library modules as late as possible. On descriptor 3 it reads one JSON object a line: orders (a batch: each
+with function, arguments, pickle, cwd, env), and out and err when it must print into other files. It answers each order
+with a line (code, started, seconds, cpu, memory, and where there is something to tell: result, failure, dirty, last),
+takes a byte from descriptor 4 before each but the first of a batch, and rings with its process id on descriptor 5.
 
 Between two calls the working folder, the environment and the module search path are put back. What cannot be put back
 (threads or processes left running, replaced or closed standard streams, memory used up) makes the worker *dirty*: the
@@ -27,6 +28,7 @@ import importlib
 import json
 import resource
 import socket
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 _encode = json.JSONEncoder(allow_nan=False).encode
 _CONNECTION = 3
+_TOKENS = 4
+_BELL = 5
+_RING_SECONDS = 0.001
 _MAX_RESULT = 1 << 20
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -77,8 +82,10 @@ class Worker:
 
     def __init__(self, project: str) -> None:
         self._socket = socket.socket(fileno=_CONNECTION)
-        os.set_inheritable(_CONNECTION, False)
+        for handle in (_CONNECTION, _TOKENS, _BELL):
+            os.set_inheritable(handle, False)
         self._pid = os.getpid()
+        self._parent = os.getppid()
         self._functions: dict[str, Callable[..., Any]] = {}
         if project not in sys.path:
             sys.path.insert(0, project)
@@ -100,14 +107,45 @@ class Worker:
                 return
             *lines, rest = (rest + content).split(b"\n")
             for line in lines:
-                answer = self._answer(json.loads(line.decode("ascii")))
-                self._socket.sendall(json.dumps(answer).encode("ascii") + b"\n")
+                self._make(json.loads(line.decode("ascii")))
+
+    def _make(self, message: Message) -> None:
+        """Make the calls of a batch, as far as it is clean and nobody takes them back; answer each, and ring."""
+        for number, key in ((1, "out"), (2, "err")):
+            if key in message:
+                handle = os.open(message[key], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+                os.dup2(handle, number)
+                os.close(handle)
+        orders = message["orders"]
+        rung = time.monotonic()
+        for index, order in enumerate(orders):
+            answer = self._answer(order)
+            if index == len(orders) - 1 or not _left_nothing(answer, order["cwd"]) or not self._claim():
+                answer["last"] = True
+            self._socket.sendall(json.dumps(answer).encode("ascii") + b"\n")
+            if "last" in answer or time.monotonic() - rung > _RING_SECONDS:
+                os.write(_BELL, b"%8d" % self._pid)
+                rung = time.monotonic()
+            if "last" in answer:
+                return
+
+    def _claim(self) -> bool:
+        """Claim the next call of the batch; False when it was taken back, or the supervisor is no more."""
+        try:
+            return os.getppid() == self._parent and bool(os.read(_TOKENS, 1))
+        except BlockingIOError:
+            return False
 
     def _answer(self, order: Message) -> Message:
-        self._prepare(order)
+        os.chdir(order["cwd"])
+        self._variables.set(order["env"])
+        sys.path[:] = self._path
+        began, start = time.time(), time.perf_counter()
         answer = self._call(order)
         if os.getpid() != self._pid:
             os._exit(0)  # the call has forked, and this is the child: the answer is its parent's
+        answer["started"] = began
+        answer["seconds"] = time.perf_counter() - start
         self._restore(answer)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         seconds = usage.ru_utime + usage.ru_stime
@@ -115,16 +153,6 @@ class Worker:
         answer["memory"] = usage.ru_maxrss * _RSS_UNIT
         self._seconds = seconds
         return answer
-
-    def _prepare(self, order: Message) -> None:
-        os.chdir(order["cwd"])
-        for number, key in ((1, "out"), (2, "err")):
-            if key in order:
-                handle = os.open(order[key], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-                os.dup2(handle, number)
-                os.close(handle)
-        self._variables.set(order["env"])
-        sys.path[:] = self._path
 
     def _call(self, order: Message) -> Message:
         try:
@@ -158,6 +186,13 @@ class Worker:
             answer["dirty"] = True
         if (sys.stdout, sys.stderr) != self._streams or _thread._count() > self._threads or _has_children():
             answer["dirty"] = True
+
+
+def _left_nothing(answer: Message, workdir: str) -> bool:
+    """Say whether the next call finds workdir and logs as this one found them."""
+    if answer["code"] != 0 or "dirty" in answer:
+        return False
+    return not (os.fstat(1).st_size or os.fstat(2).st_size or os.listdir(workdir))
 
 
 def _has_children() -> bool:
