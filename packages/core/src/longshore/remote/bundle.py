@@ -1,4 +1,4 @@
-"""The supervisor as one file for other computers: ``python3 <file> <folder>``.
+"""The supervisor as one file for other computers: ``python3 -I -S -X utf8 <file> <folder>``.
 
 It is a zip archive of the modules that are meant to be sent, which Python can execute; equal modules give equal bytes.
 """
