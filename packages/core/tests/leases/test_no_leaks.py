@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from longshore.errors import ProviderError
 from longshore.model.budget import Budget
-from longshore.model.lease import Lease
+from longshore.model.lease import Evidence, Lease, LeasePhase
+from longshore.model.machine import Machine
+from longshore.model.machine_spec import MachineSpec, SideResource
+from longshore.model.offer import Offer, Price
+from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger import Ledger
 from longshore.testing import FakeProvider, FakeRig, FaultyProvider
 from longshore.testing.fake_cloud_parts import CloudHabits
-from longshore.testing.faults import Fault
+from longshore.testing.faults import Fault, Time
 
-from .keeper import ACCOUNT, Crashed, Keeper
 from .things import usd
+
+OWNER = "me"
+ACCOUNT = "account-1"
+MACHINES = 3
+SERVING = {LeasePhase.INTENDED, LeasePhase.REQUESTED, LeasePhase.KNOWN, LeasePhase.READY}
 
 TURN = timedelta(seconds=40)
 RATES = {
@@ -28,6 +38,64 @@ RATES = {
     Fault.PARTIAL: 0.10,
     Fault.DUPLICATE: 0.10,
 }
+
+
+class Crashed(Exception):
+    """The controller was killed here."""
+
+
+Edge = Callable[[], None]
+"""Called before and after each effect; may raise `Crashed`."""
+
+
+class EdgyLedger(Ledger):
+    """A ledger whose writer may be killed before and after each step."""
+
+    edge: Edge
+
+    def _change(self, name: str, change: Callable[[Lease], Lease], *, at: datetime, note: str = "") -> Lease:
+        self.edge()
+        lease = super()._change(name, change, at=at, note=note)
+        self.edge()
+        return lease
+
+    def absent(self, name: str, evidence: Evidence) -> Lease:
+        self.edge()
+        return super().absent(name, evidence)
+
+
+class EdgyProvider(FaultyProvider):
+    """A cloud where much goes wrong, for a controller that may be killed before and after each call."""
+
+    def __init__(self, inner: FakeProvider, time: Time, edge: Edge, *, faulty: bool, seed: int) -> None:
+        super().__init__(inner, time, rates=RATES if faulty else {}, lag=timedelta(seconds=10), seed=seed)
+        self._inner = inner
+        self._edge = edge
+
+    def launch(self, spec: MachineSpec, *, token: str, count: int = 1) -> Sequence[Machine]:
+        self._edge()
+        made = super().launch(spec, token=token, count=count)
+        self._edge()
+        return made
+
+    def terminate(self, machine_ids: Collection[str]) -> None:
+        self._edge()
+        super().terminate(machine_ids)
+        self._edge()
+
+    def price(self, offer: Offer) -> Price | None:
+        return self._inner.price(offer)
+
+    def sides_of(self, spec: MachineSpec) -> Sequence[SideResource]:
+        return self._inner.sides_of(spec)
+
+    def find_sides(self, *, owner: str) -> Sequence[SideResource]:
+        return self._inner.find_sides(owner=owner)
+
+    def sweep(self, ids: Collection[str], *, owner: str) -> None:
+        self._edge()
+        self._inner.sweep(ids, owner=owner)
+        self._edge()
 
 
 class World:
@@ -42,34 +110,46 @@ class World:
         self.path = path
         self.seed = seed
         self.lives = 0
-        with Ledger.open(path) as ledger:
-            spec = evolve(self.rig.spec(), ledger=ledger.id)
-            price = FakeProvider.price(self._inner(), spec.offer)
-            spec = evolve(spec, offer=evolve(spec.offer, price=price))
-            for index in range(3):
-                wanted = Lease(id=f"a{index}", provider="fake", account=ACCOUNT, spec=spec, since=self.rig.now())
-                ledger.intend(wanted, budgets=[Budget(name="run/r1", limit=usd("9"))])
 
     def _inner(self) -> FakeProvider:
         made = self.rig.provider()
         assert isinstance(made, FakeProvider)
         return made
 
-    def live(self, turns: int, edge: Callable[[], None], *, over: bool, faulty: bool = True) -> None:
+    def live(self, turns: int, edge: Edge, *, over: bool, faulty: bool = True) -> None:
         """Let a controller live for some turns, or until it is killed."""
         self.lives += 1
-        inner = self._inner()
         seed = self.seed * 1000 + self.lives
-        lag = timedelta(seconds=10)
-        provider = FaultyProvider(inner, self.rig.cloud.time, rates=RATES if faulty else {}, lag=lag, seed=seed)
-        with Ledger.open(self.path) as ledger:
-            keeper = Keeper(ledger, provider, inner, self.rig.cloud.time, edge)
+        provider = EdgyProvider(self._inner(), self.rig.cloud.time, edge, faulty=faulty, seed=seed)
+        with EdgyLedger.open(self.path) as ledger:
+            ledger.edge = edge
+            keeper = LeaseKeeper(
+                name="fake",
+                provider=provider,
+                ledger=ledger,
+                owner=OWNER,
+                now=self.rig.cloud.time.now,
+                another=lambda lease: lease.spec.offer if self.random.random() < 0.5 else None,
+            )
             try:
                 for _ in range(turns):
-                    keeper.turn(over=["r1"] if over else [], attended=["r1"])
+                    if not over:
+                        self._intend(ledger)
+                    with contextlib.suppress(ProviderError):
+                        keeper.turn(over=["r1"] if over else [], attended=["r1"])
                     self.rig.wait(TURN)
             except Crashed:
                 self.rig.wait(timedelta(seconds=self.random.randrange(120)))
+
+    def _intend(self, ledger: Ledger) -> None:
+        """Want so many machines, as the supply of a pool does."""
+        missing = MACHINES - sum(lease.phase in SERVING for lease in ledger.leases())
+        spec = evolve(self.rig.spec(), ledger=ledger.id)
+        spec = evolve(spec, offer=evolve(spec.offer, price=self._inner().price(spec.offer)))
+        number = len(ledger.leases(all_of_them=True))
+        for index in range(number, number + missing):
+            wanted = Lease(id=f"a{index:03}", provider="fake", account=ACCOUNT, spec=spec, since=self.rig.now())
+            ledger.intend(wanted, budgets=[Budget(name="run/r1", limit=usd("90"))])
 
     def ours(self) -> set[str]:
         return {each.id for each in self.rig.paid()} - self.crowd
@@ -79,7 +159,7 @@ def never() -> None:
     """Do not crash."""
 
 
-def crash_at(count: int) -> Callable[[], None]:
+def crash_at(count: int) -> Edge:
     left = [count]
 
     def edge() -> None:
@@ -124,7 +204,7 @@ def test_many_deaths_and_faults_end_with_exactly_the_machines_that_are_wanted_an
     with Ledger.open(world.path) as ledger:
         living = {lease.machine for lease in ledger.leases()}
     assert world.ours() == living
-    assert len(living) == 3
+    assert len(living) == MACHINES
     world.live(14, never, over=True, faulty=False)
     check_nothing_is_left(world)
 
@@ -132,7 +212,7 @@ def test_many_deaths_and_faults_end_with_exactly_the_machines_that_are_wanted_an
 def test_a_run_that_is_abandoned_ends_by_the_hard_end_alone_and_the_bill_is_bounded(tmp_path: Path) -> None:
     world = World(tmp_path / "ledger.db", seed=1, keys=True)
     world.live(3, never, over=False, faulty=False)
-    assert len(world.ours()) == 3
+    assert len(world.ours()) == MACHINES
     world.rig.wait(timedelta(hours=9))
     assert world.ours() == set()
     ours = [each for each in world.rig.cloud.machines.values() if each.id not in world.crowd]

@@ -240,7 +240,9 @@ class Ledger:
 
     @contextmanager
     def sides(self, provider: str, account: str) -> Iterator[SideResources]:
-        """Hold the lock on side resources while they are made, used or swept; calls to the cloud belong inside."""
+        """Hold the lock on side resources while uses of them are written down, or while they are swept: a sweep's calls
+        to the cloud belong inside, so that no use begins meanwhile.
+        """
         with ExitStack() as stack:
             try:
                 stack.enter_context(locked(self._path.with_suffix(".sides.lock")))
