@@ -267,7 +267,14 @@ def test_the_tutorial_shows_the_examples_as_they_are() -> None:
 def test_the_reference_has_every_key_of_a_workflow_file() -> None:
     page = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
     described = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
-    known = {*sketch._KEYS, *sections.TASK_KEYS, *sections._POOL_KEYS, *sections._NEEDS_KEYS, *sections._RETRY_KEYS}
+    known = {
+        *sketch._KEYS,
+        *sections.TASK_KEYS,
+        *sections._POOL_KEYS,
+        *sections._PROVIDER_KEYS,
+        *sections._NEEDS_KEYS,
+        *sections._RETRY_KEYS,
+    }
     known |= set(for_each._SOURCE_KEYS) | {"on", "file", "variable"}
     assert known - {"(call)"} - described == set()
 

@@ -19,7 +19,7 @@ from longshore.config.sketch import Sketch, read_tables
 from longshore.errors import ConfigError, Problem
 from longshore.model.workflow import WorkflowSpec
 
-__all__ = ["DEFAULT_FILE", "Loaded", "load", "read_user"]
+__all__ = ["DEFAULT_FILE", "Loaded", "load", "read_raw", "read_user", "read_user_raw"]
 
 DEFAULT_FILE = "longshore.toml"
 _USER_KEYS = ("pools", "environments", "providers")
@@ -63,7 +63,7 @@ def load(
 
 
 def _load(file: Path, overrides: Sequence[str], adding_to: WorkflowSpec | None) -> Loaded:
-    raw, places = _read(file)
+    raw, places = read_raw(file)
     problems = Problems(places)
     if overrides:
         from longshore.config.overrides import override  # noqa: PLC0415 - asked for by few
@@ -75,7 +75,12 @@ def _load(file: Path, overrides: Sequence[str], adding_to: WorkflowSpec | None) 
     )
 
 
-def _read(file: Path) -> tuple[Mapping[str, Any], Places]:
+def read_raw(file: Path) -> tuple[Mapping[str, Any], Places]:
+    """Read a workflow file as it was written, and what says where its keys stand.
+
+    Raises:
+        ConfigError: when there is no such file, or it cannot be read as what it is.
+    """
     if not file.is_file():
         raise _missing(file)
     if file.suffix == ".py":
@@ -202,14 +207,8 @@ def _missing(file: Path) -> ConfigError:
 def read_user(problems: Problems) -> Sketch:
     """Read what all projects of the user share, from ``~/.config/longshore/config.toml`` if there is one."""
     sketch = Sketch()
-    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    file = Path(home).expanduser() / "longshore" / "config.toml"
-    if not file.is_file():
-        return sketch
-    shown = str(file)
-    text = _text(file)
-    raw = parse_toml(text, shown)
-    theirs = Problems(_toml_places(shown, text), problems.found)
+    raw, places = read_user_raw(os.environ)
+    theirs = Problems(places, problems.found)
     for key in raw:
         if key not in _USER_KEYS:
             theirs.add(
@@ -221,6 +220,20 @@ def read_user(problems: Problems) -> Sketch:
             )
     read_tables(raw, sketch, theirs)
     return sketch
+
+
+def read_user_raw(environment: Mapping[str, str]) -> tuple[Mapping[str, Any], Places]:
+    """Read the user's own file as it was written, and what says where its keys stand; nothing when there is none.
+
+    Raises:
+        ConfigError: when it cannot be read, or is no TOML.
+    """
+    home = environment.get("XDG_CONFIG_HOME") or "~/.config"
+    file = Path(home).expanduser() / "longshore" / "config.toml"
+    if not file.is_file():
+        return {}, lambda _: str(file)
+    shown, text = str(file), _text(file)
+    return parse_toml(text, shown), _toml_places(shown, text)
 
 
 def _warnings(spec: WorkflowSpec, folder: Path) -> tuple[str, ...]:

@@ -248,13 +248,17 @@ def environment(name: str, value: object) -> EnvironmentSpec:
     return EnvironmentSpec(name=name, options=plain(value))
 
 
+_PROVIDER_KEYS: dict[str, Parser] = {"plugin": text, "owner": text}
+
+
 def provider(name: str, value: object) -> dict[str, Any]:
-    """Read one table of ``[providers]``; its keys are checked by the plugin."""
+    """Read one table of ``[providers]``; keys that are not the core's are checked by the plugin."""
     check_name(name, "provider name")
     if not isinstance(value, Mapping):
         raise wrong(
             f"{describe(value)} stands where a table is needed", f"write [providers.{name}] and the keys below it"
         )
+    table({key: item for key, item in value.items() if key in _PROVIDER_KEYS}, _PROVIDER_KEYS, "")
     return dict(plain(value))
 
 

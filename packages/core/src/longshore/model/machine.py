@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
 from attrs import field, frozen
 
 from longshore.model.resources import Resources
+from longshore.model.times import aware
 
 __all__ = ["Machine", "MachineState"]
 
@@ -45,3 +47,5 @@ class Machine:
     zone: str = ""
     spot: bool = False
     state: MachineState = MachineState.RUNNING
+    born: datetime | None = field(default=None, validator=aware)
+    """When the cloud made it; None when it does not tell, or when it is not rented."""

@@ -29,6 +29,7 @@ class Tag(StrEnum):
     TOKEN = "longshore-token"
     ENDS_AT = "longshore-ends-at"
     HOST_KEY = "longshore-host-key"
+    NAME = "longshore-name"
 
 
 def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
@@ -55,6 +56,8 @@ class MachineSpec:
     """Fingerprint of the host key that the boot script installs."""
     ends_at: datetime = field(validator=aware)
     """Hard end; part of the create call and never extended."""
+    name: str = ""
+    """A label for people; what a machine is told by is its id."""
     unattended: timedelta = timedelta(minutes=30)
     """The machine ends itself so long after the last beat."""
 
@@ -69,6 +72,8 @@ class MachineSpec:
         }
         if self.host_key:
             tags[Tag.HOST_KEY] = self.host_key
+        if self.name:
+            tags[Tag.NAME] = self.name
         return {str(key): value for key, value in tags.items()}
 
     def owner_tags(self) -> dict[str, str]:

@@ -39,6 +39,7 @@ __all__ = [
     "Admits",
     "Clusters",
     "HostKeys",
+    "Identity",
     "Images",
     "Prices",
     "Provider",
@@ -197,6 +198,18 @@ class HostKeys(Protocol):
 
     def host_keys(self, machine_id: str) -> Sequence[str]:
         """Give the machine's public host keys, as in ``known_hosts``; empty while they are not there yet."""
+        ...
+
+
+@runtime_checkable
+class Identity(Protocol):
+    """Ability: the cloud knows who is logged in. It is the owner of what is rented where the config names none."""
+
+    def caller(self) -> str:
+        """Name who is logged in, in at most 63 characters.
+
+        The same on every computer and in every session of one person or job, and another one for another.
+        """
         ...
 
 

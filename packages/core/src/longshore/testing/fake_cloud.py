@@ -156,7 +156,7 @@ class FakeCloud:
     # What an account can ask for. Each takes the account and a body, and says whether to do only a part.
 
     def _do_whoami(self, account: str, body: dict[str, Any], *, partial: bool) -> dict[str, Any]:
-        return {"account": account}
+        return {"account": account, "user": f"user-of-{account}"}
 
     def _do_offers(self, account: str, body: dict[str, Any], *, partial: bool) -> dict[str, Any]:
         now = self.time.now()
@@ -306,5 +306,6 @@ def _shown(machine: CloudMachine) -> dict[str, Any]:
         "state": "ended" if machine.ended is not None else state,
         "address": f"10.0.{int(machine.id[2:]) // 250}.{int(machine.id[2:]) % 250}",
         "tags": dict(machine.tags),
+        "born": machine.born.isoformat(),
         **{name: getattr(machine.kind, name) for name in ("type", "region", "zone", "spot")},
     }

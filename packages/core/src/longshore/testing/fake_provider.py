@@ -58,6 +58,10 @@ class FakeProvider:
         """The account of the login, everywhere."""
         return Scope(account=self._call("whoami", {}, self._deadline())["account"])
 
+    def caller(self) -> str:
+        """Ask whose login it is."""
+        return str(self._call("whoami", {}, self._deadline())["user"])
+
     def offers(self, needs: Needs) -> Sequence[Offer]:
         """List what meets the needs, the cheapest first."""
         now = self._time.now()
@@ -234,4 +238,5 @@ def _machine(row: Mapping[str, Any]) -> Machine:
         zone=row["zone"],
         spot=row["spot"],
         state=MachineState(row["state"]),
+        born=datetime.fromisoformat(row["born"]),
     )
