@@ -60,8 +60,8 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         raise click.UsageError("--new and --continue contradict each other; give one of them")
     if wishes.run is not None:
         raise click.UsageError("--run goes with --add; `longshore resume RUN` continues a run")
-    loaded = load_workflow(wishes.file, wishes.sets)
-    spec = narrowed(loaded, only=wishes.only, first=wishes.first, strategy=wishes.strategy)
+    loaded = load_workflow(wishes.file, wishes.sets, strategy=wishes.strategy)
+    spec = narrowed(loaded, only=wishes.only, first=wishes.first)
     if wishes.keep_going is not None:
         spec = evolve(spec, keep_going=wishes.keep_going)
     _check_reruns(spec, wishes.rerun)

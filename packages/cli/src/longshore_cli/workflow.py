@@ -35,10 +35,16 @@ only_option = click.option(
 trial_option = click.option(
     "--first", type=click.IntRange(min=1), metavar="N", help="Only the first N values of each for_each."
 )
-strategy_option = click.option("--strategy", metavar="NAME", help="Assign tasks to machines by this strategy.")
+strategy_option = click.option(
+    "--strategy",
+    metavar="NAME",
+    help="Assign tasks to machines by this strategy; --set strategy.KEY=VALUE gives it options.",
+)
 
 
-def load_workflow(file: Path | None, sets: tuple[str, ...], *, adding_to: WorkflowSpec | None = None) -> Loaded:
+def load_workflow(
+    file: Path | None, sets: tuple[str, ...], *, strategy: str | None = None, adding_to: WorkflowSpec | None = None
+) -> Loaded:
     """Read the workflow that was named, or the project's; its warnings are told.
 
     Raises:
@@ -48,15 +54,13 @@ def load_workflow(file: Path | None, sets: tuple[str, ...], *, adding_to: Workfl
     # Imported here, since help and views of runs need no parser.
     from longshore.config import load
 
-    loaded = load(workflow_file(file), sets, adding_to=adding_to)
+    loaded = load(workflow_file(file), sets, strategy=strategy, adding_to=adding_to)
     for warning in loaded.warnings:
         warn(warning)
     return loaded
 
 
-def narrowed(
-    loaded: Loaded, *, only: tuple[str, ...] = (), first: int | None = None, strategy: str | None = None
-) -> WorkflowSpec:
+def narrowed(loaded: Loaded, *, only: tuple[str, ...] = (), first: int | None = None) -> WorkflowSpec:
     """Give the part of a workflow that is meant, with the values of its for_each read from the project's files.
 
     Raises:
@@ -75,8 +79,4 @@ def narrowed(
         from longshore.scheduler.narrow import first_members
 
         spec = first_members(spec, first)
-    if strategy is not None:
-        from attrs import evolve
-
-        spec = evolve(spec, strategy=strategy)
     return spec

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from longshore.builtin.strategies import CriticalPath, FirstFit, Random, RandomOptions, RoundRobin, Spread
+from longshore.builtin.strategies import Cheapest, CriticalPath, FirstFit, Random, RandomOptions, RoundRobin, Spread
 from longshore.builtin.strategies import longshore_strategies as announced
+from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
 from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin import AssignmentStrategy
@@ -23,8 +24,17 @@ def machine(
     *,
     free: Resources,
     capacity: Resources | None = None,
+    price: str | None = None,
 ) -> MachineView:
-    return MachineView(id=name, pool="p", capacity=capacity or free, free=free, slots=1000, largest=capacity or free)
+    return MachineView(
+        id=name,
+        pool="p",
+        capacity=capacity or free,
+        free=free,
+        slots=1000,
+        largest=capacity or free,
+        price_per_hour=None if price is None else parse_money(price),
+    )
 
 
 def task(order: int, cpus: float = 1.0, *, priority: float = 0.0) -> TaskView:
@@ -33,6 +43,12 @@ def task(order: int, cpus: float = 1.0, *, priority: float = 0.0) -> TaskView:
 
 def cpus(amount: float) -> Resources:
     return Resources(cpus=amount)
+
+
+class TestCheapest(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return Cheapest()
 
 
 class TestCriticalPath(StrategyContract):
@@ -89,6 +105,18 @@ def test_a_smaller_task_uses_the_room_that_a_larger_one_cannot() -> None:
     machines = [machine("m", free=cpus(2), capacity=cpus(4))]
 
     assert CriticalPath().assign([task(0, 4.0), task(1, 1.0)], machines, NOW) == [Assignment("t1", "m")]
+
+
+def test_cheapest_fills_what_costs_nothing_then_what_costs_least() -> None:
+    machines = [
+        machine("dear", free=cpus(2), price="2.50 USD"),
+        machine("cheap", free=cpus(1), price="0.10 USD"),
+        machine("ours", free=cpus(1)),
+    ]
+
+    assignments = Cheapest().assign([task(n) for n in range(4)], machines, NOW)
+
+    assert [each.machine for each in assignments] == ["ours", "cheap", "dear", "dear"]
 
 
 def test_spread_keeps_machines_of_all_sizes_equally_busy() -> None:

@@ -33,11 +33,16 @@ def folder(tmp_path: Path) -> Path:
 def read(folder: Path) -> Write:
     """Write ``longshore.toml``, and other files by their paths, and load it."""
 
-    def write(text: str, files: Mapping[str, str] | None = None, overrides: tuple[str, ...] = ()) -> Loaded:
+    def write(
+        text: str,
+        files: Mapping[str, str] | None = None,
+        overrides: tuple[str, ...] = (),
+        strategy: str | None = None,
+    ) -> Loaded:
         for path, content in (files or {}).items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(content)
         (folder / "longshore.toml").write_text(text)
-        return load(folder, overrides)
+        return load(folder, overrides, strategy=strategy)
 
     return write

@@ -36,6 +36,15 @@ CASES = {
     "unknown top key": Case(
         text=NAME + 'stratgy = "random"\n' + HELLO, line=2, key="stratgy", says="'stratgy'", remedy="'strategy'"
     ),
+    "a number as strategy": Case(
+        text=NAME + "strategy = 4\n" + HELLO, line=2, key="strategy", says="whole number 4", remedy="quotes"
+    ),
+    "a strategy without a name": Case(
+        text=NAME + "strategy = { seed = 4 }\n" + HELLO, line=2, key="strategy", says="no name", remedy="name ="
+    ),
+    "a strategy whose name is a number": Case(
+        text=NAME + "[strategy]\nname = 4\n" + HELLO, line=3, key="strategy.name", says="number 4", remedy="quotes"
+    ),
     "unknown task key": Case(
         text=NAME + HELLO + 'output = ["x"]\n', line=4, key="tasks.hello.output", says="'output'", remedy="'outputs'"
     ),

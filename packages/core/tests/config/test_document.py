@@ -30,7 +30,7 @@ from longshore.model.task import (
     UrlInput,
     Values,
 )
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, WorkflowSpec
+from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, WorkflowSpec
 
 # File names that are not UTF-8 reach us with lone surrogates, so any character is welcome.
 TEXT = st.text(st.characters(codec=None), min_size=1, max_size=12)
@@ -112,7 +112,7 @@ WORKFLOWS = st.builds(
     environments=st.lists(st.builds(EnvironmentSpec, name=TEXT, options=OPTIONS), max_size=2).map(tuple),
     providers=st.dictionaries(TEXT, OPTIONS, max_size=2),
     env_file=st.none() | TEXT,
-    strategy=TEXT,
+    strategy=st.builds(StrategySpec, name=TEXT, options=OPTIONS),
     max_tasks=st.none() | COUNT,
     keep_going=st.booleans(),
 )
@@ -144,6 +144,12 @@ def test_a_document_of_a_newer_form_is_refused_in_words() -> None:
 
     with pytest.raises(JournalError, match="use a newer Longshore"):
         from_document(text)
+
+
+def test_a_strategy_written_before_there_were_options_is_read() -> None:
+    text = json.dumps({**json.loads(to_document(WorkflowSpec(name="w"))), "strategy": "random"})
+
+    assert from_document(text).strategy == StrategySpec(name="random")
 
 
 def test_a_key_of_a_task_that_a_newer_version_added_is_passed_over() -> None:

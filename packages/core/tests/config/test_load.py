@@ -18,13 +18,13 @@ from longshore.model.outcome import FailureClass
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import LinesOf, Parameter, Range, Secret, TaskSpec, Values
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, WorkflowSpec
+from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, WorkflowSpec
 
 Read = Callable[..., Loaded]
 
 EVERYTHING = """
 name = "all"
-strategy = "random"
+strategy = { name = "random", seed = 7 }
 max_tasks = 7
 keep_going = false
 env_file = "vars"
@@ -74,7 +74,7 @@ def test_every_key_has_its_place_in_the_value(read: Read) -> None:
 
     assert loaded.spec == WorkflowSpec(
         name="all",
-        strategy="random",
+        strategy=StrategySpec(name="random", options={"seed": 7}),
         max_tasks=7,
         keep_going=False,
         env_file="vars",
@@ -191,6 +191,26 @@ def test_set_puts_values_over_those_of_the_file(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "strategy", "overrides", "expected"),
+    [
+        ("", None, (), StrategySpec()),
+        ('strategy = "random"', None, (), StrategySpec(name="random")),
+        ('strategy = "random"', None, ("strategy.seed=7",), StrategySpec(name="random", options={"seed": 7})),
+        ('strategy = "random"', None, ("strategy=spread",), StrategySpec(name="spread")),
+        ("", "random", ("strategy.seed=7",), StrategySpec(name="random", options={"seed": 7})),
+        ('strategy = { name = "x", y = 1 }', "random", (), StrategySpec(name="random")),
+        ('strategy = { name = "x", y = 1 }', "x", ("strategy.z=2",), StrategySpec(name="x", options={"y": 1, "z": 2})),
+    ],
+)
+def test_a_strategy_has_the_options_that_were_written_for_it(
+    read: Read, written: str, strategy: str | None, overrides: tuple[str, ...], expected: StrategySpec
+) -> None:
+    text = f'name = "w"\n{written}\n[tasks.a]\ncommand = "true"\n'
+
+    assert read(text, overrides=overrides, strategy=strategy).spec.strategy == expected
+
+
+@pytest.mark.parametrize(
     ("override", "key", "says", "remedy"),
     [
         ("tasks.a.timeout=2", "tasks.a.timeout", "2", '"30 s"'),
@@ -198,6 +218,7 @@ def test_set_puts_values_over_those_of_the_file(read: Read) -> None:
         ("tasks.aa.timeout=2 h", "", "'aa'", "'a'"),
         ("name.x=1", "", "name is no table", "the key itself"),
         ("tasks.a.timeot=2 h", "tasks.a.timeot", "'timeot'", "'timeout'"),
+        ("strategy.seed=7", "", "no strategy is named", "--strategy NAME"),
         ("max_tasks", "", "KEY.PATH=VALUE", "tasks.fit.timeout"),
         ("=3", "", "KEY.PATH=VALUE", "tasks.fit.timeout"),
     ],

@@ -35,6 +35,7 @@ def test_the_same_in_python_and_in_toml_is_the_same_value(read: Read, folder: Pa
         """
 name = "pv"
 max_tasks = 3
+strategy = { name = "random", seed = 7 }
 [pools.small]
 tasks = 2
 [environments.sci]
@@ -58,7 +59,7 @@ after = ["prepare"]
 """,
         {"raw.csv": "", "prepare.py": "", "fit.py": ""},
     )
-    wf = Workflow("pv", max_tasks=3)
+    wf = Workflow("pv", max_tasks=3, strategy={"name": "random", "seed": 7})
     wf.pool("small", tasks=2)
     wf.environment("sci", apt=["gdal-bin"])
     prepare = wf.shell("prepare", "python prepare.py > clean.csv", inputs=[Path("raw.csv")], outputs={"clean.csv"})

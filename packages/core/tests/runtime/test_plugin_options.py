@@ -104,7 +104,7 @@ def test_all_mistakes_are_told_at_once_however_deep() -> None:
 
 
 def test_a_value_that_the_class_refuses_is_told_in_its_words() -> None:
-    assert "'cpus' must be >= 0" in problems_of({"user": "ada", "cpus": -1})["pools.lab"]
+    assert "'cpus' must be >= 0" in problems_of({"user": "ada", "cpus": -1})["pools.lab.cpus"]
 
 
 def test_a_class_that_nothing_could_fill_is_the_plugins_fault() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from attrs import asdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longshore.builtin.strategies import CriticalPath
-from longshore.model.events import AttemptEnded, AttemptIntended, Event
+from longshore.model.events import AttemptEnded, AttemptIntended, Event, MachineAdded
 from longshore.model.outcome import Exited, FailureClass, Outcome
+from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import TaskSpec
@@ -20,7 +22,7 @@ from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
 from longshore.scheduler.state import ENDED, RunState, TaskPhase
-from longshore.testing import Simulation
+from longshore.testing import EPOCH, Simulation
 
 from .flows import BROKEN, FINE, LOST, shell, workflow
 
@@ -97,6 +99,19 @@ def through_the_journal(event: Event) -> Event:
     copy = decode(*encode(event))
     assert copy == event
     return copy
+
+
+@pytest.mark.parametrize("price", [None, "0.0042 USD", "12 EUR"])
+def test_a_machine_comes_back_from_the_journal_with_what_it_costs(price: str | None) -> None:
+    through_the_journal(
+        MachineAdded(
+            at=EPOCH,
+            machine="m",
+            pool="p",
+            resources=Resources(cpus=2),
+            price_per_hour=None if price is None else parse_money(price),
+        )
+    )
 
 
 @settings(max_examples=50, deadline=None)

@@ -57,6 +57,6 @@ def command(
     from longshore_cli.planning import show_plan
     from longshore_cli.workflow import load_workflow, narrowed
 
-    loaded = load_workflow(file, sets)
-    spec = narrowed(loaded, only=only, first=first, strategy=strategy)
+    loaded = load_workflow(file, sets, strategy=strategy)
+    spec = narrowed(loaded, only=only, first=first)
     show_plan(spec, loaded.folder, RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun), invocation)

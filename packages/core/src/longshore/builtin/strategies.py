@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from attrs import field, frozen
 from attrs.validators import ge
@@ -16,7 +17,7 @@ from longshore.model.resources import Resources
 from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin import API_VERSION, StrategyRecord, hookimpl
 
-__all__ = ["CriticalPath", "FirstFit", "NoOptions", "Random", "RandomOptions", "RoundRobin", "Spread"]
+__all__ = ["Cheapest", "CriticalPath", "FirstFit", "NoOptions", "Random", "RandomOptions", "RoundRobin", "Spread"]
 
 # Sums of fractional cpus (0.1 + 0.2) must not make a full machine look overfull; the same as in `Resources`.
 _TOLERANCE = 1e-9
@@ -143,6 +144,22 @@ class FirstFit:
         return _assign(sorted(waiting, key=lambda task: task.order), machines, _first)
 
 
+class Cheapest:
+    """The most urgent task first, on the machine with room that costs least per hour; what has no price comes first,
+    and equal ones are filled in turn, so that the last can be given back.
+    """
+
+    def assign(
+        self, waiting: Sequence[TaskView], machines: Sequence[MachineView], now: datetime
+    ) -> Sequence[Assignment]:
+        """Choose assignments."""
+        return _assign(waiting, sorted(machines, key=_price), _first)
+
+
+def _price(machine: MachineView) -> Decimal:
+    return machine.price_per_hour.amount if machine.price_per_hour is not None else Decimal(0)
+
+
 class Spread:
     """The most urgent task first, on the machine that then has the greatest part free: all machines are about equally
     busy.
@@ -217,6 +234,7 @@ def _mixed(seed: int, order: int) -> int:
 def longshore_strategies() -> Sequence[StrategyRecord]:
     """Announce the core's own strategies."""
     return (
+        StrategyRecord(name="cheapest", config=NoOptions, factory=lambda _: Cheapest(), api=API_VERSION),
         StrategyRecord(name="critical-path", config=NoOptions, factory=lambda _: CriticalPath(), api=API_VERSION),
         StrategyRecord(name="first-fit", config=NoOptions, factory=lambda _: FirstFit(), api=API_VERSION),
         StrategyRecord(name="random", config=RandomOptions, factory=Random, api=API_VERSION),

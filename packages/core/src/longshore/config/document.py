@@ -28,7 +28,7 @@ from longshore.model.task import (
     UrlInput,
     Values,
 )
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, WorkflowSpec
+from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, WorkflowSpec
 
 __all__ = ["VERSION", "from_document", "to_document"]
 
@@ -54,7 +54,7 @@ def to_document(spec: WorkflowSpec) -> str:
     body["providers"] = {name: _plain(options) for name, options in spec.providers.items()}
     body |= {
         "env_file": spec.env_file,
-        "strategy": spec.strategy,
+        "strategy": [spec.strategy.name, _plain(spec.strategy.options)],
         "max_tasks": spec.max_tasks,
         "keep_going": spec.keep_going,
     }
@@ -86,7 +86,7 @@ def from_document(text: str) -> WorkflowSpec:
             ),
             providers={name: _read_plain(options) for name, options in body["providers"].items()},
             env_file=body["env_file"],
-            strategy=body["strategy"],
+            strategy=_read_strategy(body["strategy"]),
             max_tasks=body["max_tasks"],
             keep_going=body["keep_going"],
         )
@@ -291,6 +291,13 @@ def _pool(pool: PoolSpec) -> list[Any]:
 def _read_pool(row: Sequence[Any]) -> PoolSpec:
     name, executor, provider, tasks, options = row
     return PoolSpec(name=name, executor=executor, provider=provider, tasks=tasks, options=_read_plain(options))
+
+
+def _read_strategy(row: str | list[Any]) -> StrategySpec:
+    if isinstance(row, str):  # as it was written before strategies had options
+        return StrategySpec(name=row)
+    name, options = row
+    return StrategySpec(name=name, options=_read_plain(options))
 
 
 def _plain(value: Any) -> Any:

@@ -41,12 +41,17 @@ class Loaded:
 
 
 def load(
-    path: Path | str = DEFAULT_FILE, overrides: Sequence[str] = (), *, adding_to: WorkflowSpec | None = None
+    path: Path | str = DEFAULT_FILE,
+    overrides: Sequence[str] = (),
+    *,
+    strategy: str | None = None,
+    adding_to: WorkflowSpec | None = None,
 ) -> Loaded:
     """Read a workflow from a file, or from the ``longshore.toml`` of a folder.
 
     A ``.py`` file is executed, with its folder on the path, and must define ``workflow``. ``overrides`` are texts like
-    ``tasks.fit.timeout="2 h"`` that win over the file. With ``adding_to`` the tasks are to join that workflow's run.
+    ``tasks.fit.timeout="2 h"`` that win over the file. ``strategy`` is the name of another than the file's, whose
+    options do not count then. With ``adding_to`` the tasks are to join that workflow's run.
 
     Raises:
         ConfigError: with every mistake.
@@ -56,19 +61,19 @@ def load(
         file /= DEFAULT_FILE
     try:
         with bulk():
-            return _load(file, overrides, adding_to)
+            return _load(file, overrides, strategy, adding_to)
     except RecursionError:
         message, remedy = "tables and lists are nested too deeply", "take some levels out"
         raise ConfigError([Problem(place=file.name, key="", message=message, remedy=remedy)]) from None
 
 
-def _load(file: Path, overrides: Sequence[str], adding_to: WorkflowSpec | None) -> Loaded:
+def _load(file: Path, overrides: Sequence[str], strategy: str | None, adding_to: WorkflowSpec | None) -> Loaded:
     raw, places = read_raw(file)
     problems = Problems(places)
-    if overrides:
+    if overrides or strategy is not None:
         from longshore.config.overrides import override  # noqa: PLC0415 - asked for by few
 
-        raw, problems.places = override(raw, overrides, problems)
+        raw, problems.places = override(raw, overrides, problems, strategy=strategy)
     spec = assemble(raw, read_user(problems), file.parent, problems, adding_to)
     return Loaded(
         spec=spec, folder=file.parent, file=file, warnings=_warnings(spec, file.parent), place=problems.places

@@ -97,7 +97,7 @@ class Workflow:
         environments: Mapping[str, Mapping[str, Any]] | None = None,
         providers: Mapping[str, Mapping[str, Any]] | None = None,
         env_file: str | PurePath | None = None,
-        strategy: str | None = None,
+        strategy: str | Mapping[str, Any] | None = None,
         max_tasks: int | None = None,
         keep_going: bool | None = None,
     ) -> None:

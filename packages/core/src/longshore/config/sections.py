@@ -37,9 +37,9 @@ from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.shell import problem
 from longshore.model.task import FileInput, Secret, UrlInput
-from longshore.model.workflow import EnvironmentSpec, PoolSpec
+from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec
 
-__all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "environment", "pool", "provider"]
+__all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "environment", "pool", "provider", "strategy"]
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 # Text that surely closes what it opens, whatever else it is.
@@ -260,6 +260,17 @@ def provider(name: str, value: object) -> dict[str, Any]:
         )
     table({key: item for key, item in value.items() if key in _PROVIDER_KEYS}, _PROVIDER_KEYS, "")
     return dict(plain(value))
+
+
+def strategy(value: object) -> StrategySpec:
+    """Read ``strategy``: a name, or a table with it and the options that the plugin checks."""
+    if not isinstance(value, Mapping):
+        return StrategySpec(name=text(value))
+    if "name" not in value:
+        raise wrong("the strategy has no name", 'write it as in { name = "random", seed = 7 }')
+    ours = table({"name": value["name"]}, {"name": text}, "")
+    options = plain({key: item for key, item in value.items() if key != "name"})
+    return StrategySpec(options=options, **ours)
 
 
 def arguments_text(args: list[Any], kwargs: Mapping[str, Any]) -> str:

@@ -10,7 +10,16 @@ from attrs import define, field
 from longshore.config.fields import Parser, describe, flag, table, text, whole
 from longshore.config.for_each import check_count
 from longshore.config.problems import Problems, mistakes_of
-from longshore.config.sections import CALL_KEYS, TASK_KEYS, CallWords, arguments_text, environment, pool, provider
+from longshore.config.sections import (
+    CALL_KEYS,
+    TASK_KEYS,
+    CallWords,
+    arguments_text,
+    environment,
+    pool,
+    provider,
+    strategy,
+)
 from longshore.config.urls import Link, LinkedSource
 from longshore.model.command import Call, Command
 from longshore.model.names import check_name
@@ -64,7 +73,7 @@ class Sketch:
     """Tasks of a run that these are to join."""
 
 
-_SETTINGS: dict[str, Parser] = {"strategy": text, "max_tasks": whole(1), "keep_going": flag, "env_file": text}
+_SETTINGS: dict[str, Parser] = {"strategy": strategy, "max_tasks": whole(1), "keep_going": flag, "env_file": text}
 _TABLES = ("pools", "environments", "providers", "tasks")
 _KEYS = ("name", *_SETTINGS, *_TABLES)
 

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from longshore.model.artifact import Artifact
 from longshore.model.outcome import FailureClass, Outcome, Usage
+from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
 
@@ -73,6 +74,8 @@ class MachineAdded:
     resources: Resources
     slots: int | None = None
     """At most so many attempts at once, whatever their needs; None for no such limit."""
+    price_per_hour: Money | None = None
+    """What it costs while it is rented; None when it costs nothing, or nobody knows."""
     alone: bool = True
     """As in `MachineResized`."""
 

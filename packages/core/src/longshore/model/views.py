@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 
 __all__ = ["Assignment", "MachineView", "TaskView"]
@@ -38,6 +39,8 @@ class MachineView:
     """How many more tasks it takes, whatever their needs."""
     largest: Resources
     """The biggest single task that it can take when idle."""
+    price_per_hour: Money | None = None
+    """What it costs while it is rented; None when it costs nothing, or nobody knows."""
     shares_files: bool = True
     """Whether attempts on it share a file system."""
 

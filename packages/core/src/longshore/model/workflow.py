@@ -11,7 +11,7 @@ from attrs.validators import ge, min_len, optional
 
 from longshore.model.task import TaskSpec
 
-__all__ = ["LOCAL_POOL", "EnvironmentSpec", "PoolSpec", "WorkflowSpec"]
+__all__ = ["LOCAL_POOL", "EnvironmentSpec", "PoolSpec", "StrategySpec", "WorkflowSpec"]
 
 LOCAL_POOL = "local"
 
@@ -49,6 +49,14 @@ class EnvironmentSpec:
 
 
 @frozen(kw_only=True)
+class StrategySpec:
+    """Which strategy assigns tasks to machines, with the options that its own config class checks."""
+
+    name: str = field(default="critical-path", validator=min_len(1))
+    options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
+
+
+@frozen(kw_only=True)
 class WorkflowSpec:
     """The graph of tasks that a user wrote. Paths in it are relative to the folder of the workflow file."""
 
@@ -62,7 +70,7 @@ class WorkflowSpec:
     """Options of the providers that pools rent from, by name; the plugins check them."""
     env_file: str | None = None
     """File of NAME=value lines for the tasks' environment; its content is never journalled."""
-    strategy: str = "critical-path"
+    strategy: StrategySpec = StrategySpec()
     max_tasks: int | None = field(default=None, validator=optional(ge(1)))
     """At most so many attempts at once in the whole run."""
     keep_going: bool = True

@@ -16,6 +16,7 @@ from longshore.errors import JournalError
 from longshore.model import events as ev
 from longshore.model.artifact import Artifact
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
+from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
 
@@ -158,6 +159,7 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
         "resources": _resources(e.resources),
         "slots": e.slots,
         "alone": e.alone,
+        **({"price_per_hour": str(e.price_per_hour)} if e.price_per_hour is not None else {}),
     },
     "MachineResized": lambda e: {"machine": e.machine, "resources": _resources(e.resources), "alone": e.alone},
     "MachineGone": lambda e: {"machine": e.machine, "reason": e.reason, "failure": e.failure.value},
@@ -188,6 +190,7 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
         resources=_read_resources(b["resources"]),
         slots=b["slots"],
         alone=b.get("alone", True),
+        price_per_hour=parse_money(b["price_per_hour"]) if "price_per_hour" in b else None,
     ),
     "MachineResized": lambda at, b: ev.MachineResized(
         at=at, machine=b["machine"], resources=_read_resources(b["resources"]), alone=b["alone"]

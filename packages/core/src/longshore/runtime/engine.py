@@ -59,7 +59,7 @@ class Engine:
         self._journal = journal
         self._lock = lock
         self._registry = Registry()
-        strategy = self._registry.strategy(state.workflow.strategy)
+        strategy = self._registry.strategy_of(state.workflow.strategy)
         self.runner = Runner(state=state, journal=journal, strategy=strategy)
         self._pools = _used_pools(state)
         self._executors = {pool.name: self._executor(pool) for pool in self._pools}
@@ -255,7 +255,7 @@ def check(spec: WorkflowSpec, options: RunOptions, registry: Registry | None = N
         for reader, reference, member in missing_members(state)
     ]
     registry = registry or Registry()
-    registry.strategy(spec.strategy)
+    registry.strategy_of(spec.strategy)
     for pool in _used_pools(state):
         largest = [machine.resources for machine in _machines_of(registry, pool, options)]
         problems += _too_big(state, pool, largest)

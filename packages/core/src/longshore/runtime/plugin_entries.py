@@ -54,7 +54,14 @@ def _builtin(role: str, target: str, *names: str) -> tuple[PluginEntry, ...]:
 BUILTIN = (
     *_builtin("executor", "longshore.builtin.local", "local"),
     *_builtin(
-        "strategy", "longshore.builtin.strategies", "critical-path", "first-fit", "random", "round-robin", "spread"
+        "strategy",
+        "longshore.builtin.strategies",
+        "cheapest",
+        "critical-path",
+        "first-fit",
+        "random",
+        "round-robin",
+        "spread",
     ),
 )
 """The core's own plugins. They are known without a look at the metadata of all that is installed, which takes 44 ms."""

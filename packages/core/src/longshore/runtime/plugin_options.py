@@ -70,15 +70,35 @@ def structure(
 
 
 def _unread(config: type, values: Mapping[str, Any], key: str) -> Iterator[tuple[str, Exception]]:
-    """Give the mistakes that the converters of fields find; they are run by the class, which does not say of which
-    field.
+    """Give the mistakes that the converters and validators of fields find; they are run by the class, which does not
+    say of which field.
     """
     for each in attrs.fields(cast("type[attrs.AttrsInstance]", config)):
-        if each.converter is not None and each.name in values:
-            try:
-                each.converter(values[each.name])
-            except (TypeError, ValueError) as error:
+        if each.name in values:
+            error = _refusal(each, values[each.name])
+            if error is not None:
                 yield f"{key}.{each.name}" if key else each.name, error
+
+
+def _refusal(field: attrs.Attribute[Any], value: Any) -> Exception | None:
+    """Give what a field's converter or validator has against a value of the right type; the wrong type is told
+    already.
+    """
+    convert: Callable[[Any], Any] | None = cast("Any", field.converter)
+    try:
+        read = value if convert else _converter().structure(value, field.type or object)
+    except Exception:  # noqa: BLE001 - whatever the type's hook raises
+        return None
+    try:
+        if convert:
+            read = convert(value)
+        if field.validator is not None:
+            field.validator(cast("attrs.AttrsInstance", None), field, read)
+    except (TypeError, ValueError) as error:
+        return error
+    except Exception:  # noqa: BLE001 - a validator that looks at other fields too; what it says is told of all of them
+        return None
+    return None
 
 
 def _broken(config: type, plugin: str, error: Exception) -> PluginBroken:

@@ -16,6 +16,7 @@ import pluggy
 
 from longshore.errors import LongshoreError, PluginBroken, PluginClash, PluginMissing
 from longshore.model.names import near
+from longshore.model.workflow import StrategySpec
 from longshore.plugin import (
     API_VERSION,
     AssignmentStrategy,
@@ -26,6 +27,7 @@ from longshore.plugin import (
     StrategyRecord,
     hooks,
 )
+from longshore.runtime.guarded import Guarded
 from longshore.runtime.plugin_entries import BUILTIN, OFFICIAL, PluginEntry, installed_entries, normal
 
 __all__ = ["Registry"]
@@ -101,6 +103,17 @@ class Registry:
             raise
         except Exception as error:
             raise PluginBroken(f"{self._owners[record.config]}: {name!r} cannot be made: {_said(error)}") from error
+
+    def strategy_of(self, spec: StrategySpec) -> AssignmentStrategy:
+        """Make the assignment strategy that a workflow names; whatever it does wrong is `PluginBroken` with its name.
+
+        Raises:
+            ConfigError: when the options do not fit it.
+        """
+        strategy = self.strategy(spec.name, spec.options)
+        distribution, _, name = spec.name.rpartition(":")
+        entry = self._matching("strategy", name, distribution)[0][0]
+        return Guarded(strategy, f"the strategy {name!r} of {entry.distribution} {entry.version}".rstrip())
 
     def options(self, config: type, values: Mapping[str, Any], key: str, *, place: str = "") -> Any:
         """Turn the options that stand under ``key`` of a file into a record's config.

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from longshore.errors import LongshoreError, PluginBroken
+from longshore.errors import LongshoreError
 from longshore.model.events import AttemptIntended, Event, RunEnded
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.runtime.journal import Journal, TaskRow
@@ -152,7 +152,7 @@ class Runner:
             apply(self.state, event)
             record.append(event)
         while True:
-            actions = self._decide()
+            actions = decide(self.state, self._strategy, self._clock())
             news = self._answer(actions, performer, starts)
             self._more = len(record) + len(news) > _MOST_EVENTS
             for event in news:
@@ -174,14 +174,6 @@ class Runner:
         if starts:
             performer.start(starts)
         self._perform(actions, performer)
-
-    def _decide(self) -> Sequence[Action]:
-        try:
-            return decide(self.state, self._strategy, self._clock())
-        except LongshoreError:
-            raise
-        except Exception as error:
-            raise PluginBroken(f"the assignment strategy failed: {type(error).__name__}: {error}") from error
 
     def _answer(self, actions: Sequence[Action], performer: Performer, starts: list[StartAttempt]) -> list[Event]:
         """Turn those actions into events that need nobody else: identities, intents, the end."""

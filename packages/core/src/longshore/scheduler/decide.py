@@ -109,7 +109,7 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
             # Further back there are longer tasks: those must not wait behind others on a machine.
             machines = [view for machine in usable if (view := _view(machine, 0)).slots > 0]
         assignments = strategy.assign(waiting, machines, now)
-        _check(assignments, waiting, machines)
+        _check(assignments, waiting, machines, state.workflow.strategy.name)
         chosen = assignments if left is None else assignments[:left]
         starts += [
             StartAttempt(assignment.task, state.tasks[assignment.task].attempts + 1, assignment.machine)
@@ -160,10 +160,13 @@ def _view(machine: MachineState, ahead: int) -> MachineView:
         ),
         slots=max(0, slots * fold - machine.attempts),
         largest=capacity,
+        price_per_hour=machine.price_per_hour,
     )
 
 
-def _check(assignments: Sequence[Assignment], waiting: Sequence[TaskView], machines: Sequence[MachineView]) -> None:
+def _check(
+    assignments: Sequence[Assignment], waiting: Sequence[TaskView], machines: Sequence[MachineView], strategy: str
+) -> None:
     """Refuse what a strategy must never do, before anything comes of it."""
     views = {view.id: view for view in waiting} if assignments else {}
     taken: dict[str, list[float]] = {}
@@ -173,11 +176,13 @@ def _check(assignments: Sequence[Assignment], waiting: Sequence[TaskView], machi
         machine = rooms.get(assignment.machine)
         if view is None or machine is None:
             raise PluginBroken(
-                f"the assignment strategy put {assignment.task} on {assignment.machine}: "
-                + ("there is no such task waiting" if view is None else "there is no such machine in its pool")
+                f"the strategy {strategy!r} put {assignment.task} on {assignment.machine}: "
+                + ("no such task is waiting" if view is None else "there is no such machine in its pool")
             )
         used = taken.setdefault(assignment.machine, [0.0, 0, 0, 0, 0])
         needs = view.needs
+        if not needs.fits(machine.largest):
+            raise PluginBroken(f"the strategy {strategy!r} put {assignment.task} on {machine.id}, which it exceeds")
         used[0] += needs.cpus
         used[1] += needs.memory_bytes
         used[2] += needs.gpus
@@ -187,4 +192,4 @@ def _check(assignments: Sequence[Assignment], waiting: Sequence[TaskView], machi
         free = rooms[name].free
         total = Resources(cpus=cpus, memory_bytes=int(memory), gpus=int(gpus), disk_bytes=int(disk))
         if count > rooms[name].slots or not total.fits(free):
-            raise PluginBroken(f"the assignment strategy put more on {name} than fits: {total} of {free}")
+            raise PluginBroken(f"the strategy {strategy!r} put more on {name} than fits: {total} of {free}")

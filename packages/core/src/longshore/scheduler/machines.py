@@ -11,7 +11,12 @@ __all__ = ["add_machine", "leave", "occupy"]
 def add_machine(state: RunState, event: MachineAdded) -> None:
     """Let a machine take attempts, for the first time or again."""
     machine = state.machines[event.machine] = MachineState(
-        id=event.machine, pool=event.pool, capacity=event.resources, slots=event.slots, alone=event.alone
+        id=event.machine,
+        pool=event.pool,
+        capacity=event.resources,
+        slots=event.slots,
+        price_per_hour=event.price_per_hour,
+        alone=event.alone,
     )
     # A controller that continues a run says again which machines there are; what is live on them still is.
     for name in state.live:

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from longshore.model.artifact import Artifact
 from longshore.model.outcome import FailureClass
+from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.task import Task, TaskSpec
 from longshore.model.views import TaskView
@@ -96,6 +97,7 @@ class MachineState:
     pool: str
     capacity: Resources
     slots: int | None
+    price_per_hour: Money | None = None
     cpus_used: float = 0.0
     memory_used: int = 0
     gpus_used: int = 0
