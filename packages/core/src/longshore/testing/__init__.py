@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import pytest
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-# What a law finds is shown as in a test of one's own; said before the modules are imported.
-pytest.register_assert_rewrite(
-    "longshore.testing.executor_contract",
-    "longshore.testing.provider_contract",
-    "longshore.testing.store_contract",
-    "longshore.testing.strategy_contract",
-)
+if "pytest" in sys.modules:
+    # What a law finds is shown as in a test of one's own; said before the modules are imported.
+    sys.modules["pytest"].register_assert_rewrite(
+        "longshore.testing.ability_laws",
+        "longshore.testing.executor_contract",
+        "longshore.testing.provider_contract",
+        "longshore.testing.store_contract",
+        "longshore.testing.strategy_contract",
+    )
 
-from longshore.testing.clock import ManualClock  # noqa: E402
-from longshore.testing.contract import Contract  # noqa: E402
-from longshore.testing.executor_bench import ExecutorBench  # noqa: E402
-from longshore.testing.executor_contract import ExecutorContract  # noqa: E402
-from longshore.testing.fake_cloud import FakeCloud  # noqa: E402
-from longshore.testing.fake_provider import FakeProvider  # noqa: E402
-from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor  # noqa: E402
-from longshore.testing.fake_rig import FakeRig  # noqa: E402
-from longshore.testing.faulty_provider import FaultyProvider  # noqa: E402
-from longshore.testing.provider_contract import ProviderContract  # noqa: E402
-from longshore.testing.provider_rig import Paid, ProviderRig  # noqa: E402
-from longshore.testing.simulation import EPOCH, Simulation  # noqa: E402
-from longshore.testing.store_contract import FolderStore, ObserverContract, StoreContract  # noqa: E402
-from longshore.testing.strategy_contract import StrategyContract  # noqa: E402
+if TYPE_CHECKING:
+    from longshore.testing.clock import ManualClock
+    from longshore.testing.contract import Contract
+    from longshore.testing.executor_bench import ExecutorBench
+    from longshore.testing.executor_contract import ExecutorContract
+    from longshore.testing.fake_cloud import FakeCloud
+    from longshore.testing.fake_provider import FakeProvider
+    from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
+    from longshore.testing.fake_rig import FakeRig
+    from longshore.testing.faulty_provider import FaultyProvider
+    from longshore.testing.provider_contract import ProviderContract
+    from longshore.testing.provider_rig import Paid, ProviderRig
+    from longshore.testing.simulation import EPOCH, Simulation
+    from longshore.testing.store_contract import FolderStore, ObserverContract, StoreContract
+    from longshore.testing.strategy_contract import StrategyContract
 
 __all__ = [
     "EPOCH",
@@ -49,3 +54,37 @@ __all__ = [
     "StoreContract",
     "StrategyContract",
 ]
+
+# Loaded when first used: a sandbox is made of these fakes, and runs where pytest is not installed.
+_HOMES = {
+    "EPOCH": "simulation",
+    "Contract": "contract",
+    "ExecutorBench": "executor_bench",
+    "ExecutorContract": "executor_contract",
+    "FakeCloud": "fake_cloud",
+    "FakeProvider": "fake_provider",
+    "FakeRemoteComputer": "fake_remote",
+    "FakeRemoteConfig": "fake_remote",
+    "FakeRemoteExecutor": "fake_remote",
+    "FakeRig": "fake_rig",
+    "FaultyProvider": "faulty_provider",
+    "FolderStore": "store_contract",
+    "ManualClock": "clock",
+    "ObserverContract": "store_contract",
+    "Paid": "provider_rig",
+    "ProviderContract": "provider_contract",
+    "ProviderRig": "provider_rig",
+    "Simulation": "simulation",
+    "StoreContract": "store_contract",
+    "StrategyContract": "strategy_contract",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'longshore.testing' has no attribute {name!r}")
+    return getattr(import_module(f"longshore.testing.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

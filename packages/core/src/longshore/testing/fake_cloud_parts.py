@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from longshore.testing.faults import Fault
 
-__all__ = ["CloudFault", "CloudHabits", "CloudMachine", "CloudTimeout", "Kind", "Request"]
+__all__ = ["CloudFault", "CloudHabits", "CloudMachine", "CloudState", "CloudTimeout", "Kind", "Request"]
 
 
 class CloudFault(Exception):
@@ -83,6 +83,31 @@ class CloudMachine:
     paid: Decimal = Decimal(0)
     ends_at: datetime | None = None
     """When it ends itself."""
+    reclaimed_at: datetime | None = None
+    """When it, a spot machine, is taken back, apart from what the trace says."""
+
+
+@define(kw_only=True)
+class CloudState:
+    """All that a cloud must not forget."""
+
+    began: datetime
+    asked: int = 0
+    """Requests so far: chance follows from it and the seed."""
+    count: int = 0
+    """Machines so far."""
+    reclaimed: int = 0
+    """How much of the trace of reclaims is done."""
+    arranged: list[tuple[Fault, str]] = field(factory=list[tuple[Fault, str]])
+    machines: dict[str, CloudMachine] = field(factory=dict[str, CloudMachine])
+    keys: dict[tuple[str, str], tuple[dict[str, Any], list[str]]] = field(factory=dict)
+    """By account and idempotency key: the request, and the machines that it made."""
+    sides: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
+    """By account and id."""
+    images: dict[tuple[str, str], dict[str, Any]] = field(factory=dict)
+    """By account and id."""
+    admitted: dict[tuple[str, str], str] = field(factory=dict)
+    """By account and owner: the address that the firewall lets in."""
 
 
 @frozen(kw_only=True)

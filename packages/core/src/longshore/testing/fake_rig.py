@@ -111,10 +111,11 @@ class FakeRig:
                 "zone": kind.zone,
                 "spot": False,
                 "tags": tags,
+                "hollow": True,
             }
-            self.cloud._do_create("account-1", body, partial=False)
+            self.cloud.do("account-1", "create", body)
             side = {"id": f"key-of-others-{len(self.cloud.sides)}", "kind": "key", "region": "north", "tags": tags}
-            self.cloud._do_create_side("account-1", side, partial=False)
+            self.cloud.do("account-1", "create_side", side)
 
     def fail(self, fault: Fault, *, on: str) -> None:
         """Arrange a mishap."""
