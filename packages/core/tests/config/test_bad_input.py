@@ -27,6 +27,7 @@ class Case:
 
 NAME = 'name = "w"\n'
 HELLO = '[tasks.hello]\ncommand = "true"\n'
+CLOUD = NAME + '[pools.cloud]\nprovider = "aws"\nexecutor = "ssh"\n'
 TWO = NAME + '[tasks.a]\ncommand = "true"\noutputs = ["a.txt"]\n[tasks.b]\n'
 FIT = NAME + '[tasks.fit]\nfor_each.year = [2001, 2002]\ncommand = "true"\noutputs = ["m"]\n[tasks.b]\n'
 
@@ -249,6 +250,68 @@ CASES = {
     ),
     "a provider without executor": Case(
         text=NAME + '[pools.one]\nprovider = "aws"\n' + HELLO, line=2, key="pools.one", says="'aws'", remedy="executor"
+    ),
+    "a machine count that is said twice": Case(
+        text=CLOUD + "count = 2\nmachines = { min = 1, max = 2 }\n" + HELLO,
+        line=5,
+        key="pools.cloud.count",
+        says="both say how many",
+        remedy="take one",
+    ),
+    "fewer machines at most than at least": Case(
+        text=CLOUD + "machines = { min = 3, max = 2 }\n" + HELLO,
+        line=5,
+        key="pools.cloud.machines",
+        says="fewer than the 3",
+        remedy="swap",
+    ),
+    "a kind of machine without a kind": Case(
+        text=CLOUD + "machines = [{ count = 2 }]\n" + HELLO,
+        line=5,
+        key="pools.cloud.machines",
+        says="which machines",
+        remedy="type =",
+    ),
+    "a budget without a currency": Case(
+        text=CLOUD + 'max_cost = "5"\n' + HELLO, line=5, key="pools.cloud.max_cost", says="'5'", remedy="USD"
+    ),
+    "no money": Case(
+        text=NAME + 'max_cost = "0 USD"\n' + HELLO, line=2, key="max_cost", says="no money", remedy="leave the key out"
+    ),
+    "hours without a time zone": Case(
+        text=CLOUD + 'hours = "Mon-Fri 08-18"\n' + HELLO,
+        line=5,
+        key="pools.cloud.hours",
+        says="time zone",
+        remedy="Europe/Paris",
+    ),
+    "hours of no day": Case(
+        text=CLOUD + 'hours = "Mo-Fr 08-18 UTC"\n' + HELLO,
+        line=5,
+        key="pools.cloud.hours",
+        says="'mo-fr'",
+        remedy="Mon-Fri",
+    ),
+    "hours in no place": Case(
+        text=CLOUD + 'hours = "daily 08-18 Europe/Atlantis"\n' + HELLO,
+        line=5,
+        key="pools.cloud.hours",
+        says="Atlantis",
+        remedy="Europe/Paris",
+    ),
+    "an idle machine's fate": Case(
+        text=CLOUD + 'when_idle = "sell"\n' + HELLO,
+        line=5,
+        key="pools.cloud.when_idle",
+        says="'sell'",
+        remedy='"stop"',
+    ),
+    "cpus to spread, and not how many": Case(
+        text=CLOUD + "explode = true\n" + HELLO,
+        line=5,
+        key="pools.cloud.explode",
+        says="how many cpus",
+        remedy="cpus = 40",
     ),
     "an unknown environment": Case(
         text=NAME + "[environments.sci]\n" + HELLO + 'environment = "sc"\n',

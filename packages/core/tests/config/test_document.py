@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from longshore.config.document import VERSION, from_document, to_document
 from longshore.errors import JournalError
 from longshore.model.command import Argv, Call, Shell
+from longshore.model.hours import parse_hours
+from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
+from longshore.model.quantity import Money
+from longshore.model.rented import MachineKind, RentedPool, WhenIdle
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import (
@@ -99,13 +103,43 @@ PLAIN: st.SearchStrategy[Any] = st.recursive(
     max_leaves=4,
 )
 OPTIONS = st.dictionaries(TEXT | st.just("$time"), PLAIN, max_size=2)
+MONEY = st.builds(Money, amount=st.decimals("0", "999", places=3), currency=st.just("EUR"))
+SPANS = st.timedeltas(timedelta(seconds=1), timedelta(days=9))
+KINDS = st.builds(
+    MachineKind,
+    needs=st.builds(Needs, cpus=st.floats(0, 99), memory_bytes=COUNT, gpus=COUNT, gpu_model=TEXT, type=TEXT),
+    least=st.integers(0, 3),
+    most=st.integers(3, 9),
+    spot=st.booleans(),
+)
+RENTED = st.builds(
+    RentedPool,
+    kinds=st.lists(KINDS, min_size=1, max_size=2).map(tuple),
+    spread_cpus=st.none() | st.floats(1, 99),
+    max_cost=st.none() | MONEY,
+    max_price=st.none() | MONEY,
+    price=st.none() | MONEY,
+    lifetime=SPANS,
+    unattended=SPANS,
+    idle=SPANS,
+    boot=SPANS,
+    when_idle=st.sampled_from(WhenIdle),
+    hours=st.none() | st.just(parse_hours("Fri-Mon 22:30-06 Europe/Paris")),
+    image=TEXT,
+)
 WORKFLOWS = st.builds(
     WorkflowSpec,
     name=TEXT,
     tasks=st.lists(TASKS, max_size=3).map(tuple),
     pools=st.lists(
         st.builds(
-            PoolSpec, name=TEXT, executor=TEXT, provider=st.none() | TEXT, tasks=st.none() | COUNT, options=OPTIONS
+            PoolSpec,
+            name=TEXT,
+            executor=TEXT,
+            provider=st.none() | TEXT,
+            tasks=st.none() | COUNT,
+            options=OPTIONS,
+            rented=st.none() | RENTED,
         ),
         max_size=2,
     ).map(tuple),
@@ -115,6 +149,8 @@ WORKFLOWS = st.builds(
     strategy=st.builds(StrategySpec, name=TEXT, options=OPTIONS),
     max_tasks=st.none() | COUNT,
     keep_going=st.booleans(),
+    max_cost=st.none() | MONEY,
+    project=TEXT,
 )
 
 

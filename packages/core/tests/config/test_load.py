@@ -14,7 +14,9 @@ from longshore.config import Loaded, load
 from longshore.config.template import template
 from longshore.errors import ConfigError
 from longshore.model.command import Argv, Shell
+from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
+from longshore.model.rented import MachineKind, RentedPool
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import LinesOf, Parameter, Range, Secret, TaskSpec, Values
@@ -22,6 +24,7 @@ from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, Wo
 
 Read = Callable[..., Loaded]
 
+CLOUD = PoolSpec(name="cloud", executor="ssh", provider="aws", rented=RentedPool(kinds=(MachineKind(needs=Needs()),)))
 EVERYTHING = """
 name = "all"
 strategy = { name = "random", seed = 7 }
@@ -35,6 +38,7 @@ provider = "aws"
 tasks = 3
 spot = true
 needs = { cpus = 4 }
+port = 2222
 
 [pools.other]
 since = 2026-01-02
@@ -84,7 +88,8 @@ def test_every_key_has_its_place_in_the_value(read: Read) -> None:
                 executor="ssh",
                 provider="aws",
                 tasks=3,
-                options={"spot": True, "needs": {"cpus": 4}},
+                rented=RentedPool(kinds=(MachineKind(needs=Needs(cpus=4), spot=True),)),
+                options={"port": 2222},
             ),
             PoolSpec(name="other", options={"since": date(2026, 1, 2)}),
         ),
@@ -158,7 +163,7 @@ def test_pools_of_the_user_are_there_when_they_are_named_and_never_by_themselves
     ).spec
 
     assert (quiet.pools, quiet.environments, dict(quiet.providers)) == ((PoolSpec(name="local"),), (), {})
-    assert named.pools == (PoolSpec(name="big", tasks=1), PoolSpec(name="cloud", executor="ssh", provider="aws"))
+    assert named.pools == (PoolSpec(name="big", tasks=1), CLOUD)
     assert named.environments == (EnvironmentSpec(name="sci"),)
     assert named.providers == {"aws": {"region": "x"}}
 

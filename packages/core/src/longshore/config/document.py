@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, assert_never
 
+from longshore.config.rented_document import read_money, read_rented, write_money, write_rented
 from longshore.errors import JournalError
 from longshore.model.command import Argv, Call, Command, Shell
 from longshore.model.outcome import FailureClass
@@ -57,6 +58,8 @@ def to_document(spec: WorkflowSpec) -> str:
         "strategy": [spec.strategy.name, _plain(spec.strategy.options)],
         "max_tasks": spec.max_tasks,
         "keep_going": spec.keep_going,
+        "max_cost": write_money(spec.max_cost),
+        "project": spec.project,
     }
     return _encode(body)
 
@@ -89,6 +92,8 @@ def from_document(text: str) -> WorkflowSpec:
             strategy=_read_strategy(body["strategy"]),
             max_tasks=body["max_tasks"],
             keep_going=body["keep_going"],
+            max_cost=read_money(body.get("max_cost")),
+            project=body.get("project", ""),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise JournalError(
@@ -285,12 +290,20 @@ def _read_command(body: Any) -> Command:
 
 
 def _pool(pool: PoolSpec) -> list[Any]:
-    return [pool.name, pool.executor, pool.provider, pool.tasks, _plain(pool.options)]
+    row = [pool.name, pool.executor, pool.provider, pool.tasks, _plain(pool.options)]
+    return row if pool.rented is None else [*row, write_rented(pool.rented)]
 
 
 def _read_pool(row: Sequence[Any]) -> PoolSpec:
-    name, executor, provider, tasks, options = row
-    return PoolSpec(name=name, executor=executor, provider=provider, tasks=tasks, options=_read_plain(options))
+    name, executor, provider, tasks, options, *rented = row
+    return PoolSpec(
+        name=name,
+        executor=executor,
+        provider=provider,
+        tasks=tasks,
+        options=_read_plain(options),
+        rented=read_rented(rented[0]) if rented else None,
+    )
 
 
 def _read_strategy(row: str | list[Any]) -> StrategySpec:

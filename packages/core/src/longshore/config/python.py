@@ -100,9 +100,18 @@ class Workflow:
         strategy: str | Mapping[str, Any] | None = None,
         max_tasks: int | None = None,
         keep_going: bool | None = None,
+        max_cost: str | None = None,
+        project: str | None = None,
     ) -> None:
         self.name = name
-        settings = {"env_file": env_file, "strategy": strategy, "max_tasks": max_tasks, "keep_going": keep_going}
+        settings = {
+            "env_file": env_file,
+            "strategy": strategy,
+            "max_tasks": max_tasks,
+            "keep_going": keep_going,
+            "max_cost": max_cost,
+            "project": project,
+        }
         self._settings = {key: value for key, value in settings.items() if value is not None}
         self._tables: dict[str, dict[str, Any]] = {
             "pools": dict(pools or {}),

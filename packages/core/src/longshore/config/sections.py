@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from longshore.config.fields import (
@@ -28,11 +28,13 @@ from longshore.config.fields import (
     whole,
 )
 from longshore.config.for_each import for_each
-from longshore.config.problems import hint, wrong
+from longshore.config.problems import Mistake, Mistakes, hint, mistakes_of, wrong
+from longshore.config.rented import RENTED_KEYS, rented
 from longshore.config.urls import Link, is_link, is_url
 from longshore.model.command import Argv, Shell
 from longshore.model.names import check_name
 from longshore.model.outcome import FailureClass
+from longshore.model.rented import RentedPool
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.shell import problem
@@ -228,14 +230,30 @@ def pool(name: str, value: object) -> PoolSpec:
     check_name(name, "pool name")
     if not isinstance(value, Mapping):
         raise wrong(f"{describe(value)} stands where a table is needed", f"write [pools.{name}] and the keys below it")
-    ours = table({key: item for key, item in value.items() if key in _POOL_KEYS}, _POOL_KEYS, "")
+    known = {**_POOL_KEYS, **RENTED_KEYS} if "provider" in value else _POOL_KEYS
+    ours, rest = _parted(value, known)
+    mistakes: list[Mistake] = []
+    words: dict[str, Any] = {}
+    machines: RentedPool | None = None
+    try:
+        words = table(ours, known, "")
+        renting = {key: words.pop(key) for key in RENTED_KEYS if key in words}
+        if "provider" in words:
+            machines = rented(renting)
+    except ValueError as error:
+        mistakes += mistakes_of(error)
     if "provider" in ours and "executor" not in ours:
-        raise wrong(
-            f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there",
-            'add executor = "ssh"',
-        )
-    options = plain({key: item for key, item in value.items() if key not in _POOL_KEYS})
-    return PoolSpec(name=name, options=options, **ours)
+        message = f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there"
+        mistakes += wrong(message, 'add executor = "ssh"').mistakes
+    if mistakes:
+        raise Mistakes(*mistakes)
+    return PoolSpec(name=name, options=plain(rest), rented=machines, **words)
+
+
+def _parted(value: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part a table into the keys that are the core's and those that are left to plugins."""
+    ours = {key: item for key, item in value.items() if key in known}
+    return ours, {key: item for key, item in value.items() if key not in known}
 
 
 def environment(name: str, value: object) -> EnvironmentSpec:

@@ -10,6 +10,7 @@ from attrs import define, field
 from longshore.config.fields import Parser, describe, flag, table, text, whole
 from longshore.config.for_each import check_count
 from longshore.config.problems import Problems, mistakes_of
+from longshore.config.rented import money
 from longshore.config.sections import (
     CALL_KEYS,
     TASK_KEYS,
@@ -62,7 +63,7 @@ class Sketch:
 
     name: str = ""
     settings: dict[str, Any] = field(factory=dict)
-    """``strategy``, ``max_tasks``, ``keep_going`` and ``env_file``, where they were given."""
+    """Keys at the top of the file that are no tables, where they were given."""
     drafts: dict[str, Draft] = field(factory=dict)
     broken: set[str] = field(factory=set)
     """Names of tasks that have mistakes of their own; others may refer to them."""
@@ -73,7 +74,14 @@ class Sketch:
     """Tasks of a run that these are to join."""
 
 
-_SETTINGS: dict[str, Parser] = {"strategy": strategy, "max_tasks": whole(1), "keep_going": flag, "env_file": text}
+_SETTINGS: dict[str, Parser] = {
+    "strategy": strategy,
+    "max_tasks": whole(1),
+    "keep_going": flag,
+    "env_file": text,
+    "max_cost": money,
+    "project": text,
+}
 _TABLES = ("pools", "environments", "providers", "tasks")
 _KEYS = ("name", *_SETTINGS, *_TABLES)
 

@@ -9,6 +9,8 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import ge, min_len, optional
 
+from longshore.model.quantity import Money
+from longshore.model.rented import RentedPool
 from longshore.model.task import TaskSpec
 
 __all__ = ["LOCAL_POOL", "EnvironmentSpec", "PoolSpec", "StrategySpec", "WorkflowSpec"]
@@ -28,8 +30,7 @@ def _frozen_providers(mapping: Mapping[str, Mapping[str, Any]]) -> Mapping[str, 
 class PoolSpec:
     """A named set of machines: who rents them, who executes on them, how many tasks at once.
 
-    ``options`` are the keys that belong to the executor's or provider's own config class; it checks them when the
-    plugin is loaded.
+    ``options`` are the keys that belong to the executor's own config class; it checks them when the plugin is loaded.
     """
 
     name: str
@@ -38,6 +39,8 @@ class PoolSpec:
     tasks: int | None = field(default=None, validator=optional(ge(1)))
     """At most so many attempts at once on this pool."""
     options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
+    rented: RentedPool | None = None
+    """How its machines are rented; None for a pool without provider."""
 
 
 @frozen(kw_only=True)
@@ -75,6 +78,10 @@ class WorkflowSpec:
     """At most so many attempts at once in the whole run."""
     keep_going: bool = True
     """When a task fails, what does not depend on it goes on."""
+    max_cost: Money | None = None
+    """So much may all that the run rents cost."""
+    project: str = ""
+    """A tag on all that is rented; machines that are kept wait for the next run of the same. Empty for the name."""
 
     def task(self, name: str) -> TaskSpec | None:
         """Find a task as written by its name."""

@@ -1,0 +1,84 @@
+"""Rented pools as JSON, for the journal. What is read back equals what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from longshore.model.hours import Hours
+from longshore.model.offer import Needs
+from longshore.model.quantity import Money
+from longshore.model.rented import MachineKind, RentedPool, WhenIdle
+
+__all__ = ["read_money", "read_rented", "write_money", "write_rented"]
+
+_MICROSECOND = timedelta(microseconds=1)
+_NEEDS = ("cpus", "memory_bytes", "gpus", "gpu_model", "arch", "disk_bytes", "type")
+
+
+def write_money(money: Money | None) -> list[str] | None:
+    """Write an amount exactly."""
+    return None if money is None else [str(money.amount), money.currency]
+
+
+def read_money(row: Any) -> Money | None:
+    """Read an amount."""
+    return None if row is None else Money(amount=Decimal(row[0]), currency=row[1])
+
+
+def _span(duration: timedelta) -> int:
+    return duration // _MICROSECOND
+
+
+def _read_span(microseconds: int) -> timedelta:
+    return timedelta(microseconds=microseconds)
+
+
+def _kind(kind: MachineKind) -> list[Any]:
+    return [{name: getattr(kind.needs, name) for name in _NEEDS}, kind.least, kind.most, kind.spot]
+
+
+def _read_kind(row: Any) -> MachineKind:
+    needs, least, most, spot = row
+    return MachineKind(needs=Needs(**needs), least=least, most=most, spot=spot)
+
+
+def _hours(hours: Hours | None) -> list[Any] | None:
+    return None if hours is None else [sorted(hours.days), hours.begin, hours.end, hours.zone]
+
+
+def _read_hours(row: Any) -> Hours | None:
+    return None if row is None else Hours(days=frozenset(row[0]), begin=row[1], end=row[2], zone=row[3])
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_FIELDS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "spread_cpus": (_same, _same),
+    "max_cost": (write_money, read_money),
+    "max_price": (write_money, read_money),
+    "price": (write_money, read_money),
+    "lifetime": (_span, _read_span),
+    "unattended": (_span, _read_span),
+    "idle": (_span, _read_span),
+    "boot": (_span, _read_span),
+    "when_idle": (str, WhenIdle),
+    "hours": (_hours, _read_hours),
+    "image": (_same, _same),
+}
+
+
+def write_rented(pool: RentedPool) -> dict[str, Any]:
+    """Write how a pool's machines are rented."""
+    body = {name: write(getattr(pool, name)) for name, (write, _) in _FIELDS.items()}
+    return {"kinds": [_kind(each) for each in pool.kinds], **body}
+
+
+def read_rented(body: Mapping[str, Any]) -> RentedPool:
+    """Read what `write_rented` wrote; keys that this version does not know are passed over."""
+    words = {name: read(body[name]) for name, (_, read) in _FIELDS.items() if name in body}
+    return RentedPool(kinds=tuple(_read_kind(row) for row in body["kinds"]), **words)
