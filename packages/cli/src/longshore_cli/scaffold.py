@@ -116,7 +116,7 @@ class Options:
 
 def machines(options: Options, pool: str) -> Sequence[Machine]:
     """Say which machines the config itself names."""
-    return [Machine(id=pool, pool=pool, resources=Resources(cpus=options.cpus))]
+    return [Machine(id=pool, pool=pool, resources=Resources(cpus=options.cpus), store="")]
 
 
 class Executor:

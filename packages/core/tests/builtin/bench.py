@@ -75,7 +75,7 @@ class Bench(ExecutorBench):
 
 def computer(*, slots: int | None = None, **resources: Any) -> Machine:
     amounts = Resources(**{"cpus": 4.0, "memory_bytes": 8 << 30, **resources})
-    return Machine(id="here", pool="here", resources=amounts, slots=slots)
+    return Machine(id="here", pool="here", resources=amounts, slots=slots, store="")
 
 
 def kill(pid: int) -> None:

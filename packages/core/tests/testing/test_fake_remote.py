@@ -13,6 +13,7 @@ from longshore.model.command import Shell
 from longshore.model.machine import Machine
 from longshore.model.outcome import Exited
 from longshore.model.resources import Resources
+from longshore.remote.store import object_path
 from longshore.testing import (
     ExecutorBench,
     ExecutorContract,
@@ -64,11 +65,11 @@ class TestFakeRemote(ExecutorContract):
 
 
 def test_nothing_of_the_machine_lies_among_our_files(bench: Bench) -> None:
-    bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
+    ended = bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
 
     assert not (bench.store / "objects").exists()
-    bench.session.get("r/a/1", ["o.txt"], bench.base / "here")
-    assert (bench.base / "here" / "o.txt").read_text() == "x\n"
+    bench.session.get(ended.outputs)
+    assert Path(object_path(str(bench.store), ended.outputs[0].sha256)).read_text() == "x\n"
 
 
 def test_a_link_that_comes_back_in_time_is_not_noticed(bench: Bench) -> None:

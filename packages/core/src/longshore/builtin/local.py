@@ -7,15 +7,16 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from attrs import converters, field, frozen
 from attrs.validators import ge, gt, optional
 
 import longshore.remote
 from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
+from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item, split_attempt_id
 from longshore.model.machine import Machine
 from longshore.model.quantity import parse_size
@@ -55,7 +56,7 @@ def local_machines(config: LocalConfig, pool: str) -> Sequence[Machine]:
         memory_bytes=memory_bytes() if config.memory is None else config.memory,
         gpus=len(gpu_names()) if config.gpus is None else config.gpus,
     )
-    return [Machine(id=pool, pool=pool, resources=resources)]
+    return [Machine(id=pool, pool=pool, resources=resources, store="")]
 
 
 class LocalExecutor:
@@ -112,7 +113,7 @@ class LocalSession(SupervisorSession):
         self._folder = door.folder
         super().__init__(machine, hello, door.connect, sink, door.trouble)
 
-    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
+    def put(self, attempt: str, items: Sequence[Item]) -> None:
         """Check that inputs are there; they are laid, and verified, when the attempt starts.
 
         Raises:
@@ -125,7 +126,20 @@ class LocalSession(SupervisorSession):
             elif not has_object(self._store, item.sha256):
                 raise InputMissing(f"input {item.path}: the store does not have {item.sha256}")
 
-    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+    def get(self, artifacts: Collection[Artifact]) -> None:
+        """Check that outputs are in the store that we share.
+
+        Raises:
+            InputMissing: naming the first that is not.
+        """
+        for artifact in artifacts:
+            if not has_object(self._store, artifact.sha256):
+                raise InputMissing(f"{artifact.path}: the store does not have {artifact.sha256}")
+
+    def discard(self, digests: Collection[str]) -> None:
+        """Do nothing: the store is the project's."""
+
+    def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
         """Copy files of a workdir that was kept.
 
         Raises:

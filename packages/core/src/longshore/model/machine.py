@@ -46,6 +46,10 @@ class Machine:
     region: str = ""
     zone: str = ""
     spot: bool = False
+    store: str | None = None
+    """Which store its attempts read and write: ``""`` is the project's, which they share with us; None is one of its
+    own. Machines that name the same one share it, as hosts with a common file system do.
+    """
     state: MachineState = MachineState.RUNNING
     born: datetime | None = field(default=None, validator=aware)
     """When the cloud made it; None when it does not tell, or when it is not rented."""

@@ -10,7 +10,7 @@ Laws of an executor, by their numbers in the contract suite:
 * E4 an outcome is recorded whole or not at all.
 * E5 `Session.cancel` ends all of the attempt, daemons included, and `Cancelled` is reported once.
 * E6 stdout and stderr arrive live, in order, and whole after a reconnect.
-* E7 what `put` and `get` move is verified by digest; a broken transfer leaves no half file.
+* E7 what `put`, `get` and `fetch` move is verified by digest; a broken transfer leaves no half file.
 * E8 the machine's identity is verified before anything is sent to it.
 * E9 a reconnect is silent; `Lost` is reported only when the reconnect budget is used up.
 * E10 a lower fence than one already seen is refused with `FenceRefused`.
@@ -22,10 +22,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
+from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
 from longshore.model.events import AttemptEnded, AttemptStarted, Event, MachineGone
 from longshore.model.machine import Machine
@@ -78,17 +79,35 @@ class ExecutorContext:
 
 
 class Session(Protocol):
-    """An open link to one machine. Per attempt: create, put, go, (ended), get, release.
+    """An open link to one machine. Per attempt: create, put, go, (ended), release; get when its outputs are wanted.
 
-    Methods return soon and may be called from one thread at a time; results come through the sink.
+    `put`, `get`, `fetch` and `discard` move data and may take long; the others return soon. Two threads call a session:
+    one the former, one after the other, and one the latter, so that 10 GB on their way hold up no start and no cancel.
+    What happens is told through the sink.
+
+    A machine whose store is not the project's (`longshore.model.machine.Machine.store`) lays inputs from its own store
+    and keeps outputs there, by digest, until `discard` or the end of the run. A session to something without a store
+    that lasts (a pod) works for a machine with the project's store: `put` brings inputs to the attempt's place, and
+    outputs are in the project's store before the attempt's end is told.
+
+    Any method may raise `MachineUnreachable`, when the link is down for longer than the session is ready to wait.
     """
 
     def create(self, attempt: AttemptSpec) -> None:
         """Make the attempt's place on the machine. Repeatable by attempt id."""
         ...
 
-    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
-        """Bring inputs into the machine's store or the workdir, verified by digest."""
+    def put(self, attempt: str, items: Sequence[Item]) -> None:
+        """See to it that the machine has all these inputs of a created attempt. Repeatable.
+
+        What it lacks is sent, by digest, from ``Item.source`` or else from the project's store; nothing that it has
+        travels again, and need not be here either: of a folder only the missing files are sent, and its listing.
+
+        Raises:
+            InputMissing: when something is neither here nor there; names the input.
+            DigestMismatch: when a file here is not what its digest says, or bytes changed on their way.
+            DiskFull: when the machine has no room.
+        """
         ...
 
     def go(self, attempt: str) -> None:
@@ -103,8 +122,35 @@ class Session(Protocol):
         """End all processes of the attempt. Silent for one that is unknown or over."""
         ...
 
-    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
-        """Bring files of the workdir here, verified by digest."""
+    def get(self, artifacts: Collection[Artifact]) -> None:
+        """See to it that the project's store has all these, by digest: files, and folders with all that is in them.
+
+        What is here already does not travel. Each is brought whole or not at all, in no given order; when one fails,
+        others may have come. Only ``sha256`` and ``kind`` count, and ``path`` in messages: the listing of a folder, as
+        a file, has the folder's digest.
+
+        Raises:
+            InputMissing: when the machine does not have one (any more); names it.
+            DigestMismatch: when one is not what its digest says.
+            DiskFull: when there is no room here.
+        """
+        ...
+
+    def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        """Bring files of a workdir that was kept into a folder, below their own paths; each whole or not at all.
+
+        Raises:
+            InputMissing: when one is not there; names it.
+            DigestMismatch: when one changed on its way.
+        """
+        ...
+
+    def discard(self, digests: Collection[str]) -> None:
+        """Let the machine's store forget these objects, when there are such. Nobody needs them there now.
+
+        The digest of a folder means its listing; its files have digests of their own. Never asked of a machine with
+        the project's store, whose session does nothing then.
+        """
         ...
 
     def release(self, attempt: str) -> None:

@@ -311,7 +311,7 @@ def _with_jobs(machine: Machine, jobs: int) -> Machine:
     """``-j N`` gives this computer N cpus, as it does in other tools, and as many slots."""
     has = machine.resources
     resources = Resources(cpus=float(jobs), memory_bytes=has.memory_bytes, gpus=has.gpus, disk_bytes=has.disk_bytes)
-    return Machine(id=machine.id, pool=machine.pool, resources=resources, slots=jobs)
+    return evolve(machine, resources=resources, slots=jobs)
 
 
 def _wrapped(what: str, error: Exception) -> RunError:

@@ -118,7 +118,7 @@ class Crew:
             session = self.sessions[action.machine]
             session.create(spec)
             if spec.inputs:
-                session.put(spec.id, spec.inputs, None)
+                session.put(spec.id, spec.inputs)
             session.go(spec.id)
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
             _log.debug("attempt %s/%s did not start", action.task, action.attempt, exc_info=True)

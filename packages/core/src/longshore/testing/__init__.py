@@ -11,6 +11,7 @@ if "pytest" in sys.modules:
     sys.modules["pytest"].register_assert_rewrite(
         "longshore.testing.ability_laws",
         "longshore.testing.executor_contract",
+        "longshore.testing.executor_data",
         "longshore.testing.provider_contract",
         "longshore.testing.store_contract",
         "longshore.testing.strategy_contract",

@@ -156,7 +156,7 @@ class ExecutorBench:
         spec = AttemptSpec(id=f"r/{task}/{attempt}", command=command, **fields)
         self.session.create(spec)
         if spec.inputs:
-            self.session.put(spec.id, spec.inputs, None)
+            self.session.put(spec.id, spec.inputs)
         self._begun.add(spec.id)
         self.session.go(spec.id)
         return spec.id

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import signal
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from longshore.errors import ExecutorError, FenceRefused, InputMissing, StagingError
-from longshore.model.attempt import Item
+from longshore.errors import ExecutorError, FenceRefused
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.plugin.protocols import Together
-from longshore.remote.digest import digest_bytes, digest_file
-from longshore.remote.store import put_bytes
-from longshore.testing.contract import Contract
 from longshore.testing.executor_bench import ExecutorBench
+from longshore.testing.executor_data import DataLaws
 
 __all__ = ["ExecutorContract"]
 
 
-class ExecutorContract(Contract):
+class ExecutorContract(DataLaws):
     """The laws of a `longshore.plugin.Executor`. Give a fixture ``bench``: an `ExecutorBench`, closed afterwards.
 
     Laws that need the link cut, the remote side killed or an imposter are skipped where the bench has no way to do it.
@@ -201,68 +197,6 @@ class ExecutorContract(Contract):
 
         whole = "".join(f"{number}\n" for number in range(1, 200001))
         assert [bench.log("a", stream) == whole for stream in ("out", "err")] == [True, True]
-
-    # --- E7: data
-
-    def test_E7_inputs_are_laid_as_they_are(self, bench: ExecutorBench) -> None:
-        """What is put from the store or from a file of the project is what the command reads."""
-        stored, named = b"hello\n" * 1000, b"name\n"
-        put_bytes(str(bench.store), stored, digest_bytes(stored))
-        (bench.project / "named").write_bytes(named)
-        source = str(bench.project / "named")
-        items = (
-            Item(path="in/stored.txt", sha256=digest_bytes(stored), size=len(stored)),
-            Item(path="named.txt", sha256=digest_bytes(named), size=len(named), source=source),
-        )
-
-        ended = bench.execute("a", Shell("cat in/stored.txt named.txt"), inputs=items)
-
-        assert ended.outcome == Exited(0), ended.evidence
-        assert bench.log("a").encode() == stored + named
-
-    def test_E7_put_refuses_what_is_nowhere(self, bench: ExecutorBench) -> None:
-        """`Session.put` says by name what it cannot find."""
-        item = Item(path="in.txt", sha256=digest_bytes(b"x"), size=1)
-
-        with pytest.raises(InputMissing, match=r"in\.txt"):
-            bench.go("a", Argv(("true",)), inputs=(item,))
-
-    def test_E7_damaged_bytes_reach_no_command(self, bench: ExecutorBench) -> None:
-        """Input that is not what its digest says is noticed before the command starts."""
-        sha256 = digest_bytes(b"hello")
-        put_bytes(str(bench.store), b"hello", sha256)
-        stored = bench.store / "objects" / sha256[:2] / sha256
-        stored.chmod(0o644)
-        stored.write_bytes(b"hell")
-        item = Item(path="in.txt", sha256=sha256, size=5)
-
-        try:
-            ended = bench.execute("a", Shell("cat in.txt"), inputs=(item,))
-        except StagingError:
-            return
-        assert (ended.outcome, ended.failure) != (Exited(0), None), "the command got damaged bytes"
-        assert ended.failure is FailureClass.STAGING
-        assert ended.started_at is None
-
-    def test_E7_outputs_are_told_by_their_digests(self, bench: ExecutorBench) -> None:
-        """`AttemptEnded` says digest, size and mode of each output, computed on the machine."""
-        ended = bench.execute("a", Shell("printf hello > o.txt; chmod 755 o.txt"), outputs=("o.txt",))
-
-        told = [(each.path, each.sha256, each.size, each.mode) for each in ended.outputs]
-        assert told == [("o.txt", digest_bytes(b"hello"), 5, 0o755)]
-
-    def test_E7_get_brings_a_whole_file_or_none(self, bench: ExecutorBench, tmp_path: Path) -> None:
-        """`Session.get` brings files of a kept workdir whole; what cannot be had leaves nothing half."""
-        identity = bench.go("a", Shell("seq 100000 > numbers; exit 1"))
-        bench.ended("a")
-        here = tmp_path / "here"
-
-        bench.session.get(identity, ["numbers"], here)
-
-        assert digest_file(str(here / "numbers"))[1] == 588895
-        with pytest.raises(InputMissing, match="nothing"):
-            bench.session.get(identity, ["nothing"], here)
-        assert [path.name for path in here.iterdir()] == ["numbers"], "something half was left"
 
     # --- E8, E9: the machine and the link
 

@@ -9,17 +9,18 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from longshore.builtin.local import _Door
 from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
-from longshore.model.attempt import Item, split_attempt_id
+from longshore.model.artifact import Artifact
+from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import ExecutorContext, Sink
@@ -27,8 +28,9 @@ from longshore.remote.digest import digest_file
 from longshore.remote.links import read_fence
 from longshore.remote.protocol import VERSION, decode_lines
 from longshore.remote.session import SupervisorSession
-from longshore.remote.store import has_object, object_path, put_file
+from longshore.remote.store import object_path
 from longshore.remote.watch import exit_handle
+from longshore.testing.fake_store import bring, send
 
 __all__ = ["FakeRemoteComputer", "FakeRemoteConfig", "FakeRemoteExecutor", "FakeRemoteSession"]
 
@@ -36,6 +38,7 @@ _GLANCE_SECONDS = 0.02
 _CHUNK_BYTES = 1 << 20
 _END_SECONDS = 30.0
 _IDENTITY = "identity"
+_TRAVELLED = "travelled"
 
 
 @frozen(kw_only=True)
@@ -82,6 +85,17 @@ class FakeRemoteComputer:
     def mend(self) -> None:
         """Let links be made again."""
         (self.folder / "cut").unlink(missing_ok=True)
+
+    def travelled(self) -> Sequence[tuple[str, str]]:
+        """Say which objects have come through the link: "to" or "from" the computer, and the digest, in order."""
+        log = self.folder / _TRAVELLED
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [(way, sha256) for way, _, sha256 in (line.partition(" ") for line in lines)]
+
+    def note(self, way: str, sha256: str) -> None:
+        """Write down that an object comes through."""
+        with open(self.folder / _TRAVELLED, "a") as log:
+            log.write(f"{way} {sha256}\n")
 
     def run_folder(self, run: str) -> Path:
         """Where the supervisor of a run keeps its things."""
@@ -179,13 +193,21 @@ class _Link:
         Raises:
             MachineUnreachable: when the link has been down for too long.
         """
+        self.wait()
+        self._socket = _Door(self.folder).connect()
+        return self._socket
+
+    def wait(self) -> None:
+        """Wait until something can get through.
+
+        Raises:
+            MachineUnreachable: when that takes too long.
+        """
         left = self._reconnect.total_seconds()
         while self.computer.is_cut and left > 0 and not self.closed.wait(_GLANCE_SECONDS):
             left -= _GLANCE_SECONDS
         if self.computer.is_cut:
             raise MachineUnreachable(f"no link for {self._reconnect.total_seconds():g} s")
-        self._socket = _Door(self.folder).connect()
-        return self._socket
 
     def drop(self) -> None:
         """End the link that is there, as a network does: neither side has said good-bye."""
@@ -202,7 +224,7 @@ class FakeRemoteSession(SupervisorSession):
     ) -> None:
         self._project_store = str(context.store_folder)
         self._remote = link
-        self._outputs: dict[tuple[str, int], dict[str, str]] = {}
+        self._store = str(link.computer.store)
         self._logs = _Logs(link, context.run_folder / "logs")
         self._told = sink
         super().__init__(machine.id, hello, link.connect, self._pass_on, lambda: "")
@@ -212,45 +234,37 @@ class FakeRemoteSession(SupervisorSession):
         """Cut the link once, as a network does."""
         self._remote.drop()
 
-    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
-        """Send what is missing to the machine's store; nothing is kept there that is not what its digest says.
+    def create(self, attempt: AttemptSpec) -> None:
+        """Remember the attempt. Its inputs will be in the machine's own store, wherever they are here."""
+        super().create(evolve(attempt, inputs=tuple(evolve(item, source="") for item in attempt.inputs)))
 
-        Raises:
-            InputMissing: naming the first that is not here.
-            DigestMismatch: naming the first that is not what it should be.
-        """
-        there = str(self._remote.computer.store)
+    def put(self, attempt: str, items: Sequence[Item]) -> None:
+        """Send what is missing to the machine's store; nothing is kept there that is not what its digest says."""
         for item in items:
-            source = item.source or object_path(self._project_store, item.sha256)
-            if has_object(there, item.sha256):
-                continue
-            if not os.path.isfile(source):
-                raise InputMissing(f"input {item.path}: {source} is not there, or is no file")
-            if digest_file(source) != (item.sha256, item.size):
-                raise DigestMismatch(f"input {item.path}: {source} is not what its digest says")
-            put_file(there, source, item.sha256, item.size)
+            send(item, self._project_store, self._store, lambda sha256: self._through("to", sha256))
 
-    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
-        """Fetch declared outputs, or files of a workdir that was kept.
+    def get(self, artifacts: Collection[Artifact]) -> None:
+        """Bring what is missing from the machine's store to the project's."""
+        for artifact in artifacts:
+            bring(artifact, self._project_store, self._store, lambda sha256: self._through("from", sha256))
 
-        Raises:
-            InputMissing: naming the first that is not there.
-            DigestMismatch: when one is damaged on its way.
-        """
+    def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        """Bring files of a workdir that was kept."""
+        self._remote.wait()
         _, task, number = split_attempt_id(attempt)
         workdir = self._remote.folder / "work" / f"{task}.{number}"
-        stored = self._outputs.get((task, number), {})
         for path in paths:
-            sha256 = stored.get(path, "")
-            source = Path(object_path(str(self._remote.computer.store), sha256)) if sha256 else workdir / path
-            _fetch(source, into / path, sha256)
+            _fetch(workdir / path, into / path)
 
-    def go(self, attempt: str) -> None:
-        """Start it, when there is room for it. Its inputs are in the machine's own store."""
-        order = self._orders.get(attempt)
-        if order is not None and "inputs" in order.message:
-            order.message["inputs"] = [(*row[:-1], "") for row in order.message["inputs"]]
-        super().go(attempt)
+    def discard(self, digests: Collection[str]) -> None:
+        """Remove objects from the machine's store."""
+        self._remote.wait()
+        for sha256 in digests:
+            Path(object_path(self._store, sha256)).unlink(missing_ok=True)
+
+    def _through(self, way: str, sha256: str) -> None:
+        self._remote.wait()
+        self._remote.computer.note(way, sha256)
 
     def close(self) -> None:
         """Drop the link; attempts live on."""
@@ -264,7 +278,6 @@ class FakeRemoteSession(SupervisorSession):
                 self._logs.follow(f"{event.task}.{event.attempt}")
             elif isinstance(event, AttemptEnded):
                 self._logs.finish(f"{event.task}.{event.attempt}")
-                self._outputs[event.task, event.attempt] = {each.path: each.sha256 for each in event.outputs}
         self._told(*events)
 
 
@@ -322,7 +335,7 @@ class _Logs:
                     content = there.read(_CHUNK_BYTES)
 
 
-def _fetch(source: Path, target: Path, sha256: str) -> None:
+def _fetch(source: Path, target: Path) -> None:
     """Copy one file, whole or not at all."""
     if not source.is_file():
         raise InputMissing(f"{source} does not exist")
@@ -330,7 +343,7 @@ def _fetch(source: Path, target: Path, sha256: str) -> None:
     partial = target.parent / f".{target.name}.{os.urandom(6).hex()}"
     try:
         shutil.copyfile(source, partial)
-        if digest_file(str(partial))[0] != (sha256 or digest_file(str(source))[0]):
+        if digest_file(str(partial)) != digest_file(str(source)):
             raise DigestMismatch(f"{source} was damaged on its way")
         partial.replace(target)
     finally:

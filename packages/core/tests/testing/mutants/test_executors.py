@@ -7,18 +7,19 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import attrs
 import pytest
 
 from longshore.errors import InputMissing
+from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled, Exited
 from longshore.remote.digest import digest_file
-from longshore.remote.store import object_path
+from longshore.remote.store import StagingProblem, has_object, object_path
 from longshore.testing import ExecutorContract
 from longshore.testing.executor_bench import Told
 
@@ -125,9 +126,8 @@ class BelievesWhatItPuts(WrappedSession):
     def create(self, attempt: AttemptSpec) -> None:
         super().create(attrs.evolve(attempt, inputs=tuple(self._found(item) for item in attempt.inputs)))
 
-    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
-        found = [self._found(item) for item in items]
-        self.inner.put(attempt, found, stream)
+    def put(self, attempt: str, items: Sequence[Item]) -> None:
+        self.inner.put(attempt, [self._found(item) for item in items])
 
     def _found(self, item: Item) -> Item:
         source = object_path(str(self.context.store_folder), item.sha256)
@@ -138,19 +138,57 @@ class BelievesWhatItPuts(WrappedSession):
 class HalfAFile(WrappedSession):
     """Leaves something where a file could not be had."""
 
-    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+    def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
         try:
-            self.inner.get(attempt, paths, into)
+            self.inner.fetch(attempt, paths, into)
         except InputMissing:
             (into / paths[0]).touch()
+            raise
+
+
+class SendsAllAgain(WrappedSession):
+    """Wants everything here that it is to put, whatever the machine has."""
+
+    def put(self, attempt: str, items: Sequence[Item]) -> None:
+        for item in items:
+            if not has_object(str(self.context.store_folder), item.sha256):
+                raise InputMissing(f"input {item.path} is not here")
+        self.inner.put(attempt, items)
+
+
+class BringsListingsAlone(WrappedSession):
+    """Brings of a folder what has the folder's digest, and not what is in it."""
+
+    def get(self, artifacts: Collection[Artifact]) -> None:
+        self.inner.get([attrs.evolve(each, kind="file") for each in artifacts])
+
+
+class KeepsWhatIsDiscarded(WrappedSession):
+    """Discards nothing."""
+
+    def discard(self, digests: Collection[str]) -> None:
+        return
+
+
+class MakesUpWhatIsMissing(WrappedSession):
+    """Leaves something in the store for what it could not bring."""
+
+    def get(self, artifacts: Collection[Artifact]) -> None:
+        try:
+            self.inner.get(artifacts)
+        except InputMissing:
+            for each in artifacts:
+                place = Path(object_path(str(self.context.store_folder), each.sha256))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
             raise
 
 
 class LosesTheEnd(WrappedSession):
     """Brings files without their ends."""
 
-    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
-        self.inner.get(attempt, paths, into)
+    def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        self.inner.fetch(attempt, paths, into)
         for path in paths:
             os.truncate(into / path, 1000)
 
@@ -218,6 +256,7 @@ CAUGHT = [
     (LeavesDaemons, LAWS.test_E5_cancel_ends_daemons_too_and_says_cancelled_once),
     (TruncatesLogs, LAWS.test_E6_all_output_is_here_when_the_end_is_told),
     (BelievesWhatItPuts, LAWS.test_E7_damaged_bytes_reach_no_command),
+    (MakesUpWhatIsMissing, LAWS.test_E7_get_says_what_it_cannot_find_and_leaves_nothing_half),
     (GuessesDigests, LAWS.test_E7_outputs_are_told_by_their_digests),
     (NoisyReconnect, LAWS.test_E9_a_reconnect_is_silent),
 ]
@@ -236,7 +275,22 @@ def test_an_executor_that_brings_half_a_file_is_caught(
     kind: type[WrappedSession], mutant: Open, tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError):
-        LAWS.test_E7_get_brings_a_whole_file_or_none(mutant(kind), tmp_path)
+        LAWS.test_E7_fetch_brings_a_whole_file_or_none(mutant(kind), tmp_path)
+
+
+def test_an_executor_that_discards_nothing_is_caught(mutant: Open) -> None:
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        LAWS.test_E7_what_was_discarded_is_gone(mutant(KeepsWhatIsDiscarded))
+
+
+def test_an_executor_that_sends_what_the_machine_has_is_caught(mutant: Open) -> None:
+    with pytest.raises(InputMissing, match="is not here"):
+        LAWS.test_E7_what_the_machine_has_need_not_be_here(mutant(SendsAllAgain))
+
+
+def test_an_executor_that_brings_a_folder_without_its_files_is_caught(mutant: Open, tmp_path: Path) -> None:
+    with pytest.raises(StagingProblem, match="does not have"):
+        LAWS.test_E7_get_brings_outputs_home_whole(mutant(BringsListingsAlone), tmp_path)
 
 
 def test_an_executor_that_verifies_no_identity_is_caught(mutant: Open) -> None:
@@ -249,6 +303,9 @@ def test_an_executor_that_accepts_a_lower_fence_is_caught(mutant: Open) -> None:
         LAWS.test_E10_a_lower_fence_is_refused(mutant(WrappedSession, NoFence))
 
 
-@pytest.mark.parametrize("law", [law for _, law in CAUGHT], ids=lambda law: law.__name__)
+OTHERS = [LAWS.test_E7_what_was_discarded_is_gone, LAWS.test_E7_what_the_machine_has_need_not_be_here]
+
+
+@pytest.mark.parametrize("law", [law for _, law in CAUGHT] + OTHERS, ids=lambda law: law.__name__)
 def test_what_surrounds_the_mutants_breaks_no_law(law: Callable[..., None], mutant: Open) -> None:
     law(mutant(WrappedSession))

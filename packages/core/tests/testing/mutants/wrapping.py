@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO
 
 from longshore.errors import FenceRefused
+from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
 from longshore.model.machine import Machine
 from longshore.model.resources import Resources
@@ -37,8 +37,8 @@ class WrappedSession:
         self.specs[attempt.id] = attempt
         self.inner.create(attempt)
 
-    def put(self, attempt: str, items: Sequence[Item], stream: IO[bytes] | None) -> None:
-        self.inner.put(attempt, items, stream)
+    def put(self, attempt: str, items: Sequence[Item]) -> None:
+        self.inner.put(attempt, items)
 
     def go(self, attempt: str) -> None:
         self.inner.go(attempt)
@@ -49,8 +49,14 @@ class WrappedSession:
     def cancel(self, attempt: str) -> None:
         self.inner.cancel(attempt)
 
-    def get(self, attempt: str, paths: Sequence[str], into: Path) -> None:
-        self.inner.get(attempt, paths, into)
+    def get(self, artifacts: Collection[Artifact]) -> None:
+        self.inner.get(artifacts)
+
+    def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
+        self.inner.fetch(attempt, paths, into)
+
+    def discard(self, digests: Collection[str]) -> None:
+        self.inner.discard(digests)
 
     def release(self, attempt: str) -> None:
         self.inner.release(attempt)
