@@ -7,7 +7,7 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, in_, matches_re
 
-__all__ = ["Artifact", "ArtifactKind"]
+__all__ = ["Artifact", "ArtifactKind", "Input"]
 
 ArtifactKind = Literal["file", "folder"]
 
@@ -28,3 +28,15 @@ class Artifact:
     """Bytes; of a folder, those of all its files."""
     mode: int = 0o644
     kind: ArtifactKind = field(default="file", validator=in_(("file", "folder")))
+
+
+@frozen(kw_only=True)
+class Input:
+    """What a task reads, as those see it who decide where it runs."""
+
+    sha256: str
+    size: int
+    """Bytes; of a folder, those of all its files."""
+    kind: ArtifactKind = "file"
+    origin: str = ""
+    """The task of this run that wrote it; empty for what lies at home from the beginning."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Container
 
+from attrs import field, frozen
+
+from longshore.model.artifact import Input
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 
@@ -22,6 +25,15 @@ class TaskView:
     """Higher is more urgent: the user's priority, then the longest path to the end of the workflow, in tasks."""
     order: int
     """Position in the workflow; unique."""
+    inputs: tuple[Input, ...] = ()
+    """What it reads; empty as long as all machines of the run use the project's store, where nothing has to travel."""
+
+
+class _Everything:
+    """Has whatever is asked for."""
+
+    def __contains__(self, sha256: object) -> bool:
+        return True
 
 
 @frozen(kw_only=True)
@@ -43,6 +55,14 @@ class MachineView:
     """What it costs while it is rented; None when it costs nothing, or nobody knows."""
     shares_files: bool = True
     """Whether attempts on it share a file system."""
+    has: Container[str] = field(factory=_Everything, eq=False)
+    """The digests that are in its store, as far as they are known; for a machine with the project's store all but
+    those that only other machines have.
+    """
+
+    def lacks(self, task: TaskView) -> int:
+        """Say how many bytes would have to travel if a task went there."""
+        return sum(each.size for each in task.inputs if each.sha256 not in self.has)
 
 
 @frozen
