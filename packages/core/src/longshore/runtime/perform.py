@@ -29,6 +29,7 @@ from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
+from longshore.runtime.remembering import Remembering
 from longshore.runtime.results import deliver
 from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
@@ -62,6 +63,7 @@ class Crew:
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
+        self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
 
     def news(self, events: Sequence[Event]) -> Sequence[Event]:
@@ -232,8 +234,8 @@ class Crew:
     def synced(self) -> None:
         """Put successes into the index across runs, now that the journal can be trusted with them."""
         if self._successes:
-            self._cache.remember(self._successes)
-            self._successes.clear()
+            self._remembering.add(self._successes)
+            self._successes = []
 
     def close(self) -> None:
         """Let go of the machines and of the threads."""
@@ -241,6 +243,7 @@ class Crew:
         for session in self.sessions.values():
             session.close()
         self._inputs.close()
+        self._remembering.close()
         if self._state.ended in {"succeeded", "failed", "cancelled"}:
             self._cache.unpin(self._run)
             self._cache.trim()
