@@ -11,6 +11,7 @@ from typing import Any, assert_never
 from longshore.config.rented_document import read_money, read_rented, write_money, write_rented
 from longshore.errors import JournalError
 from longshore.model.command import Argv, Call, Command, Shell
+from longshore.model.jsontext import json_writer
 from longshore.model.outcome import FailureClass
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
@@ -36,7 +37,7 @@ __all__ = ["VERSION", "from_document", "to_document"]
 VERSION = 1
 """Goes up when an older Longshore would misread a newer document; keys that may be passed over do not raise it."""
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_encode = json_writer()
 
 _MICROSECOND = timedelta(microseconds=1)
 _MOMENTS: Mapping[str, Callable[[str], object]] = {

@@ -5,7 +5,6 @@ What comes out is complete but for what needs the other tasks: a text with ``wor
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -32,6 +31,7 @@ from longshore.config.problems import Mistake, Mistakes, hint, mistakes_of, wron
 from longshore.config.rented import RENTED_KEYS, rented
 from longshore.config.urls import Link, is_link, is_url
 from longshore.model.command import Argv, Shell
+from longshore.model.jsontext import json_writer
 from longshore.model.names import check_name
 from longshore.model.outcome import FailureClass
 from longshore.model.rented import RentedPool
@@ -47,6 +47,8 @@ FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z
 # Text that surely closes what it opens, whatever else it is.
 _CLOSED = re.compile(r"""(?:[^'"`\\$<]|'[^']*'|"(?:[^"`\\$]|\$\w)*"|\$\w|<(?!<))*""")
 _ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_write_arguments = json_writer(compact=False, ascii_only=False)
+_SIMPLE = frozenset({str, int, bool})
 _RESERVED = "in"
 """The folder of the workdir that holds what other tasks made."""
 
@@ -176,6 +178,8 @@ def _outputs(value: object) -> tuple[str, ...]:
 
 
 def _function_arguments(value: object) -> list[Any]:
+    if isinstance(value, list) and all(type(item) in _SIMPLE for item in value):
+        return value
     return list(texts(value, _json))
 
 
@@ -293,4 +297,4 @@ def strategy(value: object) -> StrategySpec:
 
 def arguments_text(args: list[Any], kwargs: Mapping[str, Any]) -> str:
     """Write a call's arguments as the model wants them; equal arguments give equal text."""
-    return json.dumps({"args": args, "kwargs": dict(sorted(kwargs.items()))}, ensure_ascii=False)
+    return _write_arguments({"args": args, "kwargs": dict(sorted(kwargs.items())) if kwargs else kwargs})

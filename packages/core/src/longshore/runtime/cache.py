@@ -18,6 +18,7 @@ from typing import Any
 from attrs import frozen
 
 from longshore.model.artifact import Artifact
+from longshore.model.jsontext import json_writer
 from longshore.remote.digest import digest_file
 from longshore.remote.store import object_path
 from longshore.runtime.sidecar import Sidecar
@@ -53,7 +54,7 @@ _FIND_LATEST = """
 """
 _PIN = "INSERT OR IGNORE INTO pins VALUES (?, ?)"
 _NOTE = "INSERT OR REPLACE INTO successes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
-_dumps = json.JSONEncoder(separators=(",", ":")).encode
+_dumps = json_writer()
 
 _USED_STEP_SECONDS = 3600.0
 """A success is noted as used at most this often, so that a run in which all is up to date writes nothing."""

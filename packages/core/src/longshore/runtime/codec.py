@@ -15,6 +15,7 @@ from longshore.config.document import from_document, to_document
 from longshore.errors import JournalError
 from longshore.model import events as ev
 from longshore.model.artifact import Artifact
+from longshore.model.jsontext import json_writer
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
 from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
@@ -24,7 +25,7 @@ __all__ = ["decode", "encode"]
 
 Body = dict[str, Any]
 
-_dumps = json.JSONEncoder(separators=(",", ":")).encode
+_dumps = json_writer()
 
 
 def encode(event: ev.Event) -> tuple[str, float, str]:

@@ -15,6 +15,7 @@ from typing import Any, assert_never
 
 from longshore.model.attempt import Item
 from longshore.model.command import Argv, Call, Command, Shell
+from longshore.model.jsontext import json_writer
 from longshore.model.task import Task
 
 __all__ = ["fixed_part", "identity", "input_parts"]
@@ -25,7 +26,7 @@ _FORMAT = 1
 _MOST_LISTED = 50
 """Of more inputs from one glob or reference only their number and one digest are kept."""
 
-_dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_dumps = json_writer(sort_keys=True)
 # Most of 100,000 tasks have little more than a command and a name; an encoder for each would take longer than the rest.
 _text = json.encoder.encode_basestring_ascii
 
