@@ -1,10 +1,10 @@
 """One worker as the supervisor sees it: a process that makes Python calls, one at a time.
 
 To wake one process after the other for each call takes longer than a short call itself. So a worker is handed several
-short calls at once, a *batch*, in one message. It answers each one, and rings when it is done with them, or every
-millisecond. Only the first call of a batch is sure to be made. For each other one a byte is put into a pipe, which the
-worker takes before it begins: whoever takes it, worker or supervisor, has the call. So what waits behind a call that
-takes long after all is taken back, and no call is ever made twice.
+short calls at once, a *batch*, in one message. It answers each one, and rings when it is done with them, or every two
+milliseconds. Only the first call of a batch is sure to be made. For each other one a byte is put into a pipe, which
+the worker takes before it begins: whoever takes it, worker or supervisor, has the call. So what waits behind a call
+that takes long after all is taken back, and no call is ever made twice.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Starting"]
 
-_MOST_FOLLOWERS = 15
+_MOST_FOLLOWERS = 47
 
 
 class Starting:

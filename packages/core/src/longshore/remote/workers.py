@@ -37,7 +37,7 @@ _STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 _SHORT_SECONDS = 0.0005
 _PATIENCE_SECONDS = 0.005
 _MOST_FUNCTIONS = 10_000
-_NOT_IN_BATCH = ("inputs", "outputs", "secrets", "keep", "timeout", "memory", "gpus")
+_NOT_IN_BATCH = frozenset(("inputs", "outputs", "secrets", "keep", "timeout", "memory", "gpus"))
 
 
 class Workers:
@@ -55,6 +55,8 @@ class Workers:
         self._by_pid: dict[int, Worker] = {}
         self._seconds: dict[str, float] = {}
         """How long the last call of each function took."""
+        self._plain: dict[tuple[str, ...], bool] = {}
+        """By the names of variables: see `_is_plain`. Thousands of orders have the same ones."""
         self._impatient = False
         self._bell = -1, -1
 
@@ -84,9 +86,19 @@ class Workers:
         order = attempt.order
         if "call" not in order or self._seconds.get(order["call"]["function"], 1.0) > _SHORT_SECONDS:
             return False
-        if any(name in order for name in _NOT_IN_BATCH):
+        if not _NOT_IN_BATCH.isdisjoint(order):
             return False
-        return not _startup(order.get("env", {})) and not _startup(order.get("private", {}))
+        return self._is_plain(order.get("env", {})) and self._is_plain(order.get("private", {}))
+
+    def _is_plain(self, env: Mapping[str, str]) -> bool:
+        """Say whether none of these variables is looked at by a process once only."""
+        names = tuple(env)
+        plain = self._plain.get(names)
+        if plain is None:
+            if len(self._plain) > _MOST_FUNCTIONS:
+                self._plain.clear()
+            plain = self._plain[names] = not _startup(env)
+        return plain
 
     def start(self, batch: list[Attempt], limits: dict[str, str], envs: list[dict[str, str]]) -> None:
         """Hand calls to a worker, an idle one or a new one. It leads their processes from now on.
