@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -12,9 +13,15 @@ from longshore_cli.invocation import Invocation
 
 __all__ = ["main"]
 
+_GARBAGE = (100_000, 20, 100)
+"""How many new values may be made before it is looked for cycles among them, and among older ones. 100,000 tasks are
+millions of values that stay, and with the usual 700 a fifth of the time goes into looking at them again and again.
+"""
+
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
+    gc.set_threshold(*_GARBAGE)
     _tolerate_any_text()
     sys.exit(execute(sys.argv[1:]))
 
