@@ -21,7 +21,6 @@ from longshore.model.workflow import LOCAL_POOL, EnvironmentSpec, PoolSpec, Work
 __all__ = ["assemble"]
 
 _MOST_NAMED = 3
-_NO_LINKS = Linked(references=(), for_each=(), after=())
 
 
 def assemble(
@@ -43,19 +42,21 @@ def assemble(
     links = Links(sketch, problems)
     # Most of 100,000 tasks say nothing of others; those that do must all be read before anybody's outputs are known.
     linked = {name: links.of(draft) for name, draft in sketch.drafts.items() if speaks_of_others(draft)}
-    files = Inputs(ProjectFiles(folder), sketch.settings.get("env_file"), problems)
+    files = Inputs(ProjectFiles(folder), sketch.settings.get("env_file"), pools.is_here, problems)
     tasks: list[TaskSpec] = []
     for name, draft in sketch.drafts.items():
         words = draft.words
         if "outputs" in words or name in links.wanted:
             words["outputs"] = outputs_of(draft, links.wanted.get(name, {}), problems)
             check_outputs(draft, problems)
-        words["pool"] = pools.choose(draft)
+        words["pool"] = pool = pools.choose(draft)
         words["environment"] = environments.choose(draft)
-        inputs = files.of(draft, words.get("outputs", ()), here=pools.is_here(words["pool"]))
+        inputs = files.of(draft, words.get("outputs", ()), pool)
         if inputs:
             words["inputs"] = inputs
-        tasks.append(TaskSpec(name=name, command=draft.command, **words, **linked.get(name, _NO_LINKS)))
+        if name in linked:
+            words.update(linked[name])
+        tasks.append(TaskSpec(name=name, command=draft.command, **words))
     for name in sketch.given.keys() & links.wanted.keys():
         check_wanted(name, sketch.given[name].outputs, links.wanted[name], problems)
     _check_cycles(linked, problems)

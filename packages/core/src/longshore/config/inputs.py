@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from attrs import define, field
@@ -29,20 +29,21 @@ class Inputs:
     files: ProjectFiles
     private: str | None
     """The ``env_file``, which is never an input."""
+    is_here: Callable[[str | None], bool]
+    """Says of a pool whether it is this computer."""
     problems: Problems
     _modules: Modules = field(init=False)
-    _code: dict[tuple[str, CallWords], list[str]] = field(factory=dict, init=False)
+    _code: dict[tuple[str, CallWords], tuple[FileInput, ...]] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._modules = Modules(self.files)
         self.private = self.private and os.path.normpath(self.private)
 
-    def of(self, draft: Draft, outputs: Sequence[str], *, here: bool) -> tuple[FileInput | UrlInput, ...]:
+    def of(self, draft: Draft, outputs: Sequence[str], pool: str | None) -> tuple[FileInput | UrlInput, ...]:
         """Give a task's inputs: what ``inputs`` names and must exist, then what follows from the rest.
 
         The files that a ``for_each`` found by its glob are inputs, each of its own member, as ``$name``. Guessed are
-        plain words of the command that are files of the project, and the code of a called function. ``here`` says that
-        the task runs on this computer.
+        plain words of the command that are files of the project, and the code of a called function.
         """
         if "secrets" in draft.words:
             self._check_secrets(draft)
@@ -53,31 +54,39 @@ class Inputs:
             if isinstance(item, FileInput):
                 self._check(draft, item.path)
         named += [FileInput(f"${name}") for name, source in draft.for_each if isinstance(source, FilesMatching)]
-        guesses = (
-            self._code_of(draft, draft.command, here) if isinstance(draft.command, Call) else self._words(draft.command)
-        )
-        if guesses:
-            known = {item.path for item in named if isinstance(item, FileInput)} | self._hidden(draft)
-            for path in guesses:
-                if path not in known and not any(may_meet(output, path) for output in outputs):
-                    known.add(path)
-                    named.append(FileInput(path, guessed=True))
-        return tuple(dict.fromkeys(named)) if named else ()
+        command = draft.command
+        guesses = self._code_of(draft, command, pool) if isinstance(command, Call) else self._words(command)
+        if not guesses:
+            return tuple(dict.fromkeys(named)) if named else ()
+        if not (named or outputs or "secrets" in draft.words):
+            return guesses
+        known = {item.path for item in named if isinstance(item, FileInput)} | self._hidden(draft)
+        for guess in guesses:
+            if guess.path not in known and not any(may_meet(output, guess.path) for output in outputs):
+                named.append(guess)
+        return tuple(dict.fromkeys(named))
 
-    def _words(self, command: Shell | Argv) -> list[str]:
+    def _words(self, command: Shell | Argv) -> tuple[FileInput, ...]:
         """List plain words of a command that are files of the project."""
-        paths = [os.path.normpath(word) for word in plain_words(command, self.files.top) if word.isprintable()]
-        return [path for path in paths if self.files.is_file(path)]
+        words = plain_words(command, self.files.top)
+        if not words:
+            return ()
+        paths = [os.path.normpath(word) for word in words if word.isprintable()]
+        return self._guessed(path for path in paths if self.files.is_file(path))
 
-    def _hidden(self, draft: Draft) -> set[str | None]:
-        """Name what must not be guessed: the ``env_file``, and where secrets come from and go to."""
+    def _guessed(self, paths: Iterable[str]) -> tuple[FileInput, ...]:
+        return tuple(FileInput(path, guessed=True) for path in dict.fromkeys(paths) if path != self.private)
+
+    def _hidden(self, draft: Draft) -> set[str]:
+        """Name what must not be guessed: where secrets come from and go to."""
         secrets = draft.words.get("secrets", {})
-        return {self.private, *secrets, *(os.path.normpath(secret.file) for secret in secrets.values() if secret.file)}
+        return {*secrets, *(os.path.normpath(secret.file) for secret in secrets.values() if secret.file)}
 
-    def _code_of(self, draft: Draft, call: Call, here: bool) -> list[str]:
+    def _code_of(self, draft: Draft, call: Call, pool: str | None) -> tuple[FileInput, ...]:
         known = self._code.get((call.function, draft.code))
         if known is None:
-            known = self._code[call.function, draft.code] = self._look_for_code(draft, call, here)
+            found = self._guessed(self._look_for_code(draft, call, self.is_here(pool)))
+            known = self._code[call.function, draft.code] = found
         return known
 
     def _look_for_code(self, draft: Draft, call: Call, here: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypedDict
+from typing import TypedDict, assert_never
 
 from attrs import define, field
 
@@ -13,7 +13,7 @@ from longshore.config.mentions import Mention, call_results, mention_in_text, me
 from longshore.config.problems import Key, Problems, wrong
 from longshore.config.sketch import Draft, Sketch
 from longshore.config.urls import Link, LinkedSource
-from longshore.model.command import Call, Shell
+from longshore.model.command import Argv, Call, Shell
 from longshore.model.names import clean_relative
 from longshore.model.shell import Piece
 from longshore.model.task import OutputFiles, OutputLines, Parameter, Reference, TaskSpec
@@ -36,9 +36,17 @@ class Linked(TypedDict):
 
 def speaks_of_others(draft: Draft) -> bool:
     """Say whether a task may have anything for `Links.of`; quick, and sure when it says no."""
-    if draft.inputs or draft.for_each or "after" in draft.words or not isinstance(draft.command, Shell):
+    if draft.inputs or draft.for_each or "after" in draft.words:
         return True
-    return "workflow:" in draft.command.text
+    match draft.command:
+        case Shell(text):
+            return "workflow:" in text
+        case Argv(args):
+            return any("workflow:" in argument for argument in args)
+        case Call(arguments=arguments):
+            return '"$' in arguments
+        case _:
+            assert_never(draft.command)
 
 
 def source_references(parameters: Iterable[Parameter]) -> Iterator[Reference]:

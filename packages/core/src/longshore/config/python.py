@@ -24,6 +24,9 @@ from longshore.model.workflow import WorkflowSpec
 
 __all__ = ["Output", "Param", "TaskHandle", "Words", "Workflow"]
 
+_NO_CODE = CallWords()
+_SIMPLE = frozenset({str, int, float, bool, type(None)})
+
 
 @frozen
 class Param:
@@ -119,6 +122,7 @@ class Workflow:
             "providers": dict(providers or {}),
         }
         self._tasks: dict[str, dict[str, Any]] = {}
+        self._functions: dict[int, tuple[Callable[..., Any], str, CallWords]] = {}
         # Where each task was added, in their order: two numbers a task, and the texts that they mean.
         self._lines = array("L")
         self._files = array("L")
@@ -127,7 +131,9 @@ class Workflow:
 
     def shell(self, name: str, command: str | Iterable[Any], **words: Unpack[Words]) -> TaskHandle:
         """Add a command: text for the shell, or a list of program and arguments that no shell sees."""
-        table: dict[str, Any] = {**words, "command": command}
+        table = _table(words)
+        if command is not None:
+            table["command"] = command if type(command) is str else _settled(command)
         return self._add(name, table, sys._getframe(1))
 
     def call(
@@ -146,19 +152,22 @@ class Workflow:
         frame = sys._getframe(1)
         label = name or str(getattr(function, "__name__", ""))
         try:
-            found, code = describe_function(function)
+            found, code = self._described(function)
         except ValueError as error:
             problems = Problems(lambda _: _site(frame))
             problems.take(("tasks", label, "call"), error)
             raise ConfigError(problems.found) from error
-        table: dict[str, Any] = {**words, "call": found, "args": _argument(args), "(call)": code}
+        table = _table(words)
+        table["call"] = found
+        table["args"] = [each if type(each) in _SIMPLE else _settled(_argument(each)) for each in args]
+        table["(call)"] = code
         if kwargs:
-            table["kwargs"] = _argument(kwargs)
+            table["kwargs"] = _settled(_argument(kwargs))
         return self._add(label, table, frame)
 
     def add(self, name: str, table: Mapping[str, Any]) -> TaskHandle:
         """Add a task as a workflow file writes it: a table with ``command`` or ``call`` and any other keys."""
-        return self._add(name, dict(table), sys._getframe(1))
+        return self._add(name, _table(table), sys._getframe(1))
 
     def pool(self, name: str, **options: Any) -> str:
         """Add a pool, and give back its name."""
@@ -190,14 +199,18 @@ class Workflow:
             return f"{list(self._file_names)[self._files[number]]}:{self._lines[number]}"
         return self._sites.get(key[:2]) or self._sites[()]
 
+    def _described(self, function: Callable[..., Any]) -> tuple[str, CallWords]:
+        _, found, code = self._functions.get(id(function), (None, "", _NO_CODE))
+        if not found:
+            found, code = describe_function(function)
+            if not code.pickle:
+                # The function is kept too, so that no other gets its id. What a pickle holds may be another next time.
+                self._functions[id(function)] = function, found, code
+        return found, code
+
     def _add(self, name: str, table: dict[str, Any], frame: FrameType) -> TaskHandle:
         if name in self._tasks:
             raise self._twice("tasks", name, frame)
-        for word, value in table.items():
-            if type(value) is not str:
-                table[word] = _settled(value)
-        if None in table.values():
-            table = {word: value for word, value in table.items() if value is not None}
         self._tasks[name] = table
         self._lines.append(frame.f_lineno)
         file = frame.f_code.co_filename
@@ -228,6 +241,11 @@ def _shown(file: str) -> str:
     """Show a file below the present folder without it."""
     here = os.path.relpath(file) if os.path.isabs(file) else file
     return file if here.startswith("..") else here
+
+
+def _table(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a table of what was said of a task; None says nothing."""
+    return {word: _settled(value) for word, value in words.items() if value is not None} if words else {}
 
 
 def _settled(value: Any) -> Any:

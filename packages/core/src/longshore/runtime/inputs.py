@@ -36,6 +36,8 @@ _QUICK_BYTES = 1 << 20
 _LIST = "in/.inputs"
 """No task's name begins with a dot, so no task's outputs can be in the way."""
 
+_NO_CODE: frozenset[str] = frozenset()
+
 Group = tuple[str, tuple[Item, ...]]
 """A declared input, by its text, and what it has come to."""
 
@@ -54,26 +56,43 @@ class Resolved:
 
 
 @define(eq=False)
+class _Files:
+    """What tasks with equal inputs read of the project: thousands of calls are tasks of their own, and read one module.
+
+    ``groups`` is what ``shared`` came to at ``looked_at``.
+    """
+
+    shared: tuple[FileInput, ...]
+    personal: tuple[FileInput, ...]
+    """With parameters in their paths."""
+    guessed: frozenset[str]
+    globs: bool
+    url: str
+    """An input that nobody can fetch; empty for none."""
+    groups: tuple[Group, ...] = ()
+    looked_at: float = field(default=float("-inf"))
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the shared ones need not be looked at again."""
+        return time.monotonic() - self.looked_at < _TRUST_SECONDS
+
+
+@define(eq=False)
 class _Spec:
     """What is worked out once for all members of a task."""
 
     spec: TaskSpec
+    files: _Files
     command: Command | None
     """What all members execute; None when each has its own."""
-    shared: tuple[FileInput, ...] = ()
-    personal: tuple[FileInput, ...] = ()
-    """With parameters in their paths."""
-    lists: bool = False
+    lists: bool
     """Whether it reads globs, so that it is given a list of what they mean."""
-    url: str = ""
-    """An input that nobody can fetch; empty for none."""
-    waits: bool = False
+    waits: bool
     """Whether it reads what another workflow writes, which may have to run first."""
-    code: frozenset[str] = frozenset()
+    code: frozenset[str]
     """A Python call's own code: it counts for the identity, and workers import it from where it is."""
     fixed: str | None = None
-    groups: tuple[Group, ...] = ()
-    looked_at: float = field(default=float("-inf"))
 
 
 class Inputs:
@@ -91,7 +110,7 @@ class Inputs:
             for each in state.workflow.environments
         }
         self._specs: dict[int, _Spec] = {}
-        self._seen: dict[tuple[FileInput, ...], tuple[float, tuple[Group, ...]]] = {}
+        self._files_of: dict[tuple[tuple[FileInput | UrlInput, ...], tuple[str, ...]], _Files] = {}
 
     def known(self, task: Task) -> bool:
         """Say whether `resolve` would answer at once, without reading large files or waiting for another workflow."""
@@ -99,9 +118,10 @@ class Inputs:
         if spec.waits:
             return False
         try:
-            if spec.shared and not self._fresh(spec) and not self._quick(self._paths(spec.shared, task)):
+            files = spec.files
+            if files.shared and not files.fresh and not self._quick(self._paths(files.shared, task)):
                 return False
-            return not spec.personal or self._quick(self._paths(spec.personal, task))
+            return not files.personal or self._quick(self._paths(files.personal, task))
         except InputMissing:
             return True
 
@@ -112,13 +132,14 @@ class Inputs:
             InputMissing: when something is not there, or cannot be read; says what there was instead.
         """
         spec = self._spec(task.spec)
-        if spec.url:
-            raise InputMissing(f"the input {spec.url} of {task.id} cannot be had: let a task of its own fetch it")
+        files = spec.files
+        if files.url:
+            raise InputMissing(f"the input {files.url} of {task.id} cannot be had: let a task of its own fetch it")
         groups: list[Group] = []
-        if spec.shared:
-            groups += self._shared(spec, task)
-        if spec.personal:
-            groups += self._groups(spec.personal, task)
+        if files.shared:
+            groups += self._shared(files, task)
+        if files.personal:
+            groups += self._groups(files.personal, task)
         if task.spec.references:
             groups += self._references.items(task)
         command = spec.command or self._command(task)
@@ -150,51 +171,38 @@ class Inputs:
 
     def _spec(self, spec: TaskSpec) -> _Spec:
         known = self._specs.get(id(spec))
-        if known is None and not (spec.inputs or spec.references or isinstance(spec.command, Call)):
-            # Much the most common where there are many, and nothing of it needs to be looked at.
-            known = self._specs[id(spec)] = _Spec(spec=spec, command=spec.command)
         if known is None:
-            files = [each for each in spec.inputs if isinstance(each, FileInput)]
-            names = {parameter.name for parameter in spec.for_each} | {"repeat"}
-            personal = tuple(each for each in files if _variables(each.path) & names)
-            same = not any("$" in each.member and each.start >= 0 for each in spec.references)
-            globs = any(is_glob(each.path) for each in files) or any(
-                each.glob or is_glob(each.member) for each in spec.references
-            )
-            filled = isinstance(spec.command, Call) and '"$' in spec.command.arguments
-            known = _Spec(
-                spec=spec,
-                shared=tuple(each for each in files if each not in personal),
-                personal=personal,
-                command=executed_command(Task(id=spec.name, spec=spec)) if same and not filled else None,
-                lists=globs,
-                url=next((each.url for each in spec.inputs if isinstance(each, UrlInput)), ""),
-                waits=any(each.workflow for each in spec.references),
-                code=frozenset(each.path for each in files if each.guessed and isinstance(spec.command, Call)),
-            )
-            self._specs[id(spec)] = known
+            known = self._specs[id(spec)] = self._worked_out(spec)
         return known
+
+    def _worked_out(self, spec: TaskSpec) -> _Spec:
+        key = spec.inputs, tuple([parameter.name for parameter in spec.for_each])
+        files = self._files_of.get(key)
+        if files is None:
+            files = self._files_of[key] = _files_of(*key)
+        command: Command | None = spec.command
+        code = files.guessed if isinstance(command, Call) else _NO_CODE
+        if isinstance(command, Call) and '"$' in command.arguments:
+            command = None
+        if not spec.references:
+            # Much the most common where there are many.
+            return _Spec(spec, files, command, lists=files.globs, waits=False, code=code)
+        if any("$" in each.member and each.start >= 0 for each in spec.references):
+            command = None
+        elif command is not None:
+            command = executed_command(Task(id=spec.name, spec=spec))
+        lists = files.globs or any(each.glob or is_glob(each.member) for each in spec.references)
+        waits = any(each.workflow for each in spec.references)
+        return _Spec(spec, files, command, lists=lists, waits=waits, code=code)
 
     def _command(self, task: Task) -> Command:
         return with_arguments(executed_command(task), task, self._state)
 
-    def _fresh(self, spec: _Spec) -> bool:
-        now = time.monotonic()
-        if now - spec.looked_at < _TRUST_SECONDS:
-            return True
-        # Thousands of calls of one function are tasks of their own, and all read the same code.
-        looked_at, groups = self._seen.get(spec.shared, (float("-inf"), ()))
-        if now - looked_at < _TRUST_SECONDS:
-            spec.looked_at, spec.groups = looked_at, groups
-            return True
-        return False
-
-    def _shared(self, spec: _Spec, task: Task) -> tuple[Group, ...]:
-        if not self._fresh(spec):
-            spec.groups = tuple(self._groups(spec.shared, task))
-            spec.looked_at = time.monotonic()
-            self._seen[spec.shared] = (spec.looked_at, spec.groups)
-        return spec.groups
+    def _shared(self, files: _Files, task: Task) -> tuple[Group, ...]:
+        if not files.fresh:
+            files.groups = tuple(self._groups(files.shared, task))
+            files.looked_at = time.monotonic()
+        return files.groups
 
     def _groups(self, inputs: Sequence[FileInput], task: Task) -> list[Group]:
         found: list[Group] = []
@@ -253,6 +261,18 @@ class Inputs:
         except OSError as error:
             raise InputMissing(f"the list of the inputs of {task.id} cannot be written: {error}") from error
         return Item(path=_LIST, sha256=digest, size=len(content))
+
+
+def _files_of(inputs: tuple[FileInput | UrlInput, ...], parameters: tuple[str, ...]) -> _Files:
+    files = [each for each in inputs if isinstance(each, FileInput)]
+    names = {*parameters, "repeat"}
+    return _Files(
+        shared=tuple(each for each in files if not _variables(each.path) & names),
+        personal=tuple(each for each in files if _variables(each.path) & names),
+        guessed=frozenset(each.path for each in files if each.guessed),
+        globs=any(is_glob(each.path) for each in files),
+        url=next((each.url for each in inputs if isinstance(each, UrlInput)), ""),
+    )
 
 
 def _variables(path: str) -> set[str]:
