@@ -30,7 +30,7 @@ def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> Workf
     """
     problems = Problems(place)
     files = ProjectFiles(folder)
-    tasks = tuple(_resolved(task, files, problems) for task in spec.tasks)
+    tasks = tuple([_resolved(task, files, problems) if task.for_each else task for task in spec.tasks])
     problems.check()
     return evolve(spec, tasks=tasks)
 

@@ -270,6 +270,15 @@ def _members_remedy(close: Sequence[str]) -> str:
 
 def _too_big(state: RunState, pool: PoolSpec, largest: Sequence[Resources]) -> list[Problem]:
     rooms = "; ".join(map(_words, largest)) or "which has none"
+    fitting: dict[int, bool] = {}
+
+    def fits(needs: Resources) -> bool:
+        # By identity: most tasks share their needs.
+        known = fitting.get(id(needs))
+        if known is None:
+            known = fitting[id(needs)] = any(needs.fits(room) for room in largest)
+        return known
+
     return [
         Problem(
             place="",
@@ -278,7 +287,7 @@ def _too_big(state: RunState, pool: PoolSpec, largest: Sequence[Resources]) -> l
             remedy="ask for less, or choose another pool",
         )
         for group in state.groups.values()
-        if state.pool_of(group.spec) == pool.name and not any(group.spec.needs.fits(room) for room in largest)
+        if not fits(group.spec.needs) and state.pool_of(group.spec) == pool.name
     ]
 
 

@@ -151,6 +151,8 @@ def missing_members(state: RunState) -> list[tuple[str, Reference, str]]:
     """
     missing: list[tuple[str, Reference, str]] = []
     for group in state.groups.values():
+        if not group.spec.references:
+            continue
         references = [reference for reference in group.spec.references if not reference.workflow and reference.member]
         for reference in references:
             producer = state.groups.get(reference.task)

@@ -135,12 +135,10 @@ def _least(*limits: int | None) -> int | None:
 
 def _ahead(state: RunState, waiting: Sequence[TaskView]) -> int:
     """Say how many times a machine's capacity may wait on it: none unless all that waits is known to be short."""
-    longest = 0.0
-    for name in {view.name for view in waiting}:
-        pace = state.pace.get(name, state.common_pace)
-        if pace > _AHEAD_SECONDS:
-            return 0
-        longest = max(longest, pace)
+    known, usual = state.pace.get, state.common_pace
+    longest = max([known(name, usual) for name in {view.name for view in waiting}], default=0.0)
+    if longest > _AHEAD_SECONDS:
+        return 0
     return min(_AHEAD_MOST, int(_AHEAD_SECONDS / longest)) if longest > 0 else _AHEAD_MOST
 
 
