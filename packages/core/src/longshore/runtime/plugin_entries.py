@@ -77,6 +77,7 @@ OFFICIAL = {
     ("store", "gs"): "longshore-fsspec",
     ("store", "https"): "longshore-fsspec",
     ("store", "s3"): "longshore-fsspec",
+    ("strategy", "knapsack"): "longshore-knapsack",
 }
 """Where to get a plugin that is not installed."""
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from longshore.testing.provider_rig import Paid, ProviderRig
     from longshore.testing.simulation import EPOCH, Simulation
     from longshore.testing.store_contract import FolderStore, ObserverContract, StoreContract
-    from longshore.testing.strategy_contract import StrategyContract
+    from longshore.testing.strategy_contract import StrategyContract, named_strategy
 
 __all__ = [
     "EPOCH",
@@ -54,6 +54,7 @@ __all__ = [
     "Simulation",
     "StoreContract",
     "StrategyContract",
+    "named_strategy",
 ]
 
 # Loaded when first used: a sandbox is made of these fakes, and runs where pytest is not installed.
@@ -78,6 +79,7 @@ _HOMES = {
     "Simulation": "simulation",
     "StoreContract": "store_contract",
     "StrategyContract": "strategy_contract",
+    "named_strategy": "strategy_contract",
 }
 
 

@@ -12,8 +12,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -22,9 +23,21 @@ from hypothesis import strategies as st
 from longshore.model.resources import Resources
 from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin.protocols import AssignmentStrategy
+from longshore.runtime.registry import Registry
 from longshore.testing.contract import Contract
 
-__all__ = ["StrategyContract"]
+__all__ = ["StrategyContract", "named_strategy"]
+
+
+def named_strategy(name: str, options: Mapping[str, Any] | None = None) -> AssignmentStrategy:
+    """Make a strategy that is installed, as a workflow that names it does; for comparing one's own with it.
+
+    Raises:
+        PluginError: when there is none of that name, or it is broken.
+        ConfigError: when the options do not fit it.
+    """
+    return Registry().strategy(name, options)
+
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
