@@ -20,7 +20,14 @@ from mkdocs.structure.files import File, Files
 PARTS = ("tutorial", "how-to", "reference", "explanation", "decisions")
 """The folders of docs/, in the order in which a reader meets them."""
 
-PUBLIC_MODULES = ("longshore", "longshore.errors", "longshore.model", "longshore.plugin", "longshore.testing")
+PUBLIC_MODULES = (
+    "longshore",
+    "longshore.errors",
+    "longshore.machines",
+    "longshore.model",
+    "longshore.plugin",
+    "longshore.testing",
+)
 """What embedding programs and authors of plugins may import."""
 
 COMMAND_PAGE = "reference/command.md"

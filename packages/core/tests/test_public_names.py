@@ -23,7 +23,7 @@ SLOW = {"asyncio", "hypothesis", "multiprocessing", "pytest", "unittest"}
 """What costs tens of milliseconds, and so must not be part of every start."""
 
 
-PUBLIC = ["longshore", "longshore.errors", "longshore.plugin", "longshore.testing"]
+PUBLIC = ["longshore", "longshore.errors", "longshore.machines", "longshore.plugin", "longshore.testing"]
 """What embedding programs and authors of plugins import."""
 
 MODULES = ["longshore", *(found.name for found in pkgutil.walk_packages(longshore.__path__, "longshore."))]

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from longshore import machines
     from longshore.config import load
     from longshore.config.python import Param
     from longshore.errors import ConfigError, LongshoreError
@@ -13,7 +14,18 @@ if TYPE_CHECKING:
     from longshore.runtime.options import RunOptions
     from longshore.runtime.run import Run, resume, start
 
-__all__ = ["ConfigError", "LongshoreError", "Param", "Run", "RunOptions", "Workflow", "load", "resume", "start"]
+__all__ = [
+    "ConfigError",
+    "LongshoreError",
+    "Param",
+    "Run",
+    "RunOptions",
+    "Workflow",
+    "load",
+    "machines",
+    "resume",
+    "start",
+]
 
 # Loaded when first used: the supervisor and the command's --help import this package too, and need none of it.
 _HOMES = {
@@ -30,6 +42,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "machines":
+        return import_module("longshore.machines")
     if name not in _HOMES:
         raise AttributeError(f"module 'longshore' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -28,7 +28,7 @@ class Renting:
 
     folder: Path
     project: str = ""
-    """The workflow's name; empty where there is no workflow file."""
+    """The tag on all that is rented; the workflow's name by default, and empty where there is no workflow file."""
     pools: Mapping[str, PoolSpec] = field(factory=dict[str, PoolSpec])
     providers: Mapping[str, Mapping[str, Any]] = field(factory=dict[str, Mapping[str, Any]], repr=False)
     places: Mapping[str, str] = field(factory=dict[str, str])
@@ -42,14 +42,11 @@ def read_renting(folder: Path) -> Renting:
         ConfigError: with every mistake in the name, the pools and the providers of both.
     """
     problems = Problems(lambda _: "")
-    sketch, places = Sketch(), dict[str, str]()
+    sketch, places, project = Sketch(), dict[str, str](), ""
     file = folder / DEFAULT_FILE
     if file.is_file():
         raw, problems.places = read_raw(file)
-        try:
-            sketch.name = check_name(text(raw.get("name", "")), "workflow name")
-        except ValueError as error:
-            problems.take(("name",), error)
+        project = _project(raw, problems)
         _add(raw, sketch, problems, places)
     raw, problems.places = read_user_raw(os.environ)
     _add(raw, sketch, problems, places)
@@ -57,11 +54,20 @@ def read_renting(folder: Path) -> Renting:
     named = {pool.provider: dict[str, Any]() for pool in sketch.pools.values() if pool.provider is not None}
     return Renting(
         folder=folder,
-        project=sketch.name,
+        project=project,
         pools=sketch.pools,
         providers={**named, **sketch.providers},
         places=places,
     )
+
+
+def _project(raw: Mapping[str, Any], problems: Problems) -> str:
+    key = "project" if "project" in raw else "name"
+    try:
+        return check_name(text(raw.get(key, "")), "workflow name") if key == "name" else text(raw[key])
+    except ValueError as error:
+        problems.take((key,), error)
+        return ""
 
 
 def _add(raw: Mapping[str, Any], sketch: Sketch, problems: Problems, places: dict[str, str]) -> None:

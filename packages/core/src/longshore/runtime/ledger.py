@@ -58,6 +58,11 @@ class Ledger:
     def __repr__(self) -> str:
         return f"<Ledger {self.id} at {self._path}>"
 
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
+
     @classmethod
     def open(cls, path: Path | None = None) -> Self:
         """Open the user's ledger, or the one at ``path``; it is made where there is none.

@@ -41,6 +41,14 @@ class SideResources:
             ).fetchall()
         return [lease for (lease,) in rows]
 
+    def knows(self, side: str) -> bool:
+        """Say whether the ledger has one, with or without users."""
+        with translated(self._path):
+            row = self._connection.execute(
+                "SELECT 1 FROM sides WHERE provider = ? AND account = ? AND id = ?", (*self._where, side)
+            ).fetchone()
+        return row is not None
+
     def unused(self) -> list[SideResource]:
         """List those without a user, to be swept now, while the lock is held."""
         with translated(self._path):

@@ -27,7 +27,7 @@ from longshore.scheduler.lease_actions import (
     Terminate,
 )
 
-__all__ = ["Book", "Listing", "Sorted", "reconcile", "sort_machines"]
+__all__ = ["Book", "Listing", "Sorted", "counts_from", "reconcile", "sort_machines"]
 
 _APART = timedelta(seconds=1)
 """Two lists that miss a machine lie at least so far apart, whatever a cloud says of its lag."""
@@ -173,17 +173,21 @@ def _must_end(book: Book, lease: Lease, now: datetime, grace: timedelta) -> str:
     return ""
 
 
-def _missed(listing: Listing, lease: Lease) -> list[LeaseAction]:
-    """Count a list that lacks the machine, if it came late enough; twice is proof."""
-    terms, at = listing.terms, listing.asked_at
+def counts_from(lease: Lease, terms: Terms) -> datetime:
+    """Say from when on a list that lacks the lease's machine counts as a proof of its absence."""
     asked = lease.asked_at or lease.since
     # The last call may have taken its whole deadline, its machine may take `settle` to exist, and the list lags.
-    counts_from = asked + terms.deadline + terms.settle + terms.listing_lag
-    if lease.misses:
-        counts_from = max(counts_from, lease.misses[-1] + max(terms.listing_lag, _APART))
-    misses = lease.misses
+    earliest = asked + terms.deadline + terms.settle + terms.listing_lag
+    if not lease.misses:
+        return earliest
+    return max(earliest, lease.misses[-1] + max(terms.listing_lag, _APART))
+
+
+def _missed(listing: Listing, lease: Lease) -> list[LeaseAction]:
+    """Count a list that lacks the machine, if it came late enough; twice is proof."""
+    at, misses = listing.asked_at, lease.misses
     actions: list[LeaseAction] = []
-    if at >= counts_from and len(misses) < _TWICE:
+    if at >= counts_from(lease, listing.terms) and len(misses) < _TWICE:
         misses = (*misses, at)
         actions.append(Missed(lease.id, at))
     if len(misses) >= _TWICE:
