@@ -46,17 +46,20 @@ def show_plan(spec: WorkflowSpec, folder: Path, options: RunOptions, invocation:
         runs = sum(1 for each in tasks if each["runs"])
         answer_json({"workflow": spec.name, "total": len(tasks), "runs": runs, "tasks": tasks})
         return
-    if invocation.verbosity > 0:
-        found = list(planned)
-        _show_tasks(found)
-        groups = _grouped(found)
-    else:
-        groups = _grouped(planned)
-        if not invocation.quiet:
-            _show_groups(groups)
-    total = sum(group.total for group in groups.values())
-    runs = sum(group.runs for group in groups.values())
+    total, runs = _shown(planned, invocation)
     answer(f"workflow {clean(spec.name)}: {counted(total, 'task')}, {runs:,} would run, {total - runs:,} would not")
+
+
+def _shown(planned: Iterable[Planned], invocation: Invocation) -> tuple[int, int]:
+    """Show as much as is asked for; say how many tasks there are, and how many would run."""
+    if invocation.verbosity > 0 or invocation.quiet:
+        found = list(planned)
+        if not invocation.quiet:
+            _show_tasks(found)
+        return len(found), sum(each.runs for each in found)
+    groups = _grouped(planned)
+    _show_groups(groups)
+    return sum(group.total for group in groups.values()), sum(group.runs for group in groups.values())
 
 
 def _show_tasks(planned: Iterable[Planned]) -> None:

@@ -53,10 +53,13 @@ def command(
 
     The JSON document is {"workflow", "total", "runs", "tasks": [{"task", "pool", "runs", "reason", "inputs"}]}.
     """
+    from longshore.config.bulk import bulk
     from longshore.runtime.options import RunOptions
     from longshore_cli.planning import show_plan
     from longshore_cli.workflow import load_workflow, narrowed
 
-    loaded = load_workflow(file, sets, strategy=strategy)
-    spec = narrowed(loaded, only=only, first=first)
-    show_plan(spec, loaded.folder, RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun), invocation)
+    # All that is made stays until it is shown.
+    with bulk():
+        loaded = load_workflow(file, sets, strategy=strategy)
+        spec = narrowed(loaded, only=only, first=first)
+        show_plan(spec, loaded.folder, RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun), invocation)

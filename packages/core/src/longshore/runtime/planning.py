@@ -62,12 +62,13 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
         looked.close()
         cache.close()
     for name, task in state.tasks.items():
+        references = task.task.spec.references
         yield Planned(
             task=name,
             pool=task.pool,
             runs=task.phase is TaskPhase.WAITING,
             reason=reasons.get(name) or _waits(state, task),
-            inputs=inputs.get(name) or tuple(str(reference) for reference in task.task.spec.references),
+            inputs=inputs.get(name) or (tuple(map(str, references)) if references else ()),
         )
 
 

@@ -35,11 +35,13 @@ def add_tasks(state: RunState, specs: Sequence[TaskSpec]) -> None:
     known = [group.spec for group in state.groups.values()]
     depth = depths([*known, *specs])
     for spec in specs:
-        state.groups[spec.name] = GroupState(spec=spec, made=not (spec.for_each and any(source_references(spec))))
-        _add_members(state, spec, expand(spec), depth[spec.name])
+        made = not (spec.for_each and any(source_references(spec)))
+        group = state.groups[spec.name] = GroupState(spec=spec, made=made)
+        _add_members(state, group, expand(spec), depth[spec.name])
     for spec in specs:
         if not (spec.references or spec.after or spec.for_each):
-            state.unidentified.update(dict.fromkeys(state.groups[spec.name].members.values()))
+            for task in state.groups[spec.name].members.values():
+                state.unidentified[task] = None
             continue
         _mark_read(state, spec)
         _link(state, spec, [state.tasks[task] for task in state.groups[spec.name].members.values()])
@@ -54,25 +56,24 @@ def make_members(state: RunState, name: str, values: Sequence[Sequence[str]]) ->
     group.made = True
     group.unfinished -= 1
     depth = depths(group.spec for group in state.groups.values())[name]
-    _add_members(state, group.spec, expand(group.spec, values), depth)
+    _add_members(state, group, expand(group.spec, values), depth)
     members = [state.tasks[task] for task in group.members.values()]
     _link(state, group.spec, members)
     return members
 
 
-def _add_members(state: RunState, spec: TaskSpec, tasks: Iterable[Task], depth: int) -> None:
-    group = state.groups[spec.name]
+def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], depth: int) -> None:
+    spec = group.spec
     pool = state.pool_of(spec)
     priority = spec.priority * _PRIORITY_STEP + depth
     first = state.next_order
-    order = first
-    for order, task in enumerate(tasks, first + 1):
-        view = TaskView(id=task.id, name=spec.name, needs=spec.needs, priority=priority, order=order - 1)
+    for task in tasks:
+        view = TaskView(id=task.id, name=spec.name, needs=spec.needs, priority=priority, order=state.next_order)
         state.tasks[task.id] = TaskState(task=task, view=view, pool=pool)
         group.members[task.member] = task.id
-    state.next_order = order
-    group.unfinished += order - first
-    state.phases[TaskPhase.WAITING] += order - first
+        state.next_order += 1
+    group.unfinished += state.next_order - first
+    state.phases[TaskPhase.WAITING] += state.next_order - first
 
 
 def _mark_read(state: RunState, spec: TaskSpec) -> None:
