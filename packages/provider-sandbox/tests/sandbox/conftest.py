@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from longshore.plugin import Provider
-from longshore.testing import FakeRig, ManualClock
+from longshore.testing import FakeCloud, FakeRig, ManualClock
 from longshore_sandbox import CloudClient
 from longshore_sandbox.config import SandboxConfig
 from longshore_sandbox.provider import SandboxProvider
@@ -78,7 +79,7 @@ def rig_on(cloud: CloudClient) -> FakeRig:
     def make(*_: object) -> Provider:
         return SandboxProvider(SandboxConfig(folder=cloud.folder, account="account-1"))
 
-    return FakeRig(make, cloud=cloud)
+    return FakeRig(make, cloud=cast("FakeCloud", cloud))  # it has the same words, in another process
 
 
 def close_cloud(cloud: CloudClient) -> None:

@@ -346,3 +346,33 @@ def test_importing_the_plugin_imports_no_test_runner() -> None:
     program = "import sys, longshore_sandbox.plugin, longshore_sandbox.server; print('pytest' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False\n"
+
+
+def operate(cloud: CloudClient, *words: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "longshore_sandbox", "--folder", str(cloud.folder), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_operator_sees_what_was_paid_and_moves_time_and_machines(
+    cloud: CloudClient, provider: Provider, spec: MachineSpec
+) -> None:
+    machine = rent(provider, evolve(spec, offer=evolve(spec.offer, spot=True), unattended=HOUR))
+    assert operate(cloud, "advance", "30 min")[0] == 0
+    assert operate(cloud, "reclaim", machine.id)[0] == 0
+
+    code, shown = operate(cloud, "list")
+
+    assert code == 0
+    assert shown.split()[:6] == [machine.id, "ended", "small", "spot", "north-a", "account-1"]
+    assert operate(cloud, "reclaim", "i-9") == (2, "there is no spot machine i-9\n")
+    assert operate(cloud, "fail", "throttled", "--on", "offers") == (0, "")
+    with pytest.raises(Exception, match="RequestLimitExceeded"):
+        provider.offers(Needs())
+    assert operate(cloud, "reset") == (0, "")
+    assert operate(cloud, "list") == (0, "")
+
+
+def test_a_real_clock_is_not_moved(tmp_path: Path) -> None:
+    code, said = operate(CloudClient(tmp_path), "advance", "1 h")
+    assert (code, "the clock is real" in said) == (2, True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
 from longshore.plugin.provider import Provider, Terms
 from longshore.testing.fake_cloud import FakeCloud, Port
-from longshore.testing.fake_cloud_parts import CloudHabits, CloudMachine, Kind, Request
+from longshore.testing.fake_cloud_parts import CloudHabits, CloudMachine, Kind
 from longshore.testing.fake_provider import FakeProvider
 from longshore.testing.faults import Fault, Time
 from longshore.testing.provider_rig import Paid
@@ -28,27 +28,6 @@ FAKE_KINDS = (
 """What a fake cloud rents when a test does not care."""
 
 
-class AnyCloud(Protocol):
-    """A fake cloud, in this process or in another one."""
-
-    @property
-    def time(self) -> Time: ...
-    @property
-    def habits(self) -> CloudHabits: ...
-    @property
-    def machines(self) -> Mapping[str, CloudMachine]: ...
-    @property
-    def sides(self) -> Mapping[tuple[str, str], dict[str, Any]]: ...
-    @property
-    def requests(self) -> Iterable[Request]: ...
-    def login(self, account: str) -> Port: ...
-    def living(self, account: str | None = None) -> Sequence[CloudMachine]: ...
-    def do(self, account: str, action: str, body: Mapping[str, Any]) -> dict[str, Any]: ...
-    def fail(self, fault: Fault, *, on: str, times: int = 1) -> None: ...
-    def reclaim(self, machine: str, *, after: timedelta) -> None: ...
-    def admitted(self, account: str) -> Sequence[str]: ...
-
-
 class FakeRig:
     """An account on a fake cloud, with a provider of the given make."""
 
@@ -60,10 +39,10 @@ class FakeRig:
         make: Callable[[Port, Time, Terms], Provider] = FakeProvider,
         *,
         habits: CloudHabits | None = None,
-        cloud: AnyCloud | None = None,
+        cloud: FakeCloud | None = None,
     ) -> None:
         """Open an account on a new cloud of these habits, or on one that is there and rents `FAKE_KINDS`."""
-        self.cloud: AnyCloud = cloud or FakeCloud(FAKE_KINDS, habits=habits)
+        self.cloud = cloud or FakeCloud(FAKE_KINDS, habits=habits)
         self._began = self.cloud.time.now()
         self._make = make
 
