@@ -16,12 +16,12 @@ from longshore.model.events import (
     Event,
     InputsFailed,
     MembersMade,
-    ResultsDelivered,
     TasksIdentified,
 )
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import Session, Together
 from longshore.runtime.cache import Cache, Success
+from longshore.runtime.delivering import Delivering
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.members import read_values
@@ -30,7 +30,6 @@ from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
 from longshore.runtime.remembering import Remembering
-from longshore.runtime.results import deliver
 from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import Action, CancelAttempt, Deliver, MakeMembers, StartAttempt
@@ -60,6 +59,7 @@ class Crew:
         self._inputs = Inputs(project, runner.state, Others(project))
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
+        self._delivering = Delivering(project.store, project.results(run), runner.post)
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
@@ -164,23 +164,19 @@ class Crew:
     def perform(self, action: Action) -> None:
         """Begin an action whose answer comes later."""
         match action:
-            case CancelAttempt(task, attempt, machine):
-                self.sessions[machine].cancel(attempt_id(self._run, task, attempt))
-            case Deliver(task):
-                self._later(self._deliver, task)
+            case CancelAttempt(name, attempt, machine):
+                self.sessions[machine].cancel(attempt_id(self._run, name, attempt))
+            case Deliver(name):
+                task = self._state.tasks[name]
+                self._delivering.add(name, task.task.folder, task.outputs)
+                self._later(self._deliver_some, name)
             case MakeMembers(name):
                 self._later(self._make_members, name)
             case _:
                 raise TypeError(f"nobody performs {action!r}")
 
-    def _deliver(self, name: str) -> None:
-        task = self._state.tasks[name]
-        problem = ""
-        try:
-            deliver(self._project.store, task.outputs, self._project.results(self._run) / task.task.folder)
-        except (StagingError, OSError) as error:
-            problem = f"the outputs of {name} did not come home: {error}"
-        self._runner.post(ResultsDelivered(at=_now(), task=name, problem=problem))
+    def _deliver_some(self, _name: str) -> None:
+        self._delivering.some()
 
     def _make_members(self, name: str) -> None:
         group = self._state.groups[name]
