@@ -10,7 +10,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from longshore.model.artifact import Artifact
+from longshore.model.artifact import Artifact, Input
 from longshore.model.outcome import FailureClass, Outcome, Usage
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
@@ -24,10 +24,14 @@ __all__ = [
     "Event",
     "Identified",
     "InputsFailed",
+    "InputsStaged",
     "MachineAdded",
     "MachineGone",
     "MachineResized",
     "MembersMade",
+    "MoveFailed",
+    "Moved",
+    "ObjectsDiscarded",
     "ResultsDelivered",
     "RetryAsked",
     "RunContinued",
@@ -78,6 +82,12 @@ class MachineAdded:
     """What it costs while it is rented; None when it costs nothing, or nobody knows."""
     alone: bool = True
     """As in `MachineResized`."""
+    store: str = ""
+    """Which store its attempts read and write; empty for the project's own. Machines that share one name the same."""
+    vanishes: bool = False
+    """Whether it can go at any time with all that it has, as what is rented: its outputs have to come home before
+    their tasks have succeeded.
+    """
 
 
 @frozen(kw_only=True)
@@ -114,6 +124,8 @@ class Identified:
     """The run in which it succeeded before."""
     reason: str = ""
     """Why it must run: which field of its identity has changed since it last succeeded; empty when it never has."""
+    inputs: tuple[Input, ...] = ()
+    """What it reads, when it must run; empty in a run whose machines all use the project's store."""
 
 
 @frozen(kw_only=True)
@@ -177,6 +189,47 @@ class AttemptEnded:
 
 
 @frozen(kw_only=True)
+class InputsStaged:
+    """All inputs of an attempt are in its machine's store; it is started."""
+
+    at: datetime
+    task: str
+    attempt: int
+
+
+@frozen(kw_only=True)
+class Moved:
+    """Artifacts have come from a machine's store into the project's. A folder as a file stands for its listing."""
+
+    at: datetime
+    artifacts: tuple[Artifact, ...]
+    source: str
+    """The machine."""
+
+
+@frozen(kw_only=True)
+class MoveFailed:
+    """An artifact could not be brought from a machine's store into the project's."""
+
+    at: datetime
+    artifact: Artifact
+    source: str
+    failure: FailureClass
+    reason: str
+    lost: bool = False
+    """Whether the machine does not have it, or not as its digest says."""
+
+
+@frozen(kw_only=True)
+class ObjectsDiscarded:
+    """A machine is about to be told that it need not keep these objects. Committed before it is."""
+
+    at: datetime
+    machine: str
+    digests: tuple[str, ...]
+
+
+@frozen(kw_only=True)
 class ResultsDelivered:
     """The outputs of a task are at home in the results folder; ``problem`` says why not."""
 
@@ -222,10 +275,14 @@ Event = (
     | AttemptStarted
     | CancelAsked
     | InputsFailed
+    | InputsStaged
     | MachineAdded
     | MachineGone
     | MachineResized
     | MembersMade
+    | MoveFailed
+    | Moved
+    | ObjectsDiscarded
     | ResultsDelivered
     | RetryAsked
     | RunContinued

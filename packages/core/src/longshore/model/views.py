@@ -36,6 +36,9 @@ class _Everything:
         return True
 
 
+_EVERYTHING: Container[str] = _Everything()
+
+
 @frozen(kw_only=True)
 class MachineView:
     """A machine that could take tasks now."""
@@ -55,7 +58,7 @@ class MachineView:
     """What it costs while it is rented; None when it costs nothing, or nobody knows."""
     shares_files: bool = True
     """Whether attempts on it share a file system."""
-    has: Container[str] = field(factory=_Everything, eq=False)
+    has: Container[str] = field(default=_EVERYTHING, eq=False)
     """The digests that are in its store, as far as they are known; for a machine with the project's store all but
     those that only other machines have.
     """

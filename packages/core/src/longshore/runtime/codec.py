@@ -14,7 +14,7 @@ from typing import Any
 from longshore.config.document import from_document, to_document
 from longshore.errors import JournalError
 from longshore.model import events as ev
-from longshore.model.artifact import Artifact
+from longshore.model.artifact import Artifact, Input
 from longshore.model.jsontext import json_writer
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
 from longshore.model.quantity import parse_money
@@ -132,6 +132,9 @@ def _read_attempt_ended(at: datetime, body: Mapping[str, Any]) -> ev.AttemptEnde
 
 
 def _identified(item: ev.Identified) -> list[Any]:
+    if item.inputs:
+        rows = [[each.sha256, each.size, each.kind, each.origin] for each in item.inputs]
+        return [item.task, item.identity, item.reason, rows]
     if item.outputs is None:
         return [item.task, item.identity, item.reason] if item.reason else [item.task, item.identity]
     return [item.task, item.identity, _artifacts(item.outputs), item.result, item.source]
@@ -140,6 +143,9 @@ def _identified(item: ev.Identified) -> list[Any]:
 def _read_identified(row: list[Any]) -> ev.Identified:
     if len(row) <= 3:
         return ev.Identified(task=row[0], identity=row[1], reason=row[2] if len(row) == 3 else "")
+    if len(row) == 4:
+        read = tuple(Input(sha256=s, size=n, kind=k, origin=o) for s, n, k, o in row[3])
+        return ev.Identified(task=row[0], identity=row[1], reason=row[2], inputs=read)
     task, identity, outputs, result, source = row
     return ev.Identified(task=task, identity=identity, outputs=_read_artifacts(outputs), result=result, source=source)
 
@@ -154,17 +160,29 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
     "AttemptStarted": lambda e: {"task": e.task, "attempt": e.attempt, **({"workdir": e.workdir} if e.workdir else {})},
     "CancelAsked": lambda e: {"tasks": e.tasks},
     "InputsFailed": lambda e: {"task": e.task, "reason": e.reason},
+    "InputsStaged": lambda e: {"task": e.task, "attempt": e.attempt},
     "MachineAdded": lambda e: {
         "machine": e.machine,
         "pool": e.pool,
         "resources": _resources(e.resources),
         "slots": e.slots,
         "alone": e.alone,
+        **({"store": e.store} if e.store else {}),
+        **({"vanishes": True} if e.vanishes else {}),
         **({"price_per_hour": str(e.price_per_hour)} if e.price_per_hour is not None else {}),
     },
     "MachineResized": lambda e: {"machine": e.machine, "resources": _resources(e.resources), "alone": e.alone},
     "MachineGone": lambda e: {"machine": e.machine, "reason": e.reason, "failure": e.failure.value},
     "MembersMade": lambda e: {"name": e.name, "values": e.values},
+    "MoveFailed": lambda e: {
+        "artifact": _artifacts((e.artifact,))[0],
+        "source": e.source,
+        "failure": e.failure.value,
+        "reason": e.reason,
+        **({"lost": True} if e.lost else {}),
+    },
+    "Moved": lambda e: {"artifacts": _artifacts(e.artifacts), "source": e.source},
+    "ObjectsDiscarded": lambda e: {"machine": e.machine, "digests": e.digests},
     "ResultsDelivered": lambda e: {"task": e.task, **({"problem": e.problem} if e.problem else {})},
     "RetryAsked": lambda e: {"tasks": e.tasks},
     "RunContinued": lambda e: {"fence": e.fence},
@@ -184,6 +202,7 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     ),
     "CancelAsked": lambda at, b: ev.CancelAsked(at=at, tasks=tuple(b["tasks"])),
     "InputsFailed": lambda at, b: ev.InputsFailed(at=at, task=b["task"], reason=b["reason"]),
+    "InputsStaged": lambda at, b: ev.InputsStaged(at=at, task=b["task"], attempt=b["attempt"]),
     "MachineAdded": lambda at, b: ev.MachineAdded(
         at=at,
         machine=b["machine"],
@@ -191,6 +210,8 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
         resources=_read_resources(b["resources"]),
         slots=b["slots"],
         alone=b.get("alone", True),
+        store=b.get("store", ""),
+        vanishes=b.get("vanishes", False),
         price_per_hour=parse_money(b["price_per_hour"]) if "price_per_hour" in b else None,
     ),
     "MachineResized": lambda at, b: ev.MachineResized(
@@ -202,6 +223,16 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     "MembersMade": lambda at, b: ev.MembersMade(
         at=at, name=b["name"], values=tuple(tuple(column) for column in b["values"])
     ),
+    "MoveFailed": lambda at, b: ev.MoveFailed(
+        at=at,
+        artifact=_read_artifacts([b["artifact"]])[0],
+        source=b["source"],
+        failure=FailureClass(b["failure"]),
+        reason=b["reason"],
+        lost=b.get("lost", False),
+    ),
+    "Moved": lambda at, b: ev.Moved(at=at, artifacts=_read_artifacts(b["artifacts"]), source=b["source"]),
+    "ObjectsDiscarded": lambda at, b: ev.ObjectsDiscarded(at=at, machine=b["machine"], digests=tuple(b["digests"])),
     "ResultsDelivered": lambda at, b: ev.ResultsDelivered(at=at, task=b["task"], problem=b.get("problem", "")),
     "RetryAsked": lambda at, b: ev.RetryAsked(at=at, tasks=tuple(b["tasks"])),
     "RunContinued": lambda at, b: ev.RunContinued(at=at, fence=b["fence"]),

@@ -30,7 +30,7 @@ from longshore.runtime.journal import Journal
 from longshore.runtime.lock import RunLock, acquire
 from longshore.runtime.logs import pack
 from longshore.runtime.options import RunOptions
-from longshore.runtime.perform import Crew
+from longshore.runtime.perform import Crew, store_of
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import deliver, mark_latest
@@ -130,6 +130,7 @@ class Engine:
             with ExitStack() as opened:
                 for pool in self._pools:
                     for machine in self._machines(pool):
+                        crew.expect(machine)
                         self._open(
                             pool, self._shared(machine, crew, opened) if pool.executor == "local" else machine, crew
                         )
@@ -208,16 +209,15 @@ class Engine:
         live = [
             attempt_id(self.run, name, task.attempts)
             for name in self.runner.state.live
-            if (task := self.runner.state.tasks[name]).machine == machine.id
+            # What is still being staged is asked for again, and that says what became of it.
+            if (task := self.runner.state.tasks[name]).machine == machine.id and task.phase is not TaskPhase.STAGING
         ]
 
         def link() -> None:
             try:
                 # The machine itself holds attempts to all that it has; what other runs leave to this one may change.
                 session = executor.open(whole, fence=self._lock.fence, sink=self.runner.post)
-                crew.sessions[machine.id] = session
-                if live:
-                    session.adopt(live)
+                crew.link(machine, session, live)
             except LongshoreError as error:
                 self.runner.fail(error)
             except Exception as error:  # noqa: BLE001  an executor's bug must end the run in words, not a thread
@@ -231,6 +231,7 @@ class Engine:
                         resources=machine.resources,
                         slots=machine.slots,
                         alone=alone,
+                        store=store_of(machine),
                     )
                 )
 

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from attrs import frozen
 
 from longshore.errors import InputMissing
+from longshore.model.artifact import Input
 from longshore.model.events import Identified
 from longshore.model.task import Task
 from longshore.runtime.cache import Cache
 from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.options import RunOptions
+from longshore.runtime.references import origin_of
 from longshore.scheduler.state import RunState
 
 __all__ = ["Findings", "Identifier", "changes"]
@@ -34,6 +36,8 @@ class Identifier:
 
     def __init__(self, inputs: Inputs, cache: Cache, options: RunOptions, state: RunState, *, run: str = "") -> None:
         """``run`` needs what is found in the cache from then on; it is empty for a plan."""
+        self.travels = False
+        """Whether what tasks read may have to travel, so that it is told."""
         self._inputs = inputs
         self._cache = cache
         self._options = options
@@ -57,11 +61,13 @@ class Identifier:
         wanted = [one.identity for one in ready.values()] if self._options.cache else []
         hits = self._cache.look_up(wanted, run=self._run)
         must_run = [name for name, one in ready.items() if one.identity not in hits or self._asked_for(name)]
-        reasons = self._reasons(must_run, ready)
+        reasons = self._reasons(must_run, ready) | {
+            name: self._state.where.again[name] for name in must_run if name in self._state.where.again
+        }
         for name in must_run:
             reasons.setdefault(name, "")
         items = tuple(
-            Identified(task=name, identity=one.identity, reason=reasons[name])
+            Identified(task=name, identity=one.identity, reason=reasons[name], inputs=self._read(one))
             if name in reasons
             else Identified(
                 task=name,
@@ -73,6 +79,14 @@ class Identifier:
             for name, one in ready.items()
         )
         return Findings(items, {name: ready[name] for name in reasons}, missing)
+
+    def _read(self, one: Resolved) -> tuple[Input, ...]:
+        if not self.travels:
+            return ()
+        return tuple(
+            Input(sha256=each.sha256, size=each.size, kind=each.kind, origin=origin_of(each, self._state))
+            for each in one.items
+        )
 
     def _asked_for(self, name: str) -> bool:
         return bool(self._rerun) and (name in self._rerun or self._state.tasks[name].view.name in self._rerun)

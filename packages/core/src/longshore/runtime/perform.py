@@ -9,19 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
-from longshore.errors import DiskFull, ExecutorError, LongshoreError, RunError, StagingError
+from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import (
     AttemptEnded,
     Event,
     InputsFailed,
+    InputsStaged,
     MembersMade,
+    ResultsDelivered,
     TasksIdentified,
 )
-from longshore.model.outcome import FailureClass, Lost
+from longshore.model.machine import Machine
+from longshore.model.outcome import Cancelled
 from longshore.plugin.protocols import Session, Together
 from longshore.runtime.cache import Cache, Success
-from longshore.runtime.delivering import Delivering
+from longshore.runtime.dispatch import Remote, never_started
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.members import read_values
@@ -30,12 +33,22 @@ from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
 from longshore.runtime.remembering import Remembering
+from longshore.runtime.results import deliver
 from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
-from longshore.scheduler.actions import Action, CancelAttempt, Deliver, MakeMembers, StartAttempt
-from longshore.scheduler.state import DONE, TaskState
+from longshore.scheduler.actions import (
+    Action,
+    CancelAttempt,
+    Deliver,
+    Discard,
+    MakeMembers,
+    Move,
+    StageAttempt,
+    StartAttempt,
+)
+from longshore.scheduler.state import DONE, TaskPhase, TaskState
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "store_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +61,9 @@ class Crew:
 
     def __init__(self, *, project: Project, run: str, options: RunOptions, runner: Runner, cache: Cache) -> None:
         self.sessions: dict[str, Session] = {}
+        """Links to this computer's machines, which answer at once."""
+        self.remotes: dict[str, Remote] = {}
+        """All other machines."""
         self.shared: dict[str, Sharing] = {}
         """The machines that other runs use too: this computer, in each pool that is on it."""
         self._project = project
@@ -59,12 +75,27 @@ class Crew:
         self._inputs = Inputs(project, runner.state, Others(project))
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
-        self._delivering = Delivering(project.store, project.results(run), runner.post)
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
         self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
+
+    def expect(self, machine: Machine) -> None:
+        """Learn of a machine that will be linked, before anything is decided."""
+        if store_of(machine):
+            self._identifier.travels = True
+
+    def link(self, machine: Machine, session: Session, live: Sequence[str]) -> None:
+        """Use a machine from now on; ``live`` are the attempts that another controller has started there."""
+        if machine.id in self.shared:
+            self.sessions[machine.id] = session
+            if live:
+                session.adopt(live)
+            return
+        self.remotes[machine.id] = Remote(machine.id, session, self._runner.post)
+        if live:
+            self.remotes[machine.id].adopt(live)
 
     def news(self, events: Sequence[Event]) -> Sequence[Event]:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
@@ -113,27 +144,25 @@ class Crew:
             for action in actions:
                 self._start(action)
 
-    def _start(self, action: StartAttempt) -> None:
+    def _start(self, action: StartAttempt | StageAttempt) -> None:
         task = self._state.tasks[action.task]
+        staging = isinstance(action, StageAttempt)
         try:
             spec = self._attempt(task, action.attempt)
+            if action.machine in self.remotes:
+                # What shares the project's store and is not this computer has a place of its own for each attempt.
+                put = staging or not self._state.machines[action.machine].store
+                self.remotes[action.machine].start(spec, put=put)
+                return
             session = self.sessions[action.machine]
             session.create(spec)
             if spec.inputs:
                 session.put(spec.id, spec.inputs)
+            if staging:
+                self._runner.post(InputsStaged(at=_now(), task=action.task, attempt=action.attempt))
             session.go(spec.id)
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
-            _log.debug("attempt %s/%s did not start", action.task, action.attempt, exc_info=True)
-            self._runner.post(
-                AttemptEnded(
-                    at=_now(),
-                    task=action.task,
-                    attempt=action.attempt,
-                    outcome=Lost("never started"),
-                    failure=_class_of(error),
-                    evidence=str(error) if isinstance(error, LongshoreError) else f"{type(error).__name__}: {error}",
-                )
-            )
+            self._runner.post(never_started(action.task, action.attempt, error))
 
     def _attempt(self, task: TaskState, number: int) -> AttemptSpec:
         name = task.task.id
@@ -164,19 +193,40 @@ class Crew:
     def perform(self, action: Action) -> None:
         """Begin an action whose answer comes later."""
         match action:
-            case CancelAttempt(name, attempt, machine):
-                self.sessions[machine].cancel(attempt_id(self._run, name, attempt))
-            case Deliver(name):
-                task = self._state.tasks[name]
-                self._delivering.add(name, task.task.folder, task.outputs)
-                self._later(self._deliver_some, name)
+            case CancelAttempt():
+                self._cancel(action)
+            case StageAttempt():
+                self._start(action)
+            case Move(artifact, source):
+                self.remotes[source].bring(artifact)
+            case Discard(machine, digests):
+                self.remotes[machine].discard(digests)
+            case Deliver(task):
+                self._later(self._deliver, task)
             case MakeMembers(name):
                 self._later(self._make_members, name)
             case _:
                 raise TypeError(f"nobody performs {action!r}")
 
-    def _deliver_some(self, _name: str) -> None:
-        self._delivering.some()
+    def _cancel(self, action: CancelAttempt) -> None:
+        attempt = attempt_id(self._run, action.task, action.attempt)
+        staging = self._state.tasks[action.task].phase is TaskPhase.STAGING
+        if action.machine in self.remotes:
+            self.remotes[action.machine].cancel(attempt, staging=staging)
+            return
+        self.sessions[action.machine].cancel(attempt)
+        if staging:
+            # It waits for what other machines have to send, and nobody has been asked to start it.
+            self._runner.post(AttemptEnded(at=_now(), task=action.task, attempt=action.attempt, outcome=Cancelled()))
+
+    def _deliver(self, name: str) -> None:
+        task = self._state.tasks[name]
+        problem = ""
+        try:
+            deliver(self._project.store, task.outputs, self._project.results(self._run) / task.task.folder)
+        except (StagingError, OSError) as error:
+            problem = f"the outputs of {name} did not come home: {error}"
+        self._runner.post(ResultsDelivered(at=_now(), task=name, problem=problem))
 
     def _make_members(self, name: str) -> None:
         group = self._state.groups[name]
@@ -201,9 +251,9 @@ class Crew:
         task = self._state.tasks.get(event.task)
         if task is None:
             return
-        session = self.sessions.get(task.machine)
-        if session is not None:
-            session.release(attempt_id(self._run, event.task, event.attempt))
+        link = self.sessions.get(task.machine) or self.remotes.get(task.machine)
+        if link is not None:
+            link.release(attempt_id(self._run, event.task, event.attempt))
         if task.phase in DONE and task.attempts == event.attempt:
             ready = self._ready.pop(event.task, None) or self._ready_again(task)
             if ready is not None and ready.identity == task.identity:
@@ -236,6 +286,8 @@ class Crew:
     def close(self) -> None:
         """Let go of the machines and of the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for remote in self.remotes.values():
+            remote.close()
         for session in self.sessions.values():
             session.close()
         self._inputs.close()
@@ -262,15 +314,10 @@ class Crew:
             self._runner.fail(wrapped)
 
 
+def store_of(machine: Machine) -> str:
+    """Name the store of a machine; empty for the project's."""
+    return machine.id if machine.store is None else machine.store
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _class_of(error: Exception) -> FailureClass:
-    if isinstance(error, DiskFull):
-        return FailureClass.DISK_FULL
-    if isinstance(error, StagingError):
-        return FailureClass.STAGING
-    if isinstance(error, ExecutorError):
-        return FailureClass.MACHINE_LOST
-    return FailureClass.PLUGIN_BUG

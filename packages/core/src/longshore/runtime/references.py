@@ -22,7 +22,7 @@ from longshore.remote.store import object_path, put_bytes
 from longshore.scheduler.graph import matching, member_of
 from longshore.scheduler.state import RunState
 
-__all__ = ["Elsewhere", "References", "executed_command"]
+__all__ = ["Elsewhere", "References", "executed_command", "origin_of"]
 
 Elsewhere = Callable[[Reference], Mapping[str, Sequence[Artifact]]]
 """Gives what a task of another workflow wrote in its latest good run, by member (empty for one that stands alone)."""
@@ -71,6 +71,16 @@ def _folder(reference: Reference) -> str:
     apart.
     """
     return f"in/@{reference.workflow}/{reference.task}" if reference.workflow else f"in/{reference.task}"
+
+
+def origin_of(item: Item, state: RunState) -> str:
+    """Say which task of this run wrote an item; empty when none did. Its place in the workdir tells: see `_folder`."""
+    top, _, below = item.path.partition("/")
+    name, _, inner = below.partition("/")
+    group = state.groups.get(name) if top == "in" else None
+    if group is None:
+        return ""
+    return group.members[inner.partition("/")[0] if group.spec.expands else ""]
 
 
 class References:

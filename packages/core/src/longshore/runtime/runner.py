@@ -14,10 +14,10 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from longshore.errors import LongshoreError
-from longshore.model.events import AttemptIntended, Event, RunEnded
+from longshore.model.events import AttemptIntended, Event, ObjectsDiscarded, RunEnded
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.runtime.journal import Journal, TaskRow
-from longshore.scheduler.actions import Action, EndRun, Identify, StartAttempt, WakeAt
+from longshore.scheduler.actions import Action, Discard, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
 from longshore.scheduler.decide import decide
 from longshore.scheduler.state import RunState
@@ -145,7 +145,7 @@ class Runner:
 
     def _turn(self, happened: Sequence[Event], performer: Performer) -> None:
         record: list[Event] = list(happened)
-        starts: list[StartAttempt] = []
+        intended: list[StartAttempt | Discard] = []
         for event in record:
             apply(self.state, event)
         for event in performer.news(happened):
@@ -153,7 +153,7 @@ class Runner:
             record.append(event)
         while True:
             actions = decide(self.state, self._strategy, self._clock())
-            news = self._answer(actions, performer, starts)
+            news = self._answer(actions, performer, intended)
             self._more = len(record) + len(news) > _MOST_EVENTS
             for event in news:
                 apply(self.state, event)
@@ -171,25 +171,40 @@ class Runner:
             performer.committed(record)
             for listener in self._listeners:
                 listener(record)
-        if starts:
-            performer.start(starts)
+        if intended:
+            self._begin(intended, performer)
         self._perform(actions, performer)
 
-    def _answer(self, actions: Sequence[Action], performer: Performer, starts: list[StartAttempt]) -> list[Event]:
+    def _answer(
+        self, actions: Sequence[Action], performer: Performer, intended: list[StartAttempt | Discard]
+    ) -> list[Event]:
         """Turn those actions into events that need nobody else: identities, intents, the end."""
         news: list[Event] = []
         for action in actions:
             match action:
                 case StartAttempt(task, attempt, machine):
-                    starts.append(action)
+                    intended.append(action)
                     news.append(AttemptIntended(at=self._clock(), task=task, attempt=attempt, machine=machine))
                 case Identify(tasks):
                     news += performer.identify(tasks)
+                case Discard(machine, digests):
+                    intended.append(action)
+                    news.append(ObjectsDiscarded(at=self._clock(), machine=machine, digests=digests))
                 case EndRun(state):
                     news.append(RunEnded(at=self._clock(), state=state))
                 case _:
                     pass
         return news
+
+    def _begin(self, intended: Sequence[StartAttempt | Discard], performer: Performer) -> None:
+        """Do what is intended, now that the journal says so. What has to travel first is asked for by other actions."""
+        staging = self.state.where.staging
+        starts = [each for each in intended if isinstance(each, StartAttempt) and each.task not in staging]
+        if starts:
+            performer.start(starts)
+        for each in intended:
+            if isinstance(each, Discard):
+                performer.perform(each)
 
     def _perform(self, actions: Sequence[Action], performer: Performer) -> None:
         """Begin what is asked for and not under way; what is no longer asked for has been answered."""
@@ -198,7 +213,7 @@ class Runner:
         for action in actions:
             if isinstance(action, WakeAt):
                 self._wake = action.at
-            elif not isinstance(action, StartAttempt | Identify | EndRun):
+            elif not isinstance(action, StartAttempt | Identify | Discard | EndRun):
                 asked.add(action)
                 if action not in self._asked:
                     performer.perform(action)

@@ -10,7 +10,21 @@ from datetime import datetime
 
 from attrs import frozen
 
-__all__ = ["Action", "CancelAttempt", "Deliver", "EndRun", "Identify", "MakeMembers", "StartAttempt", "WakeAt"]
+from longshore.model.artifact import Artifact
+
+__all__ = [
+    "Action",
+    "CancelAttempt",
+    "Deliver",
+    "Discard",
+    "EndRun",
+    "Identify",
+    "MakeMembers",
+    "Move",
+    "StageAttempt",
+    "StartAttempt",
+    "WakeAt",
+]
 
 
 @frozen
@@ -34,6 +48,34 @@ class StartAttempt:
     task: str
     attempt: int
     machine: str
+
+
+@frozen
+class StageAttempt:
+    """Bring what an intended attempt reads to its machine, and start it; all that must travel is at home."""
+
+    task: str
+    attempt: int
+    machine: str
+
+
+@frozen
+class Move:
+    """Bring an artifact from a machine's store into the project's; a folder as a file stands for its listing."""
+
+    artifact: Artifact
+    source: str
+    """The machine."""
+    failures: int = 0
+    """How often it has been tried in vain: another try is another action."""
+
+
+@frozen
+class Discard:
+    """Tell a machine that nobody needs these objects there any more."""
+
+    machine: str
+    digests: tuple[str, ...]
 
 
 @frozen
@@ -66,4 +108,6 @@ class EndRun:
     state: str
 
 
-Action = CancelAttempt | Deliver | EndRun | Identify | MakeMembers | StartAttempt | WakeAt
+Action = (
+    CancelAttempt | Deliver | Discard | EndRun | Identify | MakeMembers | Move | StageAttempt | StartAttempt | WakeAt
+)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from typing import assert_never
+
+from attrs import evolve
 
 from longshore.model.artifact import Artifact
 from longshore.model.events import (
@@ -14,10 +16,14 @@ from longshore.model.events import (
     CancelAsked,
     Event,
     InputsFailed,
+    InputsStaged,
     MachineAdded,
     MachineGone,
     MachineResized,
     MembersMade,
+    Moved,
+    MoveFailed,
+    ObjectsDiscarded,
     ResultsDelivered,
     RetryAsked,
     RunContinued,
@@ -27,10 +33,11 @@ from longshore.model.events import (
     TasksIdentified,
 )
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
+from longshore.scheduler import losing, moving
 from longshore.scheduler.building import add_tasks, make_members
-from longshore.scheduler.graph import UNMADE
-from longshore.scheduler.machines import add_machine, leave, occupy
-from longshore.scheduler.state import DONE, ENDED, LIVE, RunState, TaskPhase, TaskState
+from longshore.scheduler.machines import add_machine, occupy
+from longshore.scheduler.queues import consider, leave_machine, met, unqueue
+from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
 
 __all__ = ["apply", "selected"]
 
@@ -55,8 +62,19 @@ def apply(state: RunState, event: Event) -> RunState:
                 state.move(task, TaskPhase.RUNNING)
         case TasksIdentified():
             _identified(state, event)
+        case InputsStaged():
+            if moving.is_staged(state, event):
+                state.move(state.tasks[event.task], TaskPhase.QUEUED)
+        case Moved():
+            for name in moving.arrive(state, event):
+                _settle(state, name)
+        case MoveFailed():
+            _move_failed(state, event)
+        case ObjectsDiscarded():
+            losing.discarded(state, event)
         case ResultsDelivered(task=name):
             state.undelivered.pop(name, None)
+            losing.forget(state, name)
         case InputsFailed():
             _inputs_failed(state, event)
         case MembersMade(name=name, values=values):
@@ -70,6 +88,7 @@ def apply(state: RunState, event: Event) -> RunState:
             _machine_gone(state, event)
         case TasksAdded(tasks=specs):
             add_tasks(state, specs)
+            _require_all(state, (spec.name for spec in specs))
         case CancelAsked(tasks=names):
             _cancel(state, names)
         case RetryAsked(tasks=names):
@@ -80,6 +99,8 @@ def apply(state: RunState, event: Event) -> RunState:
             _continued(state, fence)
         case RunEnded(state=ended):
             state.ended = ended
+            if ended != "interrupted":
+                losing.forget_all(state)
         case _:
             assert_never(event)
     return state
@@ -116,6 +137,8 @@ def _identified(state: RunState, event: TasksIdentified) -> None:
             del state.unidentified[item.task]
             task.identity = item.identity
             if item.outputs is None:
+                if item.inputs:
+                    task.view = evolve(task.view, inputs=item.inputs)
                 state.ready[task.pool].add(task.view)
             else:
                 _succeeded(state, task, TaskPhase.UP_TO_DATE, item.outputs, item.result)
@@ -133,36 +156,39 @@ def _members_made(state: RunState, name: str, values: tuple[tuple[str, ...], ...
     if group is None or group.made:
         return
     make_members(state, name, values)
+    _require_all(state, [name])
     if group.unfinished == 0:
-        _met(state, group.readers)
+        met(state, group.readers)
 
 
 def _attempt_intended(state: RunState, event: AttemptIntended) -> None:
     task = state.tasks[event.task]
-    _unqueue(state, task)
+    unqueue(state, task)
     task.attempts = event.attempt
     task.machine = event.machine
-    state.move(task, TaskPhase.QUEUED)
+    if moving.needs_staging(state, task):
+        state.where.staging[event.task] = None
+        state.move(task, TaskPhase.STAGING)
+    else:
+        state.move(task, TaskPhase.QUEUED)
     state.live[event.task] = None
     state.live_in_pool[task.pool] += 1
     occupy(state, task)
 
 
-def _leave_machine(state: RunState, task: TaskState) -> None:
-    del state.live[task.task.id]
-    state.live_in_pool[task.pool] -= 1
-    state.cancelling.pop(task.task.id, None)
-    leave(state, task)
-
-
 def _attempt_ended(state: RunState, event: AttemptEnded) -> None:
     task = state.tasks[event.task]
-    if task.phase not in LIVE or task.attempts != event.attempt:
+    if event.task not in state.live or task.attempts != event.attempt:
         return
-    _leave_machine(state, task)
+    leave_machine(state, task)
     if event.started_at is not None and event.ended_at is not None:
         _keep_pace(state, task.view.name, (event.ended_at - event.started_at).total_seconds())
     match event.outcome:
+        case Exited() if event.failure is None and state.where.stores and event.outputs:
+            moving.wrote(state, task, event.outputs)
+            state.where.settling[event.task] = event
+            state.move(task, TaskPhase.STAGING)
+            _settle(state, event.task)
         case Exited() if event.failure is None:
             _succeeded(state, task, TaskPhase.SUCCEEDED, event.outputs, event.result)
         case Exited():
@@ -180,6 +206,41 @@ def _attempt_ended(state: RunState, event: AttemptEnded) -> None:
             assert_never(event.outcome)
 
 
+def _settle(state: RunState, name: str) -> None:
+    """Let a task succeed when enough of its outputs is at home."""
+    event = moving.settled(state, name)
+    if event is not None:
+        _succeeded(state, state.tasks[name], TaskPhase.SUCCEEDED, event.outputs, event.result)
+
+
+def _move_failed(state: RunState, event: MoveFailed) -> None:
+    """Let those fail that cannot go on without what did not come."""
+    for name in moving.move_failed(state, event):
+        task = state.tasks[name]
+        if state.where.settling.pop(name, None) is None:
+            if name in state.live:
+                leave_machine(state, task)
+            unqueue(state, task)
+        _attempt_failed(state, task, event, event.failure)
+
+
+def _require_all(state: RunState, names: Iterable[str]) -> None:
+    """See to it that what new tasks read is there, or is made again."""
+    state.where.unread.clear()
+    for name in names if state.where.lost else ():
+        for task in list(state.groups[name].members.values()):
+            losing.require(state, state.tasks[task])
+
+
+def _requeue(state: RunState, task: TaskState) -> None:
+    """Put a task back that had been given to a machine."""
+    if state.where.stores:
+        # What it reads may have been made again meanwhile.
+        task.identity = ""
+        losing.require(state, task)
+    consider(state, task)
+
+
 def _keep_pace(state: RunState, name: str, seconds: float) -> None:
     known = state.pace.get(name)
     state.pace[name] = seconds if known is None else known + _PACE_WEIGHT * (seconds - known)
@@ -192,10 +253,12 @@ def _again(state: RunState, task: TaskState) -> None:
         _unsuccessful(state, task, TaskPhase.CANCELLED)
     else:
         state.move(task, TaskPhase.WAITING)
-        state.ready[task.pool].add(task.view)
+        _requeue(state, task)
 
 
-def _attempt_failed(state: RunState, task: TaskState, event: AttemptEnded | MachineGone, failure: FailureClass) -> None:
+def _attempt_failed(
+    state: RunState, task: TaskState, event: AttemptEnded | MachineGone | MoveFailed, failure: FailureClass
+) -> None:
     task.failure = failure
     if task.failures is None:
         task.failures = {}
@@ -208,11 +271,12 @@ def _attempt_failed(state: RunState, task: TaskState, event: AttemptEnded | Mach
     else:
         state.move(task, TaskPhase.WAITING)
         wait = retry.wait(failure, count)
-        if wait:
+        losing.require(state, task)
+        if wait and not task.unmet:
             task.delayed_until = event.at + wait
             insort(state.delayed, (task.delayed_until, task.view.order, task.task.id))
         else:
-            state.ready[task.pool].add(task.view)
+            _requeue(state, task)
 
 
 def _succeeded(
@@ -226,49 +290,18 @@ def _succeeded(
     if outputs and (task.task.spec.keep or not group.read):
         state.undelivered[task.task.id] = None
     group.unfinished -= 1
+    losing.no_longer_reads(state, task)
     if task.readers:
-        _met(state, task.readers)
+        met(state, task.readers)
     if group.unfinished == 0 and group.made and group.readers:
-        _met(state, group.readers)
-
-
-def _met(state: RunState, readers: Iterable[str]) -> None:
-    """Tell readers that one of the things they wait for is there."""
-    for name in readers:
-        reader = state.tasks.get(name)
-        if reader is None:
-            continue
-        reader.unmet -= 1
-        if reader.unmet == 0 and reader.phase is TaskPhase.WAITING:
-            _consider(state, reader)
-
-
-def _consider(state: RunState, task: TaskState) -> None:
-    """Put a task that waits for no other where `decide` finds it."""
-    if task.task.member == UNMADE:
-        state.unmade[task.view.name] = None
-    elif task.identity:
-        state.ready[task.pool].add(task.view)
-    else:
-        state.unidentified[task.task.id] = None
-
-
-def _unqueue(state: RunState, task: TaskState) -> None:
-    """Take a task out of every queue of things to do."""
-    state.ready[task.pool].remove(task.view)
-    state.unidentified.pop(task.task.id, None)
-    if task.task.member == UNMADE:
-        state.unmade.pop(task.view.name, None)
-    if task.delayed_until is not None:
-        entry = (task.delayed_until, task.view.order, task.task.id)
-        del state.delayed[bisect_left(state.delayed, entry)]
-        task.delayed_until = None
+        met(state, group.readers)
 
 
 def _unsuccessful(state: RunState, task: TaskState, phase: TaskPhase) -> None:
     """End a task without success; all that waits for it is skipped."""
-    _unqueue(state, task)
+    unqueue(state, task)
     state.move(task, phase)
+    losing.no_longer_reads(state, task)
     if phase is not TaskPhase.CANCELLED and not state.workflow.keep_going:
         state.failing = True
     _skip_readers(state, task)
@@ -281,8 +314,9 @@ def _skip_readers(state: RunState, task: TaskState) -> None:
         for name in (*(ended.readers or ()), *state.groups[ended.view.name].readers):
             reader = state.tasks.get(name)
             if reader is not None and reader.phase is TaskPhase.WAITING:
-                _unqueue(state, reader)
+                unqueue(state, reader)
                 state.move(reader, TaskPhase.SKIPPED)
+                losing.no_longer_reads(state, reader)
                 stack.append(reader)
 
 
@@ -294,8 +328,17 @@ def _machine_gone(state: RunState, event: MachineGone) -> None:
     for name in list(state.live):
         task = state.tasks[name]
         if task.machine == event.machine:
-            _leave_machine(state, task)
+            leave_machine(state, task)
             _attempt_failed(state, task, event, event.failure)
+    if machine.store and not any(each.store == machine.store and not each.gone for each in state.machines.values()):
+        for name in [name for name in state.where.settling if _is_on(state, name, machine.store)]:
+            del state.where.settling[name]
+            _attempt_failed(state, state.tasks[name], event, event.failure)
+        losing.lose_store(state, machine.store, f"its outputs were lost with {machine.id}: {event.reason}")
+
+
+def _is_on(state: RunState, name: str, store: str) -> bool:
+    return state.machines[state.tasks[name].machine].store == store
 
 
 def _cancel(state: RunState, names: tuple[str, ...]) -> None:
@@ -303,11 +346,12 @@ def _cancel(state: RunState, names: tuple[str, ...]) -> None:
         state.cancelled = True
     tasks = list(selected(state, names)) if names else list(state.tasks.values())
     for task in tasks:
-        if task.phase in LIVE:
+        if task.task.id in state.live:
             task.cancel_asked = True
             state.cancelling[task.task.id] = None
         elif task.phase not in ENDED:
             task.cancel_asked = True
+            state.where.settling.pop(task.task.id, None)
             _unsuccessful(state, task, TaskPhase.CANCELLED)
 
 
@@ -315,6 +359,7 @@ def _retry(state: RunState, names: tuple[str, ...]) -> None:
     """Give tasks that ended badly another chance, and with them all that was skipped for their sake."""
     state.ended = None
     state.failing = state.cancelled = False
+    state.where.unread.clear()
     for task in list(selected(state, names)):
         if task.phase in ENDED - DONE:
             task.failures = None
@@ -332,8 +377,8 @@ def _revive(state: RunState, task: TaskState) -> None:
     while stack:
         revived = stack.pop()
         state.move(revived, TaskPhase.WAITING)
-        if revived.unmet == 0:
-            _consider(state, revived)
+        losing.require(state, revived)
+        consider(state, revived)
         for name in (*(revived.readers or ()), *state.groups[revived.view.name].readers):
             reader = state.tasks.get(name)
             if reader is not None and reader.phase is TaskPhase.SKIPPED:

@@ -10,7 +10,7 @@ from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.graph import UNMADE, depths, expand, matching, member_of, source_references
 from longshore.scheduler.state import DONE, ENDED, GroupState, ReadyQueue, RunState, TaskPhase, TaskState
 
-__all__ = ["add_tasks", "begin", "make_members", "missing_members"]
+__all__ = ["add_tasks", "begin", "make_members", "missing_members", "waits_of"]
 
 # One step of the user's priority outweighs any path, however long.
 _PRIORITY_STEP = 1e9
@@ -103,6 +103,15 @@ def _link(state: RunState, spec: TaskSpec, members: Sequence[TaskState]) -> None
                 state.unidentified[member.task.id] = None
 
 
+def waits_of(state: RunState, task: Task) -> set[tuple[str | None, str]]:
+    """Say what a task waits for, or has waited for: as `_waits` does, of all that it names."""
+    spec = task.spec
+    if not (spec.references or spec.after or spec.for_each):
+        return set()
+    references = [reference for reference in (*spec.references, *source_references(spec)) if not reference.workflow]
+    return _waits(state, task, references) | {(None, name) for name in spec.after if name in state.groups}
+
+
 def _waits(state: RunState, task: Task | None, references: Iterable[Reference]) -> set[tuple[str | None, str]]:
     """Say for what a task waits: pairs of one task's id and its group, or of None and a group, for all of it."""
     waits: set[tuple[str | None, str]] = set()
@@ -126,17 +135,17 @@ def _wait_for(state: RunState, member: TaskState, task: str | None, group_name: 
     """Count one more thing to wait for, unless it is there. Answer whether it will never be."""
     if task is not None:
         producer = state.tasks[task]
-        if producer.phase in DONE:
-            return False
         if producer.readers is None:
             producer.readers = []
         producer.readers.append(member.task.id)
+        if producer.phase in DONE:
+            return False
         member.unmet += 1
         return producer.phase in ENDED
     group = state.groups[group_name]
+    group.readers.append(member.task.id)
     if group.made and group.unfinished == 0:
         return False
-    group.readers.append(member.task.id)
     member.unmet += 1
     # Only for tasks that join later can a producer have ended badly; to look at all members of a fresh group would be
     # quadratic.

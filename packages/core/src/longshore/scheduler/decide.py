@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 
+from attrs import evolve
+
 from longshore.errors import PluginBroken
 from longshore.model.resources import Resources
 from longshore.model.views import Assignment, MachineView, TaskView
@@ -20,6 +22,7 @@ from longshore.scheduler.actions import (
     StartAttempt,
     WakeAt,
 )
+from longshore.scheduler.demand import contents, deliveries, member_makings, rescues, travels
 from longshore.scheduler.state import DONE, MachineState, RunState, TaskPhase
 
 __all__ = ["decide"]
@@ -52,9 +55,11 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         for name in state.cancelling
         if state.machines[(task := state.tasks[name]).machine].linked
     ]
-    actions += [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
+    away = bool(state.where.stores)
+    actions += deliveries(state, _DELIVER) if away else [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
+    actions += travels(state, _DELIVER)
     if not (state.stopping or state.failing or state.cancelled):
-        actions += [MakeMembers(name) for name in state.unmade]
+        actions += member_makings(state) if away else [MakeMembers(name) for name in state.unmade]
         # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its
         # identity.
         if state.unidentified and sum(map(len, state.ready.values())) < _WINDOW:
@@ -62,7 +67,9 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         actions += _starts(state, strategy, now)
     ended = _end(state)
     if ended is not None:
-        actions.append(EndRun(ended))
+        # What the tasks that failed would have read is not to be lost with the run.
+        rescued = rescues(state, _DELIVER) if ended == "failed" else []
+        actions += rescued or [EndRun(ended)]
     elif state.delayed and state.delayed[0][0] > now:
         actions.append(WakeAt(state.delayed[0][0]))
     return actions
@@ -70,7 +77,7 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
 
 def _end(state: RunState) -> str | None:
     """Say how the run has ended, or None while there is something to do."""
-    if state.live or state.undelivered:
+    if state.live or state.undelivered or state.where.settling:
         return None
     if state.cancelled:
         return "cancelled"
@@ -100,14 +107,14 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
             continue
         usable = [each for each in state.machines.values() if each.pool == pool and each.linked and not each.gone]
         ahead = _ahead(state, late + queue.front(_CHOICE)) if left is None else 0
-        machines = [view for machine in usable if (view := _view(machine, ahead)).slots > 0]
+        machines = [view for machine in usable if (view := _view(state, machine, ahead)).slots > 0]
         if not machines:
             continue
         room_now = sum(min(view.free.cpus, view.slots) for view in machines)
         waiting = late + queue.front(min(_WINDOW, int(_CHOICE * (room_now + _CHOICE))))
         if ahead and _ahead(state, waiting) < ahead:
             # Further back there are longer tasks: those must not wait behind others on a machine.
-            machines = [view for machine in usable if (view := _view(machine, 0)).slots > 0]
+            machines = [view for machine in usable if (view := _view(state, machine, 0)).slots > 0]
         assignments = strategy.assign(waiting, machines, now)
         _check(assignments, waiting, machines, state.workflow.strategy.name)
         chosen = assignments if left is None else assignments[:left]
@@ -142,11 +149,11 @@ def _ahead(state: RunState, waiting: Sequence[TaskView]) -> int:
     return min(_AHEAD_MOST, int(_AHEAD_SECONDS / longest)) if longest > 0 else _AHEAD_MOST
 
 
-def _view(machine: MachineState, ahead: int) -> MachineView:
+def _view(state: RunState, machine: MachineState, ahead: int) -> MachineView:
     capacity = machine.capacity
     fold = 1 + ahead if machine.alone else 1
     slots = machine.slots if machine.slots is not None else _WINDOW
-    return MachineView(
+    view = MachineView(
         id=machine.id,
         pool=machine.pool,
         capacity=capacity,
@@ -160,6 +167,7 @@ def _view(machine: MachineState, ahead: int) -> MachineView:
         largest=capacity,
         price_per_hour=machine.price_per_hour,
     )
+    return evolve(view, has=contents(state, machine.store)) if state.where.stores else view
 
 
 def _check(

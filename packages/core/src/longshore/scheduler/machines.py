@@ -17,7 +17,11 @@ def add_machine(state: RunState, event: MachineAdded) -> None:
         slots=event.slots,
         price_per_hour=event.price_per_hour,
         alone=event.alone,
+        store=event.store,
+        vanishes=event.vanishes,
     )
+    if event.store:
+        state.where.stores.setdefault(event.store, set())
     # A controller that continues a run says again which machines there are; what is live on them still is.
     for name in state.live:
         task = state.tasks[name]

@@ -18,6 +18,7 @@ from longshore.model.resources import Resources
 from longshore.model.task import Task, TaskSpec
 from longshore.model.views import TaskView
 from longshore.model.workflow import LOCAL_POOL, WorkflowSpec
+from longshore.scheduler.whereabouts import Whereabouts
 
 __all__ = ["DONE", "ENDED", "LIVE", "GroupState", "MachineState", "ReadyQueue", "RunState", "TaskPhase", "TaskState"]
 
@@ -28,7 +29,7 @@ class TaskPhase(StrEnum):
     WAITING = "waiting"
     """For other tasks, for its inputs to be looked at, for a retry's time, or for room on a machine."""
     STAGING = "staging"
-    """Its inputs are on their way."""
+    """Its inputs are on their way to its machine; or it has ended well, and its outputs are on their way home."""
     BUILDING = "building"
     """Its environment is being built."""
     QUEUED = "queued"
@@ -46,7 +47,7 @@ class TaskPhase(StrEnum):
 
 
 LIVE = frozenset({TaskPhase.STAGING, TaskPhase.BUILDING, TaskPhase.QUEUED, TaskPhase.RUNNING})
-"""An attempt exists on a machine."""
+"""An attempt exists on a machine, or its outputs are still to come home."""
 DONE = frozenset({TaskPhase.SUCCEEDED, TaskPhase.UP_TO_DATE})
 ENDED = DONE | {TaskPhase.FAILED, TaskPhase.LOST, TaskPhase.CANCELLED, TaskPhase.SKIPPED}
 """Nothing more happens to it, unless somebody asks for a retry."""
@@ -105,6 +106,9 @@ class MachineState:
     attempts: int = 0
     alone: bool = True
     """Whether no other run uses it, so that tasks may wait on the machine itself."""
+    store: str = ""
+    """As in `longshore.model.events.MachineAdded`, like the next."""
+    vanishes: bool = False
     linked: bool = True
     """Whether the present controller has said that it can reach it."""
     gone: bool = False
@@ -182,6 +186,7 @@ class RunState:
     """By task as written: about how many seconds an attempt takes."""
     common_pace: float = 1.0
     """The same for all together, from a careful guess on: what to expect of those that have not run yet."""
+    where: Whereabouts = field(factory=Whereabouts)
     moved: dict[str, TaskState] = field(factory=dict)
     """Tasks whose phase has changed since the runner last wrote them down; nothing is decided by it."""
     next_order: int = 0

@@ -12,8 +12,11 @@ from longshore.model.events import (
     AttemptStarted,
     Event,
     Identified,
+    InputsStaged,
     MachineAdded,
     MembersMade,
+    Moved,
+    ObjectsDiscarded,
     ResultsDelivered,
     RunContinued,
     RunEnded,
@@ -26,9 +29,12 @@ from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
     CancelAttempt,
     Deliver,
+    Discard,
     EndRun,
     Identify,
     MakeMembers,
+    Move,
+    StageAttempt,
     StartAttempt,
     WakeAt,
 )
@@ -92,6 +98,12 @@ class Simulation:
                 case WakeAt(at):
                     if not self.state.live:
                         self.now = at
+                case StageAttempt(task, attempt):
+                    self.take(InputsStaged(at=self.now, task=task, attempt=attempt))
+                case Move(artifact, source):
+                    self.take(Moved(at=self.now, artifacts=(artifact,), source=source))
+                case Discard(machine, digests):
+                    self.take(ObjectsDiscarded(at=self.now, machine=machine, digests=digests))
                 case CancelAttempt():
                     pass
         return bool(actions)

@@ -1,0 +1,217 @@
+"""What becomes of outputs that are only on machines: who makes again what was lost, and what nobody needs any more.
+
+For `longshore.scheduler.apply` alone. Every function returns at once in a run whose machines all use the project's
+store.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+from longshore.model.events import MoveFailed, ObjectsDiscarded
+from longshore.scheduler.building import waits_of
+from longshore.scheduler.queues import consider, leave_machine, unqueue
+from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
+
+__all__ = ["discarded", "forget", "forget_all", "lose_object", "lose_store", "no_longer_reads", "require"]
+
+
+def lose_object(state: RunState, event: MoveFailed) -> list[str]:
+    """Take an object off the store that it could not be had from, and name those whose only copy that was."""
+    sha256 = event.artifact.sha256
+    wholes = [sha256]
+    if sha256 not in state.where.elsewhere:
+        readers = [state.tasks[name].view.inputs for name in state.where.staging]
+        origins = {each.origin for inputs in readers for each in inputs if each.sha256 == sha256 and each.origin}
+        wholes = [each.sha256 for name in sorted(origins) for each in state.tasks[name].outputs]
+    store = state.where.stores.get(state.machines[event.source].store)
+    if store is None:
+        return []
+    store.difference_update(wholes)
+    why = f"its outputs could not be had from {event.source}: {event.reason}"
+    losers = _lose(state, wholes, why)
+    settling = [name for name in losers if name in state.where.settling]
+    again = run_again(state, _needed(state, losers))
+    return [*settling, *(name for name in again if name in losers)]
+
+
+def lose_store(state: RunState, store: str, why: str) -> None:
+    """Note that a store is gone; what only it had and somebody needs is made again."""
+    where = state.where
+    if where.stores.pop(store, None) is None:
+        return
+    where.garbage.pop(store, None)
+    run_again(state, _needed(state, _lose(state, list(where.elsewhere), why)))
+
+
+def _lose(state: RunState, digests: Iterable[str], why: str) -> list[str]:
+    """Forget what no store has any more; name the tasks that wrote it."""
+    where = state.where
+    losers: dict[str, None] = {}
+    for sha256 in digests:
+        if sha256 in where.elsewhere and not any(sha256 in store for store in where.stores.values()):
+            losers.update(where.elsewhere.pop(sha256).tasks)
+    for name in losers:
+        if state.tasks[name].phase in DONE:
+            where.lost[name] = why
+    return list(losers)
+
+
+def _needed(state: RunState, names: Iterable[str]) -> list[str]:
+    return [
+        name
+        for name in names
+        if name in state.where.lost
+        and (name in state.undelivered or any(_waits_for(state, reader, name) for reader in _readers(state, name)))
+    ]
+
+
+def _readers(state: RunState, name: str) -> Iterator[TaskState]:
+    task = state.tasks[name]
+    for reader in (*(task.readers or ()), *state.groups[task.view.name].readers):
+        if reader in state.tasks:
+            yield state.tasks[reader]
+
+
+def _waits_for(state: RunState, reader: TaskState, name: str) -> bool:
+    """Say whether a task still has to be given what another wrote."""
+    if reader.phase is TaskPhase.WAITING:
+        return True
+    if reader.task.id not in state.where.staging:
+        return False
+    store = state.where.stores.get(state.machines[reader.machine].store, ())
+    return any(
+        each.origin == name and each.sha256 not in store and each.sha256 not in state.where.arrived
+        for each in reader.view.inputs
+    )
+
+
+def require(state: RunState, task: TaskState) -> None:
+    """See to it that what a task reads is made again, if it was lost after nobody seemed to need it."""
+    if state.where.lost:
+        run_again(state, _lost_producers(state, task))
+
+
+def _lost_producers(state: RunState, task: TaskState) -> list[str]:
+    lost: list[str] = []
+    for producer, group in waits_of(state, task.task):
+        names = state.groups[group].members.values() if producer is None else (producer,)
+        lost += [name for name in names if name in state.where.lost]
+    return lost
+
+
+def run_again(state: RunState, names: Iterable[str]) -> list[str]:
+    """Put tasks that had succeeded back, and with them those whose outputs they need themselves; name them all."""
+    where = state.where
+    stack = list(names)
+    back: list[TaskState] = []
+    while stack:
+        name = stack.pop()
+        if name in where.lost:
+            where.again[name] = where.lost.pop(name)
+            _undo(state, state.tasks[name])
+            back.append(state.tasks[name])
+            stack += _lost_producers(state, state.tasks[name])
+    for task in back:
+        consider(state, task)
+    where.unread.clear()
+    return [task.task.id for task in back]
+
+
+def _undo(state: RunState, task: TaskState) -> None:
+    """Let a task that had succeeded be one that has not."""
+    for artifact in task.outputs:
+        entry = state.where.elsewhere.get(artifact.sha256)
+        if entry is not None:
+            entry.tasks.pop(task.task.id, None)
+            if not entry.tasks:
+                del state.where.elsewhere[artifact.sha256]
+    group = state.groups[task.view.name]
+    readers = list(task.readers or ())
+    if group.made and group.unfinished == 0:
+        readers += group.readers
+    group.unfinished += 1
+    state.undelivered.pop(task.task.id, None)
+    for name in readers:
+        if name in state.tasks:
+            _hold(state, state.tasks[name], task.task.id)
+    task.outputs = ()
+    task.identity = ""
+    state.move(task, TaskPhase.WAITING)
+
+
+def _hold(state: RunState, reader: TaskState, name: str) -> None:
+    """Let a reader wait for a task once more. What runs already has what it needs."""
+    if _waits_for(state, reader, name):
+        if reader.phase is TaskPhase.WAITING:
+            unqueue(state, reader)
+        else:
+            leave_machine(state, reader)
+            state.move(reader, TaskPhase.WAITING)
+        reader.identity = ""
+    reader.unmet += 1
+
+
+def no_longer_reads(state: RunState, task: TaskState) -> None:
+    """Note that a task has ended, and what nobody needs any more on machines by that."""
+    where = state.where
+    if not where.stores:
+        return
+    for key in waits_of(state, task.task):
+        if key in where.unread:
+            where.unread[key] -= 1
+        if _unread(state, key) == 0:
+            producer, group = key
+            for name in list(state.groups[group].members.values()) if producer is None else [producer]:
+                forget(state, name)
+
+
+def _unread(state: RunState, key: tuple[str | None, str]) -> int:
+    known = state.where.unread.get(key)
+    if known is None:
+        name, group = key
+        readers = state.groups[group].readers if name is None else state.tasks[name].readers or ()
+        known = sum(name in state.tasks and state.tasks[name].phase not in ENDED for name in readers)
+        state.where.unread[key] = known
+    return known
+
+
+def forget(state: RunState, name: str) -> None:
+    """Let machines discard what a task wrote, unless somebody needs it."""
+    where = state.where
+    task = state.tasks[name]
+    if not where.stores or task.phase not in DONE or name in state.undelivered:
+        return
+    if _unread(state, (name, task.view.name)) or _unread(state, (None, task.view.name)):
+        return
+    digests = {each.sha256: None for each in task.outputs}
+    if any(each.kind == "folder" for each in task.outputs):
+        for reader in _readers(state, name):
+            digests |= {each.sha256: None for each in reader.view.inputs if each.origin == name}
+    for sha256 in digests:
+        entry = where.elsewhere.get(sha256)
+        if entry is None or len(entry.tasks) == 1:
+            for store, has in where.stores.items():
+                if sha256 in has:
+                    where.garbage.setdefault(store, OrderedDict())[sha256] = None
+
+
+def discarded(state: RunState, event: ObjectsDiscarded) -> None:
+    """Note that a store will not have some objects any more."""
+    where = state.where
+    store = state.machines[event.machine].store
+    garbage = where.garbage.get(store, OrderedDict[str, None]())
+    for sha256 in event.digests:
+        garbage.pop(sha256, None)
+    where.stores.get(store, set()).difference_update(event.digests)
+    why = "its outputs had been removed from the machine, since nobody needed them any more"
+    run_again(state, _needed(state, _lose(state, event.digests, why)))
+
+
+def forget_all(state: RunState) -> None:
+    """Note that the run has ended for good: machines keep nothing of it."""
+    where = state.where
+    where.stores.clear()
+    where.garbage.clear()
+    _lose(state, list(where.elsewhere), "its outputs had been removed from the machine when the run had ended")

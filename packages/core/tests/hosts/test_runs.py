@@ -1,0 +1,133 @@
+"""Whole runs on hosts with stores of their own: data is where it is needed, and travels no more than it must."""
+
+from __future__ import annotations
+
+from longshore.model.events import AttemptIntended, Moved
+
+from .rig import Rig
+
+DIAMOND = """
+name = "diamond"
+{pool}
+[tasks.a]
+command = "echo one > a.txt"
+[tasks.b]
+command = "cat workflow:///a/a.txt > b.txt; echo b >> b.txt"
+[tasks.c]
+command = "cat workflow:///a/a.txt > c.txt; echo c >> c.txt"
+[tasks.d]
+command = "cat workflow:///b/b.txt workflow:///c/c.txt > d.txt"
+outputs = ["d.txt"]
+"""
+
+
+def test_a_diamond_on_two_hosts_comes_home(rig: Rig) -> None:
+    run = rig.play(DIAMOND.format(pool=rig.pool("h1", "h2")))
+
+    assert run.state == "succeeded"
+    assert rig.result(run, "d/d.txt").read_text() == "one\nb\none\nc\n"
+    events = rig.events(run.id)
+    assert {event.machine for event in events if isinstance(event, AttemptIntended)} == {"h1", "h2"}
+    moved = [each.path for event in events if isinstance(event, Moved) for each in event.artifacts]
+    assert sorted(moved) == sorted(set(moved)), "something came home twice"
+    assert "d/d.txt" in moved
+
+
+def test_what_many_tasks_read_travels_once_to_each_host(rig: Rig) -> None:
+    (rig.project.folder / "big.dat").write_bytes(b"x" * 300_000)
+    text = f"""
+name = "fan"
+{rig.pool("h1", "h2", cpus=2)}
+[tasks.count]
+for_each.n = {{ range = [1, 12] }}
+command = "wc -c < big.dat > size.txt"
+inputs = ["big.dat"]
+[tasks.sum]
+command = "cat workflow:///count/*/size.txt > all.txt"
+outputs = ["all.txt"]
+"""
+    run = rig.play(text)
+
+    assert rig.result(run, "sum/all.txt").read_text() == "300000\n" * 12
+    for host in rig.hosts.values():
+        travelled = host.travelled()
+        assert len(travelled) == len(set(travelled)), "something travelled twice"
+
+
+def test_folders_modes_links_and_big_files_arrive_as_they_are(rig: Rig) -> None:
+    text = f"""
+name = "tree"
+{rig.pool("h1", "h2")}
+[tasks.make]
+command = '''
+mkdir -p tree/empty tree/sub; seq 200000 > tree/sub/big; printf 'echo hello' > tree/run.sh
+chmod 755 tree/run.sh; chmod 600 tree/sub/big; ln -s sub/big tree/link
+'''
+outputs = ["tree"]
+[tasks.one]
+command = "find workflow:///make/tree -printf '%P %m %l\\n' | sort > one.txt; sleep 0.1"
+[tasks.two]
+command = "find workflow:///make/tree -printf '%P %m %l\\n' | sort > two.txt; sleep 0.1"
+[tasks.part]
+command = "workflow:///make/tree/run.sh > part.txt; wc -l < workflow:///make/tree/sub/big >> part.txt"
+[tasks.whole]
+command = "cat workflow:///one/one.txt workflow:///two/two.txt workflow:///part/part.txt > whole.txt"
+outputs = ["whole.txt"]
+"""
+    run = rig.play(text)
+
+    tree = " 755 \nempty 755 \nlink 777 sub/big\nrun.sh 755 \nsub 755 \nsub/big 600 \n"
+    assert rig.result(run, "whole/whole.txt").read_text() == tree + tree + "hello\n200000\n"
+
+
+def test_work_here_and_on_hosts_meet(rig: Rig) -> None:
+    text = f"""
+name = "mixed"
+{rig.pool("h1")}
+[pools.here]
+executor = "local"
+[tasks.a]
+command = "echo a > a.txt"
+pool = "far"
+[tasks.b]
+command = "cat workflow:///a/a.txt > b.txt; echo b >> b.txt"
+pool = "here"
+[tasks.c]
+command = "cat workflow:///b/b.txt > c.txt; echo c >> c.txt"
+pool = "far"
+outputs = ["c.txt"]
+"""
+    run = rig.play(text)
+
+    assert rig.result(run, "c/c.txt").read_text() == "a\nb\nc\n"
+
+
+def test_the_second_run_finds_what_came_home_and_runs_nothing_again(rig: Rig) -> None:
+    text = DIAMOND.format(pool=rig.pool("h1", "h2")).replace("[tasks.d]", "[tasks.d]\nkeep = true")
+    rig.play(text)
+
+    again = rig.play(text)
+
+    assert {task.id: task.phase for task in again.tasks()}["d"] == "up to date"
+
+
+def test_values_for_members_are_read_from_what_a_host_wrote(rig: Rig) -> None:
+    text = f"""
+name = "members"
+{rig.pool("h1", "h2")}
+[tasks.list]
+command = "seq 3 > list.txt; mkdir d; touch d/x d/y"
+outputs = ["list.txt", "d"]
+[tasks.each]
+for_each.n = {{ lines_of = "workflow:///list/list.txt" }}
+command = "echo $n > n.txt"
+[tasks.file]
+for_each.f = {{ glob = "workflow:///list/d/*" }}
+command = "echo $f > f.txt"
+[tasks.all]
+command = "cat workflow:///each/*/n.txt workflow:///file/*/f.txt > all.txt"
+outputs = ["all.txt"]
+"""
+    run = rig.play(text)
+
+    assert rig.result(run, "all/all.txt").read_text() == "1\n2\n3\nd/x\nd/y\n"
