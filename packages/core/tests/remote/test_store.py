@@ -32,6 +32,21 @@ def stored(store: str, content: bytes) -> str:
     return sha256
 
 
+def test_what_is_put_a_second_time_is_fresh_again(store: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    folder = digest_folder(str(tmp_path))
+    put_folder(store, str(tmp_path), folder)
+    objects = [Path(object_path(store, sha256)) for sha256 in (digest_bytes(b"content"), folder.sha256)]
+    for each in objects:
+        os.utime(each, (0, 0))
+
+    put_folder(store, str(tmp_path), folder)
+
+    assert all(each.stat().st_mtime > 0 for each in objects)
+    assert all(each.stat().st_mode & 0o777 == 0o444 for each in objects)
+
+
 # --- copies
 
 

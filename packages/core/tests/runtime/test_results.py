@@ -13,6 +13,7 @@ from longshore.errors import StagingError
 from longshore.model.artifact import Artifact
 from longshore.remote.digest import digest_file, digest_folder
 from longshore.remote.store import object_path, put_file, put_folder
+from longshore.runtime.delivering import Delivering
 from longshore.runtime.results import deliver, mark_latest
 
 
@@ -141,7 +142,7 @@ def test_a_link_where_a_file_should_be_is_replaced_not_followed(tmp_path: Path, 
     assert (tmp_path / "home" / "a").read_bytes() == b"content"
 
 
-@pytest.mark.parametrize("path", ["../a", "/tmp/a", "x/../../a"])
+@pytest.mark.parametrize("path", ["../a", "/tmp/a", "x/../../a", ".."])
 def test_a_path_that_leads_out_is_refused(tmp_path: Path, store: Path, path: str) -> None:
     output = artifact(store, written(tmp_path / "a"), path)
 
@@ -159,11 +160,46 @@ def test_what_is_no_longer_in_the_store_is_told_and_nothing_comes_half(tmp_path:
     assert list((tmp_path / "home").iterdir()) == []
 
 
+@pytest.mark.parametrize("damage", ["", "cont", "contents"])
+def test_a_single_file_comes_whole_or_not_at_all(tmp_path: Path, store: Path, damage: str) -> None:
+    output = artifact(store, written(tmp_path / "a"))
+    place = Path(object_path(str(store), output.sha256))
+    place.unlink()
+    if damage:
+        place.write_text(damage)
+    home = tmp_path / "home"
+    written(home / "a", b"old")
+
+    with pytest.raises(StagingError, match="the store"):
+        deliver(store, [output], home)
+
+    assert [(entry.name, entry.read_bytes()) for entry in home.iterdir()] == [("a", b"old")]
+
+
+def test_small_outputs_of_several_tasks_come_home_in_one_go(tmp_path: Path, store: Path) -> None:
+    told: list[tuple[tuple[str, bool], ...]] = []
+    delivering = Delivering(
+        store, tmp_path / "home", lambda *events: told.append(tuple((each.task, not each.problem) for each in events))
+    )
+    large = artifact(store, written(tmp_path / "large", b"x" * (2 << 20)))
+    small = [artifact(store, written(tmp_path / f"a{number}", b"%d" % number)) for number in range(3)]
+    lost = Artifact(path="lost", sha256="0" * 64, size=1)
+    for name, output in [("t0", small[0]), ("t1", lost), ("t2", large), ("t3", small[1]), ("t4", small[2])]:
+        delivering.add(name, f"job/{name}", [output])
+
+    for _ in range(5):
+        delivering.some()
+
+    assert told == [(("t0", True), ("t1", False), ("t2", True)), (("t3", True), ("t4", True))]
+    assert (tmp_path / "home" / "job" / "t4" / "a2").read_bytes() == b"2"
+
+
 def test_what_a_crash_left_is_removed_the_next_time(tmp_path: Path, store: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait(60)
     home = tmp_path / "home"
     written(home / f".longshore-{process.pid}-abcd" / "half")
+    written(home / f".longshore-{process.pid}-efgh")
     mine = written(home / f".longshore-{os.getpid()}-abcd" / "half")
 
     deliver(store, [artifact(store, written(tmp_path / "a"))], home)

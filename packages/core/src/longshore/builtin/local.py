@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from longshore.remote.protocol import VERSION
 from longshore.remote.session import SupervisorSession
 from longshore.remote.store import has_object
 
-__all__ = ["LocalConfig", "LocalExecutor", "LocalSession", "local_machines", "longshore_executors"]
+__all__ = ["LocalConfig", "LocalExecutor", "LocalSession", "local_machines", "longshore_executors", "start_supervisor"]
 
 _SOCKET_NAME_BYTES = 100
 _LOG = "supervisor.log"
@@ -170,8 +170,10 @@ def _fetch(source: Path, target: Path) -> None:
 class _Door:
     """The way to the supervisor of a folder: its socket, or a new supervisor with a socket for us alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, starter: Callable[[Path, socket.socket], None] | None = None) -> None:
+        """Know the way. ``starter`` starts a supervisor in a folder with its first link; here when nothing is said."""
         self.folder = folder.absolute()
+        self._starter = starter or start_supervisor
 
     def connect(self) -> socket.socket:
         """Connect to the supervisor that is there; start one if none is.
@@ -212,19 +214,34 @@ class _Door:
         return link
 
     def _start(self) -> socket.socket:
-        if not sys.executable:
-            raise MachineUnreachable("this Python does not know its own program, so it cannot start a supervisor")
-        program = os.path.join(os.path.dirname(longshore.remote.__file__ or ""), "start.py")
         ours, theirs = socket.socketpair()
-        with theirs, open(self.folder / _LOG, "ab") as log:
-            argv = [sys.executable, "-I", "-S", "-X", "utf8", program, str(self.folder)]
-            actions = [
-                (os.POSIX_SPAWN_DUP2, theirs.fileno(), 0),
-                *((os.POSIX_SPAWN_DUP2, log.fileno(), n) for n in (1, 2)),
-            ]
-            pid = os.posix_spawn(sys.executable, argv, clean_environment(os.environ), file_actions=actions)
-        threading.Thread(target=_bury, args=(pid,), daemon=True).start()
+        try:
+            with theirs:
+                self._starter(self.folder, theirs)
+        except BaseException:
+            ours.close()
+            raise
         return ours
+
+
+def start_supervisor(folder: Path, link: socket.socket) -> None:
+    """Start a supervisor on this computer, with its first link; it is not waited for.
+
+    Raises:
+        MachineUnreachable: when this Python cannot start another one.
+        OSError: when the system cannot.
+    """
+    if not sys.executable:
+        raise MachineUnreachable("this Python does not know its own program, so it cannot start a supervisor")
+    program = os.path.join(os.path.dirname(longshore.remote.__file__ or ""), "start.py")
+    with open(folder / _LOG, "ab") as log:
+        argv = [sys.executable, "-I", "-S", "-X", "utf8", program, str(folder)]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, link.fileno(), 0),
+            *((os.POSIX_SPAWN_DUP2, log.fileno(), n) for n in (1, 2)),
+        ]
+        pid = os.posix_spawn(sys.executable, argv, clean_environment(os.environ), file_actions=actions)
+    threading.Thread(target=_bury, args=(pid,), daemon=True).start()
 
 
 def _bury(pid: int) -> None:

@@ -64,7 +64,8 @@ def has_object(store: str, sha256: str) -> bool:
 
 
 def put_file(store: str, path: str, sha256: str, size: int, *, move: bool = False) -> None:
-    """Keep a file under a digest that was computed just now. Silent when the store has it.
+    """Keep a file under a digest that was computed just now. When the store has it, it is as fresh as a new one from
+    then on: whoever makes room there leaves it alone until somebody has noted that it is needed.
 
     Args:
         store: the store.
@@ -78,13 +79,23 @@ def put_file(store: str, path: str, sha256: str, size: int, *, move: bool = Fals
         OSError: when it cannot be read, or the store cannot be written.
     """
     target = object_path(store, sha256)
-    try:
-        if os.stat(target).st_size == size:
-            return
-    except FileNotFoundError:
-        pass
+    if _freshen(target, size):
+        return
     if not (move and _move(path, target)):
         _copy(store, path, sha256, target)
+
+
+def _freshen(target: str, size: int) -> bool:
+    """Touch an object, if it is there."""
+    try:
+        if os.stat(target).st_size != size:
+            return False
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        pass  # it is somebody else's, and so is the making of room
+    return True
 
 
 def _move(path: str, target: str) -> bool:
@@ -115,13 +126,13 @@ def _copy(store: str, path: str, sha256: str, target: str) -> None:
 
 
 def put_bytes(store: str, content: bytes, sha256: str) -> None:
-    """Keep bytes under their digest. Silent when the store has them.
+    """Keep bytes under their digest. When the store has them, they are as fresh as new ones; see `put_file`.
 
     Raises:
         OSError: when the store cannot be written.
     """
     target = object_path(store, sha256)
-    if os.path.exists(target):
+    if _freshen(target, len(content)):
         return
     temporary = _temporary(store)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OBJECT_MODE)

@@ -17,13 +17,13 @@ from longshore.model.events import (
     InputsFailed,
     InputsStaged,
     MembersMade,
-    ResultsDelivered,
     TasksIdentified,
 )
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled
 from longshore.plugin.protocols import Session, Together
 from longshore.runtime.cache import Cache, Success
+from longshore.runtime.delivering import Delivering
 from longshore.runtime.dispatch import Remote, never_started
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
@@ -33,7 +33,6 @@ from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
 from longshore.runtime.remembering import Remembering
-from longshore.runtime.results import deliver
 from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import (
@@ -75,6 +74,7 @@ class Crew:
         self._inputs = Inputs(project, runner.state, Others(project))
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
+        self._delivering = Delivering(project.store, project.results(run), runner.post)
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
@@ -201,8 +201,10 @@ class Crew:
                 self.remotes[source].bring(artifact)
             case Discard(machine, digests):
                 self.remotes[machine].discard(digests)
-            case Deliver(task):
-                self._later(self._deliver, task)
+            case Deliver(name):
+                task = self._state.tasks[name]
+                self._delivering.add(name, task.task.folder, task.outputs)
+                self._later(self._deliver_some, name)
             case MakeMembers(name):
                 self._later(self._make_members, name)
             case _:
@@ -219,14 +221,8 @@ class Crew:
             # It waits for what other machines have to send, and nobody has been asked to start it.
             self._runner.post(AttemptEnded(at=_now(), task=action.task, attempt=action.attempt, outcome=Cancelled()))
 
-    def _deliver(self, name: str) -> None:
-        task = self._state.tasks[name]
-        problem = ""
-        try:
-            deliver(self._project.store, task.outputs, self._project.results(self._run) / task.task.folder)
-        except (StagingError, OSError) as error:
-            problem = f"the outputs of {name} did not come home: {error}"
-        self._runner.post(ResultsDelivered(at=_now(), task=name, problem=problem))
+    def _deliver_some(self, _name: str) -> None:
+        self._delivering.some()
 
     def _make_members(self, name: str) -> None:
         group = self._state.groups[name]

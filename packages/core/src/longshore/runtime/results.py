@@ -9,8 +9,9 @@ from pathlib import Path
 
 from longshore.errors import DiskFull, StagingError
 from longshore.model.artifact import Artifact
+from longshore.remote.copying import copy_file
 from longshore.remote.laying import Piece, lay_items
-from longshore.remote.store import StagingProblem, remove_tree, translate
+from longshore.remote.store import StagingProblem, inside, object_path, remove_tree, translate
 from longshore.runtime.processes import start_of
 
 __all__ = ["deliver", "mark_latest"]
@@ -30,24 +31,50 @@ def deliver(store: Path, outputs: Sequence[Artifact], to: Path) -> list[Path]:
         StagingError: when something is no longer in the store, or the folder cannot be written.
     """
     try:
-        to.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(to)
-        workshop = to / f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
-        workshop.mkdir()
         try:
-            pieces = [Piece(each.path, each.sha256, each.size, each.mode, each.kind) for each in _outermost(outputs)]
-            lay_items(pieces, str(store), str(workshop), {})
-            for piece in pieces:
-                _refuse_links(to, piece.path)
-                (to / piece.path).parent.mkdir(parents=True, exist_ok=True)
-                _move(workshop / piece.path, to / piece.path)
-        finally:
-            remove_tree(str(workshop))
+            to.mkdir()
+        except FileNotFoundError:
+            to.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            _remove_leftovers(to)
+        beside = to / f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
+        if len(outputs) == 1 and outputs[0].kind == "file" and "/" not in outputs[0].path and inside(outputs[0].path):
+            _deliver_file(store, outputs[0], to, beside)
+        else:
+            _deliver_all(store, outputs, to, beside)
     except StagingProblem as problem:
         raise _told(problem) from problem
     except OSError as error:
         raise _told(translate(error, f"bringing outputs to {to}")) from error
     return [to / each.path for each in outputs]
+
+
+def _deliver_file(store: Path, output: Artifact, to: Path, beside: Path) -> None:
+    """Bring one file home, which is all that most tasks have: it needs no folder to be laid in first."""
+    try:
+        copied = copy_file(object_path(str(store), output.sha256), str(beside), output.mode)
+    except FileNotFoundError:
+        raise StagingProblem(f"{output.path}: the store does not have {output.sha256} any more") from None
+    try:
+        if copied != output.size:
+            raise StagingProblem(f"{output.path}: the store's copy has {copied} bytes instead of {output.size}")
+        beside.replace(to / output.path)
+    except BaseException:
+        beside.unlink()
+        raise
+
+
+def _deliver_all(store: Path, outputs: Sequence[Artifact], to: Path, workshop: Path) -> None:
+    workshop.mkdir()
+    try:
+        pieces = [Piece(each.path, each.sha256, each.size, each.mode, each.kind) for each in _outermost(outputs)]
+        lay_items(pieces, str(store), str(workshop), {})
+        for piece in pieces:
+            _refuse_links(to, piece.path)
+            (to / piece.path).parent.mkdir(parents=True, exist_ok=True)
+            _move(workshop / piece.path, to / piece.path)
+    finally:
+        remove_tree(str(workshop))
 
 
 def mark_latest(results: Path, run: str) -> None:
@@ -72,7 +99,10 @@ def _remove_leftovers(folder: Path) -> None:
     for entry in list(os.scandir(folder)):
         pid = entry.name.removeprefix(_PREFIX).partition("-")[0]
         if entry.name.startswith(_PREFIX) and pid.isdigit() and start_of(int(pid)) is None:
-            remove_tree(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(entry.path)
+            else:
+                os.unlink(entry.path)
 
 
 def _refuse_links(to: Path, path: str) -> None:

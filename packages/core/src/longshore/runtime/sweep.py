@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -113,7 +113,7 @@ def sweep(index: Sidecar, folder: Path, plan: Plan) -> Cleaned:
     nothing: tuple[int, list[str]] = (0, [])
     tasks, gone = index.write(decide, nothing)
     if not plan.dry_run:
-        _remove(folder, gone, now)
+        _remove(folder, {each: objects[each] for each in gone}, now)
     return Cleaned(tasks=tasks, objects=len(gone), bytes=sum(objects[each].size for each in gone))
 
 
@@ -159,9 +159,13 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _remove(folder: Path, objects: Iterable[str], now: float) -> None:
-    for sha256 in objects:
-        Path(object_path(str(folder), sha256)).unlink(missing_ok=True)
+def _remove(folder: Path, objects: Mapping[str, _Object], now: float) -> None:
+    for sha256, seen in objects.items():
+        path = Path(object_path(str(folder), sha256))
+        with suppress(FileNotFoundError):
+            # Somebody may have put it there again meanwhile.
+            if path.stat().st_ctime == seen.changed:
+                path.unlink()
     # What a crash left half done.
     for entry in _entries(folder / "tmp"):
         with suppress(OSError):

@@ -49,8 +49,13 @@ class CloudCalls:
         self._time = time
         self._terms = terms
 
+    @property
+    def terms(self) -> Terms:
+        """What the cloud is like."""
+        return self._terms
+
     def _deadline(self) -> datetime:
-        return self._time.now() + self._terms.deadline
+        return self._time.now() + self.terms.deadline
 
     def _end(self, machine_ids: Collection[str], until: datetime) -> None:
         failed: ProviderError | None = None
@@ -81,7 +86,7 @@ class CloudCalls:
         try:
             return self._port(action, body, left)
         except CloudTimeout as error:
-            raise CloudUnreachable(f"{action}: no answer within {self._terms.deadline}") from error
+            raise CloudUnreachable(f"{action}: no answer within {self.terms.deadline}") from error
         except CloudFault as error:
             if error.code in fine:
                 return {}

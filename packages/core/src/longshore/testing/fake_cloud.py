@@ -276,11 +276,13 @@ class FakeCloud:
             until = min(until, machine.stopped)
         if until <= machine.paid_until:
             return
-        passed = until - machine.paid_until
-        machine.paid_seconds += passed.total_seconds()
-        rate = self.rate(machine.kind, machine.paid_until)
-        machine.paid += Decimal(rate or 0) * (passed // timedelta(microseconds=1)) / _MICROSECONDS
-        machine.paid_until = until
+        changes = [self.state.began + after for after, _ in machine.kind.changes]
+        for end in sorted({at for at in changes if machine.paid_until < at < until} | {until}):
+            passed = end - machine.paid_until
+            machine.paid_seconds += passed.total_seconds()
+            rate = self.rate(machine.kind, machine.paid_until)
+            machine.paid += Decimal(rate or 0) * (passed // timedelta(microseconds=1)) / _MICROSECONDS
+            machine.paid_until = end
 
     def _settle(self) -> None:
         """Write down, then do."""

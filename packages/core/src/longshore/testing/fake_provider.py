@@ -11,7 +11,7 @@ from longshore.errors import OutOfCapacity
 from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
-from longshore.plugin.provider import Quota, Scope, SpotNotice, Terms
+from longshore.plugin.provider import Quota, Scope, SpotNotice
 from longshore.testing.fake_calls import CloudCalls, read_machine, read_offer
 
 __all__ = ["FakeProvider"]
@@ -19,11 +19,6 @@ __all__ = ["FakeProvider"]
 
 class FakeProvider(CloudCalls):
     """Rents from a `FakeCloud` by a login to it, with all abilities."""
-
-    @property
-    def terms(self) -> Terms:
-        """What the fake cloud is like."""
-        return self._terms
 
     def scope(self) -> Scope:
         """The account of the login, everywhere."""

@@ -11,13 +11,13 @@ import sys
 import threading
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve, field, frozen
 
-from longshore.builtin.local import _Door
+from longshore.builtin.local import _Door, start_supervisor
 from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
@@ -78,6 +78,11 @@ class FakeRemoteComputer:
         """Whether nothing gets through."""
         return (self.folder / "cut").exists()
 
+    @property
+    def is_off(self) -> bool:
+        """Whether there is no use in waiting for the link."""
+        return False
+
     def cut(self) -> None:
         """Let nothing through until `mend`."""
         (self.folder / "cut").touch()
@@ -100,6 +105,17 @@ class FakeRemoteComputer:
     def run_folder(self, run: str) -> Path:
         """Where the supervisor of a run keeps its things."""
         return self.folder / "runs" / run
+
+    def start(self, folder: Path, link: socket.socket) -> None:
+        """Start a supervisor there, with its first link.
+
+        Raises:
+            OSError, MachineUnreachable: when that cannot be.
+        """
+        start_supervisor(folder, link)
+
+    def beat(self) -> None:
+        """Take note that a controller attends to it."""
 
     def crash(self, run: str) -> None:
         """Kill the supervisor of a run; what it has started lives on."""
@@ -134,8 +150,8 @@ class FakeRemoteExecutor:
             FenceRefused: when a newer controller has been there.
             MachineUnreachable: when the link is down, or the computer is not the one that is meant.
         """
-        computer = FakeRemoteComputer(self._config.folder / machine.id)
-        wanted = machine.tags.get(_IDENTITY, "")
+        computer = self._computer(machine)
+        wanted = self._wanted(machine)
         if computer.is_cut or not computer.identity:
             raise MachineUnreachable(f"{machine.id} does not answer")
         if computer.identity != wanted:
@@ -149,6 +165,13 @@ class FakeRemoteExecutor:
         link = _Link(computer, folder, self._config.reconnect)
         hello = _hello(machine, computer, folder, self._context, fence)
         return FakeRemoteSession(machine, hello, link, sink, self._context)
+
+    def _computer(self, machine: Machine) -> FakeRemoteComputer:
+        return FakeRemoteComputer(self._config.folder / machine.id)
+
+    def _wanted(self, machine: Machine) -> str:
+        """Say what the computer must prove to be."""
+        return machine.tags.get(_IDENTITY, "")
 
 
 def _wait_over(handle: Any) -> None:
@@ -194,7 +217,7 @@ class _Link:
             MachineUnreachable: when the link has been down for too long.
         """
         self.wait()
-        self._socket = _Door(self.folder).connect()
+        self._socket = _Door(self.folder, self.computer.start).connect()
         return self._socket
 
     def wait(self) -> None:
@@ -203,6 +226,8 @@ class _Link:
         Raises:
             MachineUnreachable: when that takes too long.
         """
+        if self.computer.is_off:
+            raise MachineUnreachable("it is off")
         left = self._reconnect.total_seconds()
         while self.computer.is_cut and left > 0 and not self.closed.wait(_GLANCE_SECONDS):
             left -= _GLANCE_SECONDS
@@ -265,6 +290,11 @@ class FakeRemoteSession(SupervisorSession):
     def _through(self, way: str, sha256: str) -> None:
         self._remote.wait()
         self._remote.computer.note(way, sha256)
+
+    def beat(self, until: datetime) -> None:
+        """Attend until then; the computer itself is told, too."""
+        super().beat(until)
+        self._remote.computer.beat()
 
     def close(self) -> None:
         """Drop the link; attempts live on."""

@@ -39,8 +39,10 @@ class FakeRig:
         make: Callable[[Port, Time, Terms], Provider] = FakeProvider,
         *,
         habits: CloudHabits | None = None,
+        cloud: FakeCloud | None = None,
     ) -> None:
-        self.cloud = FakeCloud(FAKE_KINDS, habits=habits)
+        """Open an account on a new cloud of these habits, or on one that is there and rents `FAKE_KINDS`."""
+        self.cloud = cloud or FakeCloud(FAKE_KINDS, habits=habits)
         self._began = self.cloud.time.now()
         self._make = make
 
