@@ -17,6 +17,8 @@ Laws, by their numbers in the contract suite:
 * P9 Side resources carry the owner's tags and are swept when asked, never while a machine needs them, and never
   somebody else's.
 
+What an ability promises is a law of its name, as in ``Stoppable``; P5, P6 and P8 hold for its calls, too.
+
 Methods may be called from several threads at once. A provider repeats reads only, and only within one call's deadline;
 retrying, failover and counting are the core's work.
 """
@@ -36,6 +38,7 @@ from longshore.model.offer import Needs, Offer, Price
 from longshore.model.times import aware
 
 __all__ = [
+    "ABILITIES",
     "Admits",
     "Clusters",
     "HostKeys",
@@ -265,6 +268,21 @@ class Admits(Protocol):
     def admit(self, address: str, *, owner: str) -> None:
         """Let this address reach our machines, and no longer the one before it."""
         ...
+
+
+ABILITIES: tuple[type, ...] = (
+    Admits,
+    Clusters,
+    HostKeys,
+    Identity,
+    Images,
+    Prices,
+    Quotas,
+    SpotNotices,
+    Stoppable,
+    Sweeps,
+)
+"""All protocols that a provider may implement besides `Provider`."""
 
 
 @frozen(kw_only=True)

@@ -23,7 +23,7 @@ from longshore.testing.strategy_contract import StrategyContract
 
 __all__ = ["CHECKED", "Verdict", "check_plugin", "suite"]
 
-_LAW = re.compile(r"test_([A-Z]\d+|[A-Z][a-z]+)_")
+_LAW = re.compile(r"test_([A-Z]\d+|[A-Z][A-Za-z]+)_")
 _SUITE = """from longshore.testing.checking import suite
 
 TestPlugin = suite({role!r}, {name!r}, {options!r}, {url!r})

@@ -123,6 +123,14 @@ class FakeRig:
         """Arrange a mishap."""
         self.cloud.fail(fault, on=on)
 
+    def reclaim(self, machine: str, *, after: timedelta) -> None:
+        """Take a spot machine back."""
+        self.cloud.reclaim(machine, after=after)
+
+    def admitted(self) -> Sequence[str]:
+        """Look into the firewall."""
+        return self.cloud.admitted("account-1")
+
     def requests(self) -> Sequence[tuple[str, Any]]:
         """List what has arrived."""
         return [(each.action, each.body) for each in self.cloud.requests]

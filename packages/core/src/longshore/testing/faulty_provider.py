@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Self
 
 from longshore.errors import CloudUnreachable, OutOfCapacity, ProviderError, Throttled
 from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec, Tag
 from longshore.model.offer import Needs, Offer
-from longshore.plugin.provider import Provider, Scope, Terms
+from longshore.plugin.provider import ABILITIES, Provider, Scope, Terms
 from longshore.testing.faults import Fault, Time
 
 __all__ = ["FaultyProvider"]
@@ -20,8 +21,14 @@ class FaultyProvider:
     """Keeps the provider's protocol and passes calls on, except for those that go wrong, by chance or as arranged.
 
     ``rates`` says how often; ``lag`` hides machines from `find` for so long after their launch, and shows them for so
-    long after their end. Abilities of the wrapped provider are not passed on.
+    long after their end. It has the abilities that the wrapped provider has, and their calls go wrong, too.
     """
+
+    def __new__(cls, provider: Provider, *_: object, **__: object) -> Self:
+        """Make it of a class that has the methods of the provider's abilities, so that it has these, too."""
+        names = {name for ability in ABILITIES if isinstance(provider, ability) for name in _methods(ability)}
+        made: Self = object.__new__(type(cls.__name__, (cls,), {name: _passing(name) for name in sorted(names)}))
+        return made
 
     def __init__(
         self,
@@ -42,7 +49,7 @@ class FaultyProvider:
         self._last: dict[str, tuple[datetime, Machine]] = {}
 
     def fail(self, fault: Fault, *, on: str, times: int = 1) -> None:
-        """Let the next calls of a method (``launch``, ``find``, ``terminate``, ``offers``) go wrong."""
+        """Let the next calls of a method, as ``launch`` or ``stop``, go wrong."""
         self._arranged.extend([(fault, on)] * times)
 
     @property
@@ -104,6 +111,15 @@ class FaultyProvider:
             self._provider.terminate(wanted)
         self._after("terminate", fault)
 
+    def _pass(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of an ability, once, twice or not at all."""
+        fault = self._before(method)
+        answer = getattr(self._provider, method)(*args, **kwargs)
+        if fault is Fault.DUPLICATE:
+            answer = getattr(self._provider, method)(*args, **kwargs)
+        self._after(method, fault)
+        return answer
+
     def _before(self, method: str) -> Fault | None:
         fault = self._next(method)
         if fault is Fault.THROTTLED:
@@ -126,3 +142,15 @@ class FaultyProvider:
             if self._random.random() < rate:
                 return fault
         return None
+
+
+def _methods(ability: type) -> list[str]:
+    return [name for name in vars(ability) if not name.startswith("_")]
+
+
+def _passing(name: str) -> Callable[..., Any]:
+    def call(self: FaultyProvider, *args: Any, **kwargs: Any) -> Any:
+        return self._pass(name, *args, **kwargs)
+
+    call.__name__ = name
+    return call

@@ -1,4 +1,6 @@
-"""The suite that every provider must pass: laws P1 to P9 of `longshore.plugin.provider`, one test or more to each."""
+"""The suite that every provider must pass: laws P1 to P9 of `longshore.plugin.provider`, one test or more to each, and
+those of its abilities.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ from longshore.errors import (
 )
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Needs
-from longshore.plugin.provider import Identity, Provider, Sweeps
+from longshore.plugin.provider import Provider, Sweeps
+from longshore.testing.ability_laws import AbilityLaws
 from longshore.testing.contract import Contract
 from longshore.testing.faults import Fault
 from longshore.testing.provider_rig import ProviderRig, failure, ids, overheard
@@ -41,12 +44,11 @@ _CLASSES: Mapping[Fault, type[ProviderError]] = {
     Fault.INVALID: InvalidRequest,
     Fault.UNKNOWN: ProviderError,
 }
-_LONGEST_OWNER = 63
 _CROWD = 130
 """More than a page of any list."""
 
 
-class ProviderContract(Contract):
+class ProviderContract(AbilityLaws, Contract):
     """Subclass it in a plugin's tests, and give the fixture ``rig``, a `ProviderRig`, new for each test."""
 
     def test_P1_a_second_launch_under_a_token_gives_the_same_machines(self, rig: ProviderRig) -> None:
@@ -294,19 +296,6 @@ class ProviderContract(Contract):
         provider = rig.provider()
         assert provider.scope() == rig.provider().scope()
         assert provider.scope().covers(provider.scope().account, rig.spec().offer.region)
-
-    def test_the_owner_that_the_cloud_knows_is_the_same_for_every_login(self, rig: ProviderRig) -> None:
-        """The protocol: who is logged in has one name, short enough to be a tag, and machines are found by it."""
-        provider = rig.provider()
-        if not isinstance(provider, Identity):
-            pytest.skip("its cloud does not say who is logged in")
-        owner, again = provider.caller(), rig.provider()
-        assert 1 <= len(owner) <= _LONGEST_OWNER
-        assert isinstance(again, Identity)
-        assert again.caller() == owner
-        launched = rig.provider().launch(evolve(rig.spec(), owner=owner), token=_ONE)
-        rig.wait(rig.provider().terms.listing_lag)
-        assert ids(rig.provider().find(owner=owner)) == ids(launched)
 
 
 def _call(provider: Provider, rig: ProviderRig, call: str) -> object:

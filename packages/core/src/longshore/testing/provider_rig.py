@@ -7,7 +7,7 @@ import io
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pytest
 from attrs import field, frozen
@@ -18,7 +18,7 @@ from longshore.model.machine_spec import MachineSpec, SideResource
 from longshore.plugin.provider import Provider
 from longshore.testing.faults import Fault
 
-__all__ = ["Paid", "ProviderRig", "failure", "ids", "overheard"]
+__all__ = ["Paid", "ProviderRig", "ReclaimsSpot", "ShowsFirewall", "failure", "ids", "overheard"]
 
 
 @frozen(kw_only=True)
@@ -77,6 +77,24 @@ class ProviderRig(Protocol):
 
     def requests(self) -> Sequence[tuple[str, Any]]:
         """List the requests that have arrived: action and body."""
+        ...
+
+
+@runtime_checkable
+class ReclaimsSpot(Protocol):
+    """A rig whose cloud can be told to take a spot machine back."""
+
+    def reclaim(self, machine: str, *, after: timedelta) -> None:
+        """Take it back, after so long, with the notice that the cloud gives."""
+        ...
+
+
+@runtime_checkable
+class ShowsFirewall(Protocol):
+    """A rig that can look into the firewall."""
+
+    def admitted(self) -> Sequence[str]:
+        """List the addresses that are let in, whoever's machines they may reach."""
         ...
 
 

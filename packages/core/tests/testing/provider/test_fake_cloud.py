@@ -12,8 +12,9 @@ from longshore.errors import CloudUnreachable, OutOfCapacity, ProviderError, Quo
 from longshore.model.machine import MachineState
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Needs
-from longshore.plugin import Prices, Quotas, SpotNotices, Stoppable, Sweeps, Terms
-from longshore.testing import FakeCloud, FakeProvider, FakeRig, FaultyProvider
+from longshore.plugin import Prices, Provider, Quotas, SpotNotices, Stoppable, Sweeps, Terms
+from longshore.plugin.provider import ABILITIES
+from longshore.testing import FakeCloud, FakeProvider, FakeRig, FaultyProvider, ProviderContract
 from longshore.testing.fake_cloud_parts import CloudFault, CloudHabits, Kind
 from longshore.testing.faults import Fault, RealTime
 
@@ -210,3 +211,40 @@ def test_quota_errors_keep_their_class() -> None:
     with pytest.raises(QuotaExceeded):
         faulty(rig).launch(rig.spec(), token="t", count=2)
     assert isinstance(rig.provider().terms, Terms)
+
+
+def test_a_faulty_provider_has_the_abilities_of_its_provider_and_no_others(rig: FakeRig) -> None:
+    class Plain:
+        """A provider with no ability."""
+
+        def __init__(self, inner: Provider) -> None:
+            self.terms, self.scope, self.find = inner.terms, inner.scope, inner.find
+            self.offers, self.launch, self.terminate = inner.offers, inner.launch, inner.terminate
+
+    plain = FaultyProvider(Plain(rig.provider()), rig.cloud.time)
+
+    assert [each for each in ABILITIES if isinstance(plain, each)] == []
+    assert [each for each in ABILITIES if not isinstance(faulty(rig), each)] == []
+
+
+def test_calls_of_abilities_go_wrong_too(rig: FakeRig) -> None:
+    provider = faulty(rig)
+    assert isinstance(provider, Stoppable)
+    name = launch(provider, rig.spec())
+
+    provider.fail(Fault.HANG, on="stop")
+    with pytest.raises(CloudUnreachable):
+        provider.stop([name])
+    assert rig.cloud.machines[name].stopped is None
+    provider.fail(Fault.REPLY_LOST, on="stop")
+    with pytest.raises(CloudUnreachable):
+        provider.stop([name])
+    assert rig.cloud.machines[name].stopped is not None
+
+
+class TestFaultyProvider(ProviderContract):
+    """Without faults it keeps all laws."""
+
+    @pytest.fixture
+    def rig(self) -> FakeRig:
+        return FakeRig(lambda port, time, terms: FaultyProvider(FakeProvider(port, time, terms), time))
