@@ -68,7 +68,7 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
             pool=task.pool,
             runs=task.phase is TaskPhase.WAITING,
             reason=reasons.get(name) or _waits(state, task),
-            inputs=inputs.get(name) or (tuple(map(str, references)) if references else ()),
+            inputs=inputs.get(name) or (tuple(dict.fromkeys(map(str, references))) if references else ()),
         )
 
 
