@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from longshore.builtin.local import LocalConfig, local_machines
 from longshore.model.command import Argv, Call, Shell
 from longshore.model.outcome import Exited, FailureClass, Lost
 from longshore.model.resources import Resources
+from longshore.plugin.protocols import HandsOutGpus
 from longshore.remote.limits import MemoryGroups
 
 from .bench import Bench
@@ -88,6 +90,21 @@ def test_gpus_are_handed_out_by_index_and_hidden_from_the_others(bench: Bench) -
         bench.ended(task)
 
     assert [(bench.logs / f"{task}.1.out").read_text() for task in "abc"] == ["0\n", "1,2\n", "\n"]
+
+
+def test_which_gpus_are_handed_out_may_change_and_outlasts_the_supervisor(bench: Bench) -> None:
+    session = bench.open(gpus=2)
+    assert isinstance(session, HandsOutGpus)
+    show = Shell("echo $CUDA_VISIBLE_DEVICES")
+
+    first = bench.execute("a", show, needs=Resources(gpus=2))
+    session.use_gpus([3, 1])
+    second = bench.execute("b", show, needs=Resources(gpus=2))
+    os.kill(bench.supervisor(), signal.SIGKILL)
+    third = bench.execute("c", show, needs=Resources(gpus=1))
+
+    assert [end.outcome for end in (first, second, third)] == [Exited(0)] * 3
+    assert [(bench.logs / f"{task}.1.out").read_text() for task in "abc"] == ["0,1\n", "3,1\n", "3\n"]
 
 
 def test_thread_pools_are_told_their_cpus(bench: Bench) -> None:

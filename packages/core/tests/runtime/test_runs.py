@@ -542,6 +542,33 @@ def test_two_runs_never_use_more_of_this_computer_than_there_is(tmp_path: Path) 
     assert most <= len(os.sched_getaffinity(0))
 
 
+def test_gpus_go_from_a_run_that_does_not_use_them_to_one_that_does_and_back(tmp_path: Path) -> None:
+    gates = [tmp_path / name for name in ("one", "two")]
+    for gate in gates:
+        os.mkfifo(gate)
+    pools = {"local": {"gpus": 2, "cpus": 8}}
+    shown = "echo $CUDA_VISIBLE_DEVICES > gpus.txt"
+    first = Workflow("first", pools=pools)
+    first.shell("wait", f"cat {gates[0]}")
+    first.shell("use", shown, outputs=["gpus.txt"], needs={"gpus": 2}, after=["wait"])
+    second = Workflow("second", pools=pools)
+    second.shell("use", f"{shown}; cat {gates[1]}", outputs=["gpus.txt"], needs={"gpus": 2})
+
+    with first.start(tmp_path) as one:
+        one.wait(until=lambda now: now.phases.get(TaskPhase.RUNNING, 0) == 1, timeout=30)
+        with second.start(tmp_path) as two:
+            two.wait(until=lambda now: now.phases.get(TaskPhase.RUNNING, 0) == 1, timeout=30)
+            gates[0].write_text("")
+            one.wait(tasks=["wait"], timeout=30)
+            assert one.wait(timeout=0.3) == "running"
+            assert phases(one)["use"] == "waiting"
+            gates[1].write_text("")
+            assert two.wait(timeout=30) == "succeeded"
+        assert one.wait(timeout=30) == "succeeded"
+
+    assert [(run.results / "use" / "gpus.txt").read_text() for run in (one, two)] == ["0,1\n", "0,1\n"]
+
+
 def test_a_run_that_waits_for_another_goes_on_when_that_one_ends(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)

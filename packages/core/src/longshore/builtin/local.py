@@ -27,7 +27,7 @@ from longshore.remote.computer import clean_environment, gpu_names, memory_bytes
 from longshore.remote.copying import copy_file
 from longshore.remote.digest import digest_file
 from longshore.remote.links import SOCKET, read_fence
-from longshore.remote.protocol import VERSION
+from longshore.remote.protocol import VERSION, encode
 from longshore.remote.session import SupervisorSession
 from longshore.remote.store import has_object
 
@@ -85,15 +85,13 @@ class LocalExecutor:
 def _hello(machine: Machine, context: ExecutorContext, fence: int) -> dict[str, Any]:
     resources = machine.resources
     granted = [int(index) for index in machine.tags.get("gpus", "").split(",") if index]
-    names = gpu_names() if resources.gpus else []
-    known_gpus = [names[index] if index < len(names) else str(index) for index in granted] or names
     return {
         "op": "hello",
         "version": VERSION,
         "fence": fence,
         "cpus": resources.cpus,
         "memory": resources.memory_bytes,
-        "gpus": [*known_gpus, *map(str, range(len(known_gpus), resources.gpus))][: resources.gpus],
+        "gpus": _names_of(granted or range(resources.gpus)),
         "slots": machine.slots,
         "env": clean_environment(os.environ),
         "python": sys.executable,
@@ -105,6 +103,12 @@ def _hello(machine: Machine, context: ExecutorContext, fence: int) -> dict[str, 
     }
 
 
+def _names_of(gpus: Sequence[int]) -> list[str]:
+    """Name GPUs as programs know them; those that the system does not show, by their number."""
+    names = gpu_names() if gpus else []
+    return [names[index] if index < len(names) else str(index) for index in gpus]
+
+
 class LocalSession(SupervisorSession):
     """A link to a supervisor that shares our files: it lays inputs and stores outputs itself."""
 
@@ -112,6 +116,13 @@ class LocalSession(SupervisorSession):
         self._store = str(store)
         self._folder = door.folder
         super().__init__(machine, hello, door.connect, sink, door.trouble)
+
+    def use_gpus(self, gpus: Sequence[int]) -> None:
+        """Let attempts have these from now on."""
+        names = _names_of(gpus)
+        with self._lock:
+            self._hello = {**self._hello, "gpus": names}
+            self._send(encode({"op": "gpus", "names": names}))
 
     def put(self, attempt: str, items: Sequence[Item]) -> None:
         """Check that inputs are there; they are laid, and verified, when the attempt starts.

@@ -38,6 +38,7 @@ __all__ = [
     "Executor",
     "ExecutorContext",
     "ExecutorRecord",
+    "HandsOutGpus",
     "Observer",
     "ObserverRecord",
     "Session",
@@ -172,6 +173,15 @@ class Together(Protocol):
 
     def together(self) -> AbstractContextManager[None]:
         """Hold back what is said within the block, and send it at its end."""
+        ...
+
+
+@runtime_checkable
+class HandsOutGpus(Protocol):
+    """Ability of a session to a machine that runs share: which of its GPUs are this run's may change."""
+
+    def use_gpus(self, gpus: Sequence[int]) -> None:
+        """Hand out these from now on, by index; attempts that run keep what they have. Sent before any later ``go``."""
         ...
 
 

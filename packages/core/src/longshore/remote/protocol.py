@@ -22,6 +22,8 @@ The controller sends ``op``:
     true). Of one that waits for room nothing is told until it starts.
 ``beat``
     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
+``gpus``
+    names: those that attempts may have from now on. What runs keeps what it has.
 ``leave``
     end yourself as soon as nothing runs. Sent by a controller that goes; the link ends when something runs that must go
     on, else when all is tidied up.

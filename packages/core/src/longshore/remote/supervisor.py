@@ -184,6 +184,9 @@ class Supervisor:
     def _beat(self, message: dict[str, Any]) -> None:
         self._links.beat(message["unattended"])
 
+    def _gpus(self, message: dict[str, Any]) -> None:
+        self._services.room.gpus = list(message["names"])
+
     def _leave(self, _message: dict[str, Any]) -> None:
         # When nothing runs, the end of the link tells that all is tidied up.
         self._links.leave(stay=bool(self._closing.attempts))
@@ -196,6 +199,7 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "adopt": Supervisor._adopt,
     "release": Supervisor._release,
     "beat": Supervisor._beat,
+    "gpus": Supervisor._gpus,
     "leave": Supervisor._leave,
 }
 

@@ -21,7 +21,7 @@ from longshore.model.events import (
 )
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled
-from longshore.plugin.protocols import Session, Together
+from longshore.plugin.protocols import HandsOutGpus, Session, Together
 from longshore.runtime.cache import Cache, Success
 from longshore.runtime.delivering import Delivering
 from longshore.runtime.dispatch import Remote, never_started
@@ -101,7 +101,14 @@ class Crew:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
         if not self.shared:
             return ()
-        return [news for machine in self.shared.values() for news in machine.news(happened=bool(events))]
+        told: list[Event] = []
+        for name, part in self.shared.items():
+            before = part.gpus
+            told += part.news(happened=bool(events))
+            session: object = self.sessions.get(name)
+            if part.gpus != before and isinstance(session, HandsOutGpus):
+                session.use_gpus(part.gpus)
+        return told
 
     def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
         """Tell the identities of tasks whose inputs have known digests; look at the other files in the background."""

@@ -56,9 +56,13 @@ class Sharing:
     def machine(self) -> Machine:
         """Give the machine with what this run may use of it now."""
         grant = self._ask()
-        # What is handed out by index must be ours alone for as long as the link lasts.
         tags = {"gpus": ",".join(map(str, grant.gpus))} if grant.gpus else {}
         return evolve(self._machine, resources=self._within(grant), tags=tags)
+
+    @property
+    def gpus(self) -> tuple[int, ...]:
+        """The GPUs that are this run's now, by index."""
+        return self._grant.gpus if self._grant is not None else ()
 
     @property
     def alone(self) -> bool:
