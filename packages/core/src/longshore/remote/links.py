@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
         def welcome(self, hello: dict[str, Any]) -> None: ...
         def heard(self, messages: list[dict[str, Any]]) -> None: ...
+        def parted(self) -> None: ...
+        def drained(self) -> None: ...
         def abandoned(self, seconds: float) -> None: ...
 
 
@@ -115,6 +117,23 @@ class Links:
             if self._current is not None:
                 self._current.write(content)
 
+    def push(self, line: bytes) -> bool:
+        """Send a line now, after all that was told; say whether the link would take another at once."""
+        self.flush()
+        if self._current is not None:
+            self._current.write(line)
+        return self.free
+
+    @property
+    def free(self) -> bool:
+        """Whether somebody is there, and nothing waits to be sent to him."""
+        return self._current is not None and self._current.free
+
+    def drained(self, stream: Stream) -> None:
+        """Note that a link has sent what had to wait."""
+        if stream is self._current:
+            self._master.drained()
+
     # --- hello and good-bye
 
     def hello(self, stream: Stream, message: dict[str, Any]) -> bool:
@@ -131,6 +150,7 @@ class Links:
                 encode({"event": "refused", "fence": fence, "reason": "another controller has taken this run over"})
             )
             self._current.close()
+            self._master.parted()
         self._current = stream
         self._tied = bool(message.get("tied"))
         self._leaving = False
@@ -165,6 +185,7 @@ class Links:
         if stream is self._current:
             self._current = None
             self._outgoing.clear()
+            self._master.parted()
             self._expect_somebody()
             self.beat(self._unattended)
 
@@ -175,6 +196,7 @@ class Links:
             self.flush()
             self._current.close()
             self._current = None
+            self._master.parted()
             self.beat(self._unattended)
 
     def _expect_somebody(self) -> None:
@@ -214,7 +236,13 @@ class _Guest:
     def __init__(self, connection: socket.socket, watch: Watch, links: Links) -> None:
         self._links = links
         self._welcome = False
-        self._stream = Stream(connection, watch, self._heard, lambda _reason: links.lost(self._stream))
+        self._stream = Stream(
+            connection,
+            watch,
+            self._heard,
+            lambda _reason: links.lost(self._stream),
+            lambda: links.drained(self._stream),
+        )
 
     def _heard(self, messages: list[dict[str, Any]]) -> None:
         if not self._welcome:

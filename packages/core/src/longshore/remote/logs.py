@@ -96,23 +96,23 @@ class LogShelf:
     def __init__(self, owner: str) -> None:
         """Prepare; ``owner`` tells the spare files of several supervisors apart that share a folder."""
         self._prefix = ".spare-%s-" % owner
-        self._folder = ""
+        self.folder = ""
         self._spare: List[Log] = []
         self._count = 0
 
     def use(self, folder: str) -> None:
         """Say where logs go from now on."""
-        if folder != self._folder:
+        if folder != self.folder:
             self.close()
             os.makedirs(folder, exist_ok=True)
-            self._folder = folder
+            self.folder = folder
             for name in os.listdir(folder):
                 if name.startswith(self._prefix):  # a supervisor that was killed has left it
                     os.unlink(os.path.join(folder, name))
 
     def stem(self, name: str) -> str:
         """Give the path of an attempt's logs without ``.out`` or ``.err``."""
-        return "%s/%s" % (self._folder, name)
+        return "%s/%s" % (self.folder, name)
 
     def take(self) -> Log:
         """Give an empty file.
@@ -123,7 +123,7 @@ class LogShelf:
         if self._spare:
             return self._spare.pop()
         self._count += 1
-        return Log("%s/%s%d-%d" % (self._folder, self._prefix, os.getpid(), self._count))
+        return Log("%s/%s%d-%d" % (self.folder, self._prefix, os.getpid(), self._count))
 
     def part(self, logs: Logs, name: str, *, reusable: bool = True) -> Left:
         """Keep what has something in it under the attempt's name; give the others, which are nobody's then.

@@ -22,6 +22,10 @@ The controller sends ``op``:
     true). Of one that waits for room nothing is told until it starts.
 ``beat``
     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
+    Answered by ``beat``, so that a link can be seen to live.
+``follow``
+    from: of attempts by id, how many bytes of their stdout and stderr the controller has. From now on until the link
+    ends it is sent what attempts print; logs of attempts that it releases are removed.
 ``gpus``
     names: those that attempts may have from now on. What runs keeps what it has.
 ``leave``
@@ -41,6 +45,11 @@ The supervisor answers with ``event``:
     id; one of code (exit code, or the signal's number below zero), lost (a reason), cancelled (true). And where there
     is something to tell: failure (a failure class), evidence, started, ended, cpu, memory, outputs (rows of path,
     sha256, size, mode, kind), result (JSON text), workdir (where it is kept).
+``log``
+    id, stream (``out`` or ``err``), at (an offset in bytes), base64: a piece of what an attempt has printed. All of it
+    is sent before its ``ended``. A piece may be sent again.
+``beat``
+    The answer to a ``beat``.
 ``problem``
     text: a line that could not be understood.
 

@@ -41,6 +41,7 @@ def recover(memory: Memory, services: Services, closing: Closing) -> None:
     for attempt in attempts:
         closing.attempts[attempt.id] = attempt
         services.room.force(attempt)
+        services.boss.prints(attempt)
     if not attempts:
         return
     crew = WORKER + "@" + services.place

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
         def began(self, attempt: Attempt) -> None:
             """Take note that a worker goes on with the next call of its batch."""
 
+        def prints(self, attempt: Attempt) -> None:
+            """Take note of an attempt that may print from now on."""
+
         def returned(self, attempts: Sequence[Attempt]) -> None:
             """Let calls wait again that were handed out but not begun."""
 

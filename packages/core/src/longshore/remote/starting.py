@@ -171,6 +171,7 @@ class Starting:
     def began(self, attempt: Attempt) -> None:
         """Take note that an attempt runs now; tell of it unless it ends soon."""
         attempt.state = RUNNING
+        self._services.boss.prints(attempt)
         if attempt.cancelled:
             self._services.endings.ask([attempt])
         self._fresh.append(attempt)

@@ -24,10 +24,10 @@ _MOST_UNREAD = 256 << 20
 
 class Stream:
     """One side of a link. What it hears goes to ``heard``; when the other side is gone, or sends nonsense, ``lost`` is
-    called once with why.
+    called once with why. When all that had to wait is sent, ``drained`` is called.
     """
 
-    __slots__ = ("_heard", "_lines", "_lost", "_out", "_socket", "_watch", "closed")
+    __slots__ = ("_drained", "_heard", "_lines", "_lost", "_out", "_socket", "_watch", "closed")
 
     def __init__(
         self,
@@ -35,12 +35,14 @@ class Stream:
         watch: Watch,
         heard: Callable[[list[dict[str, Any]]], None],
         lost: Callable[[str], None],
+        drained: Callable[[], None],
     ) -> None:
         connection.setblocking(False)
         self._socket = connection
         self._watch = watch
         self._heard = heard
         self._lost = lost
+        self._drained = drained
         self._lines = Lines()
         self._out = b""
         self.closed = False
@@ -66,12 +68,18 @@ class Stream:
             self._out = content[sent:]
             self._watch.change(self._socket.fileno(), READ | WRITE)
 
+    @property
+    def free(self) -> bool:
+        """Whether nothing waits to be sent."""
+        return not (self._out or self.closed)
+
     def _ready(self, events: int) -> None:
         if events & WRITE and self._out:
             content, self._out = self._out, b""
             self.write(content)
             if not self.closed and not self._out:
                 self._watch.change(self._socket.fileno(), READ)
+                self._drained()
         if events & ~WRITE and not self.closed:
             self._read()
 

@@ -19,6 +19,7 @@ import stat
 
 from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder
 from longshore.remote.closing import Closing
+from longshore.remote.following import Following
 from longshore.remote.links import Links
 from longshore.remote.processes import boot_id
 from longshore.remote.protocol import decode_lines, encode
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Supervisor", "main", "serve"]
 
 _LOCK_SECONDS = 5.0
+_BEAT = encode({"event": "beat"})
 
 
 class Supervisor:
@@ -44,6 +46,7 @@ class Supervisor:
         self._watch = Watch(self._reap)
         self._links = Links(folder, self._watch, self)
         self._services = Services(folder, self._watch, self)
+        self._following = Following(self._watch, self._services.shelf, self._links)
         self._closing = Closing(self._services)
         self._starting = Starting(self._services, self._closing)
         self._ended: dict[str, bytes] = {}
@@ -92,7 +95,7 @@ class Supervisor:
         """Keep what is known of an attempt that is over, until it is released."""
         self._ended[attempt.id] = line
         self._services.record.add(line)
-        self._links.tell(line)
+        self._following.over(attempt.id, line)
 
     def answered(self, attempt: Attempt, answer: dict[str, Any]) -> None:
         """Take note that a worker has made a call."""
@@ -102,11 +105,23 @@ class Supervisor:
         """Take note that a worker goes on with the next call of its batch."""
         self._starting.began(attempt)
 
+    def prints(self, attempt: Attempt) -> None:
+        """Take note of an attempt that may print from now on."""
+        self._following.began(attempt)
+
     def returned(self, attempts: Sequence[Attempt]) -> None:
         """Let calls wait again that were handed out but not begun."""
         self._starting.put_back(attempts)
 
     # --- what the links call
+
+    def parted(self) -> None:
+        """Take note that nobody controls us now."""
+        self._following.stop()
+
+    def drained(self) -> None:
+        """Go on with what had to wait until the link has room."""
+        self._following.look()
 
     def welcome(self, hello: dict[str, Any]) -> None:
         """Serve another controller from now on."""
@@ -135,7 +150,7 @@ class Supervisor:
     def _go(self, message: dict[str, Any]) -> None:
         line = self._ended.get(message["id"])
         if line is not None:
-            self._links.tell(line)
+            self._following.over(message["id"], line)
         elif message["id"] not in self._closing.attempts:
             self._starting.accept(message)
 
@@ -168,13 +183,14 @@ class Supervisor:
                     "failure": "machine lost",
                     "never": True,
                 }
-                self._links.tell(self._ended.get(identity) or encode(never))
+                self._following.over(identity, self._ended.get(identity) or encode(never))
             elif attempt.state not in (WAITING, STAGING):
                 self._starting.announce(attempt)
 
     def _release(self, message: dict[str, Any]) -> None:
         gone = [identity for identity in message["ids"] if identity in self._ended]
         for identity in gone:
+            self._following.forget(identity)
             line = self._ended.pop(identity)
             if b'"workdir":' in line and message.get("remove"):
                 self._services.staging.remove(decode_lines(line)[0]["workdir"])
@@ -183,6 +199,10 @@ class Supervisor:
 
     def _beat(self, message: dict[str, Any]) -> None:
         self._links.beat(message["unattended"])
+        self._links.tell(_BEAT)
+
+    def _follow(self, message: dict[str, Any]) -> None:
+        self._following.start(message["from"])
 
     def _gpus(self, message: dict[str, Any]) -> None:
         self._services.room.gpus = list(message["names"])
@@ -199,6 +219,7 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "adopt": Supervisor._adopt,
     "release": Supervisor._release,
     "beat": Supervisor._beat,
+    "follow": Supervisor._follow,
     "gpus": Supervisor._gpus,
     "leave": Supervisor._leave,
 }
