@@ -20,7 +20,7 @@ from longshore.remote.bundle import MODULES, build_bundle
 from longshore.remote.protocol import VERSION, Lines, decode_lines, encode
 
 HERE = Path(longshore.remote.__path__[0])
-CONTROLLERS = {"channel", "session", "wire"}
+CONTROLLERS = {"channel", "remote_session", "session", "transfers", "wire"}
 """The controller's side of the link."""
 LOCAL = {"__init__", "bundle", "start"}
 """Needed on the controller's computer only."""
@@ -110,7 +110,7 @@ def test_the_bundle_serves_by_its_standard_input_on_every_python(tmp_path: Path,
     bundle.write_bytes(build_bundle())
     ours, theirs = socket.socketpair()
     with ours, theirs, (tmp_path / "errors").open("wb") as errors:
-        command = [python, "-I", "-S", str(bundle), str(tmp_path / "machine")]
+        command = [python, "-I", "-S", str(bundle), "supervise", str(tmp_path / "machine")]
         subprocess.run(command, stdin=theirs.fileno(), stdout=errors, stderr=errors, check=True, timeout=SECONDS)
         theirs.close()
         link = Link(ours)

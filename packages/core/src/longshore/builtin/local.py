@@ -28,7 +28,7 @@ from longshore.remote.copying import copy_file
 from longshore.remote.digest import digest_file
 from longshore.remote.links import SOCKET, read_fence
 from longshore.remote.protocol import VERSION, encode
-from longshore.remote.session import SupervisorSession
+from longshore.remote.session import Deaths, SupervisorSession
 from longshore.remote.store import has_object
 
 __all__ = ["LocalConfig", "LocalExecutor", "LocalSession", "local_machines", "longshore_executors", "start_supervisor"]
@@ -185,6 +185,7 @@ class _Door:
         """Know the way. ``starter`` starts a supervisor in a folder with its first link; here when nothing is said."""
         self.folder = folder.absolute()
         self._starter = starter or start_supervisor
+        self._deaths = Deaths()
 
     def connect(self) -> socket.socket:
         """Connect to the supervisor that is there; start one if none is.
@@ -225,6 +226,7 @@ class _Door:
         return link
 
     def _start(self) -> socket.socket:
+        self._deaths.note_start()
         ours, theirs = socket.socketpair()
         try:
             with theirs:

@@ -1,4 +1,7 @@
-"""The supervisor as one file for other computers: ``python3 -I -S -X utf8 <file> <folder>``.
+"""What runs on other computers as one file: ``python3 -I -S -X utf8 <file> <program> <folder>``.
+
+The programs: ``supervise`` serves a folder; ``link`` joins its standard input and output to the supervisor of a folder,
+and starts it if need be; ``exchange`` takes objects into a store and gives them out of it.
 
 It is a zip archive of the modules that are meant to be sent, which Python can execute; equal modules give equal bytes.
 """
@@ -13,12 +16,15 @@ __all__ = ["MODULES", "build_bundle"]
 
 MODULES = (
     "attempt",
+    "bell",
     "calls",
     "closing",
     "collecting",
     "computer",
     "copying",
     "digest",
+    "exchange",
+    "following",
     "helpers",
     "launcher",
     "laying",
@@ -26,11 +32,13 @@ MODULES = (
     "links",
     "logs",
     "orphans",
+    "packing",
     "places",
     "processes",
     "protocol",
     "record",
     "recovery",
+    "relay",
     "room",
     "services",
     "staging",
@@ -46,9 +54,21 @@ MODULES = (
 
 _MAIN = b"""import sys
 
-from longshore.remote.supervisor import main
+program, folder = sys.argv[1:]
+if program == "supervise":
+    from longshore.remote.supervisor import main
 
-main(sys.argv[1])
+    main(folder)
+elif program == "link":
+    from longshore.remote.relay import relay
+
+    relay(folder, sys.argv[0])
+elif program == "exchange":
+    from longshore.remote.exchange import exchange
+
+    exchange(folder)
+else:
+    sys.exit("there is no program " + program)
 """
 _DATE = (1980, 1, 1, 0, 0, 0)
 

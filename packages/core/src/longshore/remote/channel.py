@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
 import threading
+from collections.abc import Callable
 
 __all__ = ["Channel"]
 
@@ -47,8 +49,13 @@ class Channel:
             self._outgoing = content[sent:]
             os.write(self._wake_write, b".")
 
-    def receive(self) -> bytes:
-        """Wait for what the other side says, and send meanwhile what could not be sent at once; nothing at the end."""
+    def receive(self, patience: float = math.inf, quiet: Callable[[], bool] = bool) -> bytes:
+        """Wait for what the other side says, and send meanwhile what could not be sent at once; nothing at the end.
+
+        Args:
+            patience: seconds without a word after which ``quiet`` is called, again and again.
+            quiet: says whether there is any use in waiting on; if not, this is the end.
+        """
         assert self._socket is not None
         link = self._socket
         poll = select.poll()
@@ -56,7 +63,9 @@ class Channel:
         try:
             while True:
                 poll.register(link, select.POLLIN | (select.POLLOUT if self._outgoing else 0))
-                ready = dict(poll.poll())
+                ready = dict(poll.poll(None if patience == math.inf else patience * 1000))
+                if not ready and not quiet():
+                    return b""
                 if self._wake_read in ready:
                     os.read(self._wake_read, _READ_BYTES)
                 events = ready.get(link.fileno(), 0)

@@ -5,6 +5,7 @@ reached.
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import threading
 import time
@@ -22,13 +23,31 @@ from longshore.remote.channel import Channel
 from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
 from longshore.remote.wire import Order, ended_event, order_of, started_event
 
-__all__ = ["SupervisorSession"]
+__all__ = ["Deaths", "SupervisorSession"]
 
 _log = logging.getLogger(__name__)
 
 _HELD_BACK = 64
 _DEATHS = 5
 _DEATH_SECONDS = 10.0
+_CLOSE_SECONDS = 10.0
+
+
+class Deaths:
+    """Counts supervisors that had to be started, so that one that dies at once is not started for ever."""
+
+    def __init__(self) -> None:
+        self._starts: deque[float] = deque(maxlen=_DEATHS + 1)
+
+    def note_start(self) -> None:
+        """Take note that another one is about to be started.
+
+        Raises:
+            MachineUnreachable: when too many before it have died too soon.
+        """
+        self._starts.append(time.monotonic())
+        if len(self._starts) == self._starts.maxlen and self._starts[-1] - self._starts[0] < _DEATH_SECONDS:
+            raise MachineUnreachable(f"its supervisor died {_DEATHS} times within {_DEATH_SECONDS:g} seconds")
 
 
 class SupervisorSession:
@@ -46,6 +65,8 @@ class SupervisorSession:
         connect: Callable[[], socket.socket],
         sink: Sink,
         trouble: Callable[[], str],
+        *,
+        patience: float = math.inf,
     ) -> None:
         """Link to a supervisor.
 
@@ -55,6 +76,8 @@ class SupervisorSession:
             connect: gives a socket to the supervisor, starting it if need be.
             sink: where events go.
             trouble: gives what the supervisor has left in words when it died; may be empty.
+            patience: seconds without a word after which the supervisor is asked for one; when none comes for as long
+                again, the link is taken for dead.
 
         Raises:
             MachineUnreachable: when ``connect`` does.
@@ -76,9 +99,11 @@ class SupervisorSession:
         self._refused = ""
         self._unreachable = ""
         self._closed = False
+        self._patience = patience
+        self._asked = False
         self._channel = Channel()
         self._lock = self._channel.lock
-        self._channel.use(connect(), encode(hello))
+        self._channel.use(connect(), self._greeting())
         self._thread = threading.Thread(target=self._hear, name=f"longshore-{machine}", daemon=True)
         self._thread.start()
 
@@ -141,8 +166,8 @@ class SupervisorSession:
         """Attend until then, and for the machine's unattended time from now."""
         self._check()
         with self._lock:
-            seconds = max(0.0, (until - datetime.now(UTC)).total_seconds())
-            self._send(encode({"op": "beat", "unattended": seconds}))
+            self._hello["unattended"] = max(0.0, (until - datetime.now(UTC)).total_seconds())
+            self._send(self._beat_line())
 
     def close(self) -> None:
         """Drop the link; the supervisor stays while it has attempts."""
@@ -150,11 +175,18 @@ class SupervisorSession:
             if self._closed:
                 return
             self._closed = True
-            self._channel.send_last(self._release_line() + encode({"op": "leave"}), _DEATH_SECONDS)
-        self._thread.join(_DEATH_SECONDS)
+            self._channel.send_last(self._release_line() + encode({"op": "leave"}), _CLOSE_SECONDS)
+        self._thread.join(_CLOSE_SECONDS)
         self._channel.close()
 
     # --- sending
+
+    def _greeting(self) -> bytes:
+        """Say what a link begins with."""
+        return encode(self._hello)
+
+    def _beat_line(self) -> bytes:
+        return encode({"op": "beat", "unattended": self._hello["unattended"]})
 
     def _check(self) -> None:
         if self._refused:
@@ -194,32 +226,42 @@ class SupervisorSession:
 
     def _hear(self) -> None:
         """Take what supervisors tell, one after the other, until there is no use in asking for another."""
-        deaths: deque[float] = deque(maxlen=_DEATHS)
         try:
             while True:
                 self._listen()
                 if self._closed or self._refused:
                     return
-                deaths.append(time.monotonic())
-                if len(deaths) == _DEATHS and deaths[-1] - deaths[0] < _DEATH_SECONDS:
-                    raise MachineUnreachable(f"its supervisor died {_DEATHS} times within {_DEATH_SECONDS:g} seconds")
                 self._link_again()
         except Exception as error:  # noqa: BLE001  nobody else could tell that the machine is out of reach
-            self._unreachable = self._give_up(str(error) or repr(error))
+            if not self._closed:
+                self._unreachable = self._give_up(str(error) or repr(error))
 
     def _listen(self) -> None:
         lines = Lines()
-        while content := self._channel.receive():
+        self._asked = False
+        while content := self._channel.receive(self._patience, self._ask):
+            self._asked = False
             told = [self._take(message) for message in decode_lines(lines.take(content))]
             if events := [event for event in told if event is not None]:
                 self._tell(*events)
 
+    def _ask(self) -> bool:
+        """Ask for a sign of life; False when the last question had no answer."""
+        if self._asked:
+            return False
+        self._asked = True
+        with self._lock:
+            self._send(self._beat_line())
+        return True
+
     def _link_again(self) -> None:
         """Take everything up that is not over, with the supervisor that is there now."""
+        link = self._connect()
         with self._lock:
             if self._closed:
+                link.close()
                 return
-            self._channel.use(self._connect(), encode(self._hello))
+            self._channel.use(link, self._greeting())
             self._sent = set()
             if self._held is not None:
                 # Orders among it may mean scripts that the new one does not have; they are sent again when it says so.

@@ -1,0 +1,226 @@
+"""The program that takes objects into a machine's store and gives them out of it, over its standard input and output.
+
+It answers one line after the other, in the packed form of `longshore.remote.packing`:
+
+``lack``
+    objects: rows of sha256, size and kind (``file`` or ``folder``; for a folder the size does not count). Answered by
+    ``lack``: rows of an index into these and an offset from which the object can be continued; what is not named there
+    is in the store, a folder with all its files.
+``take``
+    objects: rows of sha256, size and offset; their bodies follow in this order. Answered by ``taken``, their number.
+``give``
+    objects: rows of sha256 and offset. Each is answered by ``object`` and ``size``, and its body from the offset on;
+    or by ``missing``.
+``files``
+    root, and paths below it. Each is answered by ``file``, ``size`` and ``mode``, its whole body and ``sha256``; or by
+    ``missing``.
+``forget``
+    digests: objects that the store need not have any more. Answered by ``forgotten``.
+
+What goes wrong is answered by ``problem``, a text, with ``kind`` (full, damaged or other) and ``object``, and ends the
+program.
+
+A store belongs to a run: it is ``<folder>/runs/<run>/store``. In ``<folder>/cache`` all that was ever sent to this
+machine is kept for some time, as other names of the same files, so that the next run need not be sent it again.
+
+Standard library only, Python 3.8: this file is sent to other computers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+
+from longshore.remote.digest import NotStorable, parse_listing
+from longshore.remote.packing import Broken, Damaged, Reader, Writer, part_size, receive_body, send_body
+from longshore.remote.store import StagingProblem, inside, object_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Dict
+
+    Message = Dict[str, Any]
+
+__all__ = ["exchange"]
+
+_TRIM_SECONDS = 24 * 3600
+_KEPT_SECONDS = 14 * _TRIM_SECONDS
+_READ = os.O_RDONLY | os.O_CLOEXEC
+
+
+def exchange(store: str) -> None:
+    """Serve a store until standard input ends."""
+    os.umask(0o077)
+    Exchange(store, Reader(lambda size: os.read(0, size)), Writer(_write)).serve()
+
+
+def _write(content: Any) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+class Exchange:
+    """A store and the streams through which others reach it."""
+
+    def __init__(self, store: str, reader: Reader, writer: Writer) -> None:
+        self._store = store
+        self._cache = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(store))), "cache")
+        self._reader = reader
+        self._writer = writer
+
+    def serve(self) -> None:
+        """Answer until nothing more is asked, or something has gone wrong."""
+        operations: Dict[str, Callable[[Message], None]] = {
+            "lack": self._lack,
+            "take": self._take,
+            "give": self._give,
+            "files": self._files,
+            "forget": self._forget,
+        }
+        try:
+            while True:
+                message = self._reader.line()
+                if message is None:
+                    self._trim()
+                    return
+                operations[message["op"]](message)
+                self._writer.flush()
+        except Broken:
+            return
+        except StagingProblem as error:
+            self._problem("other", str(error))
+        except (KeyError, TypeError, ValueError) as error:
+            self._problem("other", "%s: %s" % (type(error).__name__, error))
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else self._store
+            self._problem("full" if full else "other", "%s: %s" % (name, error.strerror or error))
+
+    def _problem(self, kind: str, text: str, sha256: str = "") -> None:
+        try:
+            self._writer.line({"problem": text, "kind": kind, "object": sha256})
+            self._writer.flush()
+        except OSError:
+            sys.exit(1)
+
+    def _lack(self, message: Message) -> None:
+        lack = [
+            (index, part_size(self._store, sha256, size))
+            for index, (sha256, size, kind) in enumerate(message["objects"])
+            if not (self._has(sha256, size) if kind == "file" else self._has_folder(sha256))
+        ]
+        self._writer.line({"lack": lack})
+
+    def _has_folder(self, sha256: str) -> bool:
+        if not self._has(sha256, None):
+            return False
+        try:
+            with open(object_path(self._store, sha256), "rb") as file:
+                entries = parse_listing(file.read())
+        except NotStorable:
+            return False
+        return all(self._has(entry.sha256, entry.size) for entry in entries if entry.kind == "f")
+
+    def _has(self, sha256: str, size: int | None) -> bool:
+        place = object_path(self._store, sha256)
+        try:
+            return size in (None, os.stat(place).st_size)
+        except OSError:
+            pass
+        kept = object_path(self._cache, sha256)
+        try:
+            if size not in (None, os.stat(kept).st_size):
+                return False
+            _link(kept, place)
+            os.utime(kept)
+        except OSError:
+            return False
+        return True
+
+    def _take(self, message: Message) -> None:
+        for sha256, size, offset in message["objects"]:
+            try:
+                receive_body(self._reader, self._store, sha256, size, offset)
+            except Damaged as error:
+                self._problem("damaged", str(error), sha256)
+                sys.exit(1)
+            try:
+                _link(object_path(self._store, sha256), object_path(self._cache, sha256))
+            except OSError:
+                continue  # the next run is sent it again
+        self._writer.line({"taken": len(message["objects"])})
+
+    def _give(self, message: Message) -> None:
+        for sha256, offset in message["objects"]:
+            try:
+                handle = os.open(object_path(self._store, sha256), _READ)
+            except FileNotFoundError:
+                self._writer.line({"missing": sha256})
+                continue
+            try:
+                size = os.fstat(handle).st_size
+                self._writer.line({"object": sha256, "size": size})
+                send_body(self._writer, handle, size, min(offset, size))
+            finally:
+                os.close(handle)
+
+    def _files(self, message: Message) -> None:
+        for path in message["paths"]:
+            place = os.path.join(message["root"], path)
+            if not inside(path) or not os.path.isfile(place):
+                self._writer.line({"missing": path})
+                continue
+            handle = os.open(place, _READ)
+            try:
+                status = os.fstat(handle)
+                self._writer.line({"file": path, "size": status.st_size, "mode": status.st_mode & 0o777})
+                self._writer.line({"sha256": send_body(self._writer, handle, status.st_size, 0)})
+            finally:
+                os.close(handle)
+
+    def _forget(self, message: Message) -> None:
+        for sha256 in message["digests"]:
+            try:
+                os.unlink(object_path(self._store, sha256))
+            except OSError:
+                continue
+        self._writer.line({"forgotten": len(message["digests"])})
+
+    def _trim(self) -> None:
+        """Remove from the cache what no run has asked for in a long time; once a day is enough."""
+        now = time.time()
+        stamp = os.path.join(self._cache, "trimmed")
+        try:
+            if now - os.stat(stamp).st_mtime < _TRIM_SECONDS:
+                return
+        except OSError:
+            pass
+        try:
+            os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.utime(stamp)
+        except OSError:
+            return
+        before = now - _KEPT_SECONDS
+        for folder, _, names in os.walk(os.path.join(self._cache, "objects")):
+            for name in names:
+                path = os.path.join(folder, name)
+                try:
+                    if os.stat(path).st_mtime < before:
+                        os.unlink(path)
+                except OSError:
+                    continue
+
+
+def _link(source: str, target: str) -> None:
+    """Give an object another name. Silent when it has it."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        os.link(source, target)
