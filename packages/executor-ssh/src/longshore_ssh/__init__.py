@@ -1,0 +1,3 @@
+"""Hosts that answer SSH, as machines of Longshore."""
+
+__all__: list[str] = []

@@ -1,0 +1,249 @@
+"""Real sshd processes on loopback addresses, each with a host key, a home and a user's key of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import pwd
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from longshore.remote.processes import send_signal
+from longshore.remote.protocol import decode_lines
+from longshore.remote.watch import exit_handle
+
+SECONDS = 30.0
+_ROOTS_USER = "longshore-ssh-test"
+_BELOW = "/run/sshd"
+
+
+def available() -> str:
+    """Say why no sshd can be started here; empty when one can."""
+    if program() is None:
+        return "openssh-server is not installed"
+    if os.getuid() == 0 and not _has_user() and shutil.which("useradd") is None:
+        return "as root there must be a way to make an ordinary user"
+    return ""
+
+
+def program() -> str | None:
+    return shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def _has_user() -> bool:
+    with contextlib.suppress(KeyError):
+        pwd.getpwnam(_ROOTS_USER)
+        return True
+    return False
+
+
+def ordinary_user() -> str:
+    """Give the user to log in as: ourselves, or when we are root somebody with no rights."""
+    if os.getuid():
+        return getpass.getuser()
+    if not _has_user():
+        subprocess.run(
+            ["useradd", "--no-create-home", "--shell", "/bin/sh", "--password", "*", _ROOTS_USER],
+            check=False,  # another test run may be making it just now
+            timeout=SECONDS,
+        )
+    return _ROOTS_USER
+
+
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *options: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path), *options]
+    subprocess.run(command, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+    return path
+
+
+def free_port(address: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+class Lab:
+    """A folder for hosts, and the one key that all of them let in."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="longshore-ssh-"))
+        self.folder.chmod(0o755)  # the hosts' user is another one
+        self.user = ordinary_user()
+        self.key = make_key(self.folder / "ours" / "id_ed25519")
+        self.known_hosts = self.folder / "ours" / "known_hosts"
+        self.known_hosts.touch()
+        self.hosts: list[Sshd] = []
+
+    def host(self, *options: str, command: Sequence[str] = ()) -> Sshd:
+        """Start another host, and know its key."""
+        host = Sshd(self, len(self.hosts) + 11, options, command)
+        self.hosts.append(host)
+        host.start()
+        with self.known_hosts.open("a") as file:
+            file.write(host.known_line)
+        return host
+
+    def close(self) -> None:
+        for host in self.hosts:
+            host.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Sshd:
+    """One host."""
+
+    def __init__(self, lab: Lab, number: int, options: Sequence[str], command: Sequence[str]) -> None:
+        self.lab = lab
+        self.address = f"127.0.0.{number}"
+        self.port = free_port(self.address)
+        self.folder = lab.folder / f"h{number}"
+        self.home = self.folder / "home"
+        self.home.mkdir(parents=True)
+        if not os.getuid():
+            shutil.chown(self.home, lab.user)
+        self.host_key = make_key(self.folder / "hostkey")
+        self._command = command
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        """How it is named in a config."""
+        return f"{self.lab.user}@{self.address}:{self.port}"
+
+    @property
+    def public_key(self) -> str:
+        return " ".join(Path(f"{self.host_key}.pub").read_text().split()[:2])
+
+    @property
+    def known_line(self) -> str:
+        return f"[{self.address}]:{self.port} {self.public_key}\n"
+
+    @property
+    def cache(self) -> Path:
+        """Where all of Longshore's lies on it."""
+        return self.home / ".cache" / "longshore"
+
+    def start(self) -> None:
+        """Start it, and wait until it greets."""
+        if not os.getuid():
+            Path(_BELOW).mkdir(exist_ok=True)
+        config = self.folder / "sshd_config"
+        config.write_text("\n".join(self._lines()) + "\n")
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._command, program() or "sshd", "-D", "-e", "-f", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._wait_greeting()
+
+    def _lines(self) -> Iterator[str]:
+        lab = self.lab
+        # The first value of an option counts.
+        yield from self._options
+        yield f"ListenAddress {self.address}:{self.port}"
+        yield f"HostKey {self.host_key}"
+        yield f"PidFile {self.folder}/pid"
+        yield f"AuthorizedKeysFile {lab.key}.pub"
+        yield f"SetEnv HOME={self.home}"
+        yield f"AllowUsers {lab.user}"
+        yield "StrictModes no"
+        yield "UsePAM no"
+        yield "UseDNS no"
+        yield "PasswordAuthentication no"
+        yield "KbdInteractiveAuthentication no"
+        yield "MaxStartups 100:30:200"
+        yield "PrintMotd no"
+
+    def _wait_greeting(self) -> None:
+        deadline = time.monotonic() + SECONDS
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((self.address, self.port), SECONDS) as link:
+                if link.recv(4) == b"SSH-":
+                    return
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
+            assert self._process is not None
+            assert self._process.poll() is None, (self.folder / "log").read_text()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def stop(self) -> None:
+        """End it with all of its connections, without a word to anybody."""
+        self.cut()
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(SECONDS)
+        self.cut()
+
+    def cut(self) -> None:
+        """Kill what serves its connections; what was started through them lives on, if it can."""
+        servants = [pid for pid in _family(self.pid) if _name_of(pid) == "sshd"]
+        send_signal(servants, signal.SIGKILL)
+
+    def supervisors(self) -> list[int]:
+        """List the supervisors that have ever served here."""
+        records = self.cache.glob("runs/*/record")
+        lines = [line for record in records for line in decode_lines(record.read_bytes())]
+        return [int(line["pid"]) for line in lines if line["event"] == "supervisor"]
+
+    def crash(self) -> None:
+        """Kill the supervisor; what it has started lives on."""
+        pid = self.supervisors()[-1]
+        with exit_handle(pid) as handle:
+            os.kill(pid, signal.SIGKILL)
+            _wait_over(handle)
+
+    def wait_idle(self) -> None:
+        """Wait until no supervisor is left."""
+        for pid in set(self.supervisors()):
+            with contextlib.suppress(ProcessLookupError), exit_handle(pid) as handle:
+                _wait_over(handle)
+
+    def close(self) -> None:
+        for pid in set(self.supervisors()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.stop()
+
+
+def _wait_over(handle: Any) -> None:
+    assert select.select([handle], [], [], SECONDS)[0], "a supervisor does not end"
+
+
+def _family(pid: int) -> list[int]:
+    """List the processes below one."""
+    parents: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError):
+                stat = Path(f"/proc/{entry}/stat").read_text()
+                parents.setdefault(int(stat.rpartition(")")[2].split()[1]), []).append(int(entry))
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = parents.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def _name_of(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""

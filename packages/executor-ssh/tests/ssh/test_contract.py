@@ -1,0 +1,61 @@
+"""The SSH executor keeps the laws, on a real sshd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from longshore.model.machine import Machine
+from longshore.model.machine_spec import Tag
+from longshore.model.resources import Resources
+from longshore.testing import ExecutorBench, ExecutorContract
+from longshore_ssh.config import SshConfig
+from longshore_ssh.executor import SshExecutor
+
+from .sshd import Lab, Sshd
+
+
+def config(lab: Lab, **options: object) -> SshConfig:
+    fields = {
+        "ssh_config": "",
+        "known_hosts": str(lab.known_hosts),
+        "identity_file": str(lab.key),
+        "reconnect": timedelta(seconds=20),
+        **options,
+    }
+    return SshConfig(**fields)  # type: ignore[arg-type]
+
+
+def machine(host: Sshd, **tags: str) -> Machine:
+    return Machine(id="far", pool="p", resources=Resources(cpus=8.0), address=host.name, tags=tags)
+
+
+class Bench(ExecutorBench):
+    """One run on a host."""
+
+    def __init__(self, folder: Path, lab: Lab, host: Sshd, **options: object) -> None:
+        self.host = host
+        super().__init__(
+            folder,
+            SshExecutor,
+            config(lab, **options),
+            machine(host),
+            scratch=PurePosixPath(host.home / "scratch"),
+            cut=host.cut,
+            kill=host.crash,
+            imposter=machine(host, **{Tag.HOST_KEY: "SHA256:of-another-key"}),
+        )
+
+
+@pytest.fixture
+def bench(lab: Lab, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path, lab, lab.host())
+    yield bench
+    bench.close()
+
+
+class TestSsh(ExecutorContract):
+    """All laws; nothing is skipped."""
