@@ -9,7 +9,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 from heapq import heappop, heappush
 from typing import Any
 
@@ -41,7 +40,7 @@ from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.state import RunState
 
-__all__ = ["BEGIN", "MachineUse", "Played", "VirtualMachine", "World", "play"]
+__all__ = ["BEGIN", "MachineUse", "Played", "Stay", "VirtualMachine", "World", "play"]
 
 BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 """When runs begin unless they are told: some Monday morning, the same each time."""
@@ -77,6 +76,16 @@ class World:
     begin: datetime = BEGIN
 
 
+@frozen
+class Stay:
+    """One attempt: where it was, and when, counted from the beginning of the run."""
+
+    task: str
+    machine: str
+    begin: timedelta
+    end: timedelta
+
+
 @frozen(kw_only=True)
 class MachineUse:
     """What one machine did."""
@@ -104,16 +113,17 @@ class Played:
     state: str
     """As that of a real run: ``succeeded`` unless something in the workflow cannot be."""
     makespan: timedelta
-    attempts: int
+    attempts: tuple[Stay, ...]
+    """In the order in which they ended."""
     machines: tuple[MachineUse, ...]
 
-    @cached_property
+    @property
     def utilisation(self) -> float:
         """Which part of all cpus were in use, from the beginning to the end."""
         there = sum(each.machine.resources.cpus * each.up.total_seconds() for each in self.machines)
         return sum(each.cpu_seconds for each in self.machines) / there if there else 0.0
 
-    @cached_property
+    @property
     def costs(self) -> tuple[Money, ...]:
         """What all machines cost, in each currency."""
         sums: Counter[str] = Counter()
@@ -165,6 +175,7 @@ class _Play:
         self._agenda: list[tuple[datetime, int, Event | None]] = []
         self._entries = 0
         self._wakes: set[datetime] = set()
+        self._stays: list[Stay] = []
         self._places = {machine.id: _Place(machine, machine.resources) for machine in world.machines}
 
     def to_the_end(self) -> Played:
@@ -195,8 +206,11 @@ class _Play:
 
     def _settle(self) -> None:
         """Do all that is decided until nothing more is."""
-        while any([self._perform(action) for action in decide(self._state, self._strategy, self._now)]):
-            pass
+        happened = True
+        while happened:
+            happened = False
+            for action in decide(self._state, self._strategy, self._now):
+                happened |= self._perform(action)
 
     def _perform(self, action: Any) -> bool:
         """Do one thing; answer whether something has happened by that already."""
@@ -240,7 +254,9 @@ class _Play:
         if isinstance(event, AttemptEnded):
             task = self._state.tasks[event.task]
             place = self._places[task.machine]
-            place.end(task.view.needs, self._world.seconds(task.task))
+            begin = self._now if event.started_at is None else event.started_at
+            self._stays.append(Stay(event.task, task.machine, begin - self._world.begin, self._now - self._world.begin))
+            place.end(task.view.needs, (self._now - begin).total_seconds())
             self._start_on(place)
         apply(self._state, event)
 
@@ -258,7 +274,7 @@ class _Play:
             strategy=self._state.workflow.strategy.name,
             state=state,
             makespan=makespan,
-            attempts=sum(place.attempts for place in self._places.values()),
+            attempts=tuple(self._stays),
             machines=tuple(self._use(place, makespan) for place in self._places.values()),
         )
 
