@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from longshore_cli.places import find_project
 
-__all__ = ["runs", "runs_and_tasks", "tasks"]
+__all__ = ["machines", "pools", "providers", "runs", "runs_and_tasks", "tasks"]
 
 _MOST = 200
 
@@ -31,6 +31,51 @@ def tasks(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Compl
     except (LongshoreError, OSError):
         return []
     return [CompletionItem(name) for name in (*written, *members) if name.startswith(incomplete)][:_MOST]
+
+
+def machines(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the machines that the ledger knows of: no cloud is asked while somebody types."""
+    import os
+
+    from longshore.errors import LongshoreError
+    from longshore.runtime.ledger import Ledger
+    from longshore.runtime.ledger_file import default_path
+
+    path = default_path(os.environ)
+    if not path.exists():
+        return []
+    try:
+        with Ledger.open(path) as ledger:
+            names = [lease.spec.name or lease.machine for lease in ledger.leases() if lease.machine]
+    except LongshoreError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)][:_MOST]
+
+
+def pools(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the pools that rent machines."""
+    from longshore.config.renting import read_renting
+    from longshore.errors import LongshoreError
+    from longshore_cli.places import folder_of
+
+    try:
+        known = read_renting(folder_of(ctx.params.get("folder"))).pools.values()
+    except LongshoreError:
+        return []
+    return [CompletionItem(pool.name) for pool in known if pool.rented and pool.name.startswith(incomplete)]
+
+
+def providers(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the providers that are configured."""
+    from longshore.config.renting import read_renting
+    from longshore.errors import LongshoreError
+    from longshore_cli.places import folder_of
+
+    try:
+        known = read_renting(folder_of(ctx.params.get("folder"))).providers
+    except LongshoreError:
+        return []
+    return [CompletionItem(name) for name in sorted(known) if name.startswith(incomplete)]
 
 
 def runs_and_tasks(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -54,7 +54,7 @@ def test_what_it_can_cost_is_said_before_anything_is_asked(world: World) -> None
     assert rows == []
     assert world.alive() == set()
     [quote] = quotes
-    assert (quote.most, quote.names, quote.bounded) == ("0.600000 USD", ("cloud-1", "cloud-2", "cloud-3"), False)
+    assert (quote.most, quote.names, quote.bounded) == (usd("0.60"), ("cloud-1", "cloud-2", "cloud-3"), False)
 
 
 def test_a_name_is_given_once_on_all_clouds_and_computers(world: World) -> None:

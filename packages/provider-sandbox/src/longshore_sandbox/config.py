@@ -38,8 +38,8 @@ def default_folder(environ: Mapping[str, str]) -> Path:
     return Path(state) / "longshore" / "sandbox"
 
 
-def _whole(folder: Path | None) -> Path:
-    return default_folder(os.environ) if folder is None else folder.expanduser().absolute()
+def _whole(folder: Path | str | None) -> Path:
+    return default_folder(os.environ) if folder is None else Path(folder).expanduser().absolute()
 
 
 @frozen(kw_only=True)

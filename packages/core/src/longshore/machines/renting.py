@@ -28,7 +28,7 @@ __all__ = ["rent"]
 _LONGEST_LABEL = 40
 _REPEATS = 3
 """A launch without an answer is asked for again so often, under its token."""
-_PAUSE = timedelta(seconds=2)
+_PAUSE = timedelta(seconds=1)
 """Between two looks whether machines run. A cloud cannot tell us by itself."""
 
 
@@ -159,10 +159,10 @@ def _check_free(names: Sequence[str], taken: set[str]) -> None:
 
 def _quote(wish: _Wish, now: datetime) -> Quote:
     offer = wish.offers[0]
-    most = ""
+    most = None
     if offer.price is not None:
         one = cost_between(offer.price, now, wish.ends_at)
-        most = str(Money(amount=one.amount * len(wish.names), currency=one.currency))
+        most = Money(amount=one.amount * len(wish.names), currency=one.currency)
     return Quote(
         pool=wish.pool,
         provider=wish.provider,

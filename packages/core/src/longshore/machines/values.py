@@ -11,6 +11,7 @@ from longshore.errors import LongshoreError
 from longshore.model.lease import Lease, LeasePhase
 from longshore.model.machine import MachineState
 from longshore.model.offer import Offer, Price
+from longshore.model.quantity import Money
 
 __all__ = [
     "Collected",
@@ -135,8 +136,8 @@ class Quote:
     names: tuple[str, ...]
     """One for each machine."""
     ends_at: datetime
-    most: str = ""
-    """The most that all of them can cost until then; empty when nobody knows the price."""
+    most: Money | None = None
+    """The most that all of them can cost until then; None when nobody knows the price."""
     bounded: bool = False
     """Whether a ``max_cost`` bounds it."""
 

@@ -1,0 +1,184 @@
+"""``schedule add``, ``list`` and ``rm``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from longshore.errors import UsageError
+from longshore.model.names import check_name, near
+from longshore.runtime.ledger_file import default_path, locked
+from longshore_cli.invocation import Invocation
+from longshore_cli.output import answer, answer_json, say
+from longshore_cli.places import folder_of
+from longshore_cli.scheduling.cron import CronTimers
+from longshore_cli.scheduling.entry import KEPT, Entry, Timers
+from longshore_cli.scheduling.systemd import SystemdTimers
+from longshore_cli.scheduling.when import When, parse_when
+from longshore_cli.text import clean, table
+
+__all__ = ["add", "list_all", "remove"]
+
+_ALLOWED = ("run", "gc", "machines start", "machines stop", "machines down")
+
+
+def add(invocation: Invocation, folder: Path | None, name: str, when: str, words: Sequence[str]) -> int:
+    """Schedule a command.
+
+    Raises:
+        UsageError: when the name, the time or the command is no good, or the system has no timers.
+    """
+    try:
+        check_name(name, "schedule name")
+        moments = parse_when(when)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    place = folder_of(folder).absolute()
+    _check_command(words, place)
+    environment = {key: os.environ[key] for key in KEPT if os.environ.get(key)}
+    entry = Entry(name=name, when=moments, words=tuple(words), folder=place, environment=environment)
+    entry.check()
+    timers = _usable()
+    with _lock():
+        for other in _all():
+            if other.name != timers.name and name in {each.name for each in other.entries()}:
+                other.remove(name)
+        timers.add(entry)
+    if invocation.json:
+        answer_json({"schedule": _document(entry, timers)})
+    else:
+        answer(f"{name}: {moments.text}, by {timers.name}; next {_next(moments):%a %Y-%m-%d %H:%M}")
+        if timers.name == "systemd":
+            say("While you are not logged in too, after `loginctl enable-linger`.")
+    return 0
+
+
+def list_all(invocation: Invocation) -> None:
+    """Show what is scheduled."""
+    found = [(entry, timers) for timers in _all() for entry in timers.entries()]
+    if invocation.json:
+        answer_json({"schedules": [_document(entry, timers) for entry, timers in found]})
+    elif found:
+        rows = [
+            [
+                entry.name,
+                entry.when.text,
+                f"{_next(entry.when):%a %Y-%m-%d %H:%M}",
+                timers.name,
+                clean(str(entry.folder)),
+                clean(" ".join(entry.words)),
+            ]
+            for entry, timers in found
+        ]
+        answer(table(rows, ["NAME", "WHEN", "NEXT", "BY", "FOLDER", "COMMAND"]))
+    else:
+        say("Nothing is scheduled.")
+
+
+def remove(invocation: Invocation, names: Sequence[str]) -> None:
+    """End these schedules, all or none.
+
+    Raises:
+        UsageError: when there is none of a name.
+    """
+    with _lock():
+        found = {entry.name: timers for timers in _all() for entry in timers.entries()}
+        for name in names:
+            if name not in found:
+                close = near(name, found)
+                remedy = f"did you mean {' or '.join(close)}?" if close else "`longshore schedule list` shows them"
+                raise UsageError(f"there is no schedule {name!r}; {remedy}")
+        for name in dict.fromkeys(names):
+            found[name].remove(name)
+    if invocation.json:
+        answer_json({"removed": list(dict.fromkeys(names))})
+    elif not invocation.quiet:
+        say(f"Removed {', '.join(dict.fromkeys(names))}.")
+
+
+def _check_command(words: Sequence[str], folder: Path) -> None:
+    """See whether this could be typed: a mistake must not wait for the night.
+
+    Raises:
+        click.UsageError: when it could not.
+        UsageError: when it is nothing to be done at a given time.
+    """
+    from longshore_cli.app import cli
+
+    if not any(list(words[: len(each.split())]) == each.split() for each in _ALLOWED):
+        raise UsageError(f"{' '.join(words)!r} cannot be scheduled; these can: {', '.join(_ALLOWED)}")
+    command: click.Command | None = cli
+    rest = list(words)
+    context = click.Context(cli, info_name="longshore", obj=Invocation())
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        name = rest.pop(0)
+        command = command.get_command(context, name)
+        if command is None:
+            raise UsageError(f"there is no command {' '.join(words)!r}")
+        context = click.Context(command, info_name=name, parent=context, obj=Invocation())
+    assert command is not None
+    with contextlib.chdir(folder):
+        try:
+            command.make_context(words[0], rest, parent=context.parent, obj=Invocation())
+        except click.exceptions.Exit as error:
+            raise UsageError(f"{' '.join(words)!r} does nothing that a timer could do") from error
+
+
+def _usable() -> Timers:
+    """Choose the timers of this system.
+
+    Raises:
+        UsageError: when it has none.
+    """
+    systemctl, crontab = shutil.which("systemctl"), shutil.which("crontab")
+    if systemctl is not None:
+        timers = SystemdTimers(_units(), systemctl)
+        if timers.works():
+            return timers
+    if crontab is not None:
+        return CronTimers(crontab)
+    raise UsageError("there is neither a systemd for users nor cron here; install cron, or use a computer with one")
+
+
+def _all() -> list[Timers]:
+    systemctl, crontab = shutil.which("systemctl"), shutil.which("crontab")
+    found: list[Timers] = []
+    if systemctl is not None:
+        found.append(SystemdTimers(_units(), systemctl))
+    if crontab is not None:
+        found.append(CronTimers(crontab))
+    return found
+
+
+def _units() -> Path:
+    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
+    return Path(home).expanduser() / "systemd" / "user"
+
+
+def _lock() -> contextlib.AbstractContextManager[None]:
+    """Keep others of ours from changing a crontab at the same time."""
+    state = default_path(os.environ).parent
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return locked(state / "schedules.lock")
+
+
+def _next(when: When) -> datetime:
+    return when.after(datetime.now().astimezone())
+
+
+def _document(entry: Entry, timers: Timers) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "when": entry.when.text,
+        "next": _next(entry.when),
+        "by": timers.name,
+        "folder": str(entry.folder),
+        "command": list(entry.words),
+    }
