@@ -13,30 +13,38 @@ if TYPE_CHECKING:
     from longshore.runtime.api import Workflow
     from longshore.runtime.options import RunOptions
     from longshore.runtime.run import Run, resume, start
+    from longshore.runtime.simulating import Assumptions, simulate
+    from longshore.scheduler.virtual import VirtualMachine
 
 __all__ = [
+    "Assumptions",
     "ConfigError",
     "LongshoreError",
     "Param",
     "Run",
     "RunOptions",
+    "VirtualMachine",
     "Workflow",
     "load",
     "machines",
     "resume",
+    "simulate",
     "start",
 ]
 
 # Loaded when first used: the supervisor and the command's --help import this package too, and need none of it.
 _HOMES = {
+    "Assumptions": "longshore.runtime.simulating",
     "ConfigError": "longshore.errors",
     "LongshoreError": "longshore.errors",
     "Param": "longshore.config.python",
     "Run": "longshore.runtime.run",
     "RunOptions": "longshore.runtime.options",
+    "VirtualMachine": "longshore.scheduler.virtual",
     "Workflow": "longshore.runtime.api",
     "load": "longshore.config",
     "resume": "longshore.runtime.run",
+    "simulate": "longshore.runtime.simulating",
     "start": "longshore.runtime.run",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,9 +12,25 @@ from longshore_cli.command import command as subcommand
 from longshore_cli.command import json_option
 from longshore_cli.completing import tasks
 from longshore_cli.invocation import Invocation
-from longshore_cli.workflow import only_option, set_option, strategy_option, trial_option
+from longshore_cli.workflow import only_option, set_option, trial_option
 
 __all__ = ["command"]
+
+
+def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    names = () if value is None else tuple(dict.fromkeys(name.strip() for name in value.split(",")))
+    if "" in names:
+        raise click.BadParameter("a name is missing; write it as in first-fit,spread")
+    return names
+
+
+def _duration(_: click.Context, __: click.Parameter, value: str) -> timedelta:
+    from longshore.model.quantity import parse_duration
+
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @subcommand(
@@ -20,6 +38,8 @@ __all__ = ["command"]
     examples="""
     longshore plan
     longshore plan -v --only report
+    longshore plan --strategy critical-path,spread,random
+    longshore plan --simulate --machine "cpus = 16, count = 2" --durations durations.csv
     longshore plan --json | jq -r '.tasks[] | select(.runs) | .task'
     """,
 )
@@ -28,10 +48,45 @@ __all__ = ["command"]
 @set_option
 @only_option
 @trial_option
-@strategy_option
+@click.option(
+    "--strategy",
+    "strategies",
+    metavar="NAME[,NAME...]",
+    callback=_names,
+    help="Assign tasks to machines by this strategy; several are compared by simulation.",
+)
 @click.option("--no-cache", is_flag=True, help="As if nothing had succeeded before.")
 @click.option(
     "--rerun", multiple=True, metavar="TASK", shell_complete=tasks, help="As if this task had not succeeded before."
+)
+@click.option("--simulate", is_flag=True, help="Play the run on a virtual clock: how long it takes, what it costs.")
+@click.option(
+    "--durations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Simulate with tasks that take as long as this JSON or CSV file says.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, max=1e9),
+    metavar="N",
+    help="Simulate, and let tasks take so long of which nothing is known.",
+)
+@click.option(
+    "--machine",
+    "machines",
+    metavar="TABLE",
+    multiple=True,
+    help="Simulate on such machines and not on those of the pool; repeatable. "
+    "Keys: cpus, memory, gpus, disk, slots, count, price (of an hour), pool.",
+)
+@click.option(
+    "--boot",
+    default="1 min",
+    show_default=True,
+    callback=_duration,
+    metavar="DURATION",
+    help="How long a rented machine takes to come up, in a simulation.",
 )
 @json_option
 def command(
@@ -41,9 +96,11 @@ def command(
     sets: tuple[str, ...],
     only: tuple[str, ...],
     first: int | None,
-    strategy: str | None,
+    strategies: tuple[str, ...],
     no_cache: bool,
     rerun: tuple[str, ...],
+    simulate: bool,
+    **assumed: Any,
 ) -> None:
     """Show what a run would do, and why, without doing it.
 
@@ -51,7 +108,13 @@ def command(
     one line for each task. A workflow that cannot run, such as one with a task that fits nowhere, is refused with exit
     code 2.
 
-    The JSON document is {"workflow", "total", "runs", "tasks": [{"task", "pool", "runs", "reason", "inputs"}]}.
+    A simulation runs and rents nothing: the scheduler's own decisions are played on the machines of the pools, or on
+    others (--machine), with tasks that take as long as in earlier runs, or as is said. Equal projects give equal
+    results.
+
+    The JSON document is {"workflow", "total", "runs", "tasks": [{"task", "pool", "runs", "reason", "inputs"}]}; of a
+    simulation {"workflow", "total", "up_to_date", "unknown", "assumed_seconds", "strategies": [{"strategy", "state",
+    "seconds", "costs", "attempts", "utilisation", "machines"}]}.
     """
     from longshore.config.bulk import bulk
     from longshore.runtime.options import RunOptions
@@ -60,6 +123,13 @@ def command(
 
     # All that is made stays until it is shown.
     with bulk():
-        loaded = load_workflow(file, sets, strategy=strategy)
+        loaded = load_workflow(file, sets, strategy=strategies[0] if len(strategies) == 1 else None)
         spec = narrowed(loaded, only=only, first=first)
-        show_plan(spec, loaded.folder, RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun), invocation)
+        options = RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun)
+        told = assumed["durations"] is not None or assumed["seconds"] is not None or assumed["machines"]
+        if not (simulate or told or len(strategies) > 1):
+            show_plan(spec, loaded.folder, options, invocation)
+            return
+    from longshore_cli.simulating import Wishes, show_simulation
+
+    show_simulation(loaded, spec, Wishes(strategies=strategies, **assumed), options, invocation)

@@ -83,24 +83,32 @@ _Choice = Callable[[TaskView, list[_Room]], _Room | None]
 def _assign(waiting: Sequence[TaskView], machines: Sequence[MachineView], choose: _Choice) -> list[Assignment]:
     rooms = [_Room(machine) for machine in machines if machine.slots > 0]
     chosen: list[Assignment] = []
-    # Room only shrinks, so needs that fitted nowhere once need no second look. By identity: members of one task share
-    # their needs.
-    hopeless: set[int] = set()
+    # Room only shrinks, so needs that fitted nowhere once need no second look. By identity first, which costs nothing:
+    # members of one task share their needs.
+    seen: set[int] = set()
+    hopeless: set[tuple[float, int, int, int]] = set()
     for task in waiting:
         if not rooms:
             break
         needs = task.needs
-        if id(needs) in hopeless:
+        if id(needs) in seen:
+            continue
+        if hopeless and _amounts(needs) in hopeless:
             continue
         room = choose(task, rooms)
         if room is None:
-            hopeless.add(id(needs))
+            seen.add(id(needs))
+            hopeless.add(_amounts(needs))
             continue
         room.take(needs)
         chosen.append(Assignment(task.id, room.id))
         if not room.slots:
             rooms.remove(room)
     return chosen
+
+
+def _amounts(needs: Resources) -> tuple[float, int, int, int]:
+    return needs.cpus, needs.memory_bytes, needs.gpus, needs.disk_bytes
 
 
 def _first(task: TaskView, rooms: list[_Room]) -> _Room | None:

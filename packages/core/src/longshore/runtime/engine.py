@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from longshore.scheduler.apply import apply, selected
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
 
-__all__ = ["Engine", "check"]
+__all__ = ["Engine", "check", "machines_of", "used_pools"]
 
 EventQueue = SimpleQueue[Sequence[Event] | None]
 
@@ -61,7 +61,7 @@ class Engine:
         self._registry = Registry()
         strategy = self._registry.strategy_of(state.workflow.strategy)
         self.runner = Runner(state=state, journal=journal, strategy=strategy)
-        self._pools = _used_pools(state)
+        self._pools = used_pools(state)
         self._executors = {pool.name: self._executor(pool) for pool in self._pools}
 
     @classmethod
@@ -192,7 +192,7 @@ class Engine:
         return record.factory(options, context)
 
     def _machines(self, pool: PoolSpec) -> Sequence[Machine]:
-        return _machines_of(self._registry, pool, self.options)
+        return machines_of(self._registry, pool, self.options)
 
     def _shared(self, machine: Machine, crew: Crew, opened: ExitStack) -> Machine:
         """Join the other runs on this computer, and give the machine with this run's part of it."""
@@ -238,8 +238,15 @@ class Engine:
         threading.Thread(target=link, name=f"open-{machine.id}", daemon=True).start()
 
 
-def check(spec: WorkflowSpec, options: RunOptions, registry: Registry | None = None) -> RunState:
+def check(
+    spec: WorkflowSpec,
+    options: RunOptions,
+    registry: Registry | None = None,
+    rooms: Mapping[str, Sequence[Resources]] | None = None,
+) -> RunState:
     """Build the state of a run of a resolved workflow, and refuse what can never run.
+
+    ``rooms`` are the machines of each pool, where others are meant than the config names.
 
     Raises:
         ConfigError: for references to members that do not exist, and tasks that fit on no machine of their pool.
@@ -257,9 +264,9 @@ def check(spec: WorkflowSpec, options: RunOptions, registry: Registry | None = N
     ]
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
-    for pool in _used_pools(state):
-        largest = [machine.resources for machine in _machines_of(registry, pool, options)]
-        problems += _too_big(state, pool, largest)
+    for pool in used_pools(state):
+        own = [] if rooms is not None else machines_of(registry, pool, options)
+        problems += _too_big(state, pool, rooms[pool.name] if rooms is not None else [each.resources for each in own])
     if problems:
         raise ConfigError(problems)
     return state
@@ -301,12 +308,19 @@ def _words(resources: Resources) -> str:
     return ", ".join(amounts)
 
 
-def _used_pools(state: RunState) -> list[PoolSpec]:
+def used_pools(state: RunState) -> list[PoolSpec]:
+    """List the pools that tasks go to, in the order of the workflow."""
     used = {state.pool_of(group.spec) for group in state.groups.values()}
     return [pool for pool in state.workflow.pools if pool.name in used]
 
 
-def _machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list[Machine]:
+def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list[Machine]:
+    """List the machines that the config itself names for a pool; none for one whose machines are rented.
+
+    Raises:
+        ConfigError: when the pool's options do not fit its executor.
+        PluginError: when that is missing or broken.
+    """
     record = registry.executor(pool.executor)
     if record.machines is None:
         return []

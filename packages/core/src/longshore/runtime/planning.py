@@ -23,7 +23,7 @@ from longshore.runtime.project import Project
 from longshore.scheduler.apply import apply
 from longshore.scheduler.state import RunState, TaskPhase, TaskState
 
-__all__ = ["Planned", "plan"]
+__all__ = ["Planned", "find_up_to_date", "plan"]
 
 _CHUNK = 500
 
@@ -53,14 +53,8 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
     project = Project(folder)
     with bulk():
         state = check(resolve(spec, folder), chosen)
-    cache = Cache(project.store)
-    looked = Inputs(project, state, Others(project, wait=False))
-    try:
-        with bulk():
-            reasons, inputs = _look(state, Identifier(looked, cache, chosen, state))
-    finally:
-        looked.close()
-        cache.close()
+    with bulk():
+        reasons, inputs = _look(state, project, chosen)
     for name, task in state.tasks.items():
         references = task.task.spec.references
         yield Planned(
@@ -72,8 +66,24 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
         )
 
 
-def _look(state: RunState, identifier: Identifier) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+def find_up_to_date(state: RunState, project: Project, options: RunOptions) -> frozenset[str]:
+    """Name the tasks of a run that is about to begin which need not run; the state knows of them then."""
+    _look(state, project, options)
+    return frozenset(name for name, task in state.tasks.items() if task.phase is TaskPhase.UP_TO_DATE)
+
+
+def _look(state: RunState, project: Project, options: RunOptions) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Identify whatever can be identified without running anything, letting the state know of what is up to date."""
+    cache = Cache(project.store)
+    looked = Inputs(project, state, Others(project, wait=False))
+    try:
+        return _identify(state, Identifier(looked, cache, options, state))
+    finally:
+        looked.close()
+        cache.close()
+
+
+def _identify(state: RunState, identifier: Identifier) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     reasons: dict[str, str] = {}
     inputs: dict[str, tuple[str, ...]] = {}
     now = datetime.now(UTC)

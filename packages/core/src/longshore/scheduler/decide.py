@@ -31,6 +31,8 @@ _WINDOW = 1000
 """At most so many waiting tasks does a strategy see at once."""
 _CHOICE = 8
 """It sees so many for each free cpu, which is choice enough, since a decision is taken at each turn."""
+_MANY = 8
+"""From so many machines on it is worth to look first which are full."""
 _IDENTIFY = 500
 _DELIVER = 100
 _AHEAD_SECONDS = 0.05
@@ -107,6 +109,8 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
             continue
         usable = [each for each in state.machines.values() if each.pool == pool and each.linked and not each.gone]
         ahead = _ahead(state, late + queue.front(_CHOICE)) if left is None else 0
+        if len(usable) > _MANY and not ahead:
+            usable = _not_full(usable, late + queue.front(_WINDOW))
         machines = [view for machine in usable if (view := _view(state, machine, ahead)).slots > 0]
         if not machines:
             continue
@@ -125,6 +129,13 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
         if room is not None:
             room -= len(chosen)
     return starts
+
+
+def _not_full(machines: list[MachineState], waiting: Sequence[TaskView]) -> list[MachineState]:
+    """Leave out what no waiting task fits on, since a view of each of 100 machines costs more than all else."""
+    if not all(view.needs.cpus for view in waiting):
+        return machines
+    return [each for each in machines if each.cpus_used < each.capacity.cpus]
 
 
 def _due(state: RunState, now: datetime) -> list[TaskView]:

@@ -1,0 +1,153 @@
+"""Playing a run of a workflow beforehand, by several strategies: how long it would take, and what it would cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from longshore.config.bulk import bulk
+from longshore.config.resolve import resolve
+from longshore.errors import ConfigError, Problem, UsageError
+from longshore.model.workflow import PoolSpec, StrategySpec, WorkflowSpec
+from longshore.runtime.durations import Durations, recorded
+from longshore.runtime.engine import check, machines_of, used_pools
+from longshore.runtime.options import RunOptions
+from longshore.runtime.planning import find_up_to_date
+from longshore.runtime.project import Project
+from longshore.runtime.providers import Providers
+from longshore.runtime.registry import Registry
+from longshore.scheduler.building import begin
+from longshore.scheduler.virtual import Played, VirtualMachine, World, play
+
+__all__ = ["Assumptions", "Simulated", "simulate"]
+
+
+@frozen(kw_only=True)
+class Assumptions:
+    """What is taken for granted where the project does not know it, or otherwise than it does."""
+
+    durations: Mapping[str, float] = field(factory=dict[str, float])
+    """Seconds by task, or by task as written for all its members; they win over what was recorded."""
+    seconds: float | None = None
+    """Of tasks of which nothing is known; None for as long as the known ones take on average."""
+    machines: Sequence[VirtualMachine] = ()
+    """In the place of those of their pools."""
+    boot: timedelta = timedelta(minutes=1)
+    """From the launch of a rented machine to its first attempt."""
+
+
+@frozen(kw_only=True)
+class Simulated:
+    """How runs of one workflow went, by strategy."""
+
+    runs: tuple[Played, ...]
+    tasks: int
+    """How many there are, those included that are up to date."""
+    up_to_date: int
+    """How many need not run."""
+    unknown: tuple[str, ...]
+    """Tasks as written of whose durations nothing is known."""
+    assumed_seconds: float
+    """What these are taken to last."""
+
+
+def simulate(
+    spec: WorkflowSpec,
+    folder: Path,
+    strategies: Sequence[StrategySpec] = (),
+    assumptions: Assumptions | None = None,
+    options: RunOptions | None = None,
+) -> Simulated:
+    """Play a run by each of these strategies, by default the workflow's own; nothing is executed or rented.
+
+    Attempts take as long as they took in earlier runs of the workflow, and all succeed. Equal projects give equal
+    results.
+
+    Raises:
+        ConfigError: when the workflow cannot run as it is written, or a strategy does not take its options.
+        PluginError: when a plugin is missing or broken, or a strategy breaks its promises.
+        UsageError: when nothing is known of how long tasks take.
+        ProviderError: when a cloud does not say what it rents.
+    """
+    assumed, chosen = assumptions or Assumptions(), options or RunOptions()
+    project, registry = Project(folder), Registry()
+    with bulk():
+        resolved = resolve(spec, folder)
+        machines = _machines(resolved, assumed, chosen, registry)
+        rooms = {pool.name: [each.resources for each in machines if each.pool == pool.name] for pool in resolved.pools}
+        state = check(resolved, chosen, registry, rooms)
+        done = find_up_to_date(state, project, chosen)
+    known = recorded(project, spec.name)
+    durations = Durations(given=assumed.durations, recorded=known.seconds, assumed=assumed.seconds)
+    if durations.assumed is None:
+        raise UsageError(
+            "no earlier run of this workflow tells how long its tasks take; say it for all by --seconds, or for "
+            "each by --durations"
+        )
+    world = World(machines=machines, seconds=durations.of, members=known.members, up_to_date=done)
+    runs = [
+        play(evolve(resolved, strategy=strategy), registry.strategy_of(strategy), world)
+        for strategy in strategies or (spec.strategy,)
+    ]
+    return Simulated(
+        runs=tuple(runs),
+        tasks=len(state.tasks),
+        up_to_date=len(done),
+        unknown=tuple(durations.unknown),
+        assumed_seconds=durations.assumed,
+    )
+
+
+def _machines(
+    spec: WorkflowSpec, assumed: Assumptions, options: RunOptions, registry: Registry
+) -> list[VirtualMachine]:
+    pools = used_pools(begin(spec))
+    names = {pool.name for pool in pools}
+    for machine in assumed.machines:
+        if machine.pool not in names:
+            raise ConfigError(
+                [
+                    Problem(
+                        place="",
+                        key=f"pools.{machine.pool}",
+                        message=f"no task goes to a pool {machine.pool!r}, so a machine in it is of no use",
+                        remedy=f"name one of: {', '.join(sorted(names))}",
+                    )
+                ]
+            )
+    providers = Providers(spec.providers, registry)
+    machines: list[VirtualMachine] = []
+    for pool in pools:
+        ours = [machine for machine in assumed.machines if machine.pool == pool.name]
+        if not ours and pool.rented is not None:
+            ours = _rented(pool, providers, assumed.boot)
+        machines += ours or [
+            VirtualMachine(id=each.id, pool=pool.name, resources=each.resources, slots=each.slots)
+            for each in machines_of(registry, pool, options)
+        ]
+    return machines
+
+
+def _rented(pool: PoolSpec, providers: Providers, boot: timedelta) -> list[VirtualMachine]:
+    """Give the machines that a pool has when it has as many as it may have."""
+    assert pool.rented is not None
+    assert pool.provider is not None
+    provider = providers.open(pool.provider).provider
+    machines: list[VirtualMachine] = []
+    for kind in pool.rented.kinds:
+        offers = [offer for offer in provider.offers(kind.needs) if kind.spot or not offer.spot]
+        machines += [
+            VirtualMachine(
+                id=f"{pool.name}-{len(machines) + number}",
+                pool=pool.name,
+                resources=offer.resources,
+                price_per_hour=None if offer.price is None else offer.price.per_hour,
+                boot=boot,
+            )
+            for offer in offers[:1]
+            for number in range(1, kind.most + 1)
+        ]
+    return machines
