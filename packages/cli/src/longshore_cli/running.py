@@ -169,8 +169,10 @@ def _agree_to_pay(spec: WorkflowSpec, wishes: Wishes) -> None:
         click.Abort: when the answer is no.
     """
     used = {task.pool for task in spec.tasks} if len(spec.pools) > 1 else {pool.name for pool in spec.pools}
-    rented = [pool for pool in spec.pools if pool.provider and pool.name in used and "max_cost" not in pool.options]
-    if not rented or wishes.yes:
+    rented = [
+        pool for pool in spec.pools if pool.rented is not None and pool.name in used and pool.rented.max_cost is None
+    ]
+    if not rented or wishes.yes or spec.max_cost is not None:
         return
     names = ", ".join(f"{pool.name} ({pool.provider})" for pool in rented)
     if not can_ask():

@@ -129,7 +129,7 @@ class World:
                 ledger=ledger,
                 owner=OWNER,
                 now=self.rig.cloud.time.now,
-                another=lambda lease: lease.spec.offer if self.random.random() < 0.5 else None,
+                another=lambda lease, _: lease.spec.offer if self.random.random() < 0.5 else None,
             )
             try:
                 for _ in range(turns):

@@ -8,20 +8,20 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.model.lease import Lease, LeasePhase
+from longshore.model.lease import LeasePhase
 from longshore.model.offer import cost_between
 from longshore.scheduler.lease_actions import Drain, Intend
 from longshore.scheduler.supply import PoolRule, PoolView, Refusal, supply
 
-from .things import HOUR, MINUTE, NOW, lease, offer, usd
+from .things import HOUR, MINUTE, NOW, offer, usd
 
 RULE = PoolRule(name="cloud", most=4, lifetime=2 * HOUR)
 SPOT, NORTH, DEAR = offer(per_hour="0.03", spot=True), offer(zone="a"), offer("large", "1")
 OFFERS = [SPOT, NORTH, DEAR]
 
 
-def ready(*names: str) -> tuple[Lease, ...]:
-    return tuple(lease(name, LeasePhase.READY, machine=f"i-{name}") for name in names)
+def ready(*names: str) -> dict[str, LeasePhase]:
+    return dict.fromkeys(names, LeasePhase.READY)
 
 
 def intended(view: PoolView, rule: PoolRule = RULE, now: datetime = NOW) -> list[str]:
@@ -36,8 +36,8 @@ def test_a_pool_has_what_is_wanted_between_least_and_most() -> None:
 
 
 def test_one_lost_machine_is_replaced_by_one() -> None:
-    ending = evolve(ready("c")[0], phase=LeasePhase.ENDING)
-    assert intended(PoolView(wanted=3, leases=(*ready("a", "b"), ending))) == [str(SPOT)]
+    leases = {**ready("a", "b"), "c": LeasePhase.ENDING}
+    assert intended(PoolView(wanted=3, leases=leases)) == [str(SPOT)]
 
 
 def test_an_offer_that_was_refused_is_passed_over_until_it_has_cooled_off() -> None:

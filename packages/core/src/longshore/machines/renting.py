@@ -202,10 +202,10 @@ def _rent(fleet: Fleet, wish: _Wish) -> list[MachineInfo]:
     return [row for row in fleet.overview([wish.provider]).machines if row.id in rented]
 
 
-def _another(offers: Sequence[Offer]) -> Callable[[Lease], Offer | None]:
+def _another(offers: Sequence[Offer]) -> Callable[[Lease, ProviderError], Offer | None]:
     """Go on to the next offer after each refusal."""
     following = dict(zip((offer.key for offer in offers), offers[1:], strict=False))
-    return lambda lease: following.get(lease.spec.offer.key)
+    return lambda lease, _: following.get(lease.spec.offer.key)
 
 
 def _intend(fleet: Fleet, keeper: LeaseKeeper, wish: _Wish, leases: Sequence[str]) -> None:

@@ -11,6 +11,15 @@ from datetime import datetime
 from attrs import frozen
 
 from longshore.model.artifact import Artifact, Input
+from longshore.model.lease_events import (
+    LeaseChanged,
+    LeaseDraining,
+    LeaseIntended,
+    LeasesLeft,
+    OffersFound,
+    OffersMissing,
+    TasksRefused,
+)
 from longshore.model.outcome import FailureClass, Outcome, Usage
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
@@ -25,6 +34,10 @@ __all__ = [
     "Identified",
     "InputsFailed",
     "InputsStaged",
+    "LeaseChanged",
+    "LeaseDraining",
+    "LeaseIntended",
+    "LeasesLeft",
     "MachineAdded",
     "MachineGone",
     "MachineResized",
@@ -32,6 +45,8 @@ __all__ = [
     "MoveFailed",
     "Moved",
     "ObjectsDiscarded",
+    "OffersFound",
+    "OffersMissing",
     "ResultsDelivered",
     "RetryAsked",
     "RunContinued",
@@ -39,6 +54,7 @@ __all__ = [
     "StopAsked",
     "TasksAdded",
     "TasksIdentified",
+    "TasksRefused",
 ]
 
 
@@ -276,6 +292,10 @@ Event = (
     | CancelAsked
     | InputsFailed
     | InputsStaged
+    | LeaseChanged
+    | LeaseDraining
+    | LeaseIntended
+    | LeasesLeft
     | MachineAdded
     | MachineGone
     | MachineResized
@@ -283,6 +303,8 @@ Event = (
     | MoveFailed
     | Moved
     | ObjectsDiscarded
+    | OffersFound
+    | OffersMissing
     | ResultsDelivered
     | RetryAsked
     | RunContinued
@@ -290,4 +312,5 @@ Event = (
     | StopAsked
     | TasksAdded
     | TasksIdentified
+    | TasksRefused
 )

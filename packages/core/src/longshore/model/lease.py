@@ -75,6 +75,8 @@ class Proof(StrEnum):
     """The cloud has answered the only call that was made, and said no."""
     NOT_LISTED = "not listed"
     """Twice, and late enough, the cloud has listed what we have there, and the machine was not in it."""
+    HANDED_OVER = "handed over"
+    """The machine goes on under another lease."""
 
 
 @frozen(kw_only=True)
@@ -115,11 +117,18 @@ class Lease:
     misses: tuple[datetime, ...] = ()
     """When the cloud's list lacked it, late enough to count; empty again as soon as it is seen."""
     evidence: Evidence | None = None
+    kept: bool = False
+    """Its run has ended and has left it to the next run of its project, until its end time."""
 
     @property
     def living(self) -> bool:
         """Whether it may still cost money."""
         return self.phase is not LeasePhase.ABSENT
+
+    @property
+    def free(self) -> bool:
+        """Whether a run of the project may take the machine: an earlier one has kept it, or it was rented by hand."""
+        return (self.kept or not self.spec.run) and self.phase in {LeasePhase.READY, LeasePhase.STOPPED}
 
     @property
     def may_have_machine(self) -> bool:
@@ -149,6 +158,20 @@ class Lease:
         elif phase not in _NEXT[self.phase]:
             raise ValueError(f"lease {self.id} is {self.phase}, from where it cannot become {phase}")
         return evolve(self, phase=phase, since=at, evidence=evidence, misses=())
+
+    def handed_over(self, name: str, run: str, pool: str, *, at: datetime) -> Lease:
+        """Give the lease under which another run goes on with a machine that was kept.
+
+        Raises:
+            ValueError: when it was not kept, or is on its way out.
+        """
+        if not self.free:
+            raise ValueError(f"lease {self.id} is {self.phase} and was not left to another run")
+        phase = LeasePhase.KNOWN if self.phase is LeasePhase.READY else self.phase
+        spec = evolve(self.spec, run=run, pool=pool)
+        return evolve(
+            self, id=name, spec=spec, phase=phase, since=at, requested_at=at, asked_at=at, beat_at=at, kept=False
+        )
 
     def requested(self, *, at: datetime) -> Lease:
         """Note that the call is made now, the first time or again under the same token.
@@ -188,6 +211,7 @@ class Lease:
             Proof.NEVER_REQUESTED: not asked,
             Proof.REFUSED: self.phase is LeasePhase.REQUESTED,
             Proof.NOT_LISTED: asked and len(self.misses) >= 2,
+            Proof.HANDED_OVER: self.free,
         }
         if not fits[evidence.proof]:
             raise ValueError(

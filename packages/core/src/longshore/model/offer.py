@@ -12,7 +12,10 @@ from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.times import aware
 
-__all__ = ["Needs", "Offer", "Price", "cost_between"]
+__all__ = ["Needs", "Offer", "OfferKey", "Price", "cost_between"]
+
+OfferKey = tuple[str, str, str, bool]
+"""`Offer.key`."""
 
 _HOUR_MICROSECONDS = 3_600_000_000
 _SMALLEST = Decimal("0.000001")
@@ -62,7 +65,7 @@ class Offer:
     spot: bool = field(default=False, validator=instance_of(bool))
 
     @property
-    def key(self) -> tuple[str, str, str, bool]:
+    def key(self) -> OfferKey:
         """What makes it another offer; the price, which changes, is no part of it."""
         return self.type, self.region, self.zone, self.spot
 

@@ -35,9 +35,11 @@ from longshore.model.views import Assignment, MachineView, TaskView
 __all__ = [
     "API_VERSION",
     "AssignmentStrategy",
+    "Boots",
     "Executor",
     "ExecutorContext",
     "ExecutorRecord",
+    "FirstBoot",
     "HandsOutGpus",
     "Observer",
     "ObserverRecord",
@@ -182,6 +184,31 @@ class HandsOutGpus(Protocol):
 
     def use_gpus(self, gpus: Sequence[int]) -> None:
         """Hand out these from now on, by index; attempts that run keep what they have. Sent before any later ``go``."""
+        ...
+
+
+@frozen(kw_only=True)
+class FirstBoot:
+    """An executor's part of what a rented machine does when it boots for the first time."""
+
+    keys: tuple[str, ...] = ()
+    """Public keys that may log in, one line each as in ``authorized_keys``."""
+    script: str = field(default="", repr=False)
+    """Executed as root, for sh. May hold derived secrets."""
+    host_key: str = ""
+    """Fingerprint of the host key that the script installs; it becomes a tag of the machine."""
+
+
+@runtime_checkable
+class Boots(Protocol):
+    """Ability of an executor: it prepares machines that are rented for it."""
+
+    def first_boot(self, derived: Callable[[str], bytes], *, unattended: timedelta) -> FirstBoot:
+        """Say what such a machine needs; equal secrets give equal answers.
+
+        ``derived`` gives 32 secret bytes for a purpose, the same whenever the launch is repeated. The machine is to
+        power itself off when nobody has attended to it for ``unattended``.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outco
 from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
+from longshore.runtime import lease_event_codec
 
 __all__ = ["decode", "encode"]
 
@@ -155,6 +156,7 @@ def _document(event: ev.TasksAdded) -> Body:
 
 
 _ENCODERS: dict[str, Callable[[Any], Body]] = {
+    **lease_event_codec.ENCODERS,
     "AttemptEnded": _attempt_ended,
     "AttemptIntended": lambda e: {"task": e.task, "attempt": e.attempt, "machine": e.machine},
     "AttemptStarted": lambda e: {"task": e.task, "attempt": e.attempt, **({"workdir": e.workdir} if e.workdir else {})},
@@ -193,6 +195,7 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
 }
 
 _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
+    **lease_event_codec.DECODERS,
     "AttemptEnded": _read_attempt_ended,
     "AttemptIntended": lambda at, b: ev.AttemptIntended(
         at=at, task=b["task"], attempt=b["attempt"], machine=b["machine"]

@@ -67,6 +67,10 @@ class Remote:
         """Ask what became of attempts."""
         self._orders.add(lambda: self._session.adopt(attempts))
 
+    def beat(self, until: datetime) -> None:
+        """Tell the machine that it is attended to until then at least."""
+        self._orders.add(lambda: self._session.beat(until))
+
     def bring(self, artifact: Artifact) -> None:
         """Bring an artifact home; those that are asked for meanwhile come with it."""
         with self._lock:

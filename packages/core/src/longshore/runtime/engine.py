@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -39,6 +40,9 @@ from longshore.runtime.sharing import Sharing
 from longshore.scheduler.apply import apply, selected
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
+
+if TYPE_CHECKING:
+    from longshore.runtime.renters import Renters
 
 __all__ = ["Engine", "check", "machines_of", "used_pools"]
 
@@ -124,6 +128,7 @@ class Engine:
         """
         cache = Cache(self.project.store)
         crew = Crew(project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache)
+        crew.renters = self._renters(crew)
         answering = Answering(self.run, self.runner, self.add, self.retry)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
@@ -141,8 +146,12 @@ class Engine:
                         control.publish([as_body(event) for event in events])
 
                 self.runner.listen(tell)
+                if crew.renters is not None:
+                    crew.renters.start()
                 return self.runner.loop(crew)
         finally:
+            if crew.renters is not None:
+                crew.renters.close(over=self.runner.state.ended in {"succeeded", "failed", "cancelled"})
             crew.close()
             mark_latest(self.project.results(self.run).parent, self.run)
             if self.runner.state.ended in {"succeeded", "failed", "cancelled"}:
@@ -189,7 +198,29 @@ class Engine:
             project_folder=self.project.folder,
             store_folder=self.project.store,
         )
+        if pool.rented is not None:
+            context = evolve(context, unattended=pool.rented.unattended)
         return record.factory(options, context)
+
+    def _renters(self, crew: Crew) -> Renters | None:
+        if not self.runner.state.rented:
+            return None
+        # Most runs rent nothing, and need not wait for what renting takes.
+        from longshore.runtime.hosting import CrewHost  # noqa: PLC0415  as above
+        from longshore.runtime.renters import Renters  # noqa: PLC0415  as above
+
+        # Machines that are rented have stores of their own; that is to be known before anything is identified.
+        for pool in self.runner.state.rented:
+            crew.expect(Machine(id=pool, pool=pool, resources=Resources(cpus=0.0)))
+        return Renters(
+            run=self.run,
+            state=self.runner.state,
+            executors=self._executors,
+            registry=self._registry,
+            options=self.options,
+            fence=self._lock.fence,
+            host=CrewHost(self.runner, crew),
+        )
 
     def _machines(self, pool: PoolSpec) -> Sequence[Machine]:
         return machines_of(self._registry, pool, self.options)
@@ -265,6 +296,10 @@ def check(
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
     for pool in used_pools(state):
+        if pool.rented is not None and rooms is None:
+            # What there is to rent only its cloud knows; it is asked when the run begins.
+            registry.executor(pool.executor)
+            continue
         own = [] if rooms is not None else machines_of(registry, pool, options)
         problems += _too_big(state, pool, rooms[pool.name] if rooms is not None else [each.resources for each in own])
     if problems:
@@ -322,7 +357,7 @@ def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list
         PluginError: when that is missing or broken.
     """
     record = registry.executor(pool.executor)
-    if record.machines is None:
+    if record.machines is None or pool.rented is not None:
         return []
     settings = registry.options(record.config, pool.options, f"pools.{pool.name}")
     machines = list(record.machines(settings, pool.name))

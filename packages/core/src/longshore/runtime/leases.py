@@ -27,6 +27,7 @@ from longshore.errors import (
 )
 from longshore.model.lease import Evidence, Lease, LeasePhase, Proof
 from longshore.model.machine import Machine
+from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Offer, Price
 from longshore.plugin.provider import Prices, Provider, Scope, Sweeps
 from longshore.runtime.ledger import Ledger
@@ -73,8 +74,9 @@ class Turn:
 class LeaseKeeper:
     """Keeps the leases of one ledger on one provider. For one thread at a time, since a ledger is.
 
-    ``another`` names the offer to try after one was refused for want of capacity or quota; without it, or when it gives
-    None, the lease ends.
+    ``another`` is told of each launch that was refused, and names the offer to try instead when capacity or quota is
+    wanting; without it, or when it gives None, the lease ends. ``dress`` puts into a spec what is derived for one
+    launch, such as its host key: given the spec and a function from a purpose to secret bytes.
     """
 
     def __init__(
@@ -85,7 +87,8 @@ class LeaseKeeper:
         ledger: Ledger,
         owner: str,
         now: Callable[[], datetime],
-        another: Callable[[Lease], Offer | None] = lambda _: None,
+        another: Callable[[Lease, ProviderError], Offer | None] = lambda _, __: None,
+        dress: Callable[[MachineSpec, Callable[[str], bytes]], MachineSpec] = lambda spec, _: spec,
     ) -> None:
         self.name = name
         self.provider = provider
@@ -93,6 +96,9 @@ class LeaseKeeper:
         self.owner = owner
         self._now = now
         self._another = another
+        self._dress = dress
+        self.seen: dict[str, Machine] = {}
+        """Machines as the cloud has shown them last, by id; read by other threads too."""
 
     @cached_property
     def scope(self) -> Scope:
@@ -188,13 +194,15 @@ class LeaseKeeper:
             ProviderError: when the cloud refuses for another reason than capacity or quota.
         """
         before = self.ledger.lease(name)
+        token = self.ledger.token(before)
+        spec = self._dress(before.spec, lambda purpose: self.ledger.derived(purpose, token))
         # The lock is not held during the call: a sweep that comes later finds the use that is written down here.
         if isinstance(self.provider, Sweeps):
             with self.ledger.sides(self.name, self.scope.account) as sides:
-                sides.use(name, self.provider.sides_of(before.spec))
+                sides.use(name, self.provider.sides_of(spec))
         lease = self.ledger.request(name, at=self._now())
         try:
-            (machine,) = self.provider.launch(lease.spec, token=self.ledger.token(lease))
+            (machine,) = self.provider.launch(spec, token=token)
         except CloudUnreachable:
             return lease
         except Throttled:
@@ -204,6 +212,7 @@ class LeaseKeeper:
             if isinstance(error, _ELSEWHERE):
                 return after
             raise
+        self.seen[machine.id] = machine
         return self._confirm(name, machine.id, machine)
 
     def end(self, name: str, reason: str) -> Lease:
@@ -229,15 +238,15 @@ class LeaseKeeper:
     def _refused(self, before: Lease, error: ProviderError) -> Lease:
         now = self._now()
         text = str(error) or type(error).__name__
+        other = self._another(before, error)
         if before.phase is not LeasePhase.INTENDED or not isinstance(error, _REFUSALS):
             # An earlier call of this launch was not answered, or this answer may mean anything: only lists can prove
             # that there is no machine.
             return self.ledger.advance(before.id, LeasePhase.ENDING, at=now, note=text)
         refusal = Evidence(proof=Proof.REFUSED, text=text, at=now)
-        offer = self._another(before) if isinstance(error, _ELSEWHERE) else None
-        if offer is not None:
+        if other is not None and isinstance(error, _ELSEWHERE):
             try:
-                return self.ledger.retry(before.id, offer, at=now, refusal=refusal)
+                return self.ledger.retry(before.id, other, at=now, refusal=refusal)
             except BudgetExceeded as exceeded:
                 refusal = evolve(refusal, text=f"{text}; {exceeded}")
         return self.ledger.absent(before.id, refusal)

@@ -22,6 +22,7 @@ from longshore.errors import LedgerError, UsageError
 from longshore.model.budget import Account, Budget
 from longshore.model.lease import Evidence, Lease, LeasePhase, Proof, derive, launch_token
 from longshore.model.offer import Offer, Price
+from longshore.model.quantity import Money
 from longshore.runtime import reservations
 from longshore.runtime.lease_codec import LeaseCodec
 from longshore.runtime.ledger_file import default_path, locked, open_file, transaction, translated
@@ -142,6 +143,14 @@ class Ledger:
         with translated(self._path):
             return reservations.account(self._connection, budget)
 
+    def set_aside(self, name: str) -> Money | None:
+        """Say how much of its budgets is committed for a lease: what it can cost or, when it is over, has cost.
+
+        None when it has no budget.
+        """
+        with translated(self._path):
+            return reservations.set_aside(self._connection, name)
+
     def intend(self, lease: Lease, *, budgets: Sequence[Budget] = ()) -> None:
         """Write a new lease down and set aside what it can cost; nothing may be asked of the cloud before `request`.
 
@@ -218,6 +227,34 @@ class Ledger:
     def missed(self, name: str, *, at: datetime) -> Lease:
         """Write down that a list taken late enough lacked the machine."""
         return self._change(name, lambda each: evolve(each, misses=(*each.misses, at)), note="not listed", at=at)
+
+    def keep(self, name: str, *, at: datetime) -> Lease:
+        """Leave a machine to the next run of its project."""
+        return self._change(name, lambda lease: evolve(lease, kept=True), note="kept for the next run", at=at)
+
+    def hand_over(
+        self, kept: str, name: str, *, run: str, pool: str, budgets: Sequence[Budget] = (), at: datetime
+    ) -> Lease:
+        """Let another run go on with a machine that was kept, under a lease of its own.
+
+        Raises:
+            ValueError: when it was not kept, or somebody else was faster.
+            BudgetExceeded: when a budget does not allow it; then nothing is changed.
+            UsageError: when there is a lease of the new name already.
+        """
+        with transaction(self._connection, self._path) as connection:
+            before = self.lease(kept)
+            lease = before.handed_over(name, run, pool, at=at)
+            if connection.execute("SELECT 1 FROM leases WHERE id = ?", (name,)).fetchone():
+                raise UsageError(f"there is a lease {name!r} already")
+            self._write(lease, note=f"taken over from {kept}: machine {lease.machine}", at=at)
+            reservations.reserve(connection, lease, budgets, at)
+            connection.execute("UPDATE side_users SET lease = ? WHERE lease = ?", (name, kept))
+            evidence = Evidence(proof=Proof.HANDED_OVER, text=f"machine {lease.machine} is under {name} now", at=at)
+            after = before.become(LeasePhase.ABSENT, at=at, evidence=evidence)
+            self._write(after, note=f"{evidence.proof}: {evidence.text}", at=at)
+            reservations.restate(connection, after, at)
+        return lease
 
     def absent(self, name: str, evidence: Evidence) -> Lease:
         """End a lease by evidence: what is set aside becomes what was spent, and its side resources lose a user.

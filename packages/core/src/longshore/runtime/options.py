@@ -26,6 +26,8 @@ class RunOptions:
     rerun: tuple[str, ...] = field(default=(), converter=_names)
     """Tasks that run whatever the cache knows: ids, or names of tasks as written."""
     keep_workdirs: bool = False
+    fresh: bool = False
+    """Whether machines that earlier runs have kept are ended and not used."""
 
     def to_json(self) -> str:
         """Write them down."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
@@ -45,7 +46,11 @@ from longshore.scheduler.actions import (
     StageAttempt,
     StartAttempt,
 )
+from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
 from longshore.scheduler.state import DONE, TaskPhase, TaskState
+
+if TYPE_CHECKING:
+    from longshore.runtime.renters import Renters
 
 __all__ = ["Crew", "store_of"]
 
@@ -65,6 +70,8 @@ class Crew:
         """All other machines."""
         self.shared: dict[str, Sharing] = {}
         """The machines that other runs use too: this computer, in each pool that is on it."""
+        self.renters: Renters | None = None
+        """Who rents machines for the run; None when no pool has a provider."""
         self._project = project
         self._run = run
         self._options = options
@@ -208,6 +215,9 @@ class Crew:
                 self.remotes[source].bring(artifact)
             case Discard(machine, digests):
                 self.remotes[machine].discard(digests)
+            case FindOffers() | GiveUp() | Rent() | StartAgain():
+                if self.renters is not None:
+                    self.renters.perform(action)
             case Deliver(name):
                 task = self._state.tasks[name]
                 self._delivering.add(name, task.task.folder, task.outputs)

@@ -16,7 +16,7 @@ from longshore.model.lease import Lease
 from longshore.model.offer import cost_between
 from longshore.model.quantity import Money
 
-__all__ = ["account", "overdrawn", "release", "reserve", "reserved_for", "restate"]
+__all__ = ["account", "overdrawn", "release", "reserve", "reserved_for", "restate", "set_aside"]
 
 
 def account(connection: sqlite3.Connection, name: str) -> Account | None:
@@ -70,6 +70,14 @@ def reserved_for(connection: sqlite3.Connection, lease: str) -> list[Budget]:
     return [
         Budget(name=name, limit=Money(amount=Decimal(amount), currency=currency)) for name, amount, currency in rows
     ]
+
+
+def set_aside(connection: sqlite3.Connection, lease: str) -> Money | None:
+    """Say how much is committed for a lease in each of its budgets; None when it has none."""
+    row = connection.execute(
+        "SELECT r.amount, currency FROM reservations r JOIN budgets ON name = budget WHERE lease = ? LIMIT 1", (lease,)
+    ).fetchone()
+    return None if row is None else Money(amount=Decimal(row[0]), currency=row[1])
 
 
 def release(connection: sqlite3.Connection, lease: str) -> None:

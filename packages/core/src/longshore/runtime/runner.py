@@ -15,15 +15,19 @@ from typing import Protocol
 
 from longshore.errors import LongshoreError
 from longshore.model.events import AttemptIntended, Event, ObjectsDiscarded, RunEnded
+from longshore.model.lease_events import LeaseDraining, LeaseIntended, TasksRefused
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.runtime.journal import Journal, TaskRow
 from longshore.scheduler.actions import Action, Discard, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
 from longshore.scheduler.decide import decide
+from longshore.scheduler.renting_actions import DrainMachine, RefuseTasks, Rent
 from longshore.scheduler.state import RunState
 
 __all__ = ["Performer", "Runner"]
 
+_ANSWERED = (StartAttempt, Identify, Discard, EndRun, Rent, DrainMachine, RefuseTasks)
+"""Actions that become events at once; what is to be done for them follows when these are committed."""
 _MOST_EVENTS = 2000
 """A turn that has so many events is committed before it goes on, so that others see them."""
 _SYNC_SECONDS = 0.05
@@ -145,7 +149,7 @@ class Runner:
 
     def _turn(self, happened: Sequence[Event], performer: Performer) -> None:
         record: list[Event] = list(happened)
-        intended: list[StartAttempt | Discard] = []
+        intended: list[StartAttempt | Discard | Rent] = []
         for event in record:
             apply(self.state, event)
         for event in performer.news(happened):
@@ -176,9 +180,9 @@ class Runner:
         self._perform(actions, performer)
 
     def _answer(
-        self, actions: Sequence[Action], performer: Performer, intended: list[StartAttempt | Discard]
+        self, actions: Sequence[Action], performer: Performer, intended: list[StartAttempt | Discard | Rent]
     ) -> list[Event]:
-        """Turn those actions into events that need nobody else: identities, intents, the end."""
+        """Turn those actions into events that need nobody else: identities, intents, decisions, the end."""
         news: list[Event] = []
         for action in actions:
             match action:
@@ -190,20 +194,32 @@ class Runner:
                 case Discard(machine, digests):
                     intended.append(action)
                     news.append(ObjectsDiscarded(at=self._clock(), machine=machine, digests=digests))
+                case Rent(lease, pool, kind, offer, ends_at):
+                    intended.append(action)
+                    news.append(
+                        LeaseIntended(at=self._clock(), lease=lease, pool=pool, kind=kind, offer=offer, ends_at=ends_at)
+                    )
+                case DrainMachine(lease, reason):
+                    news.append(LeaseDraining(at=self._clock(), lease=lease, reason=reason))
+                case RefuseTasks(tasks, reason):
+                    news.append(TasksRefused(at=self._clock(), tasks=tasks, reason=reason))
                 case EndRun(state):
                     news.append(RunEnded(at=self._clock(), state=state))
                 case _:
                     pass
         return news
 
-    def _begin(self, intended: Sequence[StartAttempt | Discard], performer: Performer) -> None:
+    def _begin(self, intended: Sequence[StartAttempt | Discard | Rent], performer: Performer) -> None:
         """Do what is intended, now that the journal says so. What has to travel first is asked for by other actions."""
         staging = self.state.where.staging
         starts = [each for each in intended if isinstance(each, StartAttempt) and each.task not in staging]
         if starts:
             performer.start(starts)
+        if any(isinstance(each, Rent) for each in intended):
+            # What may cost money is written down for good before it is asked for.
+            self._sync(performer)
         for each in intended:
-            if isinstance(each, Discard):
+            if isinstance(each, Discard | Rent):
                 performer.perform(each)
 
     def _perform(self, actions: Sequence[Action], performer: Performer) -> None:
@@ -212,8 +228,8 @@ class Runner:
         self._wake = None
         for action in actions:
             if isinstance(action, WakeAt):
-                self._wake = action.at
-            elif not isinstance(action, StartAttempt | Identify | Discard | EndRun):
+                self._wake = action.at if self._wake is None else min(self._wake, action.at)
+            elif not isinstance(action, _ANSWERED):
                 asked.add(action)
                 if action not in self._asked:
                     performer.perform(action)

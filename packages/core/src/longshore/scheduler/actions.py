@@ -11,6 +11,7 @@ from datetime import datetime
 from attrs import frozen
 
 from longshore.model.artifact import Artifact
+from longshore.scheduler.renting_actions import RentingAction
 
 __all__ = [
     "Action",
@@ -109,5 +110,15 @@ class EndRun:
 
 
 Action = (
-    CancelAttempt | Deliver | Discard | EndRun | Identify | MakeMembers | Move | StageAttempt | StartAttempt | WakeAt
+    CancelAttempt
+    | Deliver
+    | Discard
+    | EndRun
+    | Identify
+    | MakeMembers
+    | Move
+    | RentingAction
+    | StageAttempt
+    | StartAttempt
+    | WakeAt
 )

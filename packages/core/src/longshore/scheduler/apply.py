@@ -32,9 +32,19 @@ from longshore.model.events import (
     TasksAdded,
     TasksIdentified,
 )
+from longshore.model.lease_events import (
+    LeaseChanged,
+    LeaseDraining,
+    LeaseIntended,
+    LeasesLeft,
+    OffersFound,
+    OffersMissing,
+    TasksRefused,
+)
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.scheduler import losing, moving
 from longshore.scheduler.building import add_tasks, make_members
+from longshore.scheduler.leased import apply_renting, forget_offers, note_use
 from longshore.scheduler.machines import add_machine, occupy
 from longshore.scheduler.queues import consider, leave_machine, met, unqueue
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
@@ -101,8 +111,14 @@ def apply(state: RunState, event: Event) -> RunState:
             state.ended = ended
             if ended != "interrupted":
                 losing.forget_all(state)
+        case TasksRefused():
+            _tasks_refused(state, event)
+        case LeaseChanged() | LeaseDraining() | LeaseIntended() | LeasesLeft() | OffersFound() | OffersMissing():
+            apply_renting(state, event)
         case _:
             assert_never(event)
+    if state.rented:
+        note_use(state, event)
     return state
 
 
@@ -119,6 +135,7 @@ def _continued(state: RunState, fence: int) -> None:
     state.fence = fence
     state.stopping = state.failing = False
     state.ended = None
+    forget_offers(state)
     # The new controller has a link to none of them yet; it says of each machine when it has.
     for machine in state.machines.values():
         machine.linked = False
@@ -149,6 +166,14 @@ def _inputs_failed(state: RunState, event: InputsFailed) -> None:
     if task.phase is TaskPhase.WAITING:
         task.failure = FailureClass.STAGING
         _unsuccessful(state, task, TaskPhase.FAILED)
+
+
+def _tasks_refused(state: RunState, event: TasksRefused) -> None:
+    for name in event.tasks:
+        task = state.tasks[name]
+        if task.phase is TaskPhase.WAITING:
+            task.failure = event.failure
+            _unsuccessful(state, task, TaskPhase.FAILED)
 
 
 def _members_made(state: RunState, name: str, values: tuple[tuple[str, ...], ...]) -> None:

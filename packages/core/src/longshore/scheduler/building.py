@@ -8,6 +8,7 @@ from longshore.model.task import Reference, Task, TaskSpec
 from longshore.model.views import TaskView
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.graph import UNMADE, depths, expand, matching, member_of, source_references
+from longshore.scheduler.rented_state import RentedState
 from longshore.scheduler.state import DONE, ENDED, GroupState, ReadyQueue, RunState, TaskPhase, TaskState
 
 __all__ = ["add_tasks", "begin", "make_members", "missing_members", "waits_of"]
@@ -26,6 +27,8 @@ def begin(workflow: WorkflowSpec) -> RunState:
     for pool in workflow.pools:
         state.pools[pool.name] = pool.tasks
         state.ready[pool.name] = ReadyQueue()
+        if pool.rented is not None:
+            state.rented[pool.name] = RentedState(spec=pool.rented)
     add_tasks(state, workflow.tasks)
     return state
 
@@ -65,6 +68,8 @@ def make_members(state: RunState, name: str, values: Sequence[Sequence[str]]) ->
 def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], depth: int) -> None:
     spec = group.spec
     pool = state.pool_of(spec)
+    if pool in state.rented:
+        state.rented[pool].want(spec.needs)
     priority = spec.priority * _PRIORITY_STEP + depth
     first = state.next_order
     for task in tasks:

@@ -23,6 +23,8 @@ from longshore.scheduler.actions import (
     WakeAt,
 )
 from longshore.scheduler.demand import contents, deliveries, member_makings, rescues, travels
+from longshore.scheduler.leased import takes_attempts
+from longshore.scheduler.renting import close_leases, rent
 from longshore.scheduler.state import DONE, MachineState, RunState, TaskPhase
 
 __all__ = ["decide"]
@@ -67,11 +69,14 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         if state.unidentified and sum(map(len, state.ready.values())) < _WINDOW:
             actions.append(Identify(tuple(islice(state.unidentified, _IDENTIFY))))
         actions += _starts(state, strategy, now)
+        if state.rented:
+            actions += rent(state, now)
     ended = _end(state)
     if ended is not None:
         # What the tasks that failed would have read is not to be lost with the run.
         rescued = rescues(state, _DELIVER) if ended == "failed" else []
-        actions += rescued or [EndRun(ended)]
+        closing = close_leases(state, ended, now) if state.leases and not rescued else None
+        actions += rescued or ([EndRun(ended)] if closing is None else closing)
     elif state.delayed and state.delayed[0][0] > now:
         actions.append(WakeAt(state.delayed[0][0]))
     return actions
@@ -107,7 +112,7 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
         left = _least(room, None if limit is None else limit - state.live_in_pool[pool])
         if left is not None and left <= 0:
             continue
-        usable = [each for each in state.machines.values() if each.pool == pool and each.linked and not each.gone]
+        usable = [each for each in state.machines.values() if each.pool == pool and _is_usable(state, each)]
         ahead = _ahead(state, late + queue.front(_CHOICE)) if left is None else 0
         if len(usable) > _MANY and not ahead:
             usable = _not_full(usable, late + queue.front(_WINDOW))
@@ -136,6 +141,10 @@ def _not_full(machines: list[MachineState], waiting: Sequence[TaskView]) -> list
     if not all(view.needs.cpus for view in waiting):
         return machines
     return [each for each in machines if each.cpus_used < each.capacity.cpus]
+
+
+def _is_usable(state: RunState, machine: MachineState) -> bool:
+    return machine.linked and not machine.gone and (not state.lease_of or takes_attempts(state, machine.id))
 
 
 def _due(state: RunState, now: datetime) -> list[TaskView]:

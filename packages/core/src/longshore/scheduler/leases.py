@@ -163,7 +163,7 @@ def _of_intent(book: Book, lease: Lease, found: Sequence[Machine], why: str, now
 
 def _must_end(book: Book, lease: Lease, now: datetime, grace: timedelta) -> str:
     """Say why a lease must end now; empty when it need not."""
-    if lease.spec.run in book.over:
+    if lease.spec.run in book.over and not lease.kept:
         return "its run has ended"
     if now >= lease.spec.ends_at:
         return "its end time has come"

@@ -18,6 +18,7 @@ from longshore.model.resources import Resources
 from longshore.model.task import Task, TaskSpec
 from longshore.model.views import TaskView
 from longshore.model.workflow import LOCAL_POOL, WorkflowSpec
+from longshore.scheduler.rented_state import LeaseState, RentedState
 from longshore.scheduler.whereabouts import Whereabouts
 
 __all__ = ["DONE", "ENDED", "LIVE", "GroupState", "MachineState", "ReadyQueue", "RunState", "TaskPhase", "TaskState"]
@@ -189,6 +190,13 @@ class RunState:
     where: Whereabouts = field(factory=Whereabouts)
     moved: dict[str, TaskState] = field(factory=dict)
     """Tasks whose phase has changed since the runner last wrote them down; nothing is decided by it."""
+    rented: dict[str, RentedState] = field(factory=dict)
+    """Pools whose machines are rented."""
+    leases: dict[str, LeaseState] = field(factory=dict)
+    lease_of: dict[str, str] = field(factory=dict)
+    """By machine."""
+    idle: dict[str, datetime] = field(factory=dict)
+    """By rented machine: since when it has nothing to do."""
     next_order: int = 0
     fence: int = 0
     stopping: bool = False

@@ -9,17 +9,15 @@ from decimal import Decimal
 from attrs import field, frozen
 from attrs.validators import ge
 
-from longshore.model.lease import Lease, LeasePhase
-from longshore.model.offer import Offer, cost_between
+from longshore.model.lease import LeasePhase
+from longshore.model.offer import Offer, OfferKey, cost_between
 from longshore.model.quantity import Money
 from longshore.scheduler.lease_actions import Drain, Intend
 
-__all__ = ["OfferKey", "PoolRule", "PoolView", "Refusal", "choose", "supply"]
+__all__ = ["SERVING", "PoolRule", "PoolView", "Refusal", "choose", "supply"]
 
-OfferKey = tuple[str, str, str, bool]
-"""`Offer.key`."""
-
-_SERVING = frozenset({LeasePhase.INTENDED, LeasePhase.REQUESTED, LeasePhase.KNOWN, LeasePhase.READY})
+SERVING = frozenset({LeasePhase.INTENDED, LeasePhase.REQUESTED, LeasePhase.KNOWN, LeasePhase.READY})
+"""Phases of a lease that counts as a machine of its pool."""
 
 
 @frozen(kw_only=True)
@@ -52,7 +50,8 @@ class PoolView:
 
     wanted: int
     """Machines that its waiting and running tasks could use."""
-    leases: tuple[Lease, ...] = ()
+    leases: Mapping[str, LeasePhase] = field(factory=dict[str, LeasePhase])
+    """Those of the pool that live."""
     idle_since: Mapping[str, datetime] = field(factory=dict[str, datetime])
     """By lease: since when nothing runs on it and nobody needs its outputs."""
     refusals: tuple[Refusal, ...] = ()
@@ -68,7 +67,7 @@ def supply(rule: PoolRule, view: PoolView, offers: Sequence[Offer], now: datetim
 
     ``offers`` come in the order in which they are to be tried.
     """
-    serving = [lease for lease in view.leases if lease.phase in _SERVING]
+    serving = [name for name, phase in view.leases.items() if phase in SERVING]
     target = min(rule.most, max(rule.least, view.wanted))
     intents: list[Intend | Drain] = []
     spent, taken = Decimal(0), dict.fromkeys((offer.key for offer in offers), 0)
@@ -117,12 +116,12 @@ def _affordable(rule: PoolRule, view: PoolView, offer: Offer, now: datetime, spe
     return cost.currency == view.left.currency and spent + cost.amount <= view.left.amount
 
 
-def _idle(rule: PoolRule, view: PoolView, serving: Sequence[Lease], target: int, now: datetime) -> list[Intend | Drain]:
+def _idle(rule: PoolRule, view: PoolView, serving: Sequence[str], target: int, now: datetime) -> list[Intend | Drain]:
     """Give up machines that nobody wants and that have been idle long enough, the longest idle first."""
     since = {
-        lease.id: view.idle_since[lease.id]
-        for lease in serving
-        if lease.phase is LeasePhase.READY and lease.id in view.idle_since
+        name: view.idle_since[name]
+        for name in serving
+        if view.leases[name] is LeasePhase.READY and name in view.idle_since
     }
     longest = sorted((at, name) for name, at in since.items() if now >= at + rule.idle)
     spare = max(0, len(serving) - target)

@@ -41,6 +41,7 @@ from longshore.scheduler.actions import (
 from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
+from longshore.scheduler.renting_actions import DrainMachine, FindOffers, GiveUp, RefuseTasks, Rent, StartAgain
 from longshore.scheduler.state import RunState
 
 __all__ = ["EPOCH", "Simulation"]
@@ -104,7 +105,7 @@ class Simulation:
                     self.take(Moved(at=self.now, artifacts=(artifact,), source=source))
                 case Discard(machine, digests):
                     self.take(ObjectsDiscarded(at=self.now, machine=machine, digests=digests))
-                case CancelAttempt():
+                case CancelAttempt() | DrainMachine() | FindOffers() | GiveUp() | RefuseTasks() | Rent() | StartAgain():
                     pass
         return bool(actions)
 

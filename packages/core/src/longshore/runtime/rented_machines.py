@@ -1,0 +1,217 @@
+"""The rented machines of a run: opened when they are up, and given up for lost when they are not there any more.
+
+What ran on a machine that is out of reach runs elsewhere only when the cloud has taken its end, and shows it running no
+more: nothing is executed twice at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from attrs import evolve, frozen
+
+from longshore.errors import ProviderError
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineAdded, MachineGone
+from longshore.model.lease import Lease, LeasePhase
+from longshore.model.machine import Machine, MachineState
+from longshore.model.outcome import FailureClass
+from longshore.plugin.protocols import Session
+from longshore.runtime.openings import Opened, Opening
+from longshore.runtime.perform import store_of
+
+if TYPE_CHECKING:
+    from longshore.runtime.leases import LeaseKeeper
+    from longshore.runtime.mirror import Mirror
+    from longshore.runtime.renting import Host, RentedRun
+    from longshore.scheduler.leases import Listing
+
+__all__ = ["RentedMachines"]
+
+_UP = frozenset({MachineState.STARTING, MachineState.RUNNING})
+
+
+@frozen(kw_only=True)
+class _Dying:
+    """A machine whose end was asked for, since it was lost."""
+
+    lease: str
+    failure: FailureClass
+    reason: str
+
+
+class RentedMachines:
+    """For the renter's thread. ``order`` puts something into that thread's queue, ``soon`` lets it look soon."""
+
+    def __init__(
+        self,
+        *,
+        run: RentedRun,
+        keeper: LeaseKeeper,
+        mirror: Mirror,
+        host: Host,
+        order: Callable[[Callable[[], None]], None],
+        soon: Callable[[], None],
+    ) -> None:
+        self._run = run
+        self._keeper = keeper
+        self._mirror = mirror
+        self._host = host
+        self._order = order
+        self._soon = soon
+        self._opening: dict[str, Opening] = {}
+        self._open: dict[str, str] = {}
+        """Lease by machine, of those that have a link."""
+        self._dying: dict[str, _Dying] = {}
+
+    def compare(self, listing: Listing) -> None:
+        """Draw the conclusions from a list of what the cloud has, after the ledger has taken it in."""
+        leases = self._mirror.leases()
+        listed = {machine.id: machine for machine in listing.machines}
+        for machine, name in list(self._open.items()):
+            lease = leases.get(name)
+            shown = listed.get(machine)
+            if lease is None:
+                self._gone(machine, name, "the cloud does not list it any more")
+            elif lease.phase is LeasePhase.READY and shown is not None and shown.state not in _UP:
+                self.lost(machine, f"the cloud shows it as {shown.state}")
+        for machine, dying in list(self._dying.items()):
+            if machine not in listed or listed[machine].state not in _UP:
+                self._bury(machine, dying)
+        self.open_known()
+
+    def open_known(self) -> None:
+        """Begin to open each machine that has a lease and no link."""
+        for name, lease in self._mirror.leases().items():
+            wanted = lease.phase in {LeasePhase.KNOWN, LeasePhase.READY} and not lease.kept
+            if wanted and lease.machine not in self._open and name not in self._opening:
+                self._opening[name] = self._begin(name, lease)
+
+    def forget(self, name: str) -> None:
+        """Open a machine no more, and do not miss it; silent for unknown leases."""
+        opening = self._opening.pop(name, None)
+        if opening is not None:
+            opening.stop()
+        self._open = {machine: lease for machine, lease in self._open.items() if lease != name}
+
+    def close(self) -> None:
+        """Open none any more."""
+        for name in list(self._opening):
+            self.forget(name)
+
+    def lost(self, machine: str, reason: str) -> None:
+        """Take note that a machine does not answer any more; end it, so that its attempts can run elsewhere."""
+        name = self._open.get(machine)
+        lease = self._mirror.leases().get(name) if name is not None else None
+        if name is None or lease is None or machine in self._dying:
+            return
+        failure = self._why(lease)
+        self._give_up(name, lease, failure, reason)
+
+    def _give_up(self, name: str, lease: Lease, failure: FailureClass, reason: str) -> None:
+        self._mirror.failed(name, failure, reason)
+        self.forget(name)
+        self._host.detach(lease.machine)
+        self._dying[lease.machine] = _Dying(lease=name, failure=failure, reason=reason)
+        try:
+            self._keeper.end(lease.id, reason)
+            listing = self._keeper.look()
+        except ProviderError:
+            self._soon()
+            return
+        if all(each.id != lease.machine or each.state not in _UP for each in listing.machines):
+            self._bury(lease.machine, self._dying[lease.machine])
+        self._soon()
+
+    def _why(self, lease: Lease) -> FailureClass:
+        """Say what has become of a machine before its end was asked for."""
+        try:
+            listing = self._keeper.look()
+        except ProviderError:
+            return FailureClass.MACHINE_LOST
+        up = any(each.id == lease.machine and each.state in _UP for each in listing.machines)
+        return FailureClass.PREEMPTED if lease.spec.offer.spot and not up else FailureClass.MACHINE_LOST
+
+    def _gone(self, machine: str, name: str, reason: str) -> None:
+        """Take note of a machine that is proven to be gone."""
+        spot = self._keeper.ledger.lease(self._mirror.id_of(name)).spec.offer.spot
+        failure = FailureClass.PREEMPTED if spot else FailureClass.MACHINE_LOST
+        self._mirror.failed(name, failure, reason)
+        self.forget(name)
+        self._host.detach(machine)
+        self._bury(machine, _Dying(lease=name, failure=failure, reason=reason))
+
+    def _bury(self, machine: str, dying: _Dying) -> None:
+        self._dying.pop(machine, None)
+        self._host.post(MachineGone(at=_now(), machine=machine, reason=dying.reason, failure=dying.failure))
+
+    def _begin(self, name: str, lease: Lease) -> Opening:
+        bare = Machine(id=lease.machine, pool=lease.spec.pool, resources=lease.spec.offer.resources)
+
+        def machine() -> Machine:
+            seen = self._keeper.seen.get(lease.machine, bare)
+            return evolve(seen, pool=lease.spec.pool, resources=lease.spec.offer.resources)
+
+        return Opening(
+            executor=self._run.executors[lease.spec.pool],
+            machine=machine,
+            fence=self._run.fence,
+            sink=self._sink,
+            until=_now() + self._run.rented(lease.spec.pool).boot,
+            now=_now,
+            done=lambda opened: self._order(lambda: self._opened(name, opened)),
+        )
+
+    def _opened(self, name: str, opened: Opened) -> None:
+        lease = self._mirror.leases().get(name)
+        needed = self._opening.pop(name, None) is not None
+        if opened.error is not None:
+            self._host.fail(opened.error)
+        elif lease is None or not needed:
+            if opened.session is not None:
+                opened.session.close()
+        elif opened.session is None:
+            ready = lease.phase is LeasePhase.READY
+            failure = FailureClass.MACHINE_LOST if ready else FailureClass.NETWORK
+            self._give_up(name, lease, failure, f"it cannot be reached: {opened.reason}")
+        else:
+            self._ready(name, lease, opened.machine, opened.session)
+
+    def _ready(self, name: str, lease: Lease, machine: Machine, session: Session) -> None:
+        if lease.phase is LeasePhase.KNOWN:
+            self._keeper.ledger.advance(lease.id, LeasePhase.READY, at=_now())
+        self._open[lease.machine] = name
+        self._mirror.tell()
+        self._host.attach(machine, session, self._run.live.get(lease.machine, ()))
+        price = lease.best_price
+        self._host.post(
+            MachineAdded(
+                at=_now(),
+                machine=lease.machine,
+                pool=lease.spec.pool,
+                resources=lease.spec.offer.resources,
+                price_per_hour=None if price is None else price.per_hour,
+                store=store_of(machine),
+                vanishes=True,
+            )
+        )
+
+    def _sink(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+        """Pass on what a session tells; that a machine is gone is looked into first."""
+        told: list[AttemptStarted | AttemptEnded] = []
+        for event in events:
+            if isinstance(event, MachineGone):
+                self._order(_call(self.lost, event.machine, event.reason))
+            else:
+                told.append(event)
+        if told:
+            self._host.post(*told)
+
+
+def _call(do: Callable[[str, str], None], one: str, other: str) -> Callable[[], None]:
+    return lambda: do(one, other)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
