@@ -26,6 +26,17 @@ def slow(project: Project) -> Project:
     return project
 
 
+@pytest.fixture
+def killed(slow: Project) -> Project:
+    """The same, left by a controller that was killed in the first task; the gate is open now."""
+    running = slow.begin("run")
+    wait_for(slow.folder / "running")
+    running.kill()
+    running.communicate(timeout=SECONDS)
+    (slow.folder / "gate").touch()
+    return slow
+
+
 def test_the_first_ctrl_c_starts_nothing_more_and_the_run_can_be_resumed(slow: Project) -> None:
     terminal = slow.terminal("run")
     wait_for(slow.folder / "running")
@@ -68,49 +79,29 @@ def test_after_sigterm_what_runs_lives_on_and_is_not_run_twice(slow: Project, nu
     assert (slow.folder / "count").read_text() == "x\nx\n"
 
 
-def test_run_finds_the_unfinished_run_says_so_and_continues_it(slow: Project) -> None:
-    running = slow.begin("run")
-    wait_for(slow.folder / "running")
-    running.kill()
-    running.communicate(timeout=SECONDS)
-    (slow.folder / "gate").touch()
-    answer = slow.call("run")
+def test_run_finds_the_unfinished_run_says_so_and_continues_it(killed: Project) -> None:
+    answer = killed.call("run")
     assert "is unfinished and is continued" in answer.err
-    assert (slow.folder / "count").read_text() == "x\nx\n"
-    assert len(slow.call("runs", "--json").json["runs"]) == 1
+    assert (killed.folder / "count").read_text() == "x\nx\n"
+    assert len(killed.call("runs", "--json").json["runs"]) == 1
 
 
-def test_new_begins_another_run_beside_an_unfinished_one(slow: Project) -> None:
-    running = slow.begin("run")
-    wait_for(slow.folder / "running")
-    running.kill()
-    running.communicate(timeout=SECONDS)
-    (slow.folder / "gate").touch()
-    assert slow.call("run", "--new", "--json").json["phases"] == {"succeeded": 2}
-    assert [run["state"] for run in slow.call("runs", "--json").json["runs"]] == ["succeeded", "unfinished"]
+def test_new_begins_another_run_beside_an_unfinished_one(killed: Project) -> None:
+    assert killed.call("run", "--new", "--json").json["phases"] == {"succeeded": 2}
+    assert [run["state"] for run in killed.call("runs", "--json").json["runs"]] == ["succeeded", "unfinished"]
 
 
-def test_a_changed_workflow_is_neither_continued_nor_begun_unasked(slow: Project) -> None:
-    running = slow.begin("run")
-    wait_for(slow.folder / "running")
-    running.kill()
-    running.communicate(timeout=SECONDS)
-    (slow.folder / "gate").touch()
-    slow.write(SLOW.format(folder=slow.folder) + '[tasks.third]\ncommand = "true"\n')
-    answer = slow.call("run", code=2)
+def test_a_changed_workflow_is_neither_continued_nor_begun_unasked(killed: Project) -> None:
+    killed.write(SLOW.format(folder=killed.folder) + '[tasks.third]\ncommand = "true"\n')
+    answer = killed.call("run", code=2)
     assert "third is new" in answer.err
     assert "--continue continues that run as it began, --new begins another" in answer.err
-    assert slow.call("run", "--continue", "--json").json["phases"] == {"succeeded": 2}
+    assert killed.call("run", "--continue", "--json").json["phases"] == {"succeeded": 2}
 
 
-def test_on_a_terminal_a_changed_workflow_is_asked_about(slow: Project) -> None:
-    running = slow.begin("run")
-    wait_for(slow.folder / "running")
-    running.kill()
-    running.communicate(timeout=SECONDS)
-    (slow.folder / "gate").touch()
-    slow.write(SLOW.format(folder=slow.folder).replace("echo x >>", "echo y >>", 1))
-    terminal = slow.terminal("run")
+def test_on_a_terminal_a_changed_workflow_is_asked_about(killed: Project) -> None:
+    killed.write(SLOW.format(folder=killed.folder).replace("echo x >>", "echo y >>", 1))
+    terminal = killed.terminal("run")
     terminal.until(r"first is different")
     terminal.until(r"continue that run as it began, or begin a new one\?.*: ")
     terminal.type("new\n")

@@ -172,42 +172,41 @@ class StartsTheTimeAnew(FakeProvider):
             raise
 
 
-class LetsTheSdkSpeak(FakeProvider):
+class _Misspeaks(FakeProvider):
+    """Tells failures wrongly."""
+
+    def _call(
+        self, action: str, body: Mapping[str, Any], until: datetime, *, fine: Collection[str] = ()
+    ) -> dict[str, Any]:
+        try:
+            return super()._call(action, body, until, fine=fine)
+        except ProviderError as error:
+            told, cause = self._told(error)
+            raise told from cause
+
+    def _told(self, error: ProviderError) -> tuple[Exception, BaseException | None]:
+        raise NotImplementedError
+
+
+class LetsTheSdkSpeak(_Misspeaks):
     """Raises what the SDK raises."""
 
-    def _call(
-        self, action: str, body: Mapping[str, Any], until: datetime, *, fine: Collection[str] = ()
-    ) -> dict[str, Any]:
-        try:
-            return super()._call(action, body, until, fine=fine)
-        except ProviderError as error:
-            if isinstance(error.__cause__, CloudFault):
-                raise error.__cause__ from None
-            raise
+    def _told(self, error: ProviderError) -> tuple[Exception, BaseException | None]:
+        return (error.__cause__, None) if isinstance(error.__cause__, CloudFault) else (error, error.__cause__)
 
 
-class CallsAllCapacity(FakeProvider):
+class CallsAllCapacity(_Misspeaks):
     """Has one word for every failure."""
 
-    def _call(
-        self, action: str, body: Mapping[str, Any], until: datetime, *, fine: Collection[str] = ()
-    ) -> dict[str, Any]:
-        try:
-            return super()._call(action, body, until, fine=fine)
-        except ProviderError as error:
-            raise OutOfCapacity(str(error)) from error.__cause__
+    def _told(self, error: ProviderError) -> tuple[Exception, BaseException | None]:
+        return OutOfCapacity(str(error)), error.__cause__
 
 
-class DropsTheCause(FakeProvider):
+class DropsTheCause(_Misspeaks):
     """Loses what the cloud has said."""
 
-    def _call(
-        self, action: str, body: Mapping[str, Any], until: datetime, *, fine: Collection[str] = ()
-    ) -> dict[str, Any]:
-        try:
-            return super()._call(action, body, until, fine=fine)
-        except ProviderError as error:
-            raise type(error)(str(error)) from None
+    def _told(self, error: ProviderError) -> tuple[Exception, BaseException | None]:
+        return type(error)(str(error)), None
 
 
 class TagsLater(FakeProvider):
