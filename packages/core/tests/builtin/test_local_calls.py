@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +19,7 @@ from longshore.model.events import AttemptEnded
 from longshore.model.outcome import Cancelled, Exited, FailureClass
 from longshore.remote.processes import started_at
 
-from .bench import Bench
+from .bench import SECONDS, Bench
 
 MODULE = """
 import os, signal, subprocess, sys, threading
@@ -254,17 +255,23 @@ def test_a_pickled_function_is_opened_in_the_worker_only(bench: Bench) -> None:
 
 def test_calls_run_at_once_as_far_as_there_is_room(bench: Bench) -> None:
     (bench.project / "functions.py").write_text(
-        "import os, pathlib, time\n"
-        "def meet(folder, number):\n"
-        "    pathlib.Path(folder, str(number)).touch()\n"
-        "    while len(os.listdir(folder)) < 3: time.sleep(0.005)\n"
+        "import os\n"
+        "def meet(here, go_on, number):\n"
+        "    os.write(os.open(here, os.O_WRONLY), b'.')\n"
+        "    os.read(os.open(go_on, os.O_RDONLY), 1)\n"
         "    return number\n"
     )
-    folder = bench.project / "meeting"
-    folder.mkdir()
+    pipes = [bench.project / name for name in ("here", "go_on")]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    here, go_on = (os.open(pipe, os.O_RDWR) for pipe in pipes)
     bench.open(cpus=3.0)
     for number in range(3):
-        bench.go(f"m{number}", named("meet", str(folder), number))
+        bench.go(f"m{number}", named("meet", *map(str, pipes), number))
+    for _ in range(3):
+        assert select.select([here], [], [], SECONDS)[0]
+        os.read(here, 1)
+    os.write(go_on, b"...")
 
     assert [bench.ended(f"m{number}").result for number in range(3)] == ["0", "1", "2"]
 
@@ -281,7 +288,7 @@ def test_a_worker_sees_no_module_of_ours(bench: Bench) -> None:
 # --- many short calls
 
 STEP = """
-import os, time
+import os
 
 def step(number, what, folder):
     with open(os.path.join(folder, str(number)), "a") as file:
@@ -297,11 +304,10 @@ def step(number, what, folder):
     elif what == "look":
         return os.listdir(".") + [os.environ["LONGSHORE_ID"].split("/")[1], os.environ.get("OWN")]
     elif what == "wait":
-        while not os.path.exists(os.path.join(folder, "gate")):
-            time.sleep(0.005)
+        open(os.path.join(folder, "gate")).close()
     return number
 """
-COUNT = 40
+COUNT = 100
 
 
 class Steps:
@@ -311,6 +317,7 @@ class Steps:
         self.bench = bench
         self.folder = bench.project / "steps"
         self.folder.mkdir()
+        os.mkfifo(self.gate)
         (bench.project / "functions.py").write_text(STEP)
         self.go("warm", "nothing")
         bench.ended("warm")
@@ -333,6 +340,11 @@ class Steps:
 
     def path(self, number: int) -> Path:
         return self.folder / str(number)
+
+    @property
+    def gate(self) -> Path:
+        """A pipe; who waits does so until somebody writes into it."""
+        return self.folder / "gate"
 
 
 @pytest.fixture
@@ -398,7 +410,7 @@ def test_short_calls_do_not_wait_behind_one_that_takes_long_after_all(bench: Ben
         if number != 2:
             assert steps.ended(number).outcome == Exited(0)
     bench.started("s2")
-    (steps.folder / "gate").touch()
+    steps.gate.write_text("")
 
     assert steps.ended(2).result == "2"
     assert steps.times == [1] * COUNT
@@ -414,6 +426,8 @@ def test_short_calls_that_wait_behind_others_can_be_cancelled(steps: Steps) -> N
 
     assert cancelled == [Cancelled()] * 10
     assert ends[2] == Cancelled()
-    assert [end for number, end in enumerate(ends) if number != 2 and not 10 <= number < 20] == [Exited(0)] * 29
+    assert [end for number, end in enumerate(ends) if number != 2 and not 10 <= number < 20] == [Exited(0)] * (
+        COUNT - 11
+    )
     assert [steps.times[number] for number in range(10, 20)] == [0] * 10
     assert max(steps.times) == 1
