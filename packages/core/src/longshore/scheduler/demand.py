@@ -45,7 +45,7 @@ def member_makings(state: RunState) -> Iterator[MakeMembers]:
 def travels(state: RunState, most: int) -> Iterator[Action]:
     """Ask for all that must move now, and for what need not be kept."""
     where = state.where
-    if not where.stores:
+    if not (where.stores or where.staging):
         return
     machines = _machines(state)
     yield from _stages(state)

@@ -82,7 +82,7 @@ def _waits_for(state: RunState, reader: TaskState, name: str) -> bool:
         return False
     store = state.where.stores.get(state.machines[reader.machine].store, ())
     return any(
-        each.origin == name and each.sha256 not in store and each.sha256 not in state.where.arrived
+        each.origin == name and each.sha256 not in store and (each.sha256, each.kind) not in state.where.arrived
         for each in reader.view.inputs
     )
 

@@ -45,7 +45,7 @@ def must_come_home(state: RunState, read: Input, store: str = "") -> bool:
     """Say whether an input must come home before it can be in a store (without one: in the project's)."""
     where = state.where
     has = where.stores.get(store, ())
-    if not read.origin or read.sha256 in has or read.sha256 in where.arrived:
+    if not read.origin or read.sha256 in has or (read.sha256, read.kind) in where.arrived:
         return False
     if read.sha256 in where.elsewhere:
         return True
@@ -78,8 +78,9 @@ def wrote(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> None
         store.add(artifact.sha256)
         garbage.pop(artifact.sha256, None)
         where.given_up.pop(artifact.sha256, None)
-        if artifact.sha256 not in where.arrived:
-            entry = where.elsewhere.setdefault(artifact.sha256, Elsewhere(artifact))
+        if (artifact.sha256, artifact.kind) not in where.arrived:
+            listed = (artifact.sha256, "file") in where.arrived
+            entry = where.elsewhere.setdefault(artifact.sha256, Elsewhere(artifact, listed=listed))
             entry.tasks[task.task.id] = None
 
 
@@ -107,14 +108,13 @@ def arrive(state: RunState, event: Moved) -> list[str]:
     where = state.where
     touched: dict[str, None] = {}
     for artifact in event.artifacts:
+        where.arrived.add((artifact.sha256, artifact.kind))
         entry = where.elsewhere.get(artifact.sha256)
         if entry is None:
-            where.arrived.add(artifact.sha256)
             continue
         touched.update(entry.tasks)
         if artifact.kind == entry.artifact.kind:
             del where.elsewhere[artifact.sha256]
-            where.arrived.add(artifact.sha256)
         else:
             entry.listed = True
     return [name for name in touched if name in where.settling]

@@ -35,8 +35,8 @@ class Whereabouts:
     """What each store has, as far as it is known. The project's own is not among them."""
     elsewhere: dict[str, Elsewhere] = field(factory=dict)
     """Outputs that are not at home, by digest; each is in at least one of the stores."""
-    arrived: set[str] = field(factory=set)
-    """What has come home, parts of folders too."""
+    arrived: set[tuple[str, str]] = field(factory=set)
+    """What has come home, parts of folders too: digests and kinds, since a folder as a file is its listing."""
     settling: OrderedDict[str, AttemptEnded] = field(factory=OrderedDict)
     """Tasks whose command has ended well, and that succeed when enough of their outputs is at home."""
     staging: OrderedDict[str, None] = field(factory=OrderedDict)

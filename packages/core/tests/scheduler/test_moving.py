@@ -1,0 +1,148 @@
+"""What holds wherever data is: random graphs on machines with stores of their own, which break."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from longshore.model.events import CancelAsked, Event
+from longshore.model.retry import RetryPolicy
+from longshore.model.task import TaskSpec
+from longshore.runtime.codec import decode, encode
+from longshore.scheduler.apply import apply
+from longshore.scheduler.building import begin
+from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
+
+from .flows import shell, workflow
+from .world import Host, World
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[TaskSpec]:
+    specs = []
+    for index in range(draw(st.integers(1, 7))):
+        read = draw(st.sets(st.integers(0, index - 1), max_size=3)) if index else set()
+        keep = draw(st.booleans())
+        specs.append(shell(f"t{index}", *(f"t{i}" for i in sorted(read)), keep=keep, retry=RetryPolicy(attempts=20)))
+    return specs
+
+
+names = st.frozensets(st.sampled_from([f"t{index}" for index in range(7)]))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    stores = draw(st.lists(st.sampled_from(["", "s1", "s2", "s3"]), min_size=1, max_size=4))
+    vanish = draw(st.booleans())
+    hosts = [Host(name=f"h{n}", store=store, vanishes=vanish and store != "") for n, store in enumerate(stores)]
+    specs = draw(graphs())
+    return World(workflow(*specs), hosts, draw(st.integers(0, 2**16)), folders=draw(names), fickle=draw(names))
+
+
+def facts(state: RunState) -> dict[str, object]:
+    where = state.where
+    return {
+        "phases": {name: (task.phase, task.unmet, task.outputs, task.attempts) for name, task in state.tasks.items()},
+        "stores": where.stores,
+        "elsewhere": {sha: (each.artifact, list(each.tasks), each.listed) for sha, each in where.elsewhere.items()},
+        "queues": (list(where.settling), list(where.staging), where.lost, where.garbage, dict(where.failures)),
+        "live": list(state.live),
+        "ready": {pool: [view.id for view in queue] for pool, queue in state.ready.items()},
+    }
+
+
+def check(world: World) -> None:
+    """What the state believes is so, and is what the journal says."""
+    state = world.state
+    for store, has in state.where.stores.items():
+        assert has <= world.stores[store] | world.home, "the state believes in what is not there"
+    for name, task in state.tasks.items():
+        if task.phase in DONE and name not in state.where.lost:
+            for each in task.outputs:
+                there = each.sha256 in world.home or any(each.sha256 in store for store in world.stores.values())
+                assert there, "the only copy is gone and the state does not know"
+    replayed = begin(world.spec)
+    for event in world.history:
+        apply(replayed, through_the_journal(event))
+    assert facts(replayed) == facts(state), "state == fold(apply, journal)"
+
+
+def through_the_journal(event: Event) -> Event:
+    copy = decode(*encode(event))
+    assert copy == event
+    return copy
+
+
+def wanted(world: World) -> set[str]:
+    """The tasks whose outputs belong in the results."""
+    return {spec.name for spec in world.spec.tasks if spec.keep or not world.state.groups[spec.name].read}
+
+
+def play(world: World, *, failing: float = 0.0, turns: int = 3000) -> None:
+    for _ in range(turns):
+        if world.state.ended is not None:
+            return
+        world.turn()
+        world.step(failing=failing)
+    raise AssertionError(f"the run does not end: {facts(world.state)}")
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=worlds())
+def test_when_nothing_breaks_each_task_runs_once_and_results_come_home(world: World) -> None:
+    play(world)
+
+    assert world.state.ended == "succeeded"
+    assert set(Counter(world.runs).values()) == {1}
+    assert world.delivered == wanted(world)
+    assert world.state.where.elsewhere == {}
+    check(world)
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=worlds(), data=st.data())
+def test_whatever_breaks_the_run_ends_well_and_only_what_was_lost_runs_again(world: World, data: st.DataObject) -> None:
+    fires = data.draw(st.integers(0, 3))
+    crashes = data.draw(st.integers(0, 3))
+    for _ in range(600):
+        if world.state.ended is not None:
+            break
+        world.turn()
+        world.step(failing=0.1)
+        chance = world.random.random()
+        if chance < 0.05 and fires:
+            fires -= 1
+            host = world.random.choice(world.hosts)
+            if host.name in world.up:
+                world.lose(host)
+                if not world.up or world.random.random() < 0.5:
+                    world.add(world.random.choice(world.hosts) if world.up else host)
+        elif chance > 0.95 and crashes:
+            crashes -= 1
+            world.control()
+        check(world)
+    if world.state.ended is None:
+        play(world)
+
+    assert world.state.ended in {"succeeded", "failed"}
+    assert all(task.phase in ENDED for task in world.state.tasks.values())
+    if world.state.ended == "succeeded":
+        assert world.delivered == wanted(world)
+    check(world)
+
+
+@settings(max_examples=100, deadline=None)
+@given(world=worlds(), moment=st.integers(0, 30))
+def test_a_run_that_is_cancelled_ends_whatever_is_on_its_way(world: World, moment: int) -> None:
+    for _ in range(moment):
+        world.turn()
+        world.step()
+    if world.state.ended is None:
+        world.take(CancelAsked(at=world.now))
+    play(world)
+
+    assert world.state.ended in {"cancelled", "succeeded"}
+    assert all(task.phase is not TaskPhase.STAGING for task in world.state.tasks.values())
+    check(world)

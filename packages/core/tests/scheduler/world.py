@@ -1,0 +1,306 @@
+"""Machines with stores of their own, as the scheduler sees them: what is where, what is on its way, what breaks."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from hashlib import sha256
+
+from attrs import frozen
+
+from longshore.builtin.strategies import CriticalPath
+from longshore.model.artifact import Artifact, Input
+from longshore.model.events import (
+    AttemptEnded,
+    AttemptIntended,
+    Event,
+    Identified,
+    InputsStaged,
+    MachineAdded,
+    MachineGone,
+    Moved,
+    MoveFailed,
+    ObjectsDiscarded,
+    ResultsDelivered,
+    RunContinued,
+    RunEnded,
+    TasksIdentified,
+)
+from longshore.model.outcome import Cancelled, Exited, FailureClass, Outcome
+from longshore.model.resources import Resources
+from longshore.model.workflow import WorkflowSpec
+from longshore.scheduler.actions import (
+    Action,
+    CancelAttempt,
+    Deliver,
+    Discard,
+    EndRun,
+    Identify,
+    Move,
+    StageAttempt,
+    StartAttempt,
+    WakeAt,
+)
+from longshore.scheduler.apply import apply
+from longshore.scheduler.building import begin
+from longshore.scheduler.decide import decide
+from longshore.scheduler.graph import producers
+from longshore.testing import EPOCH
+
+__all__ = ["Host", "World"]
+
+
+@frozen(kw_only=True)
+class Host:
+    """A machine: its store (empty for the project's), and whether it can vanish."""
+
+    name: str
+    store: str
+    vanishes: bool = False
+
+
+class World:
+    """One run on some hosts. Physical facts are kept apart from what the state believes, and compared with it.
+
+    ``folders`` are tasks that write a folder, of which readers read a part; ``fickle`` are those that write something
+    else each time.
+    """
+
+    def __init__(
+        self,
+        spec: WorkflowSpec,
+        hosts: list[Host],
+        seed: int,
+        folders: frozenset[str] = frozenset(),
+        fickle: frozenset[str] = frozenset(),
+    ) -> None:
+        self.spec = spec
+        self.hosts = hosts
+        self.seed = seed
+        self.folders = folders
+        self.fickle = fickle
+        self.history: list[Event] = []
+        self.now = EPOCH
+        self.random = random.Random(self.seed)
+        self.state = begin(self.spec)
+        self.home: set[str] = set()
+        self.stores: dict[str, set[str]] = {}
+        self.asked: set[Action] = set()
+        self.on_their_way: list[Move] = []
+        self.staging: list[StageAttempt] = []
+        self.running: dict[str, tuple[int, str]] = {}
+        self.up: set[str] = set()
+        self.fence = 0
+        self.delivered: set[str] = set()
+        self.runs: list[str] = []
+        self.control()
+
+    def __repr__(self) -> str:
+        reads = {spec.name: sorted(producers(spec)) + ["keep"] * spec.keep for spec in self.spec.tasks}
+        return f"World({reads}, {self.hosts}, seed={self.seed}, folders={self.folders}, fickle={self.fickle})"
+
+    # --- what has happened
+
+    def take(self, event: Event) -> None:
+        self.history.append(event)
+        apply(self.state, event)
+
+    def control(self) -> None:
+        """Let another controller take over: what was asked of the last one is forgotten, half of it done."""
+        self.fence += 1
+        self.take(RunContinued(at=self.now, fence=self.fence))
+        self.asked.clear()
+        self.on_their_way.clear()
+        self.staging.clear()
+        for host in self.hosts:
+            if host.name in self.up or self.fence == 1:
+                self.add(host)
+
+    def add(self, host: Host) -> None:
+        self.up.add(host.name)
+        if host.store:
+            self.stores.setdefault(host.store, set())
+        self.take(
+            MachineAdded(
+                at=self.now,
+                machine=host.name,
+                pool="local",
+                resources=Resources(cpus=2),
+                store=host.store,
+                vanishes=host.vanishes,
+            )
+        )
+
+    def lose(self, host: Host) -> None:
+        """Let a machine go, and its store with the last one that has it."""
+        self.up.discard(host.name)
+        if host.store and not any(each.store == host.store and each.name in self.up for each in self.hosts):
+            del self.stores[host.store]
+        self.running = {task: run for task, run in self.running.items() if run[1] != host.name}
+        self.staging = [each for each in self.staging if each.machine != host.name]
+        self.on_their_way = [each for each in self.on_their_way if each.source != host.name]
+        self.take(MachineGone(at=self.now, machine=host.name, reason="it caught fire"))
+
+    # --- what is asked for
+
+    def turn(self) -> None:
+        """Decide, and begin what is asked for."""
+        while True:
+            actions = decide(self.state, CriticalPath(), self.now)
+            assert actions == decide(self.state, CriticalPath(), self.now), "deciding changed something"
+            if not self._answer(actions):
+                break
+        asked: set[Action] = {
+            each for each in actions if isinstance(each, Move | StageAttempt | Deliver | CancelAttempt)
+        }
+        for action in actions:
+            if action in asked and action not in self.asked:
+                self._begin(action)
+        self.asked = asked
+
+    def _answer(self, actions: object) -> bool:
+        before = len(self.history)
+        started: list[StartAttempt] = []
+        for action in list(actions):  # type: ignore[call-overload]  # a sequence of actions
+            match action:
+                case StartAttempt(task, attempt, machine):
+                    self.take(AttemptIntended(at=self.now, task=task, attempt=attempt, machine=machine))
+                    started.append(action)
+                case Identify(tasks):
+                    items = tuple(Identified(task=task, identity=task, inputs=self.reads(task)) for task in tasks)
+                    self.take(TasksIdentified(at=self.now, items=items))
+                case Discard(machine, digests):
+                    self.take(ObjectsDiscarded(at=self.now, machine=machine, digests=digests))
+                    store = self.store(machine)
+                    assert store is not self.home, "what is at home is nobody's to discard"
+                    store.difference_update(digests)
+                case EndRun(state):
+                    self.take(RunEnded(at=self.now, state=state))
+                case WakeAt(at) if not (self.running or self.staging or self.on_their_way):
+                    self.now = at
+                case _:
+                    pass
+        for action in started:
+            if action.task not in self.state.where.staging:
+                self.start(action.task, action.attempt, action.machine)
+        return len(self.history) > before
+
+    def _begin(self, action: Action) -> None:
+        match action:
+            case Move():
+                same = [m for m in self.on_their_way if (m.artifact, m.source) == (action.artifact, action.source)]
+                assert not same, "a move under way is asked for twice"
+                self.on_their_way.append(action)
+            case StageAttempt():
+                self.staging.append(action)
+            case Deliver(task):
+                missing = {each.sha256 for each in self.state.tasks[task].outputs} - self.home
+                given_up = set(self.state.where.given_up)
+                assert missing <= given_up, "results are delivered that are not at home"
+                self.delivered.add(task)
+                self.take(ResultsDelivered(at=self.now, task=task, problem="it did not come" if missing else ""))
+            case CancelAttempt(task, attempt):
+                self.running.pop(task, None)
+                self.staging = [each for each in self.staging if each.task != task]
+                self.take(AttemptEnded(at=self.now, task=task, attempt=attempt, outcome=Cancelled()))
+            case _:
+                raise TypeError(f"nobody does {action!r}")
+
+    # --- what machines do
+
+    def step(self, *, failing: float = 0.0) -> None:
+        """Let one thing happen that was begun, if there is any."""
+        self.now += timedelta(seconds=1)
+        possible: list[Move | StageAttempt | str] = [*self.on_their_way, *self.staging, *self.running]
+        if not possible:
+            return
+        chosen = self.random.choice(possible)
+        match chosen:
+            case Move():
+                self.on_their_way.remove(chosen)
+                self.arrive(chosen, broken=self.random.random() < failing)
+            case StageAttempt():
+                self.staging.remove(chosen)
+                self.stage(chosen)
+            case task:
+                bad = self.random.random() < failing
+                self.end(task, FailureClass.MACHINE_LOST if bad else None)
+
+    def arrive(self, move: Move, *, broken: bool = False) -> None:
+        there = self.store(move.source)
+        artifact = move.artifact
+        if artifact.kind == "folder" or artifact.sha256 in there:
+            has = artifact.sha256 in there
+        else:
+            has = any(self.part(folder) == artifact.sha256 for folder in there)
+        if broken or not has:
+            failure = FailureClass.NETWORK if broken else FailureClass.STAGING
+            self.take(
+                MoveFailed(
+                    at=self.now, artifact=artifact, source=move.source, failure=failure, reason="no", lost=not broken
+                )
+            )
+            return
+        if not (artifact.kind == "file" and artifact.sha256 in self.listings()):
+            self.home.add(artifact.sha256)
+        self.take(Moved(at=self.now, artifacts=(artifact,), source=move.source))
+
+    def stage(self, action: StageAttempt) -> None:
+        task = self.state.tasks[action.task]
+        if (task.attempts, action.task in self.state.live) != (action.attempt, True):
+            return
+        store = self.store(action.machine)
+        for each in task.view.inputs:
+            assert self.has(store, each) or self.has(self.home, each), "what is staged is neither here nor there"
+            store.add(each.sha256)
+        self.take(InputsStaged(at=self.now, task=action.task, attempt=action.attempt))
+        self.start(action.task, action.attempt, action.machine)
+
+    def start(self, task: str, attempt: int, machine: str) -> None:
+        store = self.store(machine)
+        missing = [each for each in self.state.tasks[task].view.inputs if not self.has(store, each)]
+        assert not missing, f"{task} starts on {machine} before its inputs are there"
+        assert task not in self.running, f"{task} runs twice at once"
+        self.running[task] = (attempt, machine)
+
+    def end(self, task: str, failure: FailureClass | None = None) -> None:
+        attempt, machine = self.running.pop(task)
+        outcome: Outcome = Exited(0 if failure is None else 1)
+        outputs = self.writes(task, attempt) if failure is None else ()
+        self.store(machine).update(each.sha256 for each in outputs)
+        self.runs.append(task)
+        self.take(
+            AttemptEnded(at=self.now, task=task, attempt=attempt, outcome=outcome, failure=failure, outputs=outputs)
+        )
+
+    # --- facts
+
+    def store(self, machine: str) -> set[str]:
+        store = next(host.store for host in self.hosts if host.name == machine)
+        return self.stores[store] if store else self.home
+
+    def has(self, store: set[str], read: Input) -> bool:
+        return read.sha256 in store or any(self.part(each) == read.sha256 for each in store)
+
+    def writes(self, task: str, attempt: int) -> tuple[Artifact, ...]:
+        if task in self.folders:
+            return (Artifact(path="d", sha256=self.digest(task, attempt), size=10, kind="folder"),)
+        return (Artifact(path="out", sha256=self.digest(task, attempt), size=10),)
+
+    def digest(self, task: str, attempt: int) -> str:
+        return sha256(f"{task} {attempt if task in self.fickle else 0}".encode()).hexdigest()
+
+    def part(self, digest: str) -> str:
+        return sha256(f"part of {digest}".encode()).hexdigest()
+
+    def listings(self) -> set[str]:
+        return {self.digest(task, attempt) for task in self.folders for attempt in range(30)}
+
+    def reads(self, task: str) -> tuple[Input, ...]:
+        found = []
+        for name in sorted(producers(self.state.tasks[task].task.spec)):
+            for output in self.state.tasks[name].outputs:
+                part = output.kind == "folder"
+                digest = self.part(output.sha256) if part else output.sha256
+                found.append(Input(sha256=digest, size=5, origin=name))
+        return tuple(found)
