@@ -6,9 +6,20 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
-from longshore.builtin.strategies import Cheapest, CriticalPath, FirstFit, Random, RandomOptions, RoundRobin, Spread
+from longshore.builtin.strategies import (
+    Cheapest,
+    CriticalPath,
+    DataLocal,
+    FirstFit,
+    Random,
+    RandomOptions,
+    RoundRobin,
+    Spread,
+)
 from longshore.builtin.strategies import longshore_strategies as announced
+from longshore.model.artifact import Input
 from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
 from longshore.model.views import Assignment, MachineView, TaskView
@@ -55,6 +66,12 @@ class TestCriticalPath(StrategyContract):
     @pytest.fixture
     def strategy(self) -> AssignmentStrategy:
         return CriticalPath()
+
+
+class TestDataLocal(StrategyContract):
+    @pytest.fixture
+    def strategy(self) -> AssignmentStrategy:
+        return DataLocal()
 
 
 class TestFirstFit(StrategyContract):
@@ -117,6 +134,32 @@ def test_cheapest_fills_what_costs_nothing_then_what_costs_least() -> None:
     assignments = Cheapest().assign([task(n) for n in range(4)], machines, NOW)
 
     assert [each.machine for each in assignments] == ["ours", "cheap", "dear", "dear"]
+
+
+def reading(order: int, **sizes: int) -> TaskView:
+    inputs = tuple(Input(sha256=digest, size=size, origin="before") for digest, size in sizes.items())
+    return evolve(task(order), inputs=inputs)
+
+
+def test_data_local_sends_a_task_where_the_fewest_bytes_must_travel() -> None:
+    machines = [
+        evolve(machine("small", free=cpus(8)), has={"a", "b"}),
+        evolve(machine("large", free=cpus(8)), has={"c"}),
+    ]
+    waiting = [reading(0, a=10, b=10, c=100), reading(1, a=10, b=10, c=15), reading(2, c=1)]
+
+    assert DataLocal().assign(waiting, machines, NOW) == [
+        Assignment("t0", "large"),
+        Assignment("t1", "small"),
+        Assignment("t2", "large"),
+    ]
+
+
+def test_data_local_takes_the_next_best_when_there_is_no_room_and_spreads_what_is_equal() -> None:
+    machines = [evolve(machine(name, free=cpus(2)), has={name}) for name in "ab"] + [machine("all", free=cpus(1))]
+    waiting = [reading(0, a=10), reading(1, a=10), reading(2, a=10), reading(3, b=5), task(4)]
+
+    assert [each.machine for each in DataLocal().assign(waiting, machines, NOW)] == ["a", "a", "all", "b", "b"]
 
 
 def test_spread_keeps_machines_of_all_sizes_equally_busy() -> None:

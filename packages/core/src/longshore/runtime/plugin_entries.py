@@ -58,6 +58,7 @@ BUILTIN = (
         "longshore.builtin.strategies",
         "cheapest",
         "critical-path",
+        "data-local",
         "first-fit",
         "random",
         "round-robin",
