@@ -16,12 +16,11 @@ from longshore.machines.renting import rent
 from longshore.machines.values import MachineInfo, Whose
 from longshore.model.lease import LeasePhase
 from longshore.model.machine import MachineState
-from longshore.plugin.provider import Provider
 from longshore.runtime.providers import OpenProvider
-from longshore.testing import FakeRig, FaultyProvider
+from longshore.testing import FakeRig
 from longshore.testing.faults import Fault
 
-from .world import OWNER, World
+from .world import OWNER, Bare, World
 
 MINUTE = timedelta(minutes=1)
 
@@ -84,13 +83,10 @@ def test_strangers_machines_cannot_be_named(world: World) -> None:
 
 def test_a_name_that_fits_two_machines_ends_none(world: World) -> None:
     # Two computers rented at the same moment, before either could see the other's machine.
-    def blind(provider: Provider) -> Provider:
-        return FaultyProvider(provider, world.rig.cloud.time, lag=timedelta(0))
-
     with world.fleet("laptop") as one, world.fleet("desktop") as two:
         first = rent(one, "cloud", label="fit")
         spec = evolve(one.ledger.leases()[0].spec, ledger=two.ledger.id)
-        second = blind(world.rig.provider()).launch(spec, token="t-2")
+        second = world.rig.provider().launch(spec, token="t-2")
         world.wait(MINUTE)
         with pytest.raises(UsageError, match=f"'fit' could be any of fake/{first[0].id}, fake/{second[0].id}"):
             chosen(one, ["fit"])
@@ -151,7 +147,7 @@ def test_a_machine_is_stopped_and_started_and_keeps_its_end_time(world: World) -
 
 
 def test_what_cannot_be_stopped_is_said(world: World) -> None:
-    world.wrap = lambda provider: FaultyProvider(provider, world.rig.cloud.time)
+    world.wrap = Bare
     with world.fleet() as fleet:
         rent(fleet, "cloud", label="fit")
         world.wait(MINUTE)

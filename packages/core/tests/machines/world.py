@@ -36,6 +36,18 @@ def usd(amount: str) -> Money:
     return parse_money(f"{amount} USD")
 
 
+class Bare:
+    """A provider with none of the abilities of the one inside it."""
+
+    def __init__(self, inner: Provider) -> None:
+        self.terms = inner.terms
+        self.scope = inner.scope
+        self.offers = inner.offers
+        self.launch = inner.launch
+        self.find = inner.find
+        self.terminate = inner.terminate
+
+
 class World:
     """The cloud, and the computers by the names of their ledgers."""
 
