@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from .harness import SECONDS, Project
 
-EXAMPLE = Path(__file__).parents[3] / "examples" / "plugin-example"
+EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLE = EXAMPLES / "plugin-example"
 
 
 def install(project: Project, package: Path) -> None:
@@ -76,7 +78,7 @@ def test_what_cannot_be_checked_is_said_in_a_line(project: Project, words: list[
     assert said in project.call("plugins", "check", *words, code=2).err
 
 
-@pytest.mark.parametrize("kind", ["executor", "store", "strategy"])
+@pytest.mark.parametrize("kind", ["executor", "provider", "store", "strategy"])
 def test_a_new_plugin_passes_its_contract_as_it_is_written(project: Project, kind: str) -> None:
     project.call("plugins", "new", kind, f"my-{kind}")
     package = project.folder / f"longshore-my-{kind}"
@@ -102,3 +104,43 @@ def test_a_third_partys_plugin_is_installed_checked_and_used(project: Project) -
     assert project.call("plugins", "check", "tightest", "--option", "by=memory", "--json").json["failed"] == 0
     project.call("run")
     assert project.state() == "succeeded"
+
+
+def test_a_new_provider_is_under_150_lines(project: Project) -> None:
+    project.call("plugins", "new", "provider", "mycloud")
+    sources = (project.folder / "longshore-mycloud" / "src").rglob("*.py")
+    assert len([line for source in sources for line in source.read_text().splitlines() if line.strip()]) < 150
+
+
+def test_a_third_partys_provider_is_installed_and_checked_by_its_laws(project: Project) -> None:
+    example = EXAMPLES / "provider-example"
+    install(project, example)
+
+    assert " passed" in own_tests(project, example)
+    checked = project.call("plugins", "check", "rack", "--json").json
+    assert (checked["role"], checked["failed"]) == ("provider", 0)
+    tried = {each["law"] for each in checked["laws"] if each["outcome"] == "passed"}
+    assert {*(f"P{number}" for number in range(1, 9)), "Stoppable", "Identity"} <= tried
+
+
+def test_a_provider_that_breaks_a_law_is_told_by_its_score(project: Project) -> None:
+    project.call("plugins", "new", "provider", "leaky")
+    package = project.folder / "longshore-leaky"
+    code = package / "src" / "longshore_leaky" / "provider.py"
+    code.write_text(code.read_text().replace('"ends_at": spec.ends_at.isoformat(),', ""))
+    install(project, package)
+
+    shown = project.call("plugins", "check", "leaky", code=1).out
+
+    assert "P7   broken" in re.sub(" +", "   ", shown)
+    assert "P1   ok" in re.sub(" +", "   ", shown)
+
+
+def test_a_provider_without_a_rig_cannot_be_checked_from_outside(project: Project) -> None:
+    project.call("plugins", "new", "provider", "closed")
+    package = project.folder / "longshore-closed"
+    code = package / "src" / "longshore_closed" / "plugin.py"
+    code.write_text(code.read_text().replace(" rigs=rigs,", ""))
+    install(project, package)
+
+    assert "does not say how it can be tried" in project.call("plugins", "check", "provider.closed", code=2).err

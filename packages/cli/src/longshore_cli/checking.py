@@ -93,10 +93,11 @@ def score(verdicts: Sequence[Verdict]) -> str:
         state = "skipped" if not tried else "ok" if passed == len(tried) else "broken"
         rows.append([law, state, f"{passed}/{len(tried)}", own[0].says])
     lines = [table(rows, ["LAW", "STATE", "TESTS", "SAYS"])]
-    for each in verdicts:
-        if each.outcome != "passed":
-            detail = clean(each.detail)[:_DETAIL_CHARACTERS]
-            lines.append(
-                paint(f"{each.law} {each.outcome}: {detail}", "bad" if each.outcome == "failed" else "warning")
-            )
+    notable = [each for each in verdicts if each.outcome != "passed"]
+    for line, kind in dict.fromkeys((_told(each), each.outcome) for each in notable):
+        lines.append(paint(line, "bad" if kind == "failed" else "warning"))
     return "\n".join(lines)
+
+
+def _told(verdict: Verdict) -> str:
+    return f"{verdict.law} {verdict.outcome}: {clean(verdict.detail)[:_DETAIL_CHARACTERS]}"

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from longshore.errors import UsageError
 from longshore.plugin import API_VERSION
+from longshore_cli.scaffold_provider import PLUGIN, PROVIDER_FILES, TEST
 
 __all__ = ["write_plugin"]
 
@@ -228,11 +229,12 @@ class TestLaws(StoreContract):
         return "$name://here"
 '''
 
-_CODE: Mapping[str, tuple[str, str]] = MappingProxyType(
+_CODE: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "executor": (_EXECUTOR, _EXECUTOR_TEST),
-        "store": (_STORE, _STORE_TEST),
-        "strategy": (_STRATEGY, _STRATEGY_TEST),
+        "executor": {PLUGIN: _EXECUTOR, TEST: _EXECUTOR_TEST},
+        "provider": PROVIDER_FILES,
+        "store": {PLUGIN: _STORE, TEST: _STORE_TEST},
+        "strategy": {PLUGIN: _STRATEGY, TEST: _STRATEGY_TEST},
     }
 )
 
@@ -250,17 +252,15 @@ def write_plugin(kind: str, name: str, folder: Path) -> Path:
     package = folder / f"longshore-{name}"
     if package.exists():
         raise UsageError(f"{package} exists already; choose another name or --folder")
-    code, test = _CODE[kind]
     module = f"longshore_{name.replace('-', '_')}"
     words = {"name": name, "kind": kind, "module": module, "api": str(API_VERSION)}
     files = {
         "pyproject.toml": _PYPROJECT,
-        f"src/{module}/__init__.py": '"""The $kind $name for Longshore."""\n',
-        f"src/{module}/plugin.py": code,
-        "tests/test_contract.py": test,
+        "src/$module/__init__.py": '"""The $kind $name for Longshore."""\n',
+        **_CODE[kind],
     }
     for path, text in files.items():
-        place = package / path
+        place = package / Template(path).substitute(words)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(Template(text).substitute(words), encoding="utf-8")
     return package

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 from longshore.plugin import ExecutorRecord, ProviderRecord, hookimpl
 from longshore_sandbox.config import ExecutorConfig, SandboxConfig
@@ -17,7 +18,13 @@ _BUILT_FOR = (0, 1)
 @hookimpl
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce the cloud."""
-    return [ProviderRecord(name="sandbox", config=SandboxConfig, factory=SandboxProvider, api=_BUILT_FOR)]
+    return [ProviderRecord(name="sandbox", config=SandboxConfig, factory=SandboxProvider, rigs=_rigs, api=_BUILT_FOR)]
+
+
+def _rigs(config: SandboxConfig) -> AbstractContextManager[Callable[[], object]]:
+    from longshore_sandbox.rigs import rigs  # noqa: PLC0415 - it needs the test runner
+
+    return rigs(config)
 
 
 @hookimpl

@@ -28,8 +28,9 @@ from longshore_sandbox.config import ExecutorConfig, SandboxConfig
 from longshore_sandbox.executor import SandboxExecutor
 from longshore_sandbox.hardware import SandboxComputer
 from longshore_sandbox.provider import SandboxProvider
+from longshore_sandbox.rigs import MANUAL, rig_on
 
-from .conftest import MANUAL, clock_of, close_cloud, open_cloud, rig_on
+from .conftest import clock_of, close_cloud, open_cloud
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -11,13 +11,13 @@ from attrs import evolve
 
 from longshore.model.machine_spec import Tag
 from longshore.testing import ExecutorBench, ExecutorContract, FakeRig, ProviderContract
+from longshore.testing.checking import check_plugin
 from longshore.testing.fake_remote import FakeRemoteSession
 from longshore_sandbox import CloudClient
 from longshore_sandbox.config import ExecutorConfig
 from longshore_sandbox.executor import SandboxExecutor
 from longshore_sandbox.hardware import SandboxComputer
-
-from .conftest import rig_on
+from longshore_sandbox.rigs import rig_on
 
 
 class TestProvider(ProviderContract):
@@ -56,3 +56,9 @@ class TestExecutor(ExecutorContract):
         bench = Bench(tmp_path, cloud)
         yield bench
         bench.close()
+
+
+def test_the_provider_can_be_checked_from_the_command_line_too(tmp_path: Path) -> None:
+    verdicts = check_plugin("provider", "sandbox", without=["P1", "P2", "P3", "P4", "P5", "P6"])
+
+    assert {each.outcome for each in verdicts if each.law in {"P7", "P8", "P9", "Stoppable"}} == {"passed"}

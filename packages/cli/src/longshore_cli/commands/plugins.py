@@ -61,6 +61,7 @@ def command(invocation: Invocation, check: bool) -> int:
     longshore plugins check spread
     longshore plugins check strategy.first-fit --without S6
     longshore plugins check executor.local --option cpus=4 --json
+    longshore plugins check provider.mycloud
     """,
 )
 @click.argument("name")
@@ -92,9 +93,10 @@ def _check(invocation: Invocation, name: str, options: tuple[str, ...], url: str
     examples="""
     longshore plugins new strategy tightest
     longshore plugins new executor batch --folder plugins
+    longshore plugins new provider mycloud
     """,
 )
-@click.argument("kind", type=click.Choice(["executor", "strategy", "store"]))
+@click.argument("kind", type=click.Choice(["executor", "provider", "strategy", "store"]))
 @click.argument("name")
 @click.option(
     "--folder", default=".", type=click.Path(file_okay=False, path_type=Path), help="Where it goes; by default here."

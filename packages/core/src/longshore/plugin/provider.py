@@ -26,6 +26,7 @@ retrying, failover and counting are the core's work.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
@@ -292,4 +293,9 @@ class ProviderRecord:
     name: str
     config: type
     factory: Callable[[Any], Provider]
+    rigs: Callable[[Any], AbstractContextManager[Callable[[], Any]]] | None = None
+    """How ``longshore plugins check`` tries it without renting anything for real. Given the options: a context that
+    gives a maker of `longshore.testing.ProviderRig`, called anew for each law. None when only the plugin's own tests
+    can do that.
+    """
     api: tuple[int, int]

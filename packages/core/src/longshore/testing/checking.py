@@ -18,6 +18,8 @@ from longshore.runtime.registry import Registry
 from longshore.testing.contract import Contract
 from longshore.testing.executor_bench import ExecutorBench
 from longshore.testing.executor_contract import ExecutorContract
+from longshore.testing.provider_contract import ProviderContract
+from longshore.testing.provider_rig import ProviderRig
 from longshore.testing.store_contract import StoreContract
 from longshore.testing.strategy_contract import StrategyContract
 
@@ -83,13 +85,16 @@ class _Notes:
         self.verdicts: list[Verdict] = []
         self.broken = ""
         self._without = without
-        self._says: dict[str, str] = {}
+        self._known: dict[str, tuple[str, str]] = {}
+        """By test: its law, and what that says."""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
             assert isinstance(item, pytest.Function)
-            self._says[item.nodeid] = (item.function.__doc__ or "").strip().partition("\n")[0]
-            if _law_of(item.name) in self._without:
+            law = _law_of(item.name)
+            says = (item.function.__doc__ or "").strip().partition("\n")[0]
+            self._known[item.nodeid] = (law, says.removeprefix(f"{law}: "))
+            if law in self._without:
                 item.add_marker(pytest.mark.skip(reason="declared not to hold"))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -100,10 +105,8 @@ class _Notes:
         if report.when != "call" and report.passed:
             return
         detail = report.longrepr[2] if isinstance(report.longrepr, tuple) else _message(report)
-        name = report.nodeid.rpartition("::")[2]
-        self.verdicts.append(
-            Verdict(law=_law_of(name), says=self._says[report.nodeid], outcome=report.outcome, detail=detail)
-        )
+        law, says = self._known[report.nodeid]
+        self.verdicts.append(Verdict(law=law, says=says, outcome=report.outcome, detail=detail))
 
 
 def _message(report: pytest.TestReport) -> str:
@@ -188,8 +191,36 @@ def _store_suite(name: str, options: Mapping[str, Any], url: str) -> type[Contra
     return Laws
 
 
+def _provider_suite(name: str, options: Mapping[str, Any], _url: str) -> type[Contract]:
+    registry = Registry()
+    record = registry.provider(name)
+    config = registry.options(record.config, options, "provider")
+    if record.rigs is None:
+        raise UsageError(
+            f"provider {name!r} does not say how it can be tried without renting anything; its author can, by the "
+            "`rigs` of its ProviderRecord, or subclasses ProviderContract in the plugin's tests"
+        )
+
+    rigs = record.rigs(config)
+
+    class Laws(ProviderContract):
+        """The laws of an installed provider."""
+
+        @pytest.fixture(scope="class")
+        def made(self) -> Iterator[Callable[[], ProviderRig]]:
+            with rigs as made:
+                yield made
+
+        @pytest.fixture
+        def rig(self, made: Callable[[], ProviderRig]) -> ProviderRig:
+            return made()
+
+    return Laws
+
+
 _SUITES: Mapping[str, Callable[[str, Mapping[str, Any], str], type[Contract]]] = {
     "executor": _executor_suite,
+    "provider": _provider_suite,
     "store": _store_suite,
     "strategy": _strategy_suite,
 }

@@ -1,0 +1,1 @@
+"""Rent machines of the institute's rack."""
