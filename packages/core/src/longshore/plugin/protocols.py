@@ -84,7 +84,7 @@ class ExecutorContext:
 class Session(Protocol):
     """An open link to one machine. Per attempt: create, put, go, (ended), release; get when its outputs are wanted.
 
-    `put`, `get`, `fetch` and `discard` move data and may take long; the others return soon. Two threads call a session:
+    `put`, `get` and `fetch` move data and may take long; the others return soon. Two threads call a session:
     one the former, one after the other, and one the latter, so that 10 GB on their way hold up no start and no cancel.
     What happens is told through the sink.
 
@@ -150,6 +150,9 @@ class Session(Protocol):
 
     def discard(self, digests: Collection[str]) -> None:
         """Let the machine's store forget these objects, when there are such. Nobody needs them there now.
+
+        What attempts have written that are not released stays: equal bytes are kept once, and whoever decides this may
+        not have heard of them yet. So does what `put` has been asked for, for such an attempt.
 
         The digest of a folder means its listing; its files have digests of their own. Never asked of a machine with
         the project's store, whose session does nothing then.

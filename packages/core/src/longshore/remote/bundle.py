@@ -25,6 +25,7 @@ MODULES = (
     "digest",
     "exchange",
     "following",
+    "forgetting",
     "helpers",
     "launcher",
     "laying",

@@ -14,8 +14,6 @@ It answers one line after the other, in the packed form of `longshore.remote.pac
 ``files``
     root, and paths below it. Each is answered by ``file``, ``size`` and ``mode``, its whole body and ``sha256``; or by
     ``missing``.
-``forget``
-    digests: objects that the store need not have any more. Answered by ``forgotten``.
 
 What goes wrong is answered by ``problem``, a text, with ``kind`` (full, damaged or other) and ``object``, and ends the
 program.
@@ -79,7 +77,6 @@ class Exchange:
             "take": self._take,
             "give": self._give,
             "files": self._files,
-            "forget": self._forget,
         }
         try:
             while True:
@@ -181,14 +178,6 @@ class Exchange:
                 self._writer.line({"sha256": send_body(self._writer, handle, status.st_size, 0)})
             finally:
                 os.close(handle)
-
-    def _forget(self, message: Message) -> None:
-        for sha256 in message["digests"]:
-            try:
-                os.unlink(object_path(self._store, sha256))
-            except OSError:
-                continue
-        self._writer.line({"forgotten": len(message["digests"])})
 
     def _trim(self) -> None:
         """Remove from the cache what no run has asked for in a long time; once a day is enough."""

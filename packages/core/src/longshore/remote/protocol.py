@@ -26,6 +26,9 @@ The controller sends ``op``:
 ``follow``
     from: of attempts by id, how many bytes of their stdout and stderr the controller has. From now on until the link
     ends it is sent what attempts print; logs of attempts that it releases are removed.
+``discard``
+    digests: objects of the store that nobody needs. Those that attempts have written which are not released are kept.
+    Answered by ``discarded``.
 ``gpus``
     names: those that attempts may have from now on. What runs keeps what it has.
 ``leave``
@@ -50,6 +53,8 @@ The supervisor answers with ``event``:
     is sent before its ``ended``. A piece may be sent again.
 ``beat``
     The answer to a ``beat``.
+``discarded``
+    The answer to a ``discard``: what could go has gone.
 ``problem``
     text: a line that could not be understood.
 

@@ -88,11 +88,14 @@ class RemoteSession(SupervisorSession):
     def put(self, attempt: str, items: Sequence[Item]) -> None:
         """Send what the machine lacks."""
         self._check()
+        self._discards.claim(attempt, [item.sha256 for item in items])
+        self._discards.settle()
         self._transfers.put(items)
 
     def get(self, artifacts: Collection[Artifact]) -> None:
         """Bring home what is not here."""
         self._check()
+        self._discards.settle()
         self._transfers.get(artifacts)
 
     def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
@@ -102,9 +105,9 @@ class RemoteSession(SupervisorSession):
         self._transfers.fetch(f"{self._work}/{task}.{number}", paths, into)
 
     def discard(self, digests: Collection[str]) -> None:
-        """Let the machine's store forget objects."""
-        self._check()
-        self._transfers.discard(digests)
+        """Let the machine's store forget objects, but for those that attempts claim which are not released."""
+        self._transfers.forget(digests)
+        super().discard(digests)
 
     def adopt(self, attempts: Collection[str]) -> None:
         """Ask what became of attempts, and for what is not here of their output."""

@@ -20,6 +20,7 @@ from longshore.model.attempt import AttemptSpec
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.plugin.protocols import Sink
 from longshore.remote.channel import Channel
+from longshore.remote.discards import Discards
 from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
 from longshore.remote.wire import Order, ended_event, order_of, started_event
 
@@ -95,6 +96,7 @@ class SupervisorSession:
         self._cancelled: set[str] = set()
         self._sent: set[str] = set()
         self._releases: list[str] = []
+        self._discards = Discards()
         self._held: list[bytes] | None = None
         self._refused = ""
         self._unreachable = ""
@@ -154,8 +156,17 @@ class SupervisorSession:
                 self._cancelled.add(attempt)
             self._send(encode({"op": "cancel", "ids": [attempt]}))
 
+    def discard(self, digests: Collection[str]) -> None:
+        """Let the machine's store forget objects, but for those that attempts claim which are not released."""
+        self._check()
+        with self._lock:
+            allowed = self._discards.ask(digests)
+            if allowed:
+                self._send(encode({"op": "discard", "digests": allowed}))
+
     def release(self, attempt: str) -> None:
         """Forget it, with the next message."""
+        self._discards.release(attempt)
         self._orders.pop(attempt, None)
         self._releases.append(attempt)
         if len(self._releases) >= _HELD_BACK:
@@ -233,6 +244,7 @@ class SupervisorSession:
                     return
                 self._link_again()
         except Exception as error:  # noqa: BLE001  nobody else could tell that the machine is out of reach
+            self._discards.reset()
             if not self._closed:
                 self._unreachable = self._give_up(str(error) or repr(error))
 
@@ -262,6 +274,7 @@ class SupervisorSession:
                 link.close()
                 return
             self._channel.use(link, self._greeting())
+            self._discards.reset()
             self._sent = set()
             if self._held is not None:
                 # Orders among it may mean scripts that the new one does not have; they are sent again when it says so.
@@ -278,9 +291,12 @@ class SupervisorSession:
             if not (told.get("never") and self._send_again(told["id"])):
                 self._running.pop(told["id"], None)
                 self._cancelled.discard(told["id"])
+                self._discards.claim(told["id"], [row[1] for row in told.get("outputs", ())])
                 return ended_event(told)
         elif event == "started":
             return started_event(told)
+        elif event == "discarded":
+            self._discards.answered()
         elif event == "refused":
             self._refused = f"{told['reason']} (its fence is {told['fence']})"
             self._give_up(self._refused)

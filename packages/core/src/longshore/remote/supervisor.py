@@ -17,9 +17,10 @@ import signal
 import socket
 import stat
 
-from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder
+from longshore.remote.attempt import COLLECTING, RUNNING, STAGING, WAITING, Attempt, BadOrder
 from longshore.remote.closing import Closing
 from longshore.remote.following import Following
+from longshore.remote.forgetting import discard
 from longshore.remote.links import Links
 from longshore.remote.processes import boot_id
 from longshore.remote.protocol import decode_lines, encode
@@ -37,6 +38,7 @@ __all__ = ["Supervisor", "main", "serve"]
 
 _LOCK_SECONDS = 5.0
 _BEAT = encode({"event": "beat"})
+_DISCARDED = encode({"event": "discarded"})
 
 
 class Supervisor:
@@ -204,6 +206,12 @@ class Supervisor:
     def _follow(self, message: dict[str, Any]) -> None:
         self._following.start(message["from"])
 
+    def _discard(self, message: dict[str, Any]) -> None:
+        # What is being stored just now may be the same; then none of it goes, and the end of the run sees to it.
+        if not any(attempt.state == COLLECTING for attempt in self._closing.attempts.values()):
+            discard(self._services.staging.store, message["digests"], self._ended.values())
+        self._links.tell(_DISCARDED)
+
     def _gpus(self, message: dict[str, Any]) -> None:
         self._services.room.gpus = list(message["names"])
 
@@ -216,6 +224,7 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "go": Supervisor._go,
     "blob": Supervisor._blob,
     "cancel": Supervisor._cancel,
+    "discard": Supervisor._discard,
     "adopt": Supervisor._adopt,
     "release": Supervisor._release,
     "beat": Supervisor._beat,

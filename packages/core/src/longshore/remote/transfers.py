@@ -94,10 +94,9 @@ class Transfers:
         """
         self._repeat(lambda: self._fetch(root, paths, into))
 
-    def discard(self, digests: Collection[str]) -> None:
-        """Let the machine forget objects."""
+    def forget(self, digests: Collection[str]) -> None:
+        """Note that the machine may not have objects any more."""
         self._there.difference_update(digests)
-        self._repeat(lambda: self._ask({"op": "forget", "digests": list(digests)}))
 
     def doubt(self) -> None:
         """Trust nothing that was seen of the machine's store: something was missing there."""

@@ -78,8 +78,8 @@ class Remote:
         self._data.add(self._bring)
 
     def discard(self, digests: Sequence[str]) -> None:
-        """Let the machine forget objects."""
-        self._data.add(lambda: self._session.discard(digests))
+        """Let the machine forget objects; in order with releases, which say what ends the run knows of."""
+        self._orders.add(lambda: self._session.discard(digests))
 
     def close(self) -> None:
         """Drop the link, after all orders that were given. What is on its way is not waited for."""

@@ -134,12 +134,25 @@ class DataLaws(Contract):
         if bench.machine.store == "":
             pytest.skip("the machine has the project's store")
         ended = bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
+        bench.session.release("r/a/1")
 
         for _ in range(2):
             bench.session.discard([each.sha256 for each in ended.outputs])
 
         with pytest.raises(InputMissing, match=r"o\.txt"):
             bench.session.get(ended.outputs)
+
+    def test_E7_what_an_attempt_has_written_is_not_discarded_before_it_is_released(self, bench: ExecutorBench) -> None:
+        """`Session.discard` leaves what another attempt has written too: the controller may not have heard of it."""
+        if bench.machine.store == "":
+            pytest.skip("the machine has the project's store")
+        first = bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
+        second = bench.execute("b", Shell("mkdir d; echo x > d/same"), outputs=("d",))
+        bench.session.release("r/a/1")
+
+        bench.session.discard([each.sha256 for each in first.outputs])
+
+        bench.session.get(second.outputs)
 
     def test_E7_fetch_brings_a_whole_file_or_none(self, bench: ExecutorBench, tmp_path: Path) -> None:
         """`Session.fetch` brings files of a kept workdir whole; what cannot be had leaves nothing half."""

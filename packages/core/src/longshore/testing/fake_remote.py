@@ -28,7 +28,6 @@ from longshore.remote.digest import digest_file
 from longshore.remote.links import read_fence
 from longshore.remote.protocol import VERSION, decode_lines
 from longshore.remote.session import SupervisorSession
-from longshore.remote.store import object_path
 from longshore.remote.watch import exit_handle
 from longshore.testing.fake_store import bring, send
 
@@ -265,11 +264,14 @@ class FakeRemoteSession(SupervisorSession):
 
     def put(self, attempt: str, items: Sequence[Item]) -> None:
         """Send what is missing to the machine's store; nothing is kept there that is not what its digest says."""
+        self._discards.claim(attempt, [item.sha256 for item in items])
+        self._discards.settle()
         for item in items:
             send(item, self._project_store, self._store, lambda sha256: self._through("to", sha256))
 
     def get(self, artifacts: Collection[Artifact]) -> None:
         """Bring what is missing from the machine's store to the project's."""
+        self._discards.settle()
         for artifact in artifacts:
             bring(artifact, self._project_store, self._store, lambda sha256: self._through("from", sha256))
 
@@ -280,12 +282,6 @@ class FakeRemoteSession(SupervisorSession):
         workdir = self._remote.folder / "work" / f"{task}.{number}"
         for path in paths:
             _fetch(workdir / path, into / path)
-
-    def discard(self, digests: Collection[str]) -> None:
-        """Remove objects from the machine's store."""
-        self._remote.wait()
-        for sha256 in digests:
-            Path(object_path(self._store, sha256)).unlink(missing_ok=True)
 
     def _through(self, way: str, sha256: str) -> None:
         self._remote.wait()
