@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from longshore.model.lease import LeasePhase
 from longshore.model.offer import cost_between
 from longshore.scheduler.lease_actions import Drain, Intend
-from longshore.scheduler.supply import PoolRule, PoolView, Refusal, supply
+from longshore.scheduler.rented_state import Refusal
+from longshore.scheduler.supply import PoolRule, PoolView, supply
 
 from .things import HOUR, MINUTE, NOW, offer, usd
 

@@ -21,6 +21,7 @@ from types import MappingProxyType
 from attrs import evolve, field, frozen
 from attrs.validators import ge, min_len
 
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Offer, Price
 from longshore.model.times import aware
@@ -29,27 +30,6 @@ __all__ = ["Evidence", "Lease", "LeasePhase", "Proof", "derive", "launch_token"]
 
 _TOKEN_LENGTH = 40
 """Hex digits, 160 bits: fits into the shortest idempotency keys and tag values of the clouds (61 to 64 characters)."""
-
-
-class LeasePhase(StrEnum):
-    """How far a lease has come."""
-
-    INTENDED = "intended"
-    """Written down; nothing has been asked of the cloud under the present token."""
-    REQUESTED = "requested"
-    """The call may have been made; whether there is a machine only the cloud knows."""
-    KNOWN = "known"
-    """The cloud has named the machine."""
-    READY = "ready"
-    """It can take attempts."""
-    STOPPED = "stopped"
-    """Powered off, to be started again."""
-    DRAINING = "draining"
-    """It takes no more attempts; others still fetch outputs from it."""
-    ENDING = "ending"
-    """Its end has been asked for, or will be at once."""
-    ABSENT = "absent"
-    """There is no machine, and that is proven."""
 
 
 _NEXT: Mapping[LeasePhase, frozenset[LeasePhase]] = MappingProxyType(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from longshore.model.lease import LeasePhase
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, OfferKey
 from longshore.model.outcome import FailureClass
 from longshore.model.quantity import Money

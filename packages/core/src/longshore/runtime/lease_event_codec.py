@@ -9,7 +9,7 @@ from typing import Any
 
 from longshore.config.rented_document import read_money, write_money
 from longshore.model import lease_events as ev
-from longshore.model.lease import LeasePhase
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, OfferKey, Price
 from longshore.model.outcome import FailureClass
 from longshore.model.resources import Resources

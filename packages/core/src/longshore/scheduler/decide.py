@@ -24,7 +24,6 @@ from longshore.scheduler.actions import (
 )
 from longshore.scheduler.demand import contents, deliveries, member_makings, rescues, travels
 from longshore.scheduler.leased import takes_attempts
-from longshore.scheduler.renting import close_leases, rent
 from longshore.scheduler.state import DONE, MachineState, RunState, TaskPhase
 
 __all__ = ["decide"]
@@ -70,16 +69,27 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
             actions.append(Identify(tuple(islice(state.unidentified, _IDENTIFY))))
         actions += _starts(state, strategy, now)
         if state.rented:
+            from longshore.scheduler.renting import rent  # noqa: PLC0415 - few runs rent, and all wait for imports
+
             actions += rent(state, now)
     ended = _end(state)
     if ended is not None:
         # What the tasks that failed would have read is not to be lost with the run.
         rescued = rescues(state, _DELIVER) if ended == "failed" else []
-        closing = close_leases(state, ended, now) if state.leases and not rescued else None
-        actions += rescued or ([EndRun(ended)] if closing is None else closing)
+        actions += rescued or _closing(state, ended, now)
     elif state.delayed and state.delayed[0][0] > now:
         actions.append(WakeAt(state.delayed[0][0]))
     return actions
+
+
+def _closing(state: RunState, ended: str, now: datetime) -> Sequence[Action]:
+    if state.leases:
+        from longshore.scheduler.renting import close_leases  # noqa: PLC0415 - as above
+
+        closing = close_leases(state, ended, now)
+        if closing is not None:
+            return closing
+    return [EndRun(ended)]
 
 
 def _end(state: RunState) -> str | None:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import assert_never
 
 from longshore.model.events import AttemptEnded, AttemptIntended, Event, MachineAdded, MachineGone
-from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import (
     LeaseChanged,
     LeaseDraining,
@@ -15,11 +14,11 @@ from longshore.model.lease_events import (
     OffersFound,
     OffersMissing,
 )
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, cost_between
 from longshore.model.outcome import FailureClass
-from longshore.scheduler.rented_state import LeaseState, RentedState
+from longshore.scheduler.rented_state import LeaseState, Refusal, RentedState
 from longshore.scheduler.state import RunState
-from longshore.scheduler.supply import Refusal
 
 __all__ = ["RentingEvent", "apply_renting", "forget_offers", "note_use", "takes_attempts"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from longshore.model.lease import LeasePhase
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, OfferKey, cost_between
 from longshore.model.quantity import Money
 from longshore.model.rented import MachineKind, RentedPool

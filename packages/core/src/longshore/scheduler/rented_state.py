@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from longshore.model.lease import LeasePhase
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, OfferKey
 from longshore.model.outcome import FailureClass
 from longshore.model.quantity import Money
 from longshore.model.rented import RentedPool
 from longshore.model.resources import Resources
-from longshore.scheduler.supply import Refusal
 
-__all__ = ["LeaseState", "RentedState"]
+__all__ = ["LeaseState", "Refusal", "RentedState"]
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """The cloud has refused an offer: no capacity, or the account's limit."""
+
+    offer: OfferKey
+    at: datetime
 
 
 @define(eq=False)

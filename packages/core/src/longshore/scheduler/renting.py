@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from longshore.model.lease import LeasePhase
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
 from longshore.model.rented import MachineKind, WhenIdle
 from longshore.scheduler.actions import Action, WakeAt

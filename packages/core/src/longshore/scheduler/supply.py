@@ -9,12 +9,13 @@ from decimal import Decimal
 from attrs import field, frozen
 from attrs.validators import ge
 
-from longshore.model.lease import LeasePhase
+from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, OfferKey, cost_between
 from longshore.model.quantity import Money
 from longshore.scheduler.lease_actions import Drain, Intend
+from longshore.scheduler.rented_state import Refusal
 
-__all__ = ["SERVING", "PoolRule", "PoolView", "Refusal", "choose", "supply"]
+__all__ = ["SERVING", "PoolRule", "PoolView", "choose", "supply"]
 
 SERVING = frozenset({LeasePhase.INTENDED, LeasePhase.REQUESTED, LeasePhase.KNOWN, LeasePhase.READY})
 """Phases of a lease that counts as a machine of its pool."""
@@ -34,14 +35,6 @@ class PoolRule:
     """So long an offer that was refused is not tried again."""
     spot_losses: int = field(default=2, validator=ge(1))
     """After so many preemptions within an hour the pool goes on without spot machines."""
-
-
-@frozen(kw_only=True)
-class Refusal:
-    """The cloud has refused an offer: no capacity, or the account's limit."""
-
-    offer: OfferKey
-    at: datetime
 
 
 @frozen(kw_only=True)
