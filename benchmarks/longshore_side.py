@@ -6,6 +6,7 @@ of its process, with start-up included and the journal on.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ Prepare = Callable[[Path], Invocation]
 Plan = Callable[[Bench, int], Prepare]
 
 PACKAGES = ("core", "cli")
+KNAPSACK = "strategy-knapsack"
 AT_ONCE = "2"
 
 _DIAMOND = """\
@@ -90,13 +92,37 @@ command = "sleep {seconds}"
 """
 
 
-def programs(bench: Bench) -> Path:
-    """Give the folder of the installed `longshore`; raises NotMeasured when it does not install."""
-    sources = [bench.checkout / "packages" / package for package in PACKAGES]
+_SIZES = """\
+name = "sizes"
+
+[tasks.small]
+for_each.i = {{ range = [1, {small}] }}
+command = "true"
+
+[tasks.middle]
+for_each.i = {{ range = [1, {middle}] }}
+command = "true"
+needs = {{ cpus = 2 }}
+
+[tasks.large]
+for_each.i = {{ range = [1, {large}] }}
+command = "true"
+needs = {{ cpus = 5 }}
+"""
+
+
+def programs(bench: Bench, *, knapsack: bool = False) -> Path:
+    """Give the folder of the installed `longshore`; raises NotMeasured when it does not install.
+
+    With ``knapsack`` that of an environment that has this strategy, and the solver below it, too.
+    """
+    packages = (*PACKAGES, KNAPSACK) if knapsack else PACKAGES
+    sources = [bench.checkout / "packages" / package for package in packages]
     if missing := [folder for folder in sources if not (folder / "pyproject.toml").exists()]:
         raise NotMeasured(f"there is no package in {missing[0]}")
     fingerprint = fingerprint_of(sources)
-    return bench.environments.programs("longshore", [f"{sources[0]}[call]", str(sources[1])], fingerprint=fingerprint)
+    name = "longshore-knapsack" if knapsack else "longshore"
+    return bench.environments.programs(name, [f"{sources[0]}[call]", *map(str, sources[1:])], fingerprint=fingerprint)
 
 
 def runner(bench: Bench, graph: Graph, *, cached: bool = False) -> Prepare:
@@ -168,8 +194,28 @@ def python(bench: Bench, statement: str) -> Prepare:
     return lambda folder: Invocation(argv=(interpreter, "-c", statement), folder=folder, env=variables())
 
 
-def _command(bench: Bench, files: dict[str, str], *words: str) -> Prepare:
-    installed = programs(bench)
+def probe(bench: Bench, script: Path, *words: str, knapsack: bool) -> Prepare:
+    """Execute a script of ours by the Python that Longshore is installed for."""
+    interpreter = str(programs(bench, knapsack=knapsack) / "python")
+    return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=variables())
+
+
+def simulation(bench: Bench, strategy: str, tasks: int, machines: int, *, knapsack: bool) -> Prepare:
+    """Play a run of tasks of three sizes, each of another length between 10 s and 10 min."""
+    counts = {"small": tasks - 2 * (tasks // 3), "middle": tasks // 3, "large": tasks // 3}
+    dice = random.Random(1)
+    lines = [
+        f"{name}[i={number}],{dice.uniform(10, 600):.3f}"
+        for name, count in counts.items()
+        for number in range(1, count + 1)
+    ]
+    files = {"longshore.toml": _SIZES.format(**counts), "durations.csv": "\n".join(lines)}
+    words = ("--strategy", strategy, "--durations", "durations.csv", "--machine", f"cpus = 16, count = {machines}")
+    return _command(bench, files, "plan", *words, knapsack=knapsack)
+
+
+def _command(bench: Bench, files: dict[str, str], *words: str, knapsack: bool = False) -> Prepare:
+    installed = programs(bench, knapsack=knapsack)
 
     def prepare(folder: Path) -> Invocation:
         for name, text in files.items():

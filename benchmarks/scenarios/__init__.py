@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 
 from scenarios.base import Contender, Scenario
+from scenarios.deciding import assign_scenario, simulate_scenario
 from scenarios.graphs import chain_scenario, diamond_scenario, done_scenario, fan_scenario, layered_scenario
 from scenarios.limits_of_size import memory_scenario, plan_scenario, resume_scenario, status_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
@@ -20,6 +21,8 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "resume": resume_scenario,
     "status": status_scenario,
     "memory": memory_scenario,
+    "assign": assign_scenario,
+    "simulate": simulate_scenario,
 }
 
 _STANDARD = (
@@ -37,6 +40,8 @@ _STANDARD = (
     import_scenario(),
     waiting_scenario(),
     memory_scenario(100_000),
+    assign_scenario(1_000),
+    simulate_scenario(10_000),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _STANDARD}
 

@@ -84,3 +84,14 @@ def test_a_plan_has_all_tasks(bench: Bench, plan: longshore_side.Plan, tmp_path:
     command: Invocation = plan(bench, 7)(tmp_path)
     execute(command)
     assert "7 tasks, 7 would run" in (tmp_path / "output.log").read_text()
+
+
+def test_a_simulation_plays_every_task_at_its_own_length(bench: Bench, tmp_path: Path) -> None:
+    command = longshore_side.simulation(bench, "spread", 30, 2, knapsack=False)(tmp_path)
+    shown = subprocess.run(
+        [*command.argv, "--json"], cwd=tmp_path, env=command.env, timeout=60, check=True, stdout=subprocess.PIPE
+    )
+    document = json.loads(shown.stdout)
+    (played,) = document["strategies"]
+    assert (document["total"], document["unknown"], played["attempts"]) == (30, [], 30)
+    assert played["seconds"] > 600

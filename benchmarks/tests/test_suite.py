@@ -10,9 +10,11 @@ from peers import PEERS
 from run import main
 from scenarios import FAMILIES, SCENARIOS, Contender, Scenario, UnknownScenario, find
 from scenarios.base import LIMIT
+from scenarios.deciding import STRATEGIES
 from suite import measure_rounds
 
 SUBJECTS = {OURS, f"{OURS}-python", f"{OURS}-name", LIMIT, *(peer.name for peer in PEERS)}
+SUBJECTS |= {f"{OURS}-{strategy}" for strategy in STRATEGIES}
 
 
 def contender(name: str, log: list[str]) -> Contender:

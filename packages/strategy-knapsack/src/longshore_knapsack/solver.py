@@ -23,11 +23,11 @@ Counts = Mapping[tuple[int, int], int]
 _CPU_UNITS = 1_000_000
 _DUST = 1e-6
 """Of a unit: what sums of fractions may leave behind."""
-_UNKNOWNS_PER_SECOND = 20_000
+_UNKNOWNS_PER_SECOND = 10_000
 """So many can be written down and simplified in the time. The last kinds beyond that are left to whoever fills the room
 that remains.
 """
-_SEARCH_SHARE = 0.3
+_SEARCH_SHARE = 0.2
 """Of the time; the rest is for what goes before the search, and for computers slower than the solver reckons with."""
 
 
