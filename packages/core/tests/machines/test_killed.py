@@ -15,12 +15,18 @@ from longshore.machines.collecting import collect
 from longshore.machines.renting import rent
 from longshore.runtime.providers import OpenProvider
 from longshore.testing import FakeProvider
-from longshore.testing.fake_cloud_parts import CloudFault, CloudTimeout
+from longshore.testing.fake_cloud_parts import CloudFault, CloudHabits, CloudTimeout
 
 from .world import OWNER, World
 
 COUNT = 2
 HOUR = timedelta(hours=1)
+HABITS = CloudHabits(listing_lag=timedelta(seconds=2))
+"""Long enough for a look that shows nothing yet, and short since each look is a point to be killed at."""
+
+
+CHANGING = {"create", "create_side", "end"}
+"""After these the cloud is another; after all others a kill is as good as before the next."""
 
 
 class Line:
@@ -35,7 +41,8 @@ class Line:
         self._file.write(json.dumps(question) + "\n")
         self._file.flush()
         answer: dict[str, Any] = json.loads(self._file.readline())
-        self._edge()
+        if question["action"] in CHANGING:
+            self._edge()
         return answer
 
     def _edge(self) -> None:
@@ -118,7 +125,7 @@ def test_gc_after_a_kill_at_any_point_of_up_leaves_no_machine_and_no_side_resour
     kill_at, outcomes = 0, set[int]()
     while True:
         kill_at += 1
-        world = World(tmp_path / str(kill_at))
+        world = World(tmp_path / str(kill_at), habits=HABITS)
         status = in_another_process(world, up(world), kill_at=kill_at)
         if os.WIFEXITED(status):
             assert os.WEXITSTATUS(status) == 0

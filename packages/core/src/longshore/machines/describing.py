@@ -54,7 +54,8 @@ def _row(listing: Listing, machine: Machine, whose: Whose, lease: Lease | None =
         born=machine.born or (lease.requested_at if lease else None),
         price=lease.best_price if lease else None,
         ends_at=read_time(tags.get(Tag.ENDS_AT, "")) or (lease.spec.ends_at if lease else None),
-        run=tags.get(Tag.RUN, ""),
+        # A run may have taken over what was rented by hand, or by another; the tag does not change.
+        run=lease.spec.run if lease else tags.get(Tag.RUN, ""),
         project=tags.get(Tag.PROJECT, ""),
         pool=tags.get(Tag.POOL, ""),
         whose=whose,

@@ -17,9 +17,12 @@ from longshore.machines.describing import describe_all, describe_resources
 from longshore.machines.parallel import in_parallel
 from longshore.machines.values import MachineInfo, Overview, ResourceInfo, Unasked
 from longshore.model.machine_spec import SideResource
+from longshore.model.workflow import PoolSpec
+from longshore.plugin.protocols import ExecutorContext
 from longshore.plugin.provider import Images, Sweeps
 from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger import Ledger
+from longshore.runtime.project import Project
 from longshore.runtime.providers import OpenProvider, Providers
 from longshore.runtime.registry import Registry
 from longshore.scheduler.leases import Listing
@@ -34,6 +37,10 @@ Progress = Callable[[str], None]
 
 def _silent(_: str) -> None:
     return
+
+
+def _no_executor(_pool: PoolSpec, _context: ExecutorContext) -> object:
+    return None
 
 
 def _utc_now() -> datetime:
@@ -65,6 +72,7 @@ class Fleet:
         renting: Renting,
         ledger: Ledger,
         open_provider: Callable[[str], OpenProvider],
+        open_executor: Callable[[PoolSpec, ExecutorContext], object] = _no_executor,
         installed: Collection[str] = (),
         now: Callable[[], datetime] = _utc_now,
         wait: Callable[[timedelta], None] = _sleep,
@@ -76,6 +84,7 @@ class Fleet:
         self.wait = wait
         self.tell = tell
         self._open_provider = open_provider
+        self._open_executor = open_executor
         self._installed = frozenset(installed)
         self._keepers: dict[str, LeaseKeeper] = {}
 
@@ -110,6 +119,22 @@ class Fleet:
                 name=name, provider=opened.provider, ledger=self.ledger, owner=opened.owner, now=self.now
             )
         return self._keepers[name]
+
+    def executor(self, pool: PoolSpec, making: str) -> object:
+        """Make the executor of a pool, for its part in the first boot of machines; ``making`` names who asks.
+
+        Raises:
+            ConfigError: when its options are wrong.
+            PluginError: when there is no such plugin, or it cannot be used.
+        """
+        project = Project(self.renting.folder)
+        context = ExecutorContext(
+            run=making,
+            run_folder=self.ledger.path.parent / "making" / making,
+            project_folder=project.folder,
+            store_folder=project.store,
+        )
+        return self._open_executor(pool, context)
 
     def ask(self, names: Iterable[str], question: Callable[[LeaseKeeper], _T]) -> tuple[dict[str, _T], list[Unasked]]:
         """Ask providers all at once; whoever fails, in whatever way, keeps nobody else from answering."""
@@ -187,11 +212,18 @@ def open_fleet(folder: Path, *, tell: Progress = _silent, ledger: Path | None = 
     """
     renting = read_renting(folder)
     registry = Registry()
+
+    def open_executor(pool: PoolSpec, context: ExecutorContext) -> object:
+        record = registry.executor(pool.executor)
+        options = registry.options(record.config, pool.options, f"pools.{pool.name}")
+        return record.factory(options, context)
+
     providers = Providers(renting.providers, registry, places=renting.places)
     return Fleet(
         renting=renting,
         ledger=Ledger.open(ledger),
         open_provider=providers.open,
+        open_executor=open_executor,
         installed=_installed(registry, renting),
         tell=tell,
     )

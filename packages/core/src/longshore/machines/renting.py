@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from longshore.errors import CloudUnreachable, LongshoreError, OutOfCapacity, ProviderError, UsageError
 from longshore.machines.describing import lease_name
@@ -17,15 +17,20 @@ from longshore.model.lease import Lease, LeasePhase
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.names import check_name, near
-from longshore.model.offer import Offer, Price, cost_between
+from longshore.model.offer import Offer, cost_between
 from longshore.model.quantity import Money
-from longshore.model.rented import MachineKind, RentedPool
+from longshore.model.rented import RentedPool
+from longshore.model.resources import Resources
+from longshore.model.workflow import PoolSpec
+from longshore.runtime.booting import dressed
 from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger_file import locked
+from longshore.runtime.offering import find_offers
 
 __all__ = ["rent"]
 
 _LONGEST_LABEL = 40
+_ANYTHING = Resources(cpus=0.0)
 _REPEATS = 3
 """A launch without an answer is asked for again so often, under its token."""
 _PAUSE = timedelta(seconds=1)
@@ -36,7 +41,7 @@ _PAUSE = timedelta(seconds=1)
 class _Wish:
     """What is to be rented, as far as it is decided before anybody agrees."""
 
-    pool: str
+    pool: PoolSpec
     provider: str
     rented: RentedPool
     offers: tuple[Offer, ...]
@@ -67,12 +72,15 @@ def rent(
         OutOfCapacity: when nobody has so many such machines now.
         ProviderError: when the cloud refuses otherwise.
     """
-    rented, provider = _pool(fleet, pool)
+    spec = _pool(fleet, pool)
+    rented, provider = spec.rented, spec.provider
+    assert rented is not None
+    assert provider is not None
     now = fleet.now().replace(microsecond=0)
     keeper = fleet.keeper(provider)
-    offers = tuple(_usable(keeper, rented, fleet.now()))
+    offers = _offers(keeper, rented, fleet.now())
     wish = _Wish(
-        pool=pool,
+        pool=spec,
         provider=provider,
         rented=rented,
         offers=offers,
@@ -83,48 +91,28 @@ def rent(
     return _rent(fleet, wish) if agree(_quote(wish, now)) else []
 
 
-def _pool(fleet: Fleet, name: str) -> tuple[RentedPool, str]:
+def _pool(fleet: Fleet, name: str) -> PoolSpec:
     pools = {each.name: each for each in fleet.renting.pools.values() if each.rented is not None}
-    spec = pools.get(name)
-    if spec is None or spec.rented is None or spec.provider is None:
+    if name not in pools:
         close = near(name, pools)
         there = f"there are: {', '.join(sorted(pools))}" if pools else 'write [pools.NAME] with provider = "..."'
         remedy = f"did you mean {' or '.join(close)}?" if close else there
         raise UsageError(f"there is no pool {name!r} that rents machines; {remedy}")
-    return spec.rented, spec.provider
+    return pools[name]
 
 
-def _usable(keeper: LeaseKeeper, rented: RentedPool, now: datetime) -> Iterator[Offer]:
-    """Give the offers of the pool's kinds in the order in which they are tried.
+def _offers(keeper: LeaseKeeper, rented: RentedPool, now: datetime) -> tuple[Offer, ...]:
+    """List what there is of the pool's kinds, in the order in which it is tried.
 
     Raises:
         OutOfCapacity: when nothing that is offered will do.
     """
-    found = [offer for kind in rented.kinds for offer in _of_kind(keeper, rented, kind, now)]
-    if not found:
+    found = find_offers(keeper.provider, rented, _ANYTHING, now)
+    if not any(found):
         raise OutOfCapacity(
             f"{keeper.name} offers no machine that the pool asks for; `longshore offers` shows what there is"
         )
-    yield from found
-
-
-def _of_kind(keeper: LeaseKeeper, rented: RentedPool, kind: MachineKind, now: datetime) -> list[Offer]:
-    def bearable(offer: Offer) -> bool:
-        limit = rented.max_price
-        if limit is None:
-            return True
-        hour = offer.price.per_hour if offer.price is not None else None
-        return hour is not None and hour.currency == limit.currency and hour.amount <= limit.amount
-
-    priced = [_priced(offer, rented, now) for offer in keeper.provider.offers(kind.needs)]
-    fitting = [offer for offer in priced if bearable(offer) and (kind.spot or not offer.spot)]
-    return sorted(fitting, key=lambda offer: not offer.spot)
-
-
-def _priced(offer: Offer, rented: RentedPool, now: datetime) -> Offer:
-    if offer.price is not None or rented.price is None:
-        return offer
-    return evolve(offer, price=Price(per_hour=rented.price, source="config", at=now))
+    return tuple(offer for kind in found for offer in kind)
 
 
 def _names(fleet: Fleet, pool: str, count: int, label: str) -> tuple[str, ...]:
@@ -164,7 +152,7 @@ def _quote(wish: _Wish, now: datetime) -> Quote:
         one = cost_between(offer.price, now, wish.ends_at)
         most = Money(amount=one.amount * len(wish.names), currency=one.currency)
     return Quote(
-        pool=wish.pool,
+        pool=wish.pool.name,
         provider=wish.provider,
         offer=offer,
         names=wish.names,
@@ -175,15 +163,17 @@ def _quote(wish: _Wish, now: datetime) -> Quote:
 
 
 def _rent(fleet: Fleet, wish: _Wish) -> list[MachineInfo]:
-    keeper = LeaseKeeper(
-        name=wish.provider,
-        provider=fleet.keeper(wish.provider).provider,
-        ledger=fleet.ledger,
-        owner=fleet.keeper(wish.provider).owner,
-        now=fleet.now,
-        another=_another(wish.offers),
-    )
     with renting_by_hand(fleet.ledger) as making:
+        executor = fleet.executor(wish.pool, making)
+        keeper = LeaseKeeper(
+            name=wish.provider,
+            provider=fleet.keeper(wish.provider).provider,
+            ledger=fleet.ledger,
+            owner=fleet.keeper(wish.provider).owner,
+            now=fleet.now,
+            another=_another(wish.offers),
+            dress=lambda spec, derived: dressed(executor, spec, derived),
+        )
         leases = [lease_id(making, number) for number in range(1, len(wish.names) + 1)]
         try:
             _intend(fleet, keeper, wish, leases)
@@ -221,7 +211,7 @@ def _intend(fleet: Fleet, keeper: LeaseKeeper, wish: _Wish, leases: Sequence[str
                 ledger=fleet.ledger.id,
                 project=fleet.renting.project,
                 run="",
-                pool=wish.pool,
+                pool=wish.pool.name,
                 name=label,
                 ends_at=wish.ends_at,
                 # Nobody attends to it: it waits for runs until its end.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from longshore.errors import (
     AccessDenied,
@@ -38,8 +38,9 @@ from longshore.model.outcome import FailureClass
 from longshore.model.quantity import Money
 from longshore.model.rented import RentedPool, WhenIdle
 from longshore.model.workflow import PoolSpec
-from longshore.plugin.protocols import Boots, Executor, Session
+from longshore.plugin.protocols import Executor, Session
 from longshore.plugin.provider import SpotNotices, Stoppable
+from longshore.runtime.booting import dressed
 from longshore.runtime.leases import LeaseKeeper, Turn
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.mirror import Mirror
@@ -437,11 +438,7 @@ class Renter:
         return [Budget(name=name, limit=limit) for name, limit in limits.items() if limit is not None]
 
     def _dress(self, spec: MachineSpec, derived: Callable[[str], bytes]) -> MachineSpec:
-        executor: object = self._run.executors.get(spec.pool)
-        if not isinstance(executor, Boots):
-            return spec
-        boot = executor.first_boot(derived, unattended=spec.unattended)
-        return evolve(spec, keys=boot.keys, boot_script=boot.script, host_key=boot.host_key)
+        return dressed(self._run.executors.get(spec.pool), spec, derived)
 
     def _refused(self, lease: Lease, error: ProviderError) -> Offer | None:
         """Note a refusal: the scheduler chooses what to try instead, under another lease."""
