@@ -1,4 +1,4 @@
-"""Plugins for these tests: real distributions where Python finds them."""
+"""Plugins for these tests, real distributions where Python finds them; and a computer that no other tests share."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def strategy(name, **changes):
 """
 
 Install = Callable[..., str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_computer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no run of other tests, in processes beside this one, have a part of what this computer has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("computer")))
+        yield
 
 
 @pytest.fixture

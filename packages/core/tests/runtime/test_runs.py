@@ -546,13 +546,14 @@ def test_gpus_go_from_a_run_that_does_not_use_them_to_one_that_does_and_back(tmp
     gates = [tmp_path / name for name in ("one", "two")]
     for gate in gates:
         os.mkfifo(gate)
-    pools = {"local": {"gpus": 2, "cpus": 8}}
+    pools = {"local": {"gpus": 2}}
+    needs = {"gpus": 2, "cpus": 0.1}
     shown = "echo $CUDA_VISIBLE_DEVICES > gpus.txt"
     first = Workflow("first", pools=pools)
-    first.shell("wait", f"cat {gates[0]}")
-    first.shell("use", shown, outputs=["gpus.txt"], needs={"gpus": 2}, after=["wait"])
+    first.shell("wait", f"cat {gates[0]}", needs={"cpus": 0.1})
+    first.shell("use", shown, outputs=["gpus.txt"], needs=needs, after=["wait"])
     second = Workflow("second", pools=pools)
-    second.shell("use", f"{shown}; cat {gates[1]}", outputs=["gpus.txt"], needs={"gpus": 2})
+    second.shell("use", f"{shown}; cat {gates[1]}", outputs=["gpus.txt"], needs=needs)
 
     with first.start(tmp_path) as one:
         one.wait(until=lambda now: now.phases.get(TaskPhase.RUNNING, 0) == 1, timeout=30)
