@@ -28,11 +28,17 @@ EDGES = frozenset(
         "Crew.perform",
         "Crew.start",
         "Engine._open",
+        "FakeRemoteSession.discard",
+        "FakeRemoteSession.get",
+        "FakeRemoteSession.go",
+        "FakeRemoteSession.put",
+        "FakeRemoteSession.release",
         "Journal.commit",
         "Journal.sync",
         "Journal.write",
         "LocalSession.go",
         "LocalSession.release",
+        "Remote.start",
     }
 )
 

@@ -36,6 +36,7 @@ __all__ = [
     "API_VERSION",
     "AssignmentStrategy",
     "Boots",
+    "Clears",
     "Executor",
     "ExecutorContext",
     "ExecutorRecord",
@@ -86,7 +87,7 @@ class Session(Protocol):
 
     `put`, `get` and `fetch` move data and may take long; the others return soon. Two threads call a session:
     one the former, one after the other, and one the latter, so that 10 GB on their way hold up no start and no cancel.
-    What happens is told through the sink.
+    What happens is told through the sink. `close` may come while data is on its way, and ends that.
 
     A machine whose store is not the project's (`longshore.model.machine.Machine.store`) lays inputs from its own store
     and keeps outputs there, by digest, until `discard` or the end of the run. A session to something without a store
@@ -178,6 +179,19 @@ class Together(Protocol):
 
     def together(self) -> AbstractContextManager[None]:
         """Hold back what is said within the block, and send it at its end."""
+        ...
+
+
+@runtime_checkable
+class Clears(Protocol):
+    """Ability of a session to a machine that stays when the run has ended: to leave nothing of the run there."""
+
+    def clear(self) -> None:
+        """Remove all that the run has left on the machine, or see to it that it is removed; `Session.close` follows.
+
+        Called when the run has ended for good and none of its attempts is live. May take some seconds; what cannot be
+        removed is left.
+        """
         ...
 
 

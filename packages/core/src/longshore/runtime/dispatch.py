@@ -18,13 +18,12 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, split_attempt_id
 from longshore.model.events import AttemptEnded, Event, InputsStaged, Moved, MoveFailed
 from longshore.model.outcome import Cancelled, FailureClass, Lost
-from longshore.plugin.protocols import Session, Together
+from longshore.plugin.protocols import Clears, Session, Together
 
 __all__ = ["Remote", "failure_of", "never_started"]
 
 _log = logging.getLogger(__name__)
 
-_CLOSE_SECONDS = 10.0
 _TOGETHER = 500
 """So many orders go in one piece at most, so that what happens meanwhile is acted upon."""
 
@@ -81,12 +80,17 @@ class Remote:
         """Let the machine forget objects; in order with releases, which say what ends the run knows of."""
         self._orders.add(lambda: self._session.discard(digests))
 
-    def close(self) -> None:
-        """Drop the link, after all orders that were given. What is on its way is not waited for."""
+    def close(self, *, over: bool = False) -> None:
+        """Drop the link, after all orders that were given; data on its way is not waited for. Returns at once.
+
+        When the run is ``over`` for good, nothing of it is left on the machine, if its session can see to that.
+        """
         self._data.close()
-        self._orders.add(self._session.close)
-        self._orders.close()
-        self._orders.join(_CLOSE_SECONDS)
+        self._orders.close(lambda: self._leave(over))
+
+    def join(self, seconds: float) -> None:
+        """Wait until the link has been dropped, but no longer than this."""
+        self._orders.join(seconds)
 
     # --- in the thread of orders
 
@@ -116,6 +120,14 @@ class Remote:
             self._revoked.add(attempt)
             _, task, number = split_attempt_id(attempt)
             self._post(AttemptEnded(at=_now(), task=task, attempt=number, outcome=Cancelled()))
+
+    def _leave(self, over: bool) -> None:
+        session: object = self._session
+        try:
+            if over and isinstance(session, Clears):
+                session.clear()
+        finally:
+            self._session.close()
 
     def _release(self, attempt: str) -> None:
         self._gone.discard(attempt)
@@ -183,15 +195,16 @@ class _Lane:
     def __init__(self, name: str, together: Callable[[Sequence[Job]], None] | None = None) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._together = together
-        self._closed = False
+        self._last: Job | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def add(self, job: Job) -> None:
         self._jobs.put(job)
 
-    def close(self) -> None:
-        """Let the thread end when all that was asked for is done."""
+    def close(self, last: Job | None = None) -> None:
+        """Let the thread end when all that was asked for is done, and then one thing more, alone."""
+        self._last = last
         self._jobs.put(None)
 
     def join(self, seconds: float) -> None:
@@ -207,6 +220,7 @@ class _Lane:
                 # The link fails in the middle of a piece: the session takes it up again, or says that it cannot.
                 _log.debug("%s", self._thread.name, exc_info=True)
             if None in jobs:
+                _do([self._last] if self._last is not None else [])
                 return
 
     def _take(self) -> list[Job | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -60,6 +61,10 @@ _THREADS = 4
 """For digests of large files and copies of results; what is quick is done in the runner's own thread."""
 
 
+_CLOSE_SECONDS = 10.0
+"""Machines that do not answer are not waited for any longer when the run has ended."""
+
+
 class Crew:
     """Performs the actions of one run."""
 
@@ -68,6 +73,9 @@ class Crew:
         """Links to this computer's machines, which answer at once."""
         self.remotes: dict[str, Remote] = {}
         """All other machines."""
+        self._linking = threading.Lock()
+        """Links are made in threads of their own, and one may come when the run has ended."""
+        self._closed = False
         self.shared: dict[str, Sharing] = {}
         """The machines that other runs use too: this computer, in each pool that is on it."""
         self.renters: Renters | None = None
@@ -95,14 +103,17 @@ class Crew:
 
     def link(self, machine: Machine, session: Session, live: Sequence[str]) -> None:
         """Use a machine from now on; ``live`` are the attempts that another controller has started there."""
-        if machine.id in self.shared:
-            self.sessions[machine.id] = session
-            if live:
-                session.adopt(live)
-            return
-        self.remotes[machine.id] = Remote(machine.id, session, self._runner.post)
-        if live:
-            self.remotes[machine.id].adopt(live)
+        with self._linking:
+            if self._closed:
+                session.close()
+            elif machine.id in self.shared:
+                self.sessions[machine.id] = session
+                if live:
+                    session.adopt(live)
+            else:
+                remote = self.remotes[machine.id] = Remote(machine.id, session, self._runner.post)
+                if live:
+                    remote.adopt(live)
 
     def news(self, events: Sequence[Event]) -> Sequence[Event]:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
@@ -163,10 +174,10 @@ class Crew:
         staging = isinstance(action, StageAttempt)
         try:
             spec = self._attempt(task, action.attempt)
-            if action.machine in self.remotes:
+            remote = self.remotes.get(action.machine)
+            if remote is not None:
                 # What shares the project's store and is not this computer has a place of its own for each attempt.
-                put = staging or not self._state.machines[action.machine].store
-                self.remotes[action.machine].start(spec, put=put)
+                remote.start(spec, put=staging or not self._state.machines[action.machine].store)
                 return
             session = self.sessions[action.machine]
             session.create(spec)
@@ -299,13 +310,19 @@ class Crew:
     def close(self) -> None:
         """Let go of the machines and of the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._linking:
+            self._closed = True
+        over = self._state.ended in {"succeeded", "failed", "cancelled"}
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for remote in self.remotes.values():
-            remote.close()
+            remote.close(over=over)
+        for remote in self.remotes.values():
+            remote.join(max(0.0, deadline - time.monotonic()))
         for session in self.sessions.values():
             session.close()
         self._inputs.close()
         self._remembering.close()
-        if self._state.ended in {"succeeded", "failed", "cancelled"}:
+        if over:
             self._cache.unpin(self._run)
             self._cache.trim()
         self._cache.close()

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from longshore.errors import ExecutorError, FenceRefused
+from longshore.errors import ExecutorError, FenceRefused, InputMissing
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
-from longshore.plugin.protocols import Together
+from longshore.plugin.protocols import Clears, Together
 from longshore.testing.executor_bench import ExecutorBench
 from longshore.testing.executor_data import DataLaws
 
@@ -249,6 +249,21 @@ class ExecutorContract(DataLaws):
         assert len(bench.ends_of("a")) == 1
 
     # --- abilities
+
+    def test_Clears_nothing_of_the_run_is_left(self, bench: ExecutorBench) -> None:
+        """Of a session that clears: after `Clears.clear` and `Session.close` the machine knows nothing of the run."""
+        session = bench.session
+        if not isinstance(session, Clears):
+            pytest.skip("its sessions do not have the ability `Clears`")
+        ended = bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
+
+        session.clear()
+        session.close()
+
+        bench.open(fence=2).adopt(["r/a/1"])
+        assert bench.ended("a", 2).outcome == Lost("never started")
+        with pytest.raises(InputMissing):
+            bench.session.get(ended.outputs)
 
     def test_Together_nothing_is_held_back_for_ever(self, bench: ExecutorBench) -> None:
         """Of a session that sends in one piece: all that is said within the block happens after it."""

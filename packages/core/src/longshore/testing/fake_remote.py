@@ -28,6 +28,7 @@ from longshore.remote.digest import digest_file
 from longshore.remote.links import read_fence
 from longshore.remote.protocol import VERSION, decode_lines
 from longshore.remote.session import SupervisorSession
+from longshore.remote.store import remove_tree
 from longshore.remote.watch import exit_handle
 from longshore.testing.fake_store import bring, send
 
@@ -58,7 +59,6 @@ class FakeRemoteComputer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = folder / "store"
 
     def prepare(self, identity: str) -> None:
         """Switch it on; ``identity`` is what it will prove to be."""
@@ -116,12 +116,23 @@ class FakeRemoteComputer:
     def beat(self) -> None:
         """Take note that a controller attends to it."""
 
+    def store(self, run: str) -> Path:
+        """Where it keeps what attempts of a run read and write."""
+        return self.run_folder(run) / "store"
+
     def crash(self, run: str) -> None:
         """Kill the supervisor of a run; what it has started lives on."""
         pid = self._supervisors(run)[-1]
         with exit_handle(pid) as handle:
             os.kill(pid, signal.SIGKILL)
             _wait_over(handle)
+
+    def switch_off(self, run: str) -> None:
+        """Kill all supervisors of a run, whatever they wait for."""
+        for pid in set(self._supervisors(run)):
+            with suppress(ProcessLookupError), exit_handle(pid) as handle:
+                os.kill(pid, signal.SIGKILL)
+                _wait_over(handle)
 
     def wait_idle(self, run: str) -> None:
         """Wait until no supervisor of a run is left."""
@@ -192,7 +203,7 @@ def _hello(
         "env": {"HOME": str(computer.folder), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"},
         "python": sys.executable,
         "project": str(folder),
-        "store": str(computer.store),
+        "store": str(computer.store(context.run)),
         "logs": str(folder / "logs"),
         "unattended": context.unattended.total_seconds(),
         "tied": False,
@@ -248,7 +259,9 @@ class FakeRemoteSession(SupervisorSession):
     ) -> None:
         self._project_store = str(context.store_folder)
         self._remote = link
-        self._store = str(link.computer.store)
+        self._store = str(link.computer.store(context.run))
+        self._run = context.run
+        self._cleared = False
         self._logs = _Logs(link, context.run_folder / "logs")
         self._told = sink
         super().__init__(machine.id, hello, link.connect, self._pass_on, lambda: "")
@@ -292,11 +305,20 @@ class FakeRemoteSession(SupervisorSession):
         super().beat(until)
         self._remote.computer.beat()
 
+    def clear(self) -> None:
+        """Leave nothing of the run there, as soon as the link is closed."""
+        self._cleared = True
+
     def close(self) -> None:
         """Drop the link; attempts live on."""
         self._remote.closed.set()
         super().close()
         self._logs.stop()
+        cleared, self._cleared = self._cleared, False
+        if cleared and not self._remote.computer.is_cut:
+            with suppress(MachineUnreachable):
+                self._remote.computer.wait_idle(self._run)
+                remove_tree(str(self._remote.folder))
 
     def _pass_on(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
         for event in events:
