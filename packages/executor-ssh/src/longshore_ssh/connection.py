@@ -58,9 +58,11 @@ class _Socket:
 
     def close(self) -> None:
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._inner.shutdown(socket.SHUT_RDWR)  # wakes up who reads
-        self._inner.close()
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # what it goes through may have ended
+            if not isinstance(self._inner, paramiko.Channel):
+                self._inner.shutdown(socket.SHUT_RDWR)  # wakes up who reads
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self._inner.close()
 
 
 class _Proxy:
@@ -215,24 +217,30 @@ def _log_in_by_password(transport: paramiko.Transport, target: Target) -> None:
 
 def _log_in_by_key(transport: paramiko.Transport, target: Target) -> None:
     tried: list[str] = []
-    for origin, key in login_keys(target):
-        if len(tried) == _MOST_KEYS:
-            break
-        try:
-            transport.auth_publickey(target.user, key)
-        except paramiko.BadAuthenticationType as error:
-            raise LoginRefused(
-                f"{target.name} takes no keys (it takes {', '.join(error.allowed_types)}); "
-                'for passwords write auth = "password"'
-            ) from error
-        except paramiko.AuthenticationException:
+    with contextlib.closing(login_keys(target)) as keys:
+        for origin, key in keys:
+            if len(tried) == _MOST_KEYS:
+                break
+            if _is_let_in(transport, target, key):
+                return
             tried.append(f"{key.get_name()} from {origin}")
-            continue
-        if transport.is_authenticated():
-            return
-        raise LoginRefused(f"{target.name} wants more than a key, and nothing else can be given")
     shown = "; ".join(tried) or "there was none to try: neither in the agent nor in ~/.ssh"
     raise LoginRefused(
         f"{target.name} refuses the login of {target.user}: {shown}. Is the public key in the host's "
         "~/.ssh/authorized_keys?"
     )
+
+
+def _is_let_in(transport: paramiko.Transport, target: Target, key: paramiko.PKey) -> bool:
+    try:
+        transport.auth_publickey(target.user, key)
+    except paramiko.BadAuthenticationType as error:
+        raise LoginRefused(
+            f"{target.name} takes no keys (it takes {', '.join(error.allowed_types)}); "
+            'for passwords write auth = "password"'
+        ) from error
+    except paramiko.AuthenticationException:
+        return False
+    if not transport.is_authenticated():
+        raise LoginRefused(f"{target.name} wants more than a key, and nothing else can be given")
+    return True

@@ -6,9 +6,11 @@ import getpass
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
@@ -24,7 +26,7 @@ _one_at_a_time = threading.Lock()
 """Fifty hosts that are logged in to at once ask one question."""
 
 
-def login_keys(target: Target) -> Iterator[tuple[str, paramiko.PKey]]:
+def login_keys(target: Target) -> Generator[tuple[str, paramiko.PKey], None, None]:
     """Give keys to try, each with where it is from: those that cost no question first.
 
     Raises:
@@ -33,10 +35,11 @@ def login_keys(target: Target) -> Iterator[tuple[str, paramiko.PKey]]:
     offered: set[bytes] = set()
     files = target.identity_files or () if target.identities_only else target.identity_files or _default_files()
     wanted = {public for path in files if (public := _public_of(path)) is not None}
-    agent = [key for key in _agent_keys() if not target.identities_only or key.asbytes() in wanted]
-    for key in sorted(agent, key=lambda each: each.asbytes() not in wanted):
-        offered.add(key.asbytes())
-        yield "the agent", key
+    with _agent() as keys:
+        agent = [key for key in keys if not target.identities_only or key.asbytes() in wanted]
+        for key in sorted(agent, key=lambda each: each.asbytes() not in wanted):
+            offered.add(key.asbytes())
+            yield "the agent", key
     for path in files:
         if not path.exists():
             if target.identity_files and path not in _default_files():
@@ -60,13 +63,18 @@ def _public_of(path: Path) -> bytes | None:
         return None
 
 
-def _agent_keys() -> list[paramiko.PKey]:
-    if not os.environ.get("SSH_AUTH_SOCK"):
-        return []
+@contextmanager
+def _agent() -> Iterator[Sequence[paramiko.PKey]]:
+    """Give the keys that the agent has, which can be used within the block."""
+    agent: paramiko.Agent | None = None
+    if Path(os.environ.get("SSH_AUTH_SOCK") or "/dev/null").is_socket():
+        with suppress(paramiko.SSHException, OSError):
+            agent = paramiko.Agent()
     try:
-        return list(paramiko.Agent().get_keys())
-    except (paramiko.SSHException, OSError):
-        return []
+        yield () if agent is None else agent.get_keys()
+    finally:
+        if agent is not None:
+            agent.close()
 
 
 def _open_key(path: Path, target: Target) -> paramiko.PKey:
@@ -127,7 +135,9 @@ def _read(path: Path, passphrase: str | None) -> paramiko.PKey:
         encrypted = _is_encrypted(path)
         if encrypted and passphrase is None:
             raise _NeedsPassphrase
-        return paramiko.PKey.from_path(path, passphrase)
+        # Text is what it says it takes, and bytes are what it can use.
+        secret: Any = None if passphrase is None else passphrase.encode()
+        return paramiko.PKey.from_path(path, secret)
     except OSError as error:
         raise LoginRefused(f"the private key {path} cannot be read: {error.strerror}") from error
     except (paramiko.SSHException, UnknownKeyType, ValueError, TypeError) as error:

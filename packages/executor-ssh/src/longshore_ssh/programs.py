@@ -146,9 +146,14 @@ class _Beginning:
         )
 
     def _send(self, content: bytes) -> None:
-        for start in range(0, len(content), _PIECE_BYTES):
-            self._set_timeout()
-            self._channel.sendall(content[start : start + _PIECE_BYTES])
+        try:
+            for start in range(0, len(content), _PIECE_BYTES):
+                self._set_timeout()
+                self._channel.sendall(content[start : start + _PIECE_BYTES])
+        except TimeoutError:
+            raise
+        except OSError:
+            return  # it has ended already; what it has said tells why
 
     def _set_timeout(self) -> None:
         left = self._deadline - time.monotonic()

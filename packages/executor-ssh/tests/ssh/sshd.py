@@ -52,7 +52,7 @@ def ordinary_user() -> str:
         return getpass.getuser()
     if not _has_user():
         subprocess.run(
-            ["useradd", "--no-create-home", "--shell", "/bin/sh", "--password", "*", _ROOTS_USER],
+            ["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", "--password", "*", _ROOTS_USER],
             check=False,  # another test run may be making it just now
             timeout=SECONDS,
         )
@@ -185,11 +185,11 @@ class Sshd:
 
     def stop(self) -> None:
         """End it with all of its connections, without a word to anybody."""
-        self.cut()
         assert self._process is not None
+        os.kill(self.pid, signal.SIGSTOP)  # it takes nobody in meanwhile
+        self.cut()
         self._process.kill()
         self._process.wait(SECONDS)
-        self.cut()
 
     def cut(self) -> None:
         """Kill what serves its connections; what was started through them lives on, if it can."""

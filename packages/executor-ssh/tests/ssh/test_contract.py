@@ -36,10 +36,10 @@ def machine(host: Sshd, **tags: str) -> Machine:
 class Bench(ExecutorBench):
     """One run on a host."""
 
-    def __init__(self, folder: Path, lab: Lab, host: Sshd, **options: object) -> None:
+    def __init__(self, base: Path, lab: Lab, host: Sshd, **options: object) -> None:
         self.host = host
         super().__init__(
-            folder,
+            base,
             SshExecutor,
             config(lab, **options),
             machine(host),
