@@ -18,7 +18,7 @@ from longshore_sandbox import CloudClient
 CLOUD = """
 listing_lag = "50 ms"
 latency = "5 ms"
-deadline = "1 s"
+deadline = "2 s"
 quota = 6
 """
 HEAD = """

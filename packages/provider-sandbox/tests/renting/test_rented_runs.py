@@ -7,13 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from longshore import Run
-from longshore.model.events import AttemptEnded, AttemptStarted, MachineAdded, MachineGone
+from longshore.model.events import AttemptStarted, MachineAdded, MachineGone
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeaseChanged, LeaseIntended
 from longshore.model.outcome import FailureClass
 from longshore.runtime.ledger import Ledger
 from longshore.testing.faults import Fault
 from longshore_sandbox import CloudClient
+from longshore_sandbox.hardware import SandboxComputer
 
 from .conftest import Play, check_nothing_is_left, phases
 
@@ -46,16 +47,20 @@ def gone(run: Run) -> list[MachineGone]:
     return [event for _, event in run.reader().events() if isinstance(event, MachineGone)]
 
 
+def attempts(run: Run) -> list[AttemptStarted]:
+    return [event for _, event in run.reader().events(kind="AttemptStarted") if isinstance(event, AttemptStarted)]
+
+
 def started(run: Run, count: int) -> bool:
     """Say whether so many attempts have begun."""
-    found = [event for _, event in run.reader().events(kind="AttemptStarted") if isinstance(event, AttemptStarted)]
-    return len(found) >= count
+    return len(attempts(run)) >= count
 
 
-def let_go(cloud: CloudClient, run: Run) -> None:
-    """Let all attempts of `TWO` end that run now."""
-    for machine in cloud.living():
-        for workdir in (cloud.folder / "machines" / machine.id / "runs" / run.id / "work").glob("work*"):
+def let_go(run: Run, *, task: str = "") -> None:
+    """Let all attempts of `TWO` end that run now, or those of one task."""
+    for event in attempts(run):
+        workdir = Path(event.workdir)
+        if task in event.task and workdir.exists():
             (workdir / "go").touch()
 
 
@@ -112,13 +117,12 @@ command = "until test -e go; do sleep 0.05; done"
 after = ["short"]
 """
     run = play('machines = { max = 2 }\nidle = "200 ms"', tasks)
-    run.wait(until=lambda each: started(each, 3), timeout=60)
-    [one, _] = [task.machine for task in run.tasks() if task.id.startswith("wide")]
-    for workdir in (cloud.folder / "machines" / one / "runs" / run.id / "work").glob("wide*"):
-        (workdir / "go").touch()
+    run.wait(until=lambda each: started(each, 2), timeout=60)
+    let_go(run, task="wide[i=1]")
+    run.wait(until=lambda each: bool(gone(each)), timeout=60)
 
-    run.wait(until=lambda each: any(event.machine == one for event in gone(each)), timeout=60)
-    assert [task.phase for task in run.tasks() if task.machine == one and task.id.startswith("wide")] == ["succeeded"]
+    assert [event.machine for event in gone(run)] == [run.task("wide[i=1]").machine]
+    assert run.task("wide[i=2]").phase == "running"
     run.cancel()
     run.wait(timeout=60)
     check_nothing_is_left(cloud, run)
@@ -131,9 +135,10 @@ def test_a_spot_machine_that_is_taken_back_is_replaced_and_its_attempts_run_else
     run.wait(until=lambda each: started(each, 2), timeout=60)
     [victim, other] = sorted(machine.id for machine in cloud.living())
     cloud.reclaim(victim, after=timedelta(0))
+    assert [machine.id for machine in cloud.living()] == [other]
 
     run.wait(until=lambda each: started(each, 3), timeout=60)
-    let_go(cloud, run)
+    let_go(run)
     run.wait(timeout=60)
 
     assert run.state == "succeeded"
@@ -150,7 +155,9 @@ def test_what_ran_on_a_machine_that_does_not_answer_runs_again_only_when_that_ma
     run = play("", '[tasks.work]\ncommand = "until test -e go; do sleep 0.05; done"\n')
     run.wait(until=lambda each: started(each, 1), timeout=60)
     [silent] = cloud.living()
-    (cloud.folder / "machines" / silent.id / "cut").touch()
+    computer = SandboxComputer(cloud.folder / "machines" / silent.id)
+    computer.cut()
+    computer.crash(run.id)
 
     run.wait(until=lambda each: started(each, 2), timeout=60)
     [second] = cloud.living()
@@ -158,7 +165,7 @@ def test_what_ran_on_a_machine_that_does_not_answer_runs_again_only_when_that_ma
     [old, new] = [cloud.machines[name] for name in (silent.id, second.id)]
     assert old.ended is not None
     assert old.ended <= new.born
-    let_go(cloud, run)
+    let_go(run)
     run.wait(timeout=60)
     assert [event.failure for event in gone(run)] == [FailureClass.MACHINE_LOST]
     check_nothing_is_left(cloud, run)
@@ -172,7 +179,7 @@ def test_what_a_cloud_has_none_of_is_sought_elsewhere(sandbox: Callable[[str], C
     run = play("machines = { max = 2 }", TWO)
     run.wait(until=lambda each: started(each, 2), timeout=60)
     zones = sorted(machine.kind.zone for machine in cloud.living())
-    let_go(cloud, run)
+    let_go(run)
     run.wait(timeout=60)
 
     assert zones == ["north-a", "north-b"]
@@ -201,9 +208,9 @@ def test_a_budget_is_set_aside_before_each_launch_and_admits_no_more_than_it_bea
         assert account is not None
         assert account.committed.amount <= account.budget.limit.amount
     assert len(cloud.machines) == 1
-    let_go(cloud, run)
+    let_go(run)
     run.wait(until=lambda each: started(each, 2), timeout=60)
-    let_go(cloud, run)
+    let_go(run)
     run.wait(timeout=60)
 
     assert run.state == "succeeded"

@@ -14,8 +14,6 @@ from longshore.runtime.runner import Runner
 
 __all__ = ["CrewHost"]
 
-_CLOSE_SECONDS = 10.0
-
 
 class CrewHost:
     """A `longshore.runtime.renting.Host`."""
@@ -41,7 +39,6 @@ class CrewHost:
         remote = self._crew.remotes.get(machine)
         if remote is not None:
             remote.close()
-            remote.join(_CLOSE_SECONDS)
 
     def beat(self, machine: str, until: datetime) -> None:
         """Tell a machine that it is attended to; silent when there is no link."""

@@ -118,6 +118,7 @@ class LeaseKeeper:
         scope = self.scope
         asked_at = self._now()
         machines = tuple(self.provider.find(owner=self.owner))
+        self.seen = {machine.id: machine for machine in machines}
         return Listing(provider=self.name, scope=scope, terms=self.provider.terms, asked_at=asked_at, machines=machines)
 
     def book(self, *, over: Collection[str] = (), attended: Collection[str] = (), busy: Collection[str] = ()) -> Book:

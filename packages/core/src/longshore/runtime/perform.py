@@ -19,6 +19,7 @@ from longshore.model.events import (
     InputsFailed,
     InputsStaged,
     MembersMade,
+    Moved,
     TasksIdentified,
 )
 from longshore.model.machine import Machine
@@ -93,6 +94,8 @@ class Crew:
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
+        self._settling = dict(runner.state.where.settling)
+        """Attempts that have ended well and whose outputs are not at home yet."""
         self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
 
@@ -270,6 +273,9 @@ class Crew:
         for event in events:
             if isinstance(event, AttemptEnded):
                 self._ended(event)
+            elif isinstance(event, Moved):
+                for name in [name for name in self._settling if name not in self._state.where.settling]:
+                    self._note_success(self._settling.pop(name))
 
     def _ended(self, event: AttemptEnded) -> None:
         task = self._state.tasks.get(event.task)
@@ -278,21 +284,30 @@ class Crew:
         link = self.sessions.get(task.machine) or self.remotes.get(task.machine)
         if link is not None:
             link.release(attempt_id(self._run, event.task, event.attempt))
-        if task.phase in DONE and task.attempts == event.attempt:
-            ready = self._ready.pop(event.task, None) or self._ready_again(task)
-            if ready is not None and ready.identity == task.identity:
-                self._successes.append(
-                    Success(
-                        identity=task.identity,
-                        workflow=self._state.workflow.name,
-                        task=event.task,
-                        run=self._run,
-                        at=event.at,
-                        parts=ready.parts,
-                        outputs=event.outputs,
-                        result=event.result,
-                    )
+        if event.task in self._state.where.settling:
+            self._settling[event.task] = event
+        else:
+            self._note_success(event)
+
+    def _note_success(self, event: AttemptEnded) -> None:
+        """Remember what an attempt has made, if that is what its task has."""
+        task = self._state.tasks[event.task]
+        if task.phase not in DONE or task.attempts != event.attempt:
+            return
+        ready = self._ready.pop(event.task, None) or self._ready_again(task)
+        if ready is not None and ready.identity == task.identity:
+            self._successes.append(
+                Success(
+                    identity=task.identity,
+                    workflow=self._state.workflow.name,
+                    task=event.task,
+                    run=self._run,
+                    at=event.at,
+                    parts=ready.parts,
+                    outputs=event.outputs,
+                    result=event.result,
                 )
+            )
 
     def _ready_again(self, task: TaskState) -> Resolved | None:
         """Work out anew what an attempt was made of that another controller began; None when its inputs are gone."""
