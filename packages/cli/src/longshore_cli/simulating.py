@@ -14,6 +14,7 @@ from attrs import frozen
 from longshore.config.fields import Parser, number, size, table, text, whole
 from longshore.config.problems import mistakes_of, wrong
 from longshore.config.rented import money
+from longshore.model.quantity import format_size
 from longshore.model.resources import Resources
 from longshore.model.workflow import StrategySpec, WorkflowSpec
 from longshore.runtime.durations import read_durations
@@ -53,6 +54,7 @@ class Wishes:
     seconds: float | None
     machines: tuple[str, ...]
     boot: timedelta
+    bandwidth: int | None
 
 
 def show_simulation(
@@ -87,7 +89,13 @@ def _assumptions(spec: WorkflowSpec, wishes: Wishes) -> Assumptions:
         state = begin(spec)
         durations = read_durations(wishes.durations, [*state.tasks, *state.groups])
     machines = tuple(_read_machines(spec, wishes.machines))
-    return Assumptions(durations=durations, seconds=wishes.seconds, machines=machines, boot=wishes.boot)
+    return Assumptions(
+        durations=durations,
+        seconds=wishes.seconds,
+        machines=machines,
+        boot=wishes.boot,
+        bandwidth=wishes.bandwidth,
+    )
 
 
 def _read_machines(spec: WorkflowSpec, texts: Sequence[str]) -> Iterator[VirtualMachine]:
@@ -112,6 +120,7 @@ def _read_machines(spec: WorkflowSpec, texts: Sequence[str]) -> Iterator[Virtual
                 ),
                 slots=words.get("slots"),
                 price_per_hour=words.get("price"),
+                store=f"machine-{made}",
             )
 
 
@@ -179,6 +188,12 @@ def _percent(share: float) -> str:
 def _notes(spec: WorkflowSpec, done: Simulated) -> Iterator[str]:
     machines = len(done.runs[0].machines) if done.runs else 0
     yield f"workflow {clean(spec.name)}: {counted(done.tasks, 'task')} on {counted(machines, 'machine')}, simulated"
+    for played in done.runs:
+        for refusal in played.refusals:
+            yield f"{played.strategy}: {clean(refusal)}"
+    if any(played.moved_bytes for played in done.runs):
+        moved = (f"{format_size(played.moved_bytes)} by {played.strategy}" for played in done.runs)
+        yield f"data that travels: {', '.join(moved)}"
     if done.up_to_date:
         yield f"{counted(done.up_to_date, 'task')} up to date, for which no time is counted (see --no-cache)"
     if done.unknown:
@@ -202,6 +217,8 @@ def _document(spec: WorkflowSpec, done: Simulated) -> dict[str, Any]:
                 "costs": [{"amount": str(cost.amount), "currency": cost.currency} for cost in played.costs],
                 "attempts": len(played.attempts),
                 "utilisation": round(played.utilisation, 6),
+                "moved_bytes": played.moved_bytes,
+                "refusals": list(played.refusals),
                 "machines": [_machine_document(use) for use in played.machines],
             }
             for played in done.runs

@@ -148,11 +148,26 @@ def test_data_local_sends_a_task_where_the_fewest_bytes_must_travel() -> None:
     ]
     waiting = [reading(0, a=10, b=10, c=100), reading(1, a=10, b=10, c=15), reading(2, c=1)]
 
-    assert DataLocal().assign(waiting, machines, NOW) == [
-        Assignment("t0", "large"),
-        Assignment("t1", "small"),
-        Assignment("t2", "large"),
-    ]
+    chosen = {each.task: each.machine for each in DataLocal().assign(waiting, machines, NOW)}
+
+    assert chosen == {"t0": "large", "t1": "small", "t2": "large"}
+
+
+def test_data_local_lets_those_wait_among_equals_whose_data_would_have_to_travel() -> None:
+    machines = [evolve(machine(name, free=cpus(1)), has={name}) for name in "ab"]
+
+    chosen = DataLocal().assign([reading(0, a=10), reading(1, a=10), reading(2, b=10)], machines, NOW)
+
+    assert {each.task: each.machine for each in chosen} == {"t0": "a", "t2": "b"}
+
+
+def test_data_local_lets_no_urgent_task_wait_for_the_sake_of_data() -> None:
+    machines = [evolve(machine(name, free=cpus(1)), has={name}) for name in "ab"]
+    urgent = [evolve(reading(number, a=10), priority=1) for number in range(2)]
+
+    chosen = DataLocal().assign([*urgent, reading(2, b=10)], machines, NOW)
+
+    assert {each.task: each.machine for each in chosen} == {"t0": "a", "t1": "b"}
 
 
 def test_data_local_takes_the_next_best_when_there_is_no_room_and_spreads_what_is_equal() -> None:

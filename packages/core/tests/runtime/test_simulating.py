@@ -88,7 +88,7 @@ def test_what_is_up_to_date_is_not_played(playing: Playing, tmp_path: Path) -> N
     done = playing(CHAIN.replace("cat workflow:///a/out > out", "cat workflow:///a/out > out; true"))
 
     assert done.up_to_date == 1
-    assert [stay.task for stay in done.runs[0].attempts] == ["b", "c[k=x]", "c[k=y]"]
+    assert sorted(stay.task for stay in done.runs[0].attempts) == ["b", "c[k=x]", "c[k=y]"]
 
 
 def test_what_is_told_of_a_task_counts_more_than_of_all_its_members_and_both_more_than_records(

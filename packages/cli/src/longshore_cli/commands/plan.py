@@ -24,6 +24,18 @@ def _names(_: click.Context, __: click.Parameter, value: str | None) -> tuple[st
     return names
 
 
+def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    from longshore.model.quantity import parse_size
+
+    try:
+        size = None if value is None else parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if size == 0:
+        raise click.BadParameter("nothing would ever arrive; write it as in 100 MB")
+    return size
+
+
 def _duration(_: click.Context, __: click.Parameter, value: str) -> timedelta:
     from longshore.model.quantity import parse_duration
 
@@ -58,6 +70,12 @@ def _duration(_: click.Context, __: click.Parameter, value: str) -> timedelta:
 @click.option("--no-cache", is_flag=True, help="As if nothing had succeeded before.")
 @click.option(
     "--rerun", multiple=True, metavar="TASK", shell_complete=tasks, help="As if this task had not succeeded before."
+)
+@click.option(
+    "--bandwidth",
+    callback=_size,
+    metavar="SIZE",
+    help="Simulate, and let data travel between machines at so many bytes a second, as far as it was recorded.",
 )
 @click.option("--simulate", is_flag=True, help="Play the run on a virtual clock: how long it takes, what it costs.")
 @click.option(
@@ -114,7 +132,7 @@ def command(
 
     The JSON document is {"workflow", "total", "runs", "tasks": [{"task", "pool", "runs", "reason", "inputs"}]}; of a
     simulation {"workflow", "total", "up_to_date", "unknown", "assumed_seconds", "strategies": [{"strategy", "state",
-    "seconds", "costs", "attempts", "utilisation", "machines"}]}.
+    "seconds", "costs", "attempts", "utilisation", "moved_bytes", "refusals", "machines"}]}.
     """
     from longshore.config.bulk import bulk
     from longshore.runtime.options import RunOptions
@@ -126,7 +144,7 @@ def command(
         loaded = load_workflow(file, sets, strategy=strategies[0] if len(strategies) == 1 else None)
         spec = narrowed(loaded, only=only, first=first)
         options = RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun)
-        told = assumed["durations"] is not None or assumed["seconds"] is not None or assumed["machines"]
+        told = assumed["machines"] or any(assumed[name] is not None for name in ("durations", "seconds", "bandwidth"))
         if not (simulate or told or len(strategies) > 1):
             show_plan(spec, loaded.folder, options, invocation)
             return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 
 from attrs import field, frozen
 from attrs.validators import ge
@@ -180,22 +181,51 @@ def _price(machine: MachineView) -> Decimal:
 
 
 class DataLocal:
-    """The most urgent task first, on the machine with room to which the fewest bytes of what it reads would have to
-    travel; of equal ones on that which then has the greatest part free.
+    """The most urgent tasks first; of equal ones those that find all that they read on a machine with room. A task goes
+    where the fewest bytes would have to travel, and of equal machines to that which then has the greatest part free.
     """
 
     def assign(
         self, waiting: Sequence[TaskView], machines: Sequence[MachineView], now: datetime
     ) -> Sequence[Assignment]:
         """Choose assignments."""
-        return _assign(waiting, machines, _nearest)
+        rooms = [_Room(machine) for machine in machines if machine.slots > 0]
+        hopeless: set[tuple[float, int, int, int]] = set()
+        chosen: list[Assignment] = []
+        for _, equals in groupby(waiting, key=lambda task: task.priority):
+            tasks = list(equals)
+            for most in (0, None):
+                tasks = [task for task in tasks if not _taken(task, rooms, most, hopeless, chosen)]
+        return chosen
 
 
-def _nearest(task: TaskView, rooms: list[_Room]) -> _Room | None:
-    if not task.inputs:
-        return _freest(task, rooms)
+def _taken(
+    task: TaskView,
+    rooms: list[_Room],
+    most: int | None,
+    hopeless: set[tuple[float, int, int, int]],
+    chosen: list[Assignment],
+) -> bool:
+    """Give a task the nearest room, if there is one to which no more than ``most`` bytes must travel."""
+    amounts = _amounts(task.needs)
+    if amounts in hopeless:
+        return True
+    room, lacks = _nearest(task, rooms)
+    if room is None:
+        hopeless.add(amounts)
+        return True
+    if most is not None and lacks > most:
+        return False
+    room.take(task.needs)
+    chosen.append(Assignment(task.id, room.id))
+    return True
+
+
+def _nearest(task: TaskView, rooms: list[_Room]) -> tuple[_Room | None, int]:
     inputs = [(each.sha256, each.size) for each in task.inputs]
-    best, least, most = None, 0, 0.0
+    if not inputs:
+        return _freest(task, rooms), 0
+    best, least, greatest = None, 0, 0.0
     for room in rooms:
         if room.takes(task.needs):
             lacks, has = 0, room.has
@@ -204,9 +234,9 @@ def _nearest(task: TaskView, rooms: list[_Room]) -> _Room | None:
                     lacks += size
             if best is None or lacks <= least:
                 share = room.share_left(task.needs)
-                if best is None or lacks < least or share > most:
-                    best, least, most = room, lacks, share
-    return best
+                if best is None or lacks < least or share > greatest:
+                    best, least, greatest = room, lacks, share
+    return best, least
 
 
 class Spread:

@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 from longshore.config.fields import describe
 from longshore.config.problems import Problems, hint, wrong
 from longshore.errors import ConfigError, JournalError, Problem
+from longshore.model.artifact import Artifact
 from longshore.model.events import AttemptEnded, MembersMade
 from longshore.model.outcome import Exited
 from longshore.model.quantity import parse_duration
@@ -36,6 +37,8 @@ class Recorded:
 
     seconds: Mapping[str, float] = field(factory=dict[str, float])
     """By task: how long its last successful attempt took."""
+    outputs: Mapping[str, tuple[Artifact, ...]] = field(factory=dict[str, tuple[Artifact, ...]])
+    """By task: what that attempt wrote."""
     members: Mapping[str, tuple[tuple[str, ...], ...]] = field(factory=dict[str, tuple[tuple[str, ...], ...]])
     """By task as written: the values that an earlier task's outputs last gave to its parameters."""
 
@@ -43,16 +46,18 @@ class Recorded:
 def recorded(project: Project, workflow: str) -> Recorded:
     """Look through the latest runs of a workflow. A run whose record cannot be read is passed over."""
     seconds: dict[str, float] = {}
+    outputs: dict[str, tuple[Artifact, ...]] = {}
     members: dict[str, tuple[tuple[str, ...], ...]] = {}
     for reader in islice(_runs(project, workflow), _RUNS):
         try:
-            mine = dict(_successes(reader))
+            ended = dict(_successes(reader))
             made = [event for _, event in reader.events(kind="MembersMade") if isinstance(event, MembersMade)]
         except JournalError:
             continue
-        seconds = mine | seconds
+        seconds = {task: lasted for task, (lasted, _) in ended.items()} | seconds
+        outputs = {task: wrote for task, (_, wrote) in ended.items()} | outputs
         members = {event.name: event.values for event in made} | members
-    return Recorded(seconds=seconds, members=members)
+    return Recorded(seconds=seconds, outputs=outputs, members=members)
 
 
 def _runs(project: Project, workflow: str) -> Iterator[RunReader]:
@@ -66,7 +71,7 @@ def _runs(project: Project, workflow: str) -> Iterator[RunReader]:
             yield reader
 
 
-def _successes(reader: RunReader) -> Iterator[tuple[str, float]]:
+def _successes(reader: RunReader) -> Iterator[tuple[str, tuple[float, tuple[Artifact, ...]]]]:
     for _, event in reader.events(kind="AttemptEnded"):
         if (
             isinstance(event, AttemptEnded)
@@ -75,7 +80,8 @@ def _successes(reader: RunReader) -> Iterator[tuple[str, float]]:
             and event.started_at is not None
             and event.ended_at is not None
         ):
-            yield event.task, max(0.0, (event.ended_at - event.started_at).total_seconds())
+            lasted = max(0.0, (event.ended_at - event.started_at).total_seconds())
+            yield event.task, (lasted, event.outputs)
 
 
 @define

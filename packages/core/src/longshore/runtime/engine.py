@@ -296,7 +296,7 @@ def check(
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
     for pool in used_pools(state):
-        if pool.rented is not None and rooms is None:
+        if pool.rented is not None:
             # What there is to rent only its cloud knows; it is asked when the run begins.
             registry.executor(pool.executor)
             continue

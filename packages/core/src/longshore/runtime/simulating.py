@@ -11,16 +11,21 @@ from attrs import evolve, field, frozen
 from longshore.config.bulk import bulk
 from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, Problem, UsageError
-from longshore.model.workflow import PoolSpec, StrategySpec, WorkflowSpec
+from longshore.model.offer import Offer
+from longshore.model.resources import Resources
+from longshore.model.workflow import StrategySpec, WorkflowSpec
 from longshore.runtime.durations import Durations, recorded
 from longshore.runtime.engine import check, machines_of, used_pools
+from longshore.runtime.offering import find_offers
 from longshore.runtime.options import RunOptions
+from longshore.runtime.perform import store_of
 from longshore.runtime.planning import find_up_to_date
 from longshore.runtime.project import Project
 from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
 from longshore.scheduler.building import begin
-from longshore.scheduler.virtual import Played, VirtualMachine, World, play
+from longshore.scheduler.playing import play
+from longshore.scheduler.virtual import BEGIN, Played, VirtualMachine, World
 
 __all__ = ["Assumptions", "Simulated", "simulate"]
 
@@ -37,6 +42,10 @@ class Assumptions:
     """In the place of those of their pools."""
     boot: timedelta = timedelta(minutes=1)
     """From the launch of a rented machine to its first attempt."""
+    bandwidth: float | None = None
+    """Bytes a second at which data travels between machines that share no files, as far as earlier runs recorded what
+    tasks write; None when that takes no time.
+    """
 
 
 @frozen(kw_only=True)
@@ -75,8 +84,8 @@ def simulate(
     assumed, chosen = assumptions or Assumptions(), options or RunOptions()
     project, registry = Project(folder), Registry()
     with bulk():
-        resolved = resolve(spec, folder)
-        machines = _machines(resolved, assumed, chosen, registry)
+        resolved = _with_machines(resolve(spec, folder), assumed.machines)
+        machines = _machines(resolved, assumed.machines, chosen, registry)
         rooms = {pool.name: [each.resources for each in machines if each.pool == pool.name] for pool in resolved.pools}
         state = check(resolved, chosen, registry, rooms)
         done = find_up_to_date(state, project, chosen)
@@ -87,7 +96,16 @@ def simulate(
             "no earlier run of this workflow tells how long its tasks take; say it for all by --seconds, or for "
             "each by --durations"
         )
-    world = World(machines=machines, seconds=durations.of, members=known.members, up_to_date=done)
+    world = World(
+        machines=machines,
+        seconds=durations.of,
+        outputs=lambda task: known.outputs.get(task.id, ()),
+        bandwidth=assumed.bandwidth,
+        offers=_Offers(resolved, registry).of,
+        boot=assumed.boot,
+        members=known.members,
+        up_to_date=done,
+    )
     runs = [
         play(evolve(resolved, strategy=strategy), registry.strategy_of(strategy), world)
         for strategy in strategies or (spec.strategy,)
@@ -101,12 +119,14 @@ def simulate(
     )
 
 
-def _machines(
-    spec: WorkflowSpec, assumed: Assumptions, options: RunOptions, registry: Registry
-) -> list[VirtualMachine]:
-    pools = used_pools(begin(spec))
-    names = {pool.name for pool in pools}
-    for machine in assumed.machines:
+def _with_machines(spec: WorkflowSpec, assumed: Sequence[VirtualMachine]) -> WorkflowSpec:
+    """Let pools rent nothing whose machines are assumed.
+
+    Raises:
+        ConfigError: when one is assumed in a pool that nobody uses.
+    """
+    names = {pool.name for pool in used_pools(begin(spec))}
+    for machine in assumed:
         if machine.pool not in names:
             raise ConfigError(
                 [
@@ -118,36 +138,38 @@ def _machines(
                     )
                 ]
             )
-    providers = Providers(spec.providers, registry)
+    given = {machine.pool for machine in assumed}
+    pools = (evolve(pool, provider=None, rented=None) if pool.name in given else pool for pool in spec.pools)
+    return evolve(spec, pools=tuple(pools))
+
+
+def _machines(
+    spec: WorkflowSpec, assumed: Sequence[VirtualMachine], options: RunOptions, registry: Registry
+) -> list[VirtualMachine]:
     machines: list[VirtualMachine] = []
-    for pool in pools:
-        ours = [machine for machine in assumed.machines if machine.pool == pool.name]
-        if not ours and pool.rented is not None:
-            ours = _rented(pool, providers, assumed.boot)
-        machines += ours or [
-            VirtualMachine(id=each.id, pool=pool.name, resources=each.resources, slots=each.slots)
-            for each in machines_of(registry, pool, options)
-        ]
+    for pool in used_pools(begin(spec)):
+        if pool.rented is None:
+            machines += [machine for machine in assumed if machine.pool == pool.name] or [
+                VirtualMachine(
+                    id=each.id, pool=pool.name, resources=each.resources, slots=each.slots, store=store_of(each)
+                )
+                for each in machines_of(registry, pool, options)
+            ]
     return machines
 
 
-def _rented(pool: PoolSpec, providers: Providers, boot: timedelta) -> list[VirtualMachine]:
-    """Give the machines that a pool has when it has as many as it may have."""
-    assert pool.rented is not None
-    assert pool.provider is not None
-    provider = providers.open(pool.provider).provider
-    machines: list[VirtualMachine] = []
-    for kind in pool.rented.kinds:
-        offers = [offer for offer in provider.offers(kind.needs) if kind.spot or not offer.spot]
-        machines += [
-            VirtualMachine(
-                id=f"{pool.name}-{len(machines) + number}",
-                pool=pool.name,
-                resources=offer.resources,
-                price_per_hour=None if offer.price is None else offer.price.per_hour,
-                boot=boot,
-            )
-            for offer in offers[:1]
-            for number in range(1, kind.most + 1)
-        ]
-    return machines
+class _Offers:
+    """What can be rented: each cloud is asked once for the same, so that all strategies meet the same offers."""
+
+    def __init__(self, spec: WorkflowSpec, registry: Registry) -> None:
+        self._pools = {pool.name: pool for pool in spec.pools}
+        self._providers = Providers(spec.providers, registry)
+        self._known: dict[tuple[str, Resources], tuple[tuple[Offer, ...], ...]] = {}
+
+    def of(self, name: str, largest: Resources) -> tuple[tuple[Offer, ...], ...]:
+        """List by kind of a pool's machines what there is, in the order in which it is to be tried."""
+        pool = self._pools[name]
+        if (name, largest) not in self._known and pool.rented is not None and pool.provider is not None:
+            provider = self._providers.open(pool.provider).provider
+            self._known[name, largest] = find_offers(provider, pool.rented, largest, BEGIN)
+        return self._known.get((name, largest), ())
