@@ -186,6 +186,8 @@ class Sshd:
     def stop(self) -> None:
         """End it with all of its connections, without a word to anybody."""
         assert self._process is not None
+        if self._process.poll() is not None:
+            return
         os.kill(self.pid, signal.SIGSTOP)  # it takes nobody in meanwhile
         self.cut()
         self._process.kill()

@@ -83,7 +83,10 @@ class Links:
     def close(self) -> None:
         """Stop listening, then hang up."""
         if self._listener is not None:
-            os.unlink(os.path.join(self._folder, SOCKET))
+            try:
+                os.unlink(os.path.join(self._folder, SOCKET))
+            except FileNotFoundError:
+                pass  # all of the folder has gone
             self._watch.remove(self._listener.fileno())
             self._listener.close()
         self.flush()

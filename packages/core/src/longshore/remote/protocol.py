@@ -33,7 +33,7 @@ The controller sends ``op``:
     names: those that attempts may have from now on. What runs keeps what it has.
 ``leave``
     end yourself as soon as nothing runs. Sent by a controller that goes; the link ends when something runs that must go
-    on, else when all is tidied up.
+    on, else when all is tidied up. over (false): the run has ended for good, so your folder goes too.
 
 The supervisor answers with ``event``:
 

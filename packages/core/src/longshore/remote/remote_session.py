@@ -79,6 +79,7 @@ class RemoteSession(SupervisorSession):
         self._work = f"{hello['project']}/work"
         self._output = _Output(context.run_folder / "logs")
         self._transfers = Transfers(link.open_data, context.store_folder)
+        self._over = False
         super().__init__(machine, hello, link.connect, sink, link.trouble, patience=_PATIENCE_SECONDS)
 
     def create(self, attempt: AttemptSpec) -> None:
@@ -116,12 +117,19 @@ class RemoteSession(SupervisorSession):
                 self._send(self._follow_line([*self._running, *attempts]))
             super().adopt(attempts)
 
+    def clear(self) -> None:
+        """Leave nothing of the run there, as soon as the link is closed."""
+        self._over = True
+
     def close(self) -> None:
         """Drop the link; attempts live on."""
         self._link.stop_waiting()
         self._transfers.close()
         super().close()
         self._link.close()
+
+    def _leave_line(self) -> bytes:
+        return encode({"op": "leave", "over": True}) if self._over else super()._leave_line()
 
     def _greeting(self) -> bytes:
         return super()._greeting() + self._follow_line(self._running)

@@ -186,7 +186,7 @@ class SupervisorSession:
             if self._closed:
                 return
             self._closed = True
-            self._channel.send_last(self._release_line() + encode({"op": "leave"}), _CLOSE_SECONDS)
+            self._channel.send_last(self._release_line() + self._leave_line(), _CLOSE_SECONDS)
         self._thread.join(_CLOSE_SECONDS)
         self._channel.close()
 
@@ -195,6 +195,9 @@ class SupervisorSession:
     def _greeting(self) -> bytes:
         """Say what a link begins with."""
         return encode(self._hello)
+
+    def _leave_line(self) -> bytes:
+        return encode({"op": "leave"})
 
     def _beat_line(self) -> bytes:
         return encode({"op": "beat", "unattended": self._hello["unattended"]})

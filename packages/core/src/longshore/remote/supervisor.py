@@ -27,6 +27,7 @@ from longshore.remote.protocol import decode_lines, encode
 from longshore.remote.recovery import recover
 from longshore.remote.services import Services
 from longshore.remote.starting import Starting
+from longshore.remote.store import remove_tree
 from longshore.remote.watch import Watch
 
 TYPE_CHECKING = False
@@ -51,6 +52,8 @@ class Supervisor:
         self._following = Following(self._watch, self._services.shelf, self._links)
         self._closing = Closing(self._services)
         self._starting = Starting(self._services, self._closing)
+        self._over = False
+        """Whether the run needs nothing of ours any more."""
         self._ended: dict[str, bytes] = {}
         """The line of each attempt that is over and not released."""
 
@@ -71,6 +74,11 @@ class Supervisor:
             self._starting.admit()
         self._write_record()
         services.close()
+        if self._over:
+            try:
+                remove_tree(services.folder)
+            except OSError:
+                pass  # what cannot be removed is left
         self._links.close()
 
     def _write_record(self) -> None:
@@ -127,6 +135,7 @@ class Supervisor:
 
     def welcome(self, hello: dict[str, Any]) -> None:
         """Serve another controller from now on."""
+        self._over = False
         self._services.configure(hello)
 
     def heard(self, messages: list[dict[str, Any]]) -> None:
@@ -215,7 +224,8 @@ class Supervisor:
     def _gpus(self, message: dict[str, Any]) -> None:
         self._services.room.gpus = list(message["names"])
 
-    def _leave(self, _message: dict[str, Any]) -> None:
+    def _leave(self, message: dict[str, Any]) -> None:
+        self._over = bool(message.get("over"))
         # When nothing runs, the end of the link tells that all is tidied up.
         self._links.leave(stay=bool(self._closing.attempts))
 
