@@ -195,3 +195,35 @@ def test_every_document_is_one_also_when_it_fails(rented: Project) -> None:
         answer = rented.call(*words, "--json", code=None)
         assert answer.code
         assert isinstance(answer.json, dict)
+
+
+def test_a_run_uses_the_machines_that_were_rented_by_hand_and_leaves_them(rented: Project) -> None:
+    rented.call("machines", "up", "cloud", "--yes", "--name", "warm")
+    [machine] = alive(rented)
+    rented.call("run", "--yes")
+    assert rented.state() == "succeeded"
+    assert alive(rented) == {machine}
+    assert {each.id for each in cloud_of(rented).machines.values()} == {machine}
+    rented.call("machines", "down", "warm")
+    assert alive(rented) == set()
+
+
+def test_status_and_doctor_say_what_may_cost_money(rented: Project) -> None:
+    assert "none is rented" in rented.call("doctor").out
+    rented.write((rented.folder / "longshore.toml").read_text().replace('"true"', '"touch ../up; sleep 60"'))
+    rented.call("machines", "up", "cloud", "--yes", "--name", "warm")
+    assert "1 machine may cost money" in rented.call("doctor").out
+    running = rented.begin("run", "--yes")
+    until(lambda: any(lease["phase"] == "ready" for lease in leases_of(rented)), "a machine of the run")
+    running.kill()
+    running.communicate(timeout=SECONDS)
+    assert "1 machine may cost money: `longshore machines list`" in rented.call("status").out
+    rented.call("machines", "down", "warm")
+    assert "1 machine may cost money, 1 of them is ending" in rented.call("doctor").out
+    rented.call("gc", "--wait")
+    assert "may cost money" not in rented.call("status").out
+
+
+def leases_of(project: Project) -> list[dict[str, str]]:
+    answer = project.call("status", "--json", code=None)
+    return list(answer.json.get("leases", [])) if answer.code == 0 else []

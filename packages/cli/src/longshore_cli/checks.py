@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from attrs import frozen
@@ -55,6 +56,7 @@ def examine(project: Path, state: Path) -> Iterator[Finding]:
         ("open files", _open_files),
         ("memory limits", _memory_limits),
         ("plugins", _plugins),
+        ("machines", _machines),
     ]
     for name, check in checks:
         try:
@@ -191,3 +193,19 @@ def _plugins() -> Finding:
         says = "; ".join(plugin.problem for plugin in broken)
         return Finding(name="plugins", state="warning", says=says, remedy="install the right version, or remove it")
     return Finding(name="plugins", state="ok", says=f"{len(plugins)} found")
+
+
+def _machines() -> Finding:
+    from longshore.errors import LedgerError
+    from longshore_cli.living import living_leases, said_of
+
+    now = datetime.now(UTC)
+    try:
+        leases = living_leases()
+    except LedgerError as error:
+        return Finding(name="machines", state="bad", says=str(error), remedy="without the ledger nothing can be rented")
+    if not leases:
+        return Finding(name="machines", state="ok", says="none is rented by this computer")
+    late = any(lease.spec.ends_at <= now or lease.phase.value == "ending" for lease in leases)
+    remedy = "`longshore gc --wait` ends them, and proves it" if late else "`longshore machines list` shows them"
+    return Finding(name="machines", state="warning" if late else "ok", says=said_of(leases, now), remedy=remedy)

@@ -13,6 +13,7 @@ from longshore.model.quantity import format_size
 from longshore.runtime.history import RunReader, TaskInfo
 from longshore.runtime.project import Project
 from longshore_cli.invocation import Invocation
+from longshore_cli.living import living_leases, said_of
 from longshore_cli.output import answer, answer_json, paint, say
 from longshore_cli.places import find_project, sort_words
 from longshore_cli.story import Replayed, Story
@@ -49,7 +50,8 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
     summary = summarize(reader, project.results(run))
     info = summary.info
     if invocation.json:
-        answer_json(summary.document())
+        leased = [{"lease": each.id, "phase": each.phase, "machine": each.machine} for each in living_leases(run)]
+        answer_json(summary.document() | {"leases": leased})
         return
     now = datetime.now(UTC)
     took = duration((info.ended or now) - info.started)
@@ -62,6 +64,9 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
         answer(f"and {counted(len(running) - _MOST_RUNNING, 'more')}: `longshore status --state running`")
     for line in summary.lines():
         answer(line)
+    leases = living_leases(run)
+    if leases:
+        answer(f"{said_of(leases, now)}: `longshore machines list`")
 
 
 def show_listed(

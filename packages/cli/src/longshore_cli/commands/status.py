@@ -58,7 +58,8 @@ def command(
     all of its members are listed. One word is taken for a task if the latest run has one of that name, else for the
     beginning of a run's id.
 
-    The JSON document of a run is that of `longshore run`, and with --state or --machine it has "listed": [{"task",
+    The JSON document of a run is that of `longshore run` and "leases": [{"lease", "phase", "machine"}], the machines of
+    the run that may cost money as far as this computer knows; with --state or --machine it has "listed": [{"task",
     "phase", "attempts", "machine", "class"}]. That of a task is {"run", "tasks": [{"task", "phase", "machine", "pool",
     "class", "workdir", "waits_for", "up_to_date_since", "started", "attempts": [{"attempt", "outcome", "class",
     "started", "ended", "cpu_seconds", "peak_memory_bytes", "workdir", "evidence"}]}]}.
