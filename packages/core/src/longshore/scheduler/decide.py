@@ -67,11 +67,12 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         # identity.
         if state.unidentified and sum(map(len, state.ready.values())) < _WINDOW:
             actions.append(Identify(tuple(islice(state.unidentified, _IDENTIFY))))
-        actions += _starts(state, strategy, now)
+        starts = _starts(state, strategy, now)
+        actions += starts
         if state.rented:
             from longshore.scheduler.renting import rent  # noqa: PLC0415 - few runs rent, and all wait for imports
 
-            actions += rent(state, now)
+            actions += rent(state, now, {start.machine for start in starts})
     ended = _end(state)
     if ended is not None:
         # What the tasks that failed would have read is not to be lost with the run.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
 from longshore.model.rented import MachineKind, WhenIdle
+from longshore.model.views import TaskView
 from longshore.scheduler.actions import Action, WakeAt
 from longshore.scheduler.lease_actions import Drain, Intend
 from longshore.scheduler.pools import (
@@ -31,7 +32,7 @@ from longshore.scheduler.renting_actions import (
 )
 from longshore.scheduler.state import RunState
 from longshore.scheduler.supply import SERVING, supply
-from longshore.scheduler.workload import machines_wanted, misfits
+from longshore.scheduler.workload import machines_wanted, misfits, waiting_tasks
 
 __all__ = ["close_leases", "rent"]
 
@@ -44,12 +45,15 @@ _LAST_PART = 20
 """In this part of its life, the last, a machine gets no more attempts."""
 
 
-def rent(state: RunState, now: datetime) -> list[Action]:
-    """Say what the pools whose machines are rented need next; among it, when to look again at the latest."""
+def rent(state: RunState, now: datetime, taken: Collection[str] = ()) -> list[Action]:
+    """Say what the pools whose machines are rented need next; among it, when to look again at the latest.
+
+    Machines that are ``taken`` have just been given attempts.
+    """
     actions: list[Action] = []
     wakes: list[datetime] = []
     for name, pool in state.rented.items():
-        actions += _rent(state, name, pool, now)
+        actions += _rent(state, name, pool, now, taken)
         wakes += _wakes(state, name, pool, now)
     actions += [
         GiveUp(lease.id, _fate(state, lease, now), lease.reason)
@@ -80,39 +84,41 @@ def close_leases(state: RunState, ended: str, now: datetime) -> list[Action] | N
     ]
 
 
-def _rent(state: RunState, name: str, pool: RentedState, now: datetime) -> Iterator[Action]:
+def _rent(state: RunState, name: str, pool: RentedState, now: datetime, taken: Collection[str]) -> Iterator[Action]:
     """Say what one pool needs."""
-    busy = bool(state.ready[name]) or state.live_in_pool[name] > 0
+    waiting = waiting_tasks(state, name, now)
+    busy = bool(waiting) or state.live_in_pool[name] > 0
     serving = [each for each in state.leases.values() if each.pool == name and each.phase in SERVING and each.open]
     if not (busy or serving):
         return
     in_trouble = pool.trouble_at is not None and now < pool.trouble_at + _TROUBLE
-    stale = pool.offers_at is None or (state.ready[name] and now >= pool.offers_at + _ASK_AGAIN)
+    stale = pool.offers_at is None or (waiting and now >= pool.offers_at + _ASK_AGAIN)
     if stale and not in_trouble:
         yield FindOffers(name, pool.largest)
     if pool.offers is None:
         return
-    refused = _hopeless(state, name, pool, now)
+    refused = _hopeless(state, name, pool, waiting, now)
     if refused is not None:
         yield refused
         return
     yield from _drains(pool, serving, now)
     number = pool.rented
     for kind, wanted in enumerate(_wanted(state, name, pool, now, busy=busy)):
-        for action in _supply(state, name, pool, kind, wanted, number, now):
+        for action in _supply(state, name, pool, kind, wanted, number, now, taken):
             number += isinstance(action, Rent)
             yield action
 
 
-def _hopeless(state: RunState, name: str, pool: RentedState, now: datetime) -> RefuseTasks | None:
+def _hopeless(
+    state: RunState, name: str, pool: RentedState, waiting: Sequence[TaskView], now: datetime
+) -> RefuseTasks | None:
     """Refuse tasks that no machine could take, and all of them when there can never be a machine."""
     offers = [offer for kind in pool.offers or () for offer in kind]
-    tasks = misfits(state, name, [offer.resources for offer in offers])
+    tasks = misfits(state, waiting, [offer.resources for offer in offers])
     if tasks:
         rooms = "no machine that the pool asks for" if not offers else "none of the machines that the pool may have"
         found = "the provider rents" if not offers else "they fit on"
         return RefuseTasks(tasks, f"{found} {rooms}; ask for less, or change needs, type or max_price of pool {name}")
-    waiting = tuple(view.id for view in state.ready[name])
     if not waiting or any(lease.open for lease in state.leases.values()):
         return None
     if pool.unreached >= UNREACHED_MOST:
@@ -123,7 +129,7 @@ def _hopeless(state: RunState, name: str, pool: RentedState, now: datetime) -> R
         reason = no_money(state, name, now)
     else:
         return None
-    return RefuseTasks(waiting, reason)
+    return RefuseTasks(tuple(view.id for view in waiting), reason)
 
 
 def _wanted(state: RunState, name: str, pool: RentedState, now: datetime, *, busy: bool) -> list[int]:
@@ -131,7 +137,7 @@ def _wanted(state: RunState, name: str, pool: RentedState, now: datetime, *, bus
     wanted: list[int] = []
     unmet = 1.0 if is_open(pool.spec, now) else 0.0
     for kind, offers in zip(pool.spec.kinds, open_offers(pool), strict=True):
-        demand = machines_wanted(state, name, offers[0].resources) if offers else 0.0
+        demand = machines_wanted(state, name, offers[0].resources, now) if offers else 0.0
         least = kind.least if busy and unmet else 0
         count = max(least, min(_most(pool, kind, offers), math.ceil(round(unmet * demand, 6))))
         wanted.append(count)
@@ -146,7 +152,14 @@ def _most(pool: RentedState, kind: MachineKind, offers: Sequence[Offer]) -> int:
 
 
 def _supply(
-    state: RunState, name: str, pool: RentedState, kind: int, wanted: int, number: int, now: datetime
+    state: RunState,
+    name: str,
+    pool: RentedState,
+    kind: int,
+    wanted: int,
+    number: int,
+    now: datetime,
+    taken: Collection[str],
 ) -> Iterator[Action]:
     """Turn what `supply` says of one kind into the run's actions; what was stopped is started before more is rented."""
     stopped = [
@@ -158,7 +171,7 @@ def _supply(
     for each in decided:
         match each:
             case Drain(lease, reason):
-                if pool.spec.when_idle is not WhenIdle.KEEP:
+                if pool.spec.when_idle is not WhenIdle.KEEP and state.leases[lease].machine not in taken:
                     yield DrainMachine(lease, reason)
             case Intend() if stopped:
                 yield StartAgain(stopped.pop(0))
@@ -212,7 +225,7 @@ def _wakes(state: RunState, name: str, pool: RentedState, now: datetime) -> Iter
             yield _last_part(pool, lease)
             if lease.machine in state.idle:
                 yield state.idle[lease.machine] + pool.spec.idle
-    if state.ready[name]:
+    if waiting_tasks(state, name, now):
         yield from (refusal.at + rule_of(name, pool, 1).cool_off for refusal in pool.refusals)
     change = pool.spec.hours.next_change(now) if pool.spec.hours is not None else None
     if change is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from longshore.model.resources import Resources
+from longshore.model.views import TaskView
 from longshore.scheduler.state import RunState
 
-__all__ = ["fits_into", "machines_wanted", "misfits"]
+__all__ = ["fits_into", "machines_wanted", "misfits", "waiting_tasks"]
 
 _WINDOW = 1000
 """So many waiting tasks are looked at; what follows them is taken to be like them."""
@@ -19,34 +21,46 @@ _PRIORITY_STEP = 1e9
 _TOLERANCE = 1e-6
 
 
-def machines_wanted(state: RunState, pool: str, room: Resources) -> float:
+def waiting_tasks(state: RunState, pool: str, now: datetime) -> list[TaskView]:
+    """List the tasks that could start in a pool if there were room, the first thousand of them."""
+    due: list[TaskView] = []
+    for at, _, name in state.delayed:
+        if at > now:
+            break
+        if state.tasks[name].pool == pool:
+            due.append(state.tasks[name].view)
+    return due + state.ready[pool].front(_WINDOW)
+
+
+def machines_wanted(state: RunState, pool: str, room: Resources, now: datetime) -> float:
     """Say how many machines with this room the running and waiting tasks of a pool could use, in parts of a machine.
 
     Work that is known to be short is not spread so thin that machines come up for nothing: each is to have work for as
     long as it takes to come up, or as the longest path of tasks takes that waits in the pool, whichever is longer.
     """
+    front = waiting_tasks(state, pool, now)
     live = Counter(state.tasks[name].view.name for name in state.live if state.tasks[name].pool == pool)
-    queue = state.ready[pool]
-    front = queue.front(_WINDOW)
     waiting = Counter(view.name for view in front)
-    more = len(queue) / len(front) if front else 1.0
-    running = sum(count * _share(state, name, room) for name, count in live.items())
-    queued = more * sum(count * _share(state, name, room) for name, count in waiting.items())
-    if queued and all(name in state.pace for name in waiting):
-        seconds = more * sum(count * _share(state, name, room) * state.pace[name] for name, count in waiting.items())
-        path = max(view.priority % _PRIORITY_STEP for view in front) * state.common_pace
-        queued = min(queued, max(1.0 if not running else 0.0, seconds / max(_WORTH_SECONDS, path)))
-    return running + queued
+    if not front:
+        return _shares(state, live, room)
+    more = max(1.0, len(state.ready[pool]) / len(front))
+    running, queued = _shares(state, live, room), more * _shares(state, waiting, room)
+    if not all(name in state.pace for name in (*waiting, *live)):
+        return running + queued
+    paces = state.pace
+    seconds = _shares(state, live, room, paces) + more * _shares(state, waiting, room, paces)
+    path = max(view.priority % _PRIORITY_STEP for view in front) * state.common_pace
+    return max(running, min(running + queued, max(1.0, seconds / max(_WORTH_SECONDS, path))))
 
 
-def misfits(state: RunState, pool: str, rooms: Sequence[Resources]) -> tuple[str, ...]:
-    """Name the waiting tasks of a pool that fit into none of these rooms."""
+def misfits(state: RunState, waiting: Sequence[TaskView], rooms: Sequence[Resources]) -> tuple[str, ...]:
+    """Name those of the waiting tasks that fit into none of these rooms."""
     bad = {
         name
-        for name in {view.name for view in state.ready[pool]}
+        for name in {view.name for view in waiting}
         if not any(fits_into(state.groups[name].spec.needs, room) for room in rooms)
     }
-    return tuple(view.id for view in state.ready[pool] if view.name in bad) if bad else ()
+    return tuple(view.id for view in waiting if view.name in bad) if bad else ()
 
 
 def fits_into(needs: Resources, room: Resources) -> int:
@@ -61,6 +75,13 @@ def fits_into(needs: Resources, room: Resources) -> int:
     return min(limits, default=_WINDOW)
 
 
-def _share(state: RunState, name: str, room: Resources) -> float:
-    fitting = fits_into(state.groups[name].spec.needs, room)
-    return 1 / fitting if fitting else 0.0
+def _shares(
+    state: RunState, counts: Mapping[str, int], room: Resources, weights: Mapping[str, float] | None = None
+) -> float:
+    """Add up which part of a machine tasks take, each as often as it is counted, times its weight."""
+    total = 0.0
+    for name, count in counts.items():
+        fitting = fits_into(state.groups[name].spec.needs, room)
+        if fitting:
+            total += count / fitting * (1.0 if weights is None else weights[name])
+    return total
