@@ -147,6 +147,8 @@ class World:
             case StartAgain(lease):
                 self.change(lease, LeasePhase.KNOWN)
                 self.boot(lease)
+            case _:
+                raise AssertionError(f"nobody does {action}")
 
     def answer(self, intent: LeaseIntended) -> None:
         """Let the cloud answer a launch."""
