@@ -131,3 +131,41 @@ outputs = ["all.txt"]
     run = rig.play(text)
 
     assert rig.result(run, "all/all.txt").read_text() == "1\n2\n3\nd/x\nd/y\n"
+
+
+MODULES = {
+    "analysis/__init__.py": "",
+    "analysis/tools.py": "def half(number):\n    return number / 2\n",
+    "steps.py": (
+        "import os\n"
+        "from analysis.tools import half\n\n"
+        "def size(path, number):\n"
+        "    assert '/project/' not in __file__, __file__\n"
+        "    with open(path) as file:\n"
+        "        return half(len(file.read()) + number)\n"
+    ),
+}
+
+
+def test_python_calls_find_the_modules_of_the_project_on_machines_without_it(rig: Rig) -> None:
+    for path, text in MODULES.items():
+        (rig.project.folder / path).parent.mkdir(exist_ok=True)
+        (rig.project.folder / path).write_text(text)
+    text = f"""
+name = "calls"
+{rig.pool("h1", "h2")}
+[tasks.make]
+command = "printf 123456 > data.txt"
+[tasks.size]
+for_each.n = {{ range = [1, 4] }}
+call = "steps:size"
+args = ["in/make/data.txt", 2]
+inputs = ["workflow:///make/data.txt"]
+"""
+    run = rig.play(text)
+
+    assert run.state == "succeeded", [each.evidence for each in run.reader().attempts("size[n=1]")]
+    assert [run.reader().replay().tasks[f"size[n={n}]"].result for n in range(1, 5)] == ["4.0"] * 4
+    for host in rig.hosts.values():
+        travelled = host.travelled()
+        assert len(travelled) == len(set(travelled)), "something travelled twice"

@@ -60,9 +60,18 @@ class AttemptSpec:
     private_env: Mapping[str, str] = field(factory=dict, repr=False)
     """From the user's ``env_file``: handed over, never written down."""
     inputs: tuple[Item, ...] = ()
+    modules: Item | None = None
+    """A folder with the modules of the project that a Python call imports, for machines that do not have the project;
+    no part of the workdir. None where workers import from the project itself.
+    """
     outputs: tuple[str, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
     needs: Resources = Resources()
     timeout: timedelta | None = None
     grace: timedelta = timedelta(seconds=5)
     keep_workdir: bool = False
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All that must be in the machine's store before it starts."""
+        return self.inputs if self.modules is None else (*self.inputs, self.modules)

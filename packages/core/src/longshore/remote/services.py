@@ -74,6 +74,7 @@ class Services:
         self.blobs = Blobs(os.path.join(folder, "blobs"))
         self.helpers = Helpers(watch)
         self.staging = Staging(self.helpers)
+        self.staging.modules = os.path.join(folder, "modules")
         status = os.stat(folder)
         self.place = "%x-%x" % (status.st_dev, status.st_ino)
         """What tells this folder's attempts from all others on this computer."""

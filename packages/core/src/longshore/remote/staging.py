@@ -38,13 +38,19 @@ class Staging:
         self._helpers = helpers
         self._verified: dict[tuple[int, int, int, int, int], str] = {}
         self.store = ""
+        self.modules = ""
+        """The folder that has, by their digests, the folders that calls import the project's modules from."""
 
     def lay(self, attempt: Attempt, then: Callable[[Attempt], None]) -> None:
         """Lay inputs and secrets into the workdir, then go on; what goes wrong is noted on the attempt."""
         pieces = [Piece(*row) for row in attempt.order.get("inputs", ())]
         secrets = attempt.order.pop("secrets", ())  # they are in memory no longer than needed
+        modules = attempt.order.get("modules", "")
+        new_modules = bool(modules) and not os.path.exists(os.path.join(self.modules, modules))
 
         def job() -> None:
+            if new_modules:
+                self._lay_modules(modules)
             lay_items(pieces, self.store, attempt.workdir, self._verified)
             for path, content in secrets:
                 write_secret(attempt.workdir, path, binascii.a2b_base64(content))
@@ -55,7 +61,23 @@ class Staging:
             then(attempt)
 
         small = len(pieces) <= _SMALL_COUNT and sum(piece.size for piece in pieces) <= _SMALL_BYTES
-        self._do(job, done, small=small and not any(piece.kind == "folder" for piece in pieces))
+        small = small and not new_modules and not any(piece.kind == "folder" for piece in pieces)
+        self._do(job, done, small=small)
+
+    def _lay_modules(self, sha256: str) -> None:
+        """Lay a folder of modules where all calls that import from it find it; whole, or not at all."""
+        os.makedirs(self.modules, exist_ok=True)
+        new = "%s.%s" % (sha256, os.urandom(6).hex())
+        place = os.path.join(self.modules, new)
+        try:
+            lay_items([Piece(new, sha256, 0, 0o755, "folder")], self.store, self.modules, {})
+            os.rename(place, os.path.join(self.modules, sha256))
+        except OSError:
+            # Another call of the same function may have been faster.
+            if not os.path.isdir(os.path.join(self.modules, sha256)):
+                raise
+        finally:
+            remove_tree(place)
 
     def collect(self, attempt: Attempt, then: Callable[[Attempt], None]) -> None:
         """Bring the declared outputs into the store, then go on; what goes wrong is noted on the attempt."""

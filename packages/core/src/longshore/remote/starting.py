@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Starting"]
 
 _MOST_FOLLOWERS = 47
+_TO_LAY = frozenset(("inputs", "secrets", "modules"))
 
 
 class Starting:
@@ -146,7 +147,7 @@ class Starting:
                 attempt.fail("disk full" if problem.full else "staging", str(problem))
 
     def _begin(self, attempt: Attempt) -> None:
-        if not attempt.failure and ("inputs" in attempt.order or "secrets" in attempt.order):
+        if not attempt.failure and not _TO_LAY.isdisjoint(attempt.order):
             self._services.staging.lay(attempt, self._launch)
         else:
             self._launch(attempt)

@@ -44,6 +44,8 @@ def order_of(attempt: AttemptSpec) -> Order:
         message["private"] = dict(attempt.private_env)
     if attempt.inputs:
         message["inputs"] = [(i.path, i.sha256, i.size, i.mode, i.kind, i.source) for i in attempt.inputs]
+    if attempt.modules is not None:
+        message["modules"] = attempt.modules.sha256
     if attempt.outputs:
         message["outputs"] = attempt.outputs
     if attempt.secrets:

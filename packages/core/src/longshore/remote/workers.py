@@ -37,7 +37,7 @@ _STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 _SHORT_SECONDS = 0.0005
 _PATIENCE_SECONDS = 0.005
 _MOST_FUNCTIONS = 10_000
-_NOT_IN_BATCH = frozenset(("inputs", "outputs", "secrets", "keep", "timeout", "memory", "gpus"))
+_NOT_IN_BATCH = frozenset(("inputs", "modules", "outputs", "secrets", "keep", "timeout", "memory", "gpus"))
 
 
 class Workers:
@@ -113,8 +113,10 @@ class Workers:
         """
         message: dict[str, Any] = {"orders": [self._order(attempt, env) for attempt, env in zip(batch, envs)]}
         startup = {**limits, **_startup(envs[0])}
-        key = (self._generation, batch[0].memory, *startup.values(), *startup)
-        worker = self._hire(key) or self._new(key, startup, batch[0].memory)
+        # Code that is laid for a call is imported from there, and by nobody else: modules stay loaded.
+        modules = batch[0].order.get("modules", "")
+        key = (self._generation, batch[0].memory, modules, *startup.values(), *startup)
+        worker = self._hire(key) or self._new(key, startup, batch[0])
         batch[0].logs = self._logs(worker, message)
         for attempt in batch:
             attempt.worker = worker
@@ -150,7 +152,7 @@ class Workers:
         worker.left = (None, None)
         return Logs(out, err)
 
-    def _new(self, key: Key, startup: Mapping[str, str], memory_bytes: int) -> Worker:
+    def _new(self, key: Key, startup: Mapping[str, str], first: Attempt) -> Worker:
         services = self._services
         if self._bell[0] < 0:
             self._bell = _pipe()
@@ -158,8 +160,10 @@ class Workers:
         logs = Logs(services.shelf.take(), services.shelf.take())
         ours, theirs = socket.socketpair()
         tokens = _pipe()
-        limit = services.groups.limit(memory_bytes)
+        limit = services.groups.limit(first.memory)
         interpreter, project = self._command
+        if "modules" in first.order:
+            project = os.path.join(services.staging.modules, first.order["modules"])
         env = {**self._base, **startup, MARKER: WORKER + "@" + services.place}
         handles = (services.null, *logs.handles, theirs.fileno(), tokens[0], self._bell[1])
         try:

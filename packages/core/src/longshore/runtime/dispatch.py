@@ -103,7 +103,7 @@ class Remote:
 
     def _create(self, spec: AttemptSpec, put: bool) -> None:
         self._session.create(spec)
-        if put and spec.inputs:
+        if put and spec.items:
             self._data.add(lambda: self._tried(spec.id, lambda: self._put(spec)))
         else:
             self._go(spec.id)
@@ -138,7 +138,7 @@ class Remote:
     def _put(self, spec: AttemptSpec) -> None:
         if spec.id in self._revoked:
             return
-        self._session.put(spec.id, spec.inputs)
+        self._session.put(spec.id, spec.items)
         _, task, number = split_attempt_id(spec.id)
         self._post(InputsStaged(at=_now(), task=task, attempt=number))
         self._orders.add(lambda: self._tried(spec.id, lambda: self._go(spec.id)))

@@ -135,7 +135,7 @@ class Engine:
             with ExitStack() as opened:
                 for pool in self._pools:
                     for machine in self._machines(pool):
-                        crew.expect(machine)
+                        crew.expect(machine, here=pool.executor == "local")
                         self._open(
                             pool, self._shared(machine, crew, opened) if pool.executor == "local" else machine, crew
                         )

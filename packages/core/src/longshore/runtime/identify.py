@@ -85,7 +85,7 @@ class Identifier:
             return ()
         return tuple(
             Input(sha256=each.sha256, size=each.size, kind=each.kind, origin=origin_of(each, self._state))
-            for each in one.items
+            for each in (one.items if one.modules is None else (*one.items, one.modules))
         )
 
     def _asked_for(self, name: str) -> bool:

@@ -22,6 +22,7 @@ from longshore.model.task import FileInput, Reference, Task, TaskSpec, UrlInput
 from longshore.remote.store import put_bytes
 from longshore.runtime.calls import with_arguments
 from longshore.runtime.digests import Digested, Digests
+from longshore.runtime.modules import bundle
 from longshore.runtime.project import Project
 from longshore.runtime.references import Elsewhere, References, executed_command
 from longshore.scheduler.identity import fixed_part, identity, input_parts
@@ -47,6 +48,8 @@ class Resolved:
     """Everything about a task that follows from what it reads."""
 
     items: tuple[Item, ...]
+    modules: Item | None = None
+    """As in `longshore.model.attempt.AttemptSpec`."""
     command: Command
     env: Mapping[str, str]
     """The task's own variables and its parameters."""
@@ -109,6 +112,9 @@ class Inputs:
             each.name: json.dumps(dict(each.options), sort_keys=True, default=str)
             for each in state.workflow.environments
         }
+        self.away: set[str] = set()
+        """Pools whose machines do not have the project's folder."""
+        self._bundles: dict[tuple[Item, ...], Item] = {}
         self._specs: dict[int, _Spec] = {}
         self._files_of: dict[tuple[tuple[FileInput | UrlInput, ...], tuple[str, ...]], _Files] = {}
 
@@ -151,11 +157,20 @@ class Inputs:
         digest, parts = identity(task, fixed, input_parts(groups) if groups else {})
         laid = [group for group in groups if group[0] not in spec.code] if spec.code else groups
         items = _together(task, laid) if laid else ()
+        modules = self._modules(spec, groups) if spec.code and self._state.pool_of(task.spec) in self.away else None
         env = {**task.spec.env, **dict(task.params)} if task.params else task.spec.env
         if spec.lists:
             listing = self._listing(task, items, groups)
             items, env = (*items, listing), {**env, "LONGSHORE_INPUTS": listing.path}
-        return Resolved(items=items, command=command, env=env, identity=digest, parts=parts)
+        return Resolved(items=items, modules=modules, command=command, env=env, identity=digest, parts=parts)
+
+    def _modules(self, spec: _Spec, groups: Sequence[Group]) -> Item:
+        """Make one folder of the files that a call imports from the project."""
+        files = tuple(item for name, items in groups if name in spec.code for item in items)
+        known = self._bundles.get(files)
+        if known is None:
+            known = self._bundles[files] = bundle(files, self._project.store)
+        return known
 
     def meant(self, reference: Reference, task: Task) -> Iterator[tuple[str, Item]]:
         """Give each file and folder that a reference means, after its path below the producer's folder.

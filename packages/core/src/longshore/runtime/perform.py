@@ -99,10 +99,12 @@ class Crew:
         self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
 
-    def expect(self, machine: Machine) -> None:
-        """Learn of a machine that will be linked, before anything is decided."""
+    def expect(self, machine: Machine, *, here: bool = False) -> None:
+        """Learn of a machine that will be linked, before anything is decided; ``here``: it is this computer."""
         if store_of(machine):
             self._identifier.travels = True
+        if not here:
+            self._inputs.away.add(machine.pool)
 
     def link(self, machine: Machine, session: Session, live: Sequence[str]) -> None:
         """Use a machine from now on; ``live`` are the attempts that another controller has started there."""
@@ -184,8 +186,8 @@ class Crew:
                 return
             session = self.sessions[action.machine]
             session.create(spec)
-            if spec.inputs:
-                session.put(spec.id, spec.inputs)
+            if spec.items:
+                session.put(spec.id, spec.items)
             if staging:
                 self._runner.post(InputsStaged(at=_now(), task=action.task, attempt=action.attempt))
             session.go(spec.id)
@@ -210,6 +212,7 @@ class Crew:
             env=env,
             private_env=self._private_env,
             inputs=ready.items,
+            modules=ready.modules,
             outputs=spec.outputs,
             secrets=secret_files(self._project.folder, spec.secrets) if spec.secrets else (),
             needs=spec.needs,

@@ -84,7 +84,8 @@ def apply(state: RunState, event: Event) -> RunState:
             losing.discarded(state, event)
         case ResultsDelivered(task=name):
             state.undelivered.pop(name, None)
-            losing.forget(state, name)
+            if state.where.stores:
+                losing.forget(state, name)
         case InputsFailed():
             _inputs_failed(state, event)
         case MembersMade(name=name, values=values):
@@ -191,7 +192,7 @@ def _attempt_intended(state: RunState, event: AttemptIntended) -> None:
     unqueue(state, task)
     task.attempts = event.attempt
     task.machine = event.machine
-    if moving.needs_staging(state, task):
+    if state.where.stores and moving.needs_staging(state, task):
         state.where.staging[event.task] = None
         state.move(task, TaskPhase.STAGING)
     else:
@@ -315,7 +316,8 @@ def _succeeded(
     if outputs and (task.task.spec.keep or not group.read):
         state.undelivered[task.task.id] = None
     group.unfinished -= 1
-    losing.no_longer_reads(state, task)
+    if state.where.stores:
+        losing.no_longer_reads(state, task)
     if task.readers:
         met(state, task.readers)
     if group.unfinished == 0 and group.made and group.readers:

@@ -52,5 +52,6 @@ def leave_machine(state: RunState, task: TaskState) -> None:
     del state.live[task.task.id]
     state.live_in_pool[task.pool] -= 1
     state.cancelling.pop(task.task.id, None)
-    state.where.staging.pop(task.task.id, None)
+    if state.where.staging:
+        state.where.staging.pop(task.task.id, None)
     leave(state, task)
