@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from .sshd import Lab, available
+from longshore_ssh.testing import Lab, missing
 
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
     """Hosts on loopback addresses, gone afterwards."""
-    reason = available()
+    reason = missing()
     if reason:
         pytest.skip(reason)
     lab = Lab()

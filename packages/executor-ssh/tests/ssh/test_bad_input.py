@@ -16,8 +16,8 @@ from longshore.model.command import Shell
 from longshore.model.outcome import Exited
 from longshore.remote.digest import digest_bytes
 from longshore_ssh.errors import LoginRefused, NotTheHost
+from longshore_ssh.testing import SECONDS, Lab, Sshd, free_port, make_key
 
-from .sshd import SECONDS, Lab, Sshd, free_port, make_key
 from .test_contract import Bench
 
 Open = Callable[..., Bench]

@@ -14,8 +14,7 @@ from longshore.model.resources import Resources
 from longshore.testing import ExecutorBench, ExecutorContract
 from longshore_ssh.config import SshConfig
 from longshore_ssh.executor import SshExecutor
-
-from .sshd import Lab, Sshd
+from longshore_ssh.testing import Lab, Sshd
 
 
 def config(lab: Lab, **options: object) -> SshConfig:

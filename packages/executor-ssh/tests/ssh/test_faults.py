@@ -19,8 +19,8 @@ from longshore.model.events import MachineGone
 from longshore.model.outcome import Exited, Lost
 from longshore.remote.digest import digest_file
 from longshore.remote.store import object_path
+from longshore_ssh.testing import Lab
 
-from .sshd import Lab
 from .test_contract import Bench
 
 BIG_BYTES = 64 << 20

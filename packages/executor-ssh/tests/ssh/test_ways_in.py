@@ -17,8 +17,8 @@ from longshore_ssh.config import HostConfig, SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.errors import NotTheHost
 from longshore_ssh.targets import Target, find_target, target_of
+from longshore_ssh.testing import SECONDS, Lab, Sshd, make_key
 
-from .sshd import SECONDS, Lab, Sshd, make_key
 from .test_contract import config
 
 _PROXY = """

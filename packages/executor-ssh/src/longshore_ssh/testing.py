@@ -1,4 +1,8 @@
-"""Real sshd processes on loopback addresses, each with a host key, a home and a user's key of its own."""
+"""For tests: real sshd processes on loopback addresses, each a host with a key and a home of its own.
+
+They need no more than OpenSSH. As an ordinary user they let that user in; as root they let a user in that is made for
+it and has no rights.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +25,24 @@ from longshore.remote.processes import send_signal
 from longshore.remote.protocol import decode_lines
 from longshore.remote.watch import exit_handle
 
+__all__ = ["SECONDS", "Lab", "Sshd", "free_port", "make_key", "missing"]
+
 SECONDS = 30.0
+"""No wait is longer."""
 _ROOTS_USER = "longshore-ssh-test"
 _BELOW = "/run/sshd"
 
 
-def available() -> str:
+def missing() -> str:
     """Say why no sshd can be started here; empty when one can."""
-    if program() is None:
+    if _program() is None:
         return "openssh-server is not installed"
     if os.getuid() == 0 and not _has_user() and shutil.which("useradd") is None:
         return "as root there must be a way to make an ordinary user"
     return ""
 
 
-def program() -> str | None:
+def _program() -> str | None:
     return shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
@@ -46,8 +53,7 @@ def _has_user() -> bool:
     return False
 
 
-def ordinary_user() -> str:
-    """Give the user to log in as: ourselves, or when we are root somebody with no rights."""
+def _ordinary_user() -> str:
     if os.getuid():
         return getpass.getuser()
     if not _has_user():
@@ -60,6 +66,7 @@ def ordinary_user() -> str:
 
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *options: str) -> Path:
+    """Make a private key, and a public one beside it; ``options`` are those of ssh-keygen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path), *options]
     subprocess.run(command, check=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
@@ -67,6 +74,7 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *options: 
 
 
 def free_port(address: str) -> int:
+    """Give a port of an address where nobody listens."""
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
@@ -76,24 +84,34 @@ class Lab:
     """A folder for hosts, and the one key that all of them let in."""
 
     def __init__(self) -> None:
+        """Make the folder and the key; `close` removes all."""
         self.folder = Path(tempfile.mkdtemp(prefix="longshore-ssh-"))
         self.folder.chmod(0o755)  # the hosts' user is another one
-        self.user = ordinary_user()
+        self.user = _ordinary_user()
         self.key = make_key(self.folder / "ours" / "id_ed25519")
         self.known_hosts = self.folder / "ours" / "known_hosts"
         self.known_hosts.touch()
         self.hosts: list[Sshd] = []
 
-    def host(self, *options: str, command: Sequence[str] = ()) -> Sshd:
-        """Start another host, and know its key."""
-        host = Sshd(self, len(self.hosts) + 11, options, command)
+    def host(self, *options: str) -> Sshd:
+        """Start another host, and know its key; ``options`` are lines of its sshd_config."""
+        host = Sshd(self, len(self.hosts) + 11, options)
         self.hosts.append(host)
         host.start()
         with self.known_hosts.open("a") as file:
             file.write(host.known_line)
         return host
 
+    def ssh_config(self, *names: str) -> str:
+        """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""
+        return "".join(
+            f"Host {name}\n    HostName {host.address}\n    Port {host.port}\n    User {self.user}\n"
+            f"    IdentityFile {self.key}\n    UserKnownHostsFile {self.known_hosts}\n"
+            for name, host in zip(names, self.hosts, strict=True)
+        )
+
     def close(self) -> None:
+        """End all hosts, and leave nothing."""
         for host in self.hosts:
             host.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -102,7 +120,8 @@ class Lab:
 class Sshd:
     """One host."""
 
-    def __init__(self, lab: Lab, number: int, options: Sequence[str], command: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, number: int, options: Sequence[str]) -> None:
+        """Prepare; `Lab.host` starts it."""
         self.lab = lab
         self.address = f"127.0.0.{number}"
         self.port = free_port(self.address)
@@ -112,7 +131,6 @@ class Sshd:
         if not os.getuid():
             shutil.chown(self.home, lab.user)
         self.host_key = make_key(self.folder / "hostkey")
-        self._command = command
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -123,10 +141,12 @@ class Sshd:
 
     @property
     def public_key(self) -> str:
+        """Its host key: kind and base64."""
         return " ".join(Path(f"{self.host_key}.pub").read_text().split()[:2])
 
     @property
     def known_line(self) -> str:
+        """What ``known_hosts`` has of it."""
         return f"[{self.address}]:{self.port} {self.public_key}\n"
 
     @property
@@ -142,7 +162,7 @@ class Sshd:
         config.write_text("\n".join(self._lines()) + "\n")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._command, program() or "sshd", "-D", "-e", "-f", str(config)],
+                [_program() or "sshd", "-D", "-e", "-f", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -180,6 +200,7 @@ class Sshd:
 
     @property
     def pid(self) -> int:
+        """The process that listens."""
         assert self._process is not None
         return self._process.pid
 
@@ -218,6 +239,7 @@ class Sshd:
                 _wait_over(handle)
 
     def close(self) -> None:
+        """End it, and what supervises attempts on it."""
         for pid in set(self.supervisors()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
