@@ -27,7 +27,7 @@ EDGES = frozenset(
         "Crew._ended",
         "Crew.perform",
         "Crew.start",
-        "Engine._open",
+        "Linking._link",
         "FakeRemoteSession.discard",
         "FakeRemoteSession.get",
         "FakeRemoteSession.go",

@@ -14,7 +14,21 @@ from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.testing import FakeRemoteComputer
 
-__all__ = ["Rig"]
+__all__ = ["DIAMOND", "Rig"]
+
+DIAMOND = """
+name = "diamond"
+{pool}
+[tasks.a]
+command = "echo one > a.txt"
+[tasks.b]
+command = "cat workflow:///a/a.txt > b.txt; echo b >> b.txt"
+[tasks.c]
+command = "cat workflow:///a/a.txt > c.txt; echo c >> c.txt"
+[tasks.d]
+command = "cat workflow:///b/b.txt workflow:///c/c.txt > d.txt"
+outputs = ["d.txt"]
+"""
 
 _PLUGIN = """
 from datetime import timedelta

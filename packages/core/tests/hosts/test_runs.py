@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from longshore.model.events import AttemptIntended, Moved
 
-from .rig import Rig
-
-DIAMOND = """
-name = "diamond"
-{pool}
-[tasks.a]
-command = "echo one > a.txt"
-[tasks.b]
-command = "cat workflow:///a/a.txt > b.txt; echo b >> b.txt"
-[tasks.c]
-command = "cat workflow:///a/a.txt > c.txt; echo c >> c.txt"
-[tasks.d]
-command = "cat workflow:///b/b.txt workflow:///c/c.txt > d.txt"
-outputs = ["d.txt"]
-"""
+from .rig import DIAMOND, Rig
 
 
 def test_a_diamond_on_two_hosts_comes_home(rig: Rig) -> None:

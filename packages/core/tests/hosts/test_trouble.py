@@ -7,7 +7,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from longshore import Run
+from longshore.errors import MachineUnreachable
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
@@ -20,7 +23,7 @@ from longshore.model.events import (
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.state import TaskPhase
 
-from .rig import Rig
+from .rig import DIAMOND, Rig
 
 E = TypeVar("E")
 
@@ -200,3 +203,22 @@ pool = "far"
     assert run.state == "succeeded"
     moved = Counter(each.sha256 for event in seen(rig, run, Moved) for each in event.artifacts)
     assert set(moved.values()) == {1}
+
+
+def test_a_run_goes_on_without_a_host_that_cannot_be_reached(rig: Rig) -> None:
+    text = DIAMOND.format(pool=rig.pool("h1", "h2"))
+    rig.hosts["h2"].cut()
+
+    run = rig.play(text)
+
+    assert run.state == "succeeded"
+    assert [event.machine for event in seen(rig, run, MachineGone)] == ["h2"]
+
+
+def test_a_run_without_any_host_that_can_be_reached_stops_in_words(rig: Rig) -> None:
+    text = DIAMOND.format(pool=rig.pool("h1", "h2"))
+    for host in rig.hosts.values():
+        host.cut()
+
+    with pytest.raises(MachineUnreachable, match="does not answer"):
+        rig.play(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,9 +14,8 @@ from attrs import evolve
 from longshore.config.bulk import bulk
 from longshore.config.document import from_document, to_document
 from longshore.config.resolve import resolve
-from longshore.errors import ConfigError, LongshoreError, Problem, RunError, UsageError
-from longshore.model.attempt import attempt_id
-from longshore.model.events import Event, MachineAdded, RetryAsked, RunContinued, TasksAdded
+from longshore.errors import ConfigError, Problem, RunError, UsageError
+from longshore.model.events import Event, RetryAsked, RunContinued, TasksAdded
 from longshore.model.machine import Machine
 from longshore.model.names import near
 from longshore.model.resources import Resources
@@ -28,10 +26,11 @@ from longshore.runtime.cache import Cache
 from longshore.runtime.control import ControlServer
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
+from longshore.runtime.linking import Linking
 from longshore.runtime.lock import RunLock, acquire
 from longshore.runtime.logs import pack
 from longshore.runtime.options import RunOptions
-from longshore.runtime.perform import Crew, store_of
+from longshore.runtime.perform import Crew
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import deliver, mark_latest
@@ -133,12 +132,15 @@ class Engine:
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
             with ExitStack() as opened:
+                linking = Linking(self.run, self.runner, crew, self._lock.fence)
                 for pool in self._pools:
-                    for machine in self._machines(pool):
-                        crew.expect(machine, here=pool.executor == "local")
-                        self._open(
-                            pool, self._shared(machine, crew, opened) if pool.executor == "local" else machine, crew
-                        )
+                    here = pool.executor == "local"
+                    machines = list(self._machines(pool))
+                    for machine in machines:
+                        crew.expect(machine, here=here)
+                    if here:
+                        machines = [self._shared(machine, crew, opened) for machine in machines]
+                    linking.open(pool, self._executors[pool.name], machines)
                 control = opened.enter_context(ControlServer(self.folder, answering))
 
                 def tell(events: Sequence[Event]) -> None:
@@ -230,43 +232,6 @@ class Engine:
         part = opened.enter_context(Sharing(machine, self.runner.state, self.runner.post))
         crew.shared[machine.id] = part
         return part.machine()
-
-    def _open(self, pool: PoolSpec, machine: Machine, crew: Crew) -> None:
-        """Link to a machine in a thread of its own, so that planning goes on meanwhile."""
-        executor = self._executors[pool.name]
-        part = crew.shared.get(machine.id)
-        alone = part is None or part.alone
-        whole = machine if part is None else evolve(machine, resources=part.total)
-        live = [
-            attempt_id(self.run, name, task.attempts)
-            for name in self.runner.state.live
-            # What is still being staged is asked for again, and that says what became of it.
-            if (task := self.runner.state.tasks[name]).machine == machine.id and task.phase is not TaskPhase.STAGING
-        ]
-
-        def link() -> None:
-            try:
-                # The machine itself holds attempts to all that it has; what other runs leave to this one may change.
-                session = executor.open(whole, fence=self._lock.fence, sink=self.runner.post)
-                crew.link(machine, session, live)
-            except LongshoreError as error:
-                self.runner.fail(error)
-            except Exception as error:  # noqa: BLE001  an executor's bug must end the run in words, not a thread
-                self.runner.fail(_wrapped(f"executor {pool.executor!r} failed on {machine.id}", error))
-            else:
-                self.runner.post(
-                    MachineAdded(
-                        at=datetime.now(UTC),
-                        machine=machine.id,
-                        pool=machine.pool,
-                        resources=machine.resources,
-                        slots=machine.slots,
-                        alone=alone,
-                        store=store_of(machine),
-                    )
-                )
-
-        threading.Thread(target=link, name=f"open-{machine.id}", daemon=True).start()
 
 
 def check(
