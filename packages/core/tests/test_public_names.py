@@ -70,6 +70,16 @@ def test_building_a_workflow_loads_nothing_that_is_slow_or_foreign() -> None:
     assert loaded_by("import longshore; longshore.Workflow") & (NEVER | SLOW) == set()
 
 
+def test_the_kit_for_plugin_authors_loads_no_sdk_of_a_cloud_and_no_test_runner_before_a_contract_is_used() -> None:
+    sdks = {"azure", "boto3", "botocore", "fsspec", "google", "kubernetes", "ortools", "paramiko", "pydo"}
+    everything = "import longshore.testing as kit; [getattr(kit, name) for name in kit.__all__]"
+    fakes = "from longshore.testing import FakeCloud, FakeProvider, FakeRemoteExecutor, FaultyProvider, ManualClock"
+
+    assert "pytest" in loaded_by(everything)
+    assert loaded_by(everything) & (sdks | NEVER) == set()
+    assert loaded_by(fakes) & (sdks | NEVER | SLOW) == set()
+
+
 def test_the_core_needs_three_distributions_at_run_time() -> None:
     needed = {
         requirement.name
