@@ -23,10 +23,11 @@ test:  ## everything that must hold: lint, types, layers, tests of each package,
 
 full: test chaos demo  ## test, and what takes long
 
-chaos:  ## kill the controller at many points of many runs
+chaos:  ## kill the controller at many points of many runs; print the matrix of those on rented machines
 	@tools/system-packages
 	@$(WITH_TOX)
 	@LONGSHORE_CHAOS_SEEDS=100 LONGSHORE_CHAOS_EDGES=40 $(TOX) -e core -- packages/core/tests/chaos
+	@$(TOX) -e matrix
 
 bench:  ## measure against other tools; about half an hour. SCENARIOS="fan-1000 help" for a part
 	@$(PYTHON) benchmarks/run.py $(SCENARIOS)

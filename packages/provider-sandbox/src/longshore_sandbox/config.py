@@ -106,7 +106,7 @@ class CloudSettings:
     """Decides what goes wrong by chance."""
     latency: timedelta = timedelta(milliseconds=20)
     listing_lag: timedelta = timedelta(milliseconds=500)
-    deadline: timedelta = field(default=timedelta(seconds=20), validator=gt(timedelta(0)))
+    deadline: timedelta = field(default=timedelta(seconds=5), validator=gt(timedelta(0)))
     """A call that is not answered by then fails."""
     quota: int = field(default=20, validator=ge(0))
     """Machines for each account."""
