@@ -38,8 +38,8 @@ def execute(arguments: list[str]) -> int:
         # Whoever read our output has gone, as in `longshore runs | head`; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        click.echo("\n".join(["Interrupted.", *getattr(error, "__notes__", ())]), err=True)
         return 130
     except Exception as error:  # noqa: BLE001  the last place where a failure can become words
         # A failure's words need the error tree, which a good run need not import early.

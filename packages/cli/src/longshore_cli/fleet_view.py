@@ -84,7 +84,12 @@ def show_machines(rows: Iterable[MachineInfo], now: datetime) -> None:
         ]
         for row in rows
     ]
-    answer(table([[clean(cell) for cell in line] for line in lines], _MACHINE_HEADINGS))
+    answer(table(_cells(lines), _MACHINE_HEADINGS))
+
+
+def _cells(lines: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Make what others have written safe to show in one line each."""
+    return [[" ".join(clean(cell).split()) for cell in line] for line in lines]
 
 
 def _seconds(now: datetime, born: datetime) -> Any:
@@ -115,9 +120,7 @@ def show_resources(rows: Sequence[ResourceInfo]) -> None:
         say("No other resources.")
         return
     lines = [[row.kind, row.id, row.provider, row.region, row.project, row.whose] for row in rows]
-    answer(
-        table([[clean(cell) for cell in line] for line in lines], ["KIND", "ID", "PROVIDER", "REGION", "PROJECT", "OF"])
-    )
+    answer(table(_cells(lines), ["KIND", "ID", "PROVIDER", "REGION", "PROJECT", "OF"]))
 
 
 def show_unasked(unasked: Iterable[Unasked], *, verbose: bool = False) -> None:
@@ -144,7 +147,7 @@ def show_offers(rows: Sequence[OfferInfo]) -> None:
         for row in rows
     ]
     headings = ["PROVIDER", "TYPE", "WHERE", "CPUS", "MEMORY", "GPUS", "ARCH", "SPOT", "PRICE"]
-    answer(table([[clean(cell) for cell in line] for line in lines], headings, right=(3, 4)))
+    answer(table(_cells(lines), headings, right=(3, 4)))
 
 
 def show_deeds(deeds: Iterable[Deed]) -> None:

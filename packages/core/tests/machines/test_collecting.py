@@ -13,6 +13,7 @@ from longshore.errors import LongshoreError, PluginBroken
 from longshore.machines.collecting import collect
 from longshore.machines.ending import chosen, end
 from longshore.machines.renting import rent
+from longshore.machines.values import Collected
 from longshore.model.lease import LeasePhase
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.providers import OpenProvider
@@ -185,6 +186,21 @@ def test_whatever_goes_wrong_while_renting_gc_leaves_what_was_rented_or_nothing(
     with world.fleet() as fleet:
         assert collect(fleet, patience=HOUR).clean
     assert world.alive() == rented
+
+
+def test_what_somebody_is_renting_at_this_moment_is_left_alone(world: World) -> None:
+    found: list[Collected] = []
+
+    def meanwhile(_: str) -> None:
+        with world.fleet() as other:
+            found.append(collect(other))
+
+    with world.fleet() as fleet:
+        fleet.tell = meanwhile
+        rows = rent(fleet, "cloud", count=2)
+    assert len(found) > 4
+    assert [each.deeds for each in found] == [()] * len(found)
+    assert world.alive() == {row.id for row in rows}
 
 
 def test_an_intent_that_was_never_asked_for_is_closed_when_its_maker_is_dead(world: World) -> None:

@@ -176,6 +176,19 @@ def test_a_provider_that_cannot_be_asked_hides_no_other(world: World) -> None:
     assert "ZeroDivisionError" in str(errors["broken"])
 
 
+def test_a_lease_of_a_provider_that_only_another_project_describes_is_told_with_what_to_do(world: World) -> None:
+    more: dict[str, OpenProvider | Exception] = {"lab": PluginMissing("no provider 'lab' is installed")}
+    with world.fleet(more=more) as fleet:
+        rent(fleet, "cloud")
+        lease = fleet.ledger.leases()[0]
+        fleet.ledger.intend(evolve(lease, id="x", provider="lab", phase=LeasePhase.INTENDED, machine=""))
+    with world.fleet(more=more) as fleet:
+        fleet.renting = evolve(fleet.renting, providers={"fake": {}})
+        [unasked] = fleet.overview().unasked
+    assert unasked.expected
+    assert "if [providers.lab] stands in another project, do this there" in str(unasked.error)
+
+
 def test_two_names_of_one_account_list_a_machine_once(world: World) -> None:
     again = OpenProvider(name="again", provider=world.rig.provider(), configured_owner=OWNER)
     with world.fleet(more={"again": again}) as fleet:

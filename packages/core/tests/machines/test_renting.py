@@ -77,6 +77,19 @@ def test_without_a_label_names_go_on_where_they_are_free(world: World) -> None:
     assert [row.name for row in (*first, *second)] == ["cloud-1", "cloud-2", "cloud-3"]
 
 
+def test_who_rents_at_the_same_time_gets_other_names(world: World) -> None:
+    names: list[str] = []
+
+    def meanwhile(_: Quote) -> bool:
+        with world.fleet() as other:
+            names.extend(row.name for row in rent(other, "cloud"))
+        return True
+
+    with world.fleet() as fleet:
+        names.extend(row.name for row in rent(fleet, "cloud", agree=meanwhile))
+    assert names == ["cloud-1", "cloud-2"]
+
+
 @pytest.mark.parametrize("label", ["", "a b", "x" * 41, "$(reboot)", "../x"])
 def test_a_label_that_could_be_mistaken_is_refused(world: World, label: str) -> None:
     with world.fleet() as fleet, pytest.raises(UsageError):

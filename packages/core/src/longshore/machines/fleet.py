@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from attrs import frozen
 
 from longshore.config.renting import Renting, read_renting
-from longshore.errors import LongshoreError, PluginBroken, PluginError
+from longshore.errors import LongshoreError, PluginBroken, PluginError, PluginMissing
 from longshore.machines.describing import describe_all, describe_resources
 from longshore.machines.parallel import in_parallel
 from longshore.machines.values import MachineInfo, Overview, ResourceInfo, Unasked
@@ -144,6 +144,8 @@ class Fleet:
         def asked(name: str) -> _T | LongshoreError:
             try:
                 return question(self.keeper(name))
+            except PluginMissing as error:
+                return error if name in self.renting.providers or name in self._installed else _undescribed(name, error)
             except LongshoreError as error:
                 return error
             except BaseException as error:  # noqa: BLE001 - a plugin that breaks law P6 must not hide the other clouds
@@ -173,10 +175,8 @@ class Fleet:
         leased: set[str] = set()
         for name, listing in looked.listings.items():
             for row in describe_all(self.keeper(name).book(), listing):
-                # Two names of one account list the same machines; the name that a lease has is told.
-                key = (type(self.keeper(name).provider).__name__, row.account, row.id)
-                if key not in rows or row.provider == name:
-                    rows[key] = row
+                # Two names of one account list the same machines.
+                rows.setdefault((type(self.keeper(name).provider).__name__, row.account, row.id), row)
                 leased.add(row.lease)
         unlisted = [lease for lease in self.ledger.leases() if lease.id not in leased and lease.may_have_machine]
         found, unasked = self.resources(looked.listings) if resources else ([], [])
@@ -192,6 +192,13 @@ class Fleet:
         answers, unasked = self.ask(names, _sides)
         rows = [row for name, sides in answers.items() for row in describe_resources(name, self.ledger.id, sides)]
         return rows, unasked
+
+
+def _undescribed(name: str, error: PluginMissing) -> PluginMissing:
+    return PluginMissing(
+        f"{error}; if [providers.{name}] stands in another project, do this there, or put it into "
+        "~/.config/longshore/config.toml"
+    )
 
 
 def _sides(keeper: LeaseKeeper) -> Sequence[SideResource]:

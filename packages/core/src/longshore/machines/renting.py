@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from attrs import frozen
 
@@ -46,9 +47,20 @@ class _Wish:
     rented: RentedPool
     offers: tuple[Offer, ...]
     """In the order in which they are tried."""
-    names: tuple[str, ...]
+    count: int
+    label: str
+    taken: frozenset[str]
+    """Names that the clouds have shown."""
     ends_at: datetime
     limit: Money | None
+
+    def names(self, more: Collection[str] = ()) -> tuple[str, ...]:
+        """Name the machines; ``more`` are names that are taken, too.
+
+        Raises:
+            UsageError: when the label is no good, or a machine has it already.
+        """
+        return _names(self.pool.name, self.count, self.label, self.taken.union(more))
 
 
 def rent(
@@ -72,6 +84,8 @@ def rent(
         OutOfCapacity: when nobody has so many such machines now.
         ProviderError: when the cloud refuses otherwise.
     """
+    if count < 1:
+        raise UsageError(f"{count} machines are none; ask for one at least")
     spec = _pool(fleet, pool)
     rented, provider = spec.rented, spec.provider
     assert rented is not None
@@ -84,7 +98,9 @@ def rent(
         provider=provider,
         rented=rented,
         offers=offers,
-        names=_names(fleet, pool, count, label),
+        count=count,
+        label=label,
+        taken=_taken(fleet),
         ends_at=now + (lifetime or rented.lifetime),
         limit=max_cost or rented.max_cost,
     )
@@ -115,19 +131,21 @@ def _offers(keeper: LeaseKeeper, rented: RentedPool, now: datetime) -> tuple[Off
     return tuple(offer for kind in found for offer in kind)
 
 
-def _names(fleet: Fleet, pool: str, count: int, label: str) -> tuple[str, ...]:
-    """Give each machine a name that no other of the owner has, on whatever cloud.
+def _taken(fleet: Fleet) -> frozenset[str]:
+    """List the names that the owner's machines have, on whatever cloud."""
+    overview = fleet.overview()
+    return frozenset(row.name for row in overview.machines) | {lease_name(lease) for lease in overview.unlisted}
+
+
+def _names(pool: str, count: int, label: str, taken: Collection[str]) -> tuple[str, ...]:
+    """Give each machine a name that no other has.
 
     Raises:
         UsageError: when one has it already, or the label is no good.
     """
-    if count < 1:
-        raise UsageError(f"{count} machines are none; ask for one at least")
-    overview = fleet.overview()
-    taken = {row.name for row in overview.machines} | {lease_name(lease) for lease in overview.unlisted}
     if not label:
-        numbers = (number for number in range(1, len(taken) + count + 1) if f"{pool}-{number}" not in taken)
-        return tuple(f"{pool}-{number}" for _, number in zip(range(count), numbers, strict=False))
+        free = (f"{pool}-{number}" for number in range(1, len(taken) + count + 1) if f"{pool}-{number}" not in taken)
+        return tuple(islice(free, count))
     try:
         check_name(label, "label")
     except ValueError as error:
@@ -135,14 +153,10 @@ def _names(fleet: Fleet, pool: str, count: int, label: str) -> tuple[str, ...]:
     if len(label) > _LONGEST_LABEL:
         raise UsageError(f"the label has {len(label)} characters; {_LONGEST_LABEL} are the most")
     names = (label,) if count == 1 else tuple(f"{label}-{number}" for number in range(1, count + 1))
-    _check_free(names, taken)
-    return names
-
-
-def _check_free(names: Sequence[str], taken: set[str]) -> None:
     clashes = [name for name in names if name in taken]
     if clashes:
         raise UsageError(f"there is a machine named {clashes[0]!r} already; choose another label, or end it first")
+    return names
 
 
 def _quote(wish: _Wish, now: datetime) -> Quote:
@@ -150,12 +164,12 @@ def _quote(wish: _Wish, now: datetime) -> Quote:
     most = None
     if offer.price is not None:
         one = cost_between(offer.price, now, wish.ends_at)
-        most = Money(amount=one.amount * len(wish.names), currency=one.currency)
+        most = Money(amount=one.amount * wish.count, currency=one.currency)
     return Quote(
         pool=wish.pool.name,
         provider=wish.provider,
         offer=offer,
-        names=wish.names,
+        names=wish.names(),
         ends_at=wish.ends_at,
         most=most,
         bounded=wish.limit is not None,
@@ -174,11 +188,11 @@ def _rent(fleet: Fleet, wish: _Wish) -> list[MachineInfo]:
             another=_another(wish.offers),
             dress=lambda spec, derived: dressed(executor, spec, derived),
         )
-        leases = [lease_id(making, number) for number in range(1, len(wish.names) + 1)]
+        leases = [lease_id(making, number) for number in range(1, wish.count + 1)]
         try:
             _intend(fleet, keeper, wish, leases)
-            for name, label in zip(leases, wish.names, strict=True):
-                fleet.tell(f"renting {label} from {wish.provider}")
+            for name in leases:
+                fleet.tell(f"renting {lease_name(fleet.ledger.lease(name))} from {wish.provider}")
                 _launch(keeper, name)
             _wait_until_they_run(fleet, keeper, wish, leases)
             for name in reversed(leases):  # the first one last: with it all of this is done
@@ -202,8 +216,9 @@ def _intend(fleet: Fleet, keeper: LeaseKeeper, wish: _Wish, leases: Sequence[str
     """Write all of it down, or nothing that would cost: names are taken, and money is set aside."""
     budgets = [] if wish.limit is None else [Budget(name=f"by hand/{leases[0].rpartition('/')[0]}", limit=wish.limit)]
     with locked(fleet.ledger.path.with_suffix(".names.lock")):
-        _check_free(wish.names, {lease_name(lease) for lease in fleet.ledger.leases()})
-        for name, label in zip(leases, wish.names, strict=True):
+        # Whoever has rented since is in the ledger.
+        names = wish.names([lease_name(lease) for lease in fleet.ledger.leases()])
+        for name, label in zip(leases, names, strict=True):
             spec = MachineSpec(
                 offer=wish.offers[0],
                 image=wish.rented.image,
