@@ -8,6 +8,7 @@ from threading import Thread
 
 import pytest
 
+from longshore.model.artifact import Artifact
 from longshore.model.command import Shell
 from longshore.model.events import (
     AttemptEnded,
@@ -17,6 +18,8 @@ from longshore.model.events import (
     InputsFailed,
     MachineGone,
     MembersMade,
+    Moved,
+    MoveFailed,
     ResultsDelivered,
     StopAsked,
     TasksAdded,
@@ -30,6 +33,7 @@ from longshore_cli.view.live import Progress
 from longshore_cli.view.words import Line, Rank, lines_of
 
 AT = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+OUTPUT = Artifact(path="fit/x", sha256="0" * 64, size=1024)
 
 
 def ended(outcome: Exited | Lost | Cancelled, failure: FailureClass | None = None, attempt: int = 1) -> AttemptEnded:
@@ -69,6 +73,14 @@ def no(_: str) -> bool:
         ),
         (MembersMade(at=AT, name="fit", values=(("a", "b"), ("1",))), Line(Rank.USUAL, "", "fit has 2 members")),
         (MachineGone(at=AT, machine="m", reason="bye"), Line(Rank.ALWAYS, "lost", "machine m is gone: bye")),
+        (
+            Moved(at=AT, artifacts=(OUTPUT, OUTPUT), source="h1"),
+            Line(Rank.VERBOSE, "", "2 outputs came home from h1 (2 KiB)"),
+        ),
+        (
+            MoveFailed(at=AT, artifact=OUTPUT, source="h1", failure=FailureClass.STAGING, reason="no"),
+            Line(Rank.USUAL, "lost", "fit/x did not come from h1: no"),
+        ),
         (ResultsDelivered(at=AT, task="fit", problem="full"), Line(Rank.ALWAYS, "failed", "full")),
         (
             TasksAdded(at=AT, tasks=tuple(TaskSpec(name=f"t{n}", command=Shell("true")) for n in range(7))),

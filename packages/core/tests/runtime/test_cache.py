@@ -358,3 +358,14 @@ def test_several_processes_use_it_at_once(folder: Path, cache: Cache) -> None:
     assert codes == [0, 0, 0]
     names = [f"{process}-{number}" for process in range(3) for number in range(50)]
     assert set(cache.look_up(names)) == set(names)
+
+
+def test_what_has_come_home_for_a_run_stays_while_the_rest_is_still_on_its_machine(folder: Path, cache: Cache) -> None:
+    come = stored(folder, b"has come home")
+    away = Artifact(path="big", sha256=digest("still on its machine"), size=20)
+    cache.remember([success("fit", come, away, run="r1")])
+    cache.remember([success("same", come, run="gone")])
+
+    cache.clean(everything=True)
+
+    assert there(folder, come)

@@ -17,11 +17,14 @@ from longshore.model.events import (
     MachineAdded,
     MachineGone,
     MembersMade,
+    Moved,
+    MoveFailed,
     ResultsDelivered,
     TasksAdded,
     TasksIdentified,
 )
 from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
+from longshore.model.quantity import format_size
 from longshore_cli.text import clean, counted, duration
 
 __all__ = ["Again", "Line", "Rank", "failure_words", "lines_of"]
@@ -87,6 +90,15 @@ def _machine_gone(event: MachineGone) -> Iterator[Line]:
     yield Line(Rank.ALWAYS, "lost", f"machine {event.machine} is gone: {clean(event.reason)}")
 
 
+def _moved(event: Moved) -> Iterator[Line]:
+    size = format_size(sum(each.size for each in event.artifacts))
+    yield Line(Rank.VERBOSE, "", f"{counted(len(event.artifacts), 'output')} came home from {event.source} ({size})")
+
+
+def _move_failed(event: MoveFailed) -> Iterator[Line]:
+    yield Line(Rank.USUAL, "lost", f"{event.artifact.path} did not come from {event.source}: {clean(event.reason)}")
+
+
 def _delivered(event: ResultsDelivered) -> Iterator[Line]:
     if event.problem:
         yield Line(Rank.ALWAYS, "failed", clean(event.problem))
@@ -133,6 +145,8 @@ _WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
         MachineAdded: _machine_added,
         MachineGone: _machine_gone,
         MembersMade: _members_made,
+        Moved: _moved,
+        MoveFailed: _move_failed,
         ResultsDelivered: _delivered,
         TasksAdded: _added,
         TasksIdentified: _identified,

@@ -86,7 +86,8 @@ class Session(Protocol):
     """An open link to one machine. Per attempt: create, put, go, (ended), release; get when its outputs are wanted.
 
     `put`, `get` and `fetch` move data and may take long; the others return soon. Two threads call a session:
-    one the former, one after the other, and one the latter, so that 10 GB on their way hold up no start and no cancel.
+    one calls the former, one after the other, and another one all the rest, so that 10 GB on their way hold up no start
+    and no cancel.
     What happens is told through the sink. `close` may come while data is on its way, and ends that.
 
     A machine whose store is not the project's (`longshore.model.machine.Machine.store`) lays inputs from its own store

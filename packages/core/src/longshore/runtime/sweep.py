@@ -90,7 +90,11 @@ def sweep(index: Sidecar, folder: Path, plan: Plan) -> Cleaned:
         room = True
         for identity, outputs, used, pinned in db.execute(_ROWS).fetchall():
             needed = needs[identity] if identity in needs else _needs(str(folder), outputs)
-            extra = (needed or set()) - kept
+            if needed is None and pinned:
+                # Some of it may be on its way from the machine that wrote it; what has come must stay.
+                extra = _there(str(folder), outputs) - kept
+            else:
+                extra = (needed or set()) - kept
             size = sum(objects[each].size for each in extra if each in objects)
             room = room and total + size <= plan.keep_bytes
             if pinned or (needed is not None and room and used >= plan.unused_since):
@@ -139,6 +143,17 @@ def _needs(store: str, outputs: str) -> set[str] | None:
             return None
         needed |= found
     return needed
+
+
+def _there(store: str, outputs: str) -> set[str]:
+    """List those objects of a success that are there, whether or not others are."""
+    wanted: set[str] = set()
+    for _, sha256, _, _, kind in json.loads(outputs):
+        wanted.add(sha256)
+        if kind == "folder":
+            with suppress(OSError, NotStorable), open(object_path(store, sha256), "rb") as file:
+                wanted |= {entry.sha256 for entry in parse_listing(file.read()) if entry.kind == "f"}
+    return {sha256 for sha256 in wanted if os.path.exists(object_path(store, sha256))}
 
 
 def _objects(folder: Path) -> Iterator[tuple[str, _Object]]:
