@@ -77,6 +77,8 @@ def why(story: Story) -> str:
             return f"it did not run, because of {cause}"
         case TaskPhase.WAITING if story.waits_for:
             return f"it waits for {', '.join(story.waits_for)}"
+        case TaskPhase.WAITING if story.task.identity and story.room:
+            return f"it waits for a machine: {clean(story.room)}"
         case TaskPhase.WAITING if not story.attempts:
             return (
                 "it waits for room on a machine" if story.task.identity else "it waits for its inputs to be looked at"

@@ -43,6 +43,7 @@ class Wishes:
     no_cache: bool
     rerun: tuple[str, ...]
     keep_workdirs: bool
+    fresh: bool
     keep_going: bool | None
     add: Path | None
     run: str | None
@@ -51,7 +52,13 @@ class Wishes:
     @property
     def options(self) -> RunOptions:
         """The choices that a run's journal keeps."""
-        return RunOptions(jobs=self.jobs, cache=not self.no_cache, rerun=self.rerun, keep_workdirs=self.keep_workdirs)
+        return RunOptions(
+            jobs=self.jobs,
+            cache=not self.no_cache,
+            rerun=self.rerun,
+            keep_workdirs=self.keep_workdirs,
+            fresh=self.fresh,
+        )
 
 
 def run(wishes: Wishes, invocation: Invocation) -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 from attrs import field, frozen
 
 from longshore.errors import UsageError
 from longshore.model.events import AttemptEnded, AttemptStarted, Event, InputsFailed, TasksIdentified
+from longshore.model.lease_events import TasksRefused
 from longshore.model.names import near
 from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.scheduler.apply import selected
+from longshore.scheduler.pools import why_waiting
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
 
 __all__ = ["Replayed", "Story"]
@@ -30,6 +32,8 @@ class Story:
     """Why it had to run, as far as it was looked at."""
     source: str = ""
     """The run in which it succeeded before, when it was up to date."""
+    room: str = ""
+    """Why there is no machine for it, when it waits for one that is to be rented."""
     refused: str = ""
     """Why its inputs could not be had."""
     started: datetime | None = None
@@ -82,12 +86,16 @@ class Replayed:
             waits_for=tuple(self._waits(task)) if task.phase in {TaskPhase.WAITING, TaskPhase.SKIPPED} else (),
             reason=reason,
             source=source if task.phase is TaskPhase.UP_TO_DATE else "",
+            room=self._room(task) if task.phase is TaskPhase.WAITING else "",
             refused=_refused(events, name),
             started=live.at if live is not None else None,
             workdir=workdir,
             attempts=ended,
             uncached=not self._options.cache,
         )
+
+    def _room(self, task: TaskState) -> str:
+        return why_waiting(self.state, task.pool, datetime.now(UTC)) if task.pool in self.state.rented else ""
 
     def _waits(self, task: TaskState) -> list[str]:
         name = task.task.id
@@ -119,7 +127,12 @@ def _identified(events: Sequence[Event], name: str) -> tuple[str, str]:
 
 
 def _refused(events: Sequence[Event], name: str) -> str:
-    found = [event.reason for event in events if isinstance(event, InputsFailed) and event.task == name]
+    found = [
+        event.reason
+        for event in events
+        if (isinstance(event, InputsFailed) and event.task == name)
+        or (isinstance(event, TasksRefused) and name in event.tasks)
+    ]
     return found[-1] if found else ""
 
 

@@ -49,6 +49,7 @@ __all__ = ["command"]
     help="Run this task whatever succeeded before; repeatable.",
 )
 @click.option("--keep-workdirs", is_flag=True, help="Keep the workdirs of tasks that succeed, too.")
+@click.option("--fresh", is_flag=True, help="End machines that earlier runs have kept, and rent new ones.")
 @click.option(
     "--keep-going/--fail-fast",
     default=None,
@@ -67,7 +68,8 @@ def command(invocation: Invocation, **flags: Any) -> int:
     is continued; if the workflow has changed since then, you are asked, or answer by --new or --continue.
 
     The first Ctrl-C starts nothing more and waits for what runs, the second cancels that. After SIGTERM what runs lives
-    on. `longshore resume` continues in every case.
+    on. `longshore resume` continues in every case, and finds the machines that were rented: without a controller they
+    end themselves after the pool's unattended time.
 
     \b
     Exit codes: 0 all succeeded, 1 tasks failed, 2 nothing ran because something

@@ -7,8 +7,6 @@ from math import prod
 from types import MappingProxyType
 from typing import Any
 
-from attrs import frozen
-
 from longshore.model.events import (
     AttemptEnded,
     AttemptStarted,
@@ -26,27 +24,10 @@ from longshore.model.events import (
 from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
 from longshore.model.quantity import format_size
 from longshore_cli.text import clean, counted, duration
+from longshore_cli.view.line import Line, Rank
+from longshore_cli.view.rented_words import RENTED_WORDS
 
 __all__ = ["Again", "Line", "Rank", "failure_words", "lines_of"]
-
-
-class Rank:
-    """How much somebody must want to know before a line is shown."""
-
-    ALWAYS = 0
-    USUAL = 1
-    SMALL = 2
-    """Of a run so small that its every step can be followed."""
-    VERBOSE = 3
-
-
-@frozen
-class Line:
-    """What to show of an event: its rank, the colour of its state, and the words."""
-
-    rank: int
-    state: str
-    text: str
 
 
 Again = Callable[[str], bool]
@@ -140,6 +121,7 @@ def _few(names: list[str]) -> str:
 
 _WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
     {
+        **RENTED_WORDS,
         AttemptStarted: _started,
         InputsFailed: _inputs_failed,
         MachineAdded: _machine_added,

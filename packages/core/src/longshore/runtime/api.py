@@ -28,12 +28,13 @@ class Workflow(WorkflowBuilder):
         cache: bool = True,
         rerun: Sequence[str] = (),
         keep_workdirs: bool = False,
+        fresh: bool = False,
     ) -> Run:
         """Begin a run in the background and return at once.
 
         ``folder`` is where the paths in the workflow begin and where ``.longshore/`` and ``results/`` lie: by default
         the present one. ``jobs`` is how many attempts this computer takes at once, ``rerun`` names tasks that run
-        whatever the cache knows.
+        whatever the cache knows. With ``fresh`` machines that earlier runs have kept are ended and not used.
 
         Raises:
             ConfigError: when the workflow cannot run as it is written.
@@ -43,7 +44,7 @@ class Workflow(WorkflowBuilder):
         from longshore.runtime.run import start  # noqa: PLC0415
 
         place = Path(folder or Path.cwd()).resolve()
-        options = RunOptions(jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs)
+        options = RunOptions(jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs, fresh=fresh)
         return start(self.spec(place), place, options)
 
     def run(
@@ -54,6 +55,7 @@ class Workflow(WorkflowBuilder):
         cache: bool = True,
         rerun: Sequence[str] = (),
         keep_workdirs: bool = False,
+        fresh: bool = False,
     ) -> Run:
         """Run to the end and give back the run, whose ``state`` says how it ended. Failed tasks are no exception.
 
@@ -61,6 +63,6 @@ class Workflow(WorkflowBuilder):
             ConfigError: when the workflow cannot run as it is written.
             LongshoreError: whatever stopped the controller.
         """
-        with self.start(folder, jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs) as run:
+        with self.start(folder, jobs=jobs, cache=cache, rerun=rerun, keep_workdirs=keep_workdirs, fresh=fresh) as run:
             run.wait()
         return run

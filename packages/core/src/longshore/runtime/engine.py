@@ -261,15 +261,23 @@ def check(
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
     for pool in used_pools(state):
-        if pool.rented is not None:
-            # What there is to rent only its cloud knows; it is asked when the run begins.
-            registry.executor(pool.executor)
+        if pool.provider is not None and rooms is None:
+            _check_rented(spec, pool, pool.provider, registry)
             continue
         own = [] if rooms is not None else machines_of(registry, pool, options)
         problems += _too_big(state, pool, rooms[pool.name] if rooms is not None else [each.resources for each in own])
     if problems:
         raise ConfigError(problems)
     return state
+
+
+def _check_rented(spec: WorkflowSpec, pool: PoolSpec, provider: str, registry: Registry) -> None:
+    """Refuse plugins and options that cannot be used. What there is to rent only the cloud knows; it is asked later."""
+    from longshore.runtime.providers import Providers  # noqa: PLC0415  most runs rent nothing
+
+    record = registry.executor(pool.executor)
+    registry.options(record.config, pool.options, f"pools.{pool.name}")
+    Providers(spec.providers, registry).open(provider)
 
 
 def _members_remedy(close: Sequence[str]) -> str:
