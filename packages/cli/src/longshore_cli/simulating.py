@@ -59,23 +59,25 @@ class Wishes:
 
 def show_simulation(
     loaded: Loaded, spec: WorkflowSpec, wishes: Wishes, options: RunOptions, invocation: Invocation
-) -> None:
-    """Play the run by each strategy, and compare.
+) -> int:
+    """Play the run by each strategy, and compare; give the exit code, 1 when tasks would be refused.
 
     Raises:
         LongshoreError: when the run cannot be played.
         click.UsageError: when a machine cannot be understood.
     """
     done = simulate(spec, loaded.folder, _strategies(spec, wishes.strategies), _assumptions(spec, wishes), options)
+    code = int(any(played.state != "succeeded" for played in done.runs))
     if invocation.json:
         answer_json(_document(spec, done))
-        return
+        return code
     answer(_comparison(done.runs))
     if invocation.verbosity > 0:
         for played in done.runs:
             answer(f"\n{played.strategy}:\n{_machines(played.machines)}")
     if not invocation.quiet:
         answer("\n".join(_notes(spec, done)))
+    return code
 
 
 def _strategies(spec: WorkflowSpec, names: Sequence[str]) -> list[StrategySpec]:

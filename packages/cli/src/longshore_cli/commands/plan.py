@@ -119,7 +119,7 @@ def command(
     rerun: tuple[str, ...],
     simulate: bool,
     **assumed: Any,
-) -> None:
+) -> int:
     """Show what a run would do, and why, without doing it.
 
     One line for each task as written: how many of its tasks would run, why, in which pool, and what they read; with -v
@@ -128,7 +128,7 @@ def command(
 
     A simulation runs and rents nothing: the scheduler's own decisions are played on the machines of the pools, or on
     others (--machine), with tasks that take as long as in earlier runs, or as is said. Equal projects give equal
-    results.
+    results. Where tasks of a rented pool would be refused, for want of such machines or of money, the exit code is 1.
 
     The JSON document is {"workflow", "total", "runs", "tasks": [{"task", "pool", "runs", "reason", "inputs"}]}; of a
     simulation {"workflow", "total", "up_to_date", "unknown", "assumed_seconds", "strategies": [{"strategy", "state",
@@ -147,7 +147,7 @@ def command(
         told = assumed["machines"] or any(assumed[name] is not None for name in ("durations", "seconds", "bandwidth"))
         if not (simulate or told or len(strategies) > 1):
             show_plan(spec, loaded.folder, options, invocation)
-            return
+            return 0
     from longshore_cli.simulating import Wishes, show_simulation
 
-    show_simulation(loaded, spec, Wishes(strategies=strategies, **assumed), options, invocation)
+    return show_simulation(loaded, spec, Wishes(strategies=strategies, **assumed), options, invocation)
