@@ -41,7 +41,7 @@ class SshExecutor:
             link.open()
             if fence < link.fence:
                 raise FenceRefused(f"a newer controller has taken run {run} over (its fence is {link.fence})")
-            hello = _hello(machine, link.folder, self._context, fence)
+            hello = _hello(machine, link, self._context, fence)
             return RemoteSession(machine.id, hello, link, sink, self._context)
         except BaseException:
             link.close()
@@ -55,7 +55,7 @@ def _name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.@+-]", "_", text).lstrip(".") + "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _hello(machine: Machine, folder: str, context: ExecutorContext, fence: int) -> dict[str, Any]:
+def _hello(machine: Machine, link: SshLink, context: ExecutorContext, fence: int) -> dict[str, Any]:
     return {
         "op": "hello",
         "version": VERSION,
@@ -65,10 +65,10 @@ def _hello(machine: Machine, folder: str, context: ExecutorContext, fence: int) 
         "gpus": [str(index) for index in range(machine.resources.gpus)],
         "slots": machine.slots,
         "env": None,
-        "python": "python3",
-        "project": folder,
-        "store": f"{folder}/store",
-        "logs": f"{folder}/logs",
+        "python": link.python,
+        "project": link.folder,
+        "store": f"{link.folder}/store",
+        "logs": f"{link.folder}/logs",
         "unattended": context.unattended.total_seconds(),
         "tied": False,
     }

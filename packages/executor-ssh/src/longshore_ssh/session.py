@@ -45,7 +45,8 @@ class SshLink:
         self._config = config
         self._place = place
         self._seconds = config.connect_timeout.total_seconds()
-        self._known_python = ""
+        self.python = ""
+        """The host's Python, once it is known."""
         self._deaths = Deaths()
         self._trouble = ""
         self._first: socket.socket | None = None
@@ -140,11 +141,11 @@ class SshLink:
 
     def _begin(self, connection: Connection, program: str, place: str) -> Begun:
         try:
-            begun = begin(connection, self._config, program, place, known=self._known_python, seconds=self._seconds)
+            begun = begin(connection, self._config, program, place, known=self.python, seconds=self._seconds)
         except ExecutorError:
-            self._known_python = ""  # it may have gone
+            self.python = ""  # it may have gone
             raise
-        self._known_python = begun.executable
+        self.python = begun.executable
         return begun
 
     def _first_line(self, begun: Begun) -> tuple[dict[str, Any], bytes]:
