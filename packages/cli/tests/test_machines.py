@@ -227,3 +227,21 @@ def test_status_and_doctor_say_what_may_cost_money(rented: Project) -> None:
 def leases_of(project: Project) -> list[dict[str, str]]:
     answer = project.call("status", "--json", code=None)
     return list(answer.json.get("leases", [])) if answer.code == 0 else []
+
+
+def test_a_command_is_run_on_a_machine_of_a_pool_with_its_output_and_exit_code(rented: Project) -> None:
+    rented.call("machines", "up", "cloud", "--yes", "--name", "warm")
+    [machine] = alive(rented)
+    words = ["sh", "-c", 'echo "$1"; echo err >&2; exit 7', "-", "it's $HOME"]
+    answer = rented.call("exec", "--yes", "cloud", "--", *words, code=7)
+    assert (answer.out, answer.err) == ("it's $HOME\n", "err\n")
+    assert alive(rented) == {machine}
+    assert rented.call("runs", "--json").json["runs"] == []
+    assert list((rented.folder / ".longshore" / "exec" / ".longshore" / "runs").iterdir()) == []
+
+
+def test_a_command_here_needs_no_workflow(project: Project) -> None:
+    assert project.call("exec", "local", "--", "printf", "%s", "a b").out == "a b"
+    assert project.call("exec", "local", "--", "false", code=1).err == ""
+    assert "did you mean local" in project.call("exec", "locl", "--", "true", code=2).err
+    assert "no-such-program" in project.call("exec", "local", "--", "no-such-program", code=None).err

@@ -25,7 +25,7 @@ from longshore_cli.workflow import load_workflow, narrowed
 if TYPE_CHECKING:
     from longshore.model.workflow import WorkflowSpec
 
-__all__ = ["Wishes", "join", "run"]
+__all__ = ["Wishes", "agree_to_pay", "join", "run"]
 
 
 @frozen(kw_only=True)
@@ -76,7 +76,7 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
     unfinished = None if wishes.new else _unfinished(project, spec.name)
     if unfinished is not None and _continues(project, unfinished, spec, wishes):
         return _continue(project, unfinished, wishes, invocation)
-    _agree_to_pay(spec, wishes)
+    agree_to_pay(spec, yes=wishes.yes)
     return attend(lambda listen: start(spec, loaded.folder, wishes.options, listen=listen), invocation)
 
 
@@ -168,7 +168,7 @@ def _continue(project: Project, name: str, wishes: Wishes, invocation: Invocatio
     return attend(lambda listen: resume(project.folder, name, jobs=wishes.jobs, listen=listen), invocation)
 
 
-def _agree_to_pay(spec: WorkflowSpec, wishes: Wishes) -> None:
+def agree_to_pay(spec: WorkflowSpec, *, yes: bool) -> None:
     """Ask before machines are rented, unless the file sets a limit or the command line says yes.
 
     Raises:
@@ -179,7 +179,7 @@ def _agree_to_pay(spec: WorkflowSpec, wishes: Wishes) -> None:
     rented = [
         pool for pool in spec.pools if pool.rented is not None and pool.name in used and pool.rented.max_cost is None
     ]
-    if not rented or wishes.yes or spec.max_cost is not None:
+    if not rented or yes or spec.max_cost is not None:
         return
     names = ", ".join(f"{pool.name} ({pool.provider})" for pool in rented)
     if not can_ask():

@@ -1,0 +1,58 @@
+"""``longshore exec``: one command on a machine of a pool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from longshore_cli.command import command as subcommand
+from longshore_cli.command import folder_option
+from longshore_cli.completing import pools
+from longshore_cli.invocation import Invocation
+from longshore_cli.parameters import SIZE
+
+__all__ = ["command"]
+
+
+@subcommand(
+    "exec",
+    context_settings={"allow_interspersed_args": False},
+    examples="""
+    longshore exec cloud -- nvidia-smi
+    longshore exec --cpus 4 lab -- sh -c 'uptime; df -h'
+    longshore exec local -- hostname > where.txt
+    """,
+)
+@click.option("--cpus", type=click.FloatRange(min=0), default=1, show_default=True, help="It takes so many cores.")
+@click.option("--memory", type=SIZE, default=0, metavar="SIZE", help="It takes so much memory, as in 4GiB.")
+@click.option("--gpus", type=click.IntRange(min=0), default=0, help="It takes so many GPUs.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before machines are rented.")
+@folder_option
+@click.argument("pool", shell_complete=pools)
+@click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(
+    invocation: Invocation,
+    cpus: float,
+    memory: int,
+    gpus: int,
+    yes: bool,
+    folder: Path | None,
+    pool: str,
+    words: tuple[str, ...],
+) -> int:
+    """Run one command on a machine of a pool, and show what it writes.
+
+    As a task of the pool it takes its part of a machine, a warm one if there is one, else one is rented for it and
+    ended afterwards. It begins in an empty folder, without a shell (`sh -c '...'` is one), and nothing of it is kept.
+    Options go before POOL. The exit code is the command's own.
+    """
+    from longshore.model.resources import Resources
+    from longshore_cli.executing import execute
+
+    if words[0] == "--":
+        words = words[1:]
+    if not words:
+        raise click.UsageError("say which command, behind --", click.get_current_context())
+    needs = Resources(cpus=cpus, memory_bytes=memory, gpus=gpus)
+    return execute(invocation, folder, pool, words, needs=needs, yes=yes)
