@@ -17,7 +17,6 @@ from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import ExecutorContext, Sink
-from longshore.remote.protocol import encode
 from longshore.remote.session import SupervisorSession
 from longshore.remote.transfers import DataStream, Transfers
 
@@ -60,6 +59,9 @@ class RemoteLink(Protocol):
 class RemoteSession(SupervisorSession):
     """A `longshore.plugin.protocols.Session`: inputs are sent to the machine's store, and output comes live."""
 
+    _transfers_type = Transfers
+    """How data travels."""
+
     def __init__(
         self, machine: str, hello: dict[str, Any], link: RemoteLink, sink: Sink, context: ExecutorContext
     ) -> None:
@@ -78,7 +80,7 @@ class RemoteSession(SupervisorSession):
         self._link = link
         self._work = f"{hello['project']}/work"
         self._output = _Output(context.run_folder / "logs")
-        self._transfers = Transfers(link.open_data, context.store_folder)
+        self._transfers = self._transfers_type(link.open_data, context.store_folder)
         self._over = False
         super().__init__(machine, hello, link.connect, sink, link.trouble, patience=_PATIENCE_SECONDS)
 
@@ -129,13 +131,13 @@ class RemoteSession(SupervisorSession):
         self._link.close()
 
     def _leave_line(self) -> bytes:
-        return encode({"op": "leave", "over": True}) if self._over else super()._leave_line()
+        return self._encode({"op": "leave", "over": True}) if self._over else super()._leave_line()
 
     def _greeting(self) -> bytes:
         return super()._greeting() + self._follow_line(self._running)
 
     def _follow_line(self, attempts: Iterable[str]) -> bytes:
-        return encode({"op": "follow", "from": {identity: self._output.sizes(identity) for identity in attempts}})
+        return self._encode({"op": "follow", "from": {identity: self._output.sizes(identity) for identity in attempts}})
 
     def _take(self, told: dict[str, Any]) -> AttemptStarted | AttemptEnded | None:
         if told["event"] == "log":

@@ -59,6 +59,9 @@ class SupervisorSession:
     caller notices nothing, but for those that are lost.
     """
 
+    _encode = staticmethod(encode)
+    """How messages are written."""
+
     def __init__(
         self,
         machine: str,
@@ -146,7 +149,7 @@ class SupervisorSession:
         with self._lock:
             for attempt in attempts:
                 self._running.setdefault(attempt, False)
-            self._send(encode({"op": "adopt", "ids": list(attempts)}))
+            self._send(self._encode({"op": "adopt", "ids": list(attempts)}))
 
     def cancel(self, attempt: str) -> None:
         """End it."""
@@ -154,7 +157,7 @@ class SupervisorSession:
         with self._lock:
             if attempt in self._running:
                 self._cancelled.add(attempt)
-            self._send(encode({"op": "cancel", "ids": [attempt]}))
+            self._send(self._encode({"op": "cancel", "ids": [attempt]}))
 
     def discard(self, digests: Collection[str]) -> None:
         """Let the machine's store forget objects, but for those that attempts claim which are not released."""
@@ -162,7 +165,7 @@ class SupervisorSession:
         with self._lock:
             allowed = self._discards.ask(digests)
             if allowed:
-                self._send(encode({"op": "discard", "digests": allowed}))
+                self._send(self._encode({"op": "discard", "digests": allowed}))
 
     def release(self, attempt: str) -> None:
         """Forget it, with the next message."""
@@ -194,13 +197,13 @@ class SupervisorSession:
 
     def _greeting(self) -> bytes:
         """Say what a link begins with."""
-        return encode(self._hello)
+        return self._encode(self._hello)
 
     def _leave_line(self) -> bytes:
-        return encode({"op": "leave"})
+        return self._encode({"op": "leave"})
 
     def _beat_line(self) -> bytes:
-        return encode({"op": "beat", "unattended": self._hello["unattended"]})
+        return self._encode({"op": "beat", "unattended": self._hello["unattended"]})
 
     def _check(self) -> None:
         if self._refused:
@@ -214,9 +217,9 @@ class SupervisorSession:
         Raises:
             LongshoreError: when it is too long for one message.
         """
-        line = encode(order.message)
+        line = self._encode(order.message)
         if order.blob is not None and order.sha256 not in self._sent:
-            line = encode(order.blob) + line
+            line = self._encode(order.blob) + line
         if len(line) > MAX_LINE:
             raise LongshoreError(
                 f"attempt {order.message['id']} takes {len(line)} bytes to describe, more than {MAX_LINE}; "
@@ -227,7 +230,7 @@ class SupervisorSession:
 
     def _release_line(self) -> bytes:
         releases, self._releases = self._releases, []
-        return encode({"op": "release", "ids": releases}) if releases else b""
+        return self._encode({"op": "release", "ids": releases}) if releases else b""
 
     def _send(self, content: bytes) -> None:
         """Send, or hold back until all that is said together was said. The lock is held."""
@@ -283,9 +286,9 @@ class SupervisorSession:
                 # Orders among it may mean scripts that the new one does not have; they are sent again when it says so.
                 self._held = []
             if self._running:
-                self._send(encode({"op": "adopt", "ids": list(self._running)}))
+                self._send(self._encode({"op": "adopt", "ids": list(self._running)}))
             if self._cancelled:
-                self._send(encode({"op": "cancel", "ids": list(self._cancelled)}))
+                self._send(self._encode({"op": "cancel", "ids": list(self._cancelled)}))
 
     def _take(self, told: dict[str, Any]) -> AttemptStarted | AttemptEnded | None:
         """Do what a message asks for; give what has happened, if anything has."""
@@ -315,7 +318,7 @@ class SupervisorSession:
         with self._lock:
             self._send(self._line(order))
             if attempt in self._cancelled:
-                self._send(encode({"op": "cancel", "ids": [attempt]}))
+                self._send(self._encode({"op": "cancel", "ids": [attempt]}))
         return True
 
     def _give_up(self, reason: str) -> str:

@@ -311,8 +311,7 @@ class Transfers:
             self._progress += 1
 
     def _fetch(self, root: str, paths: Sequence[str], into: Path) -> None:
-        self._writer.line({"op": "files", "root": root, "paths": list(paths)})
-        self._writer.flush()
+        self._ask_files(root, paths)
         for path in paths:
             told = self._answer()
             if "missing" in told:
@@ -327,6 +326,10 @@ class Transfers:
                 raise _local(error, path) from error
             finally:
                 partial.unlink(missing_ok=True)
+
+    def _ask_files(self, root: str, paths: Sequence[str]) -> None:
+        self._writer.line({"op": "files", "root": root, "paths": list(paths)})
+        self._writer.flush()
 
     def _write_file(self, partial: Path, told: Mapping[str, Any], path: str) -> None:
         import hashlib  # noqa: PLC0415  not needed unless something failed and is looked at

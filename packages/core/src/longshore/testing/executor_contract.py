@@ -152,7 +152,9 @@ class ExecutorContract(DataLaws):
 
         assert bench.ended("a").outcome == Cancelled()
         assert [end.outcome for end in bench.ends_of("a")] == [Cancelled()], "it was told more than once"
-        alive = bench.output(f"for pid in $(cat {pids}); do kill -0 $pid 2>/dev/null && echo $pid; done; true")
+        # What is over may wait for a slow init to take note of it.
+        living = "kill -0 $pid && ! grep -q '^State:.Z' /proc/$pid/status"
+        alive = bench.output(f"for pid in $(cat {pids}); do {{ {living}; }} 2>/dev/null && echo $pid; done; true")
         assert alive == "", "processes of the attempt are alive"
 
     def test_E5_cancel_ends_what_ignores_being_asked(self, bench: ExecutorBench) -> None:

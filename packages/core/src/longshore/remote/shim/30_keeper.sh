@@ -1,0 +1,243 @@
+# --- the keeper of one attempt: a process of its own
+
+# What each word of an order means: s a script's digest, e a variable, a an argument, i an input, o an output, k a
+# secret file. Variables come before arguments.
+keep() {
+    exec 4>&-
+    trap 'asked=yes' TERM
+    trap 'forced=yes' ALRM
+    trap 'timed_out=yes' USR1
+    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=0 comma='' prefixes='' listings=0 mode_now='' ending=''
+    slot=$1 id=$2 name=$3 cpus=$4 memory=$5 gpus=$6 timeout=$7 grace=$8 kept=$9
+    shift 9
+    mark=$id@$folder
+    own=$kept outputs=0
+    for word in "$@"; do
+        case $word in
+        [ik]*) own=yes ;;
+        o*) own=yes outputs=$((outputs + 1)) ;;
+        esac
+    done
+    workdir=work/.spare-$slot
+    [ -z "$own" ] || workdir=work/$name
+    look_at self
+    read -r pid _ </proc/self/stat
+    # Whoever makes this file executes the attempt, and nobody else ever does.
+    set -C
+    if ! { printf 'begun %s %s %s %s %s %s %s %s %s\n' "$id" "$pid" "$start" "$boot" "$slot" "$cpus" "$memory" \
+        "${gpus:--}" "$workdir" >"record/$name"; } 2>/dev/null; then
+        set +C
+        if [ -s "record/$name" ]; then
+            printf 'known %s %s\n' "$slot" "$id" >&3
+            exit
+        fi
+        lost='the machine cannot write its record'
+        fail 'disk full' "$lost"
+    fi
+    set +C
+    # A server that has come meanwhile has told that this was never started, or is about to find that it was.
+    if [ ! -e "claim.$generation" ] || [ -e "claim.$((generation + 1))" ]; then
+        lost='never started' failure='machine lost' never=yes
+        finish
+    fi
+    [ "$failure" ] || prepare "$@"
+    if [ "$failure" ]; then
+        lost=$evidence
+        finish
+    fi
+    run "$@"
+    judge
+    [ "$failure$cancelled$lost" ] || [ "$outputs" = 0 ] || collect "$@"
+    finish
+}
+
+# Note what went wrong; the first thing counts.
+fail() {
+    failure=${failure:-$1}
+    evidence=${evidence:+$evidence; }$2
+}
+
+# Execute the command, and see to it that nothing of it is left.
+run() {
+    threads=$((cpus / 1000))
+    [ "$threads" -gt 0 ] || threads=1
+    # shellcheck disable=SC2086  # words
+    set -- $base_env "$@"
+    count=$#
+    if [ "$clean" ]; then
+        set -- "$@" -i
+    elif [ "$had_locale" ]; then
+        set -- "$@" "LC_ALL=$old_locale"
+    else
+        set -- "$@" -u LC_ALL
+    fi
+    if [ "$cpus" != 0 ]; then
+        for word in OMP OPENBLAS MKL NUMEXPR; do
+            set -- "$@" "${word}_NUM_THREADS=$threads"
+        done
+        set -- "$@" "VECLIB_MAXIMUM_THREADS=$threads"
+    fi
+    [ -z "$all_gpus" ] || set -- "$@" "CUDA_VISIBLE_DEVICES=$gpus"
+    marked=
+    while [ "$count" -gt 0 ]; do
+        word=$1
+        shift
+        count=$((count - 1))
+        case $word in
+        e*)
+            decode "${word#e}"
+            set -- "$@" "$decoded"
+            ;;
+        [as]*)
+            [ "$marked" ] || set -- "$@" "PWD=$folder/$workdir" "LONGSHORE_ID=$mark"
+            decode "${word#?}"
+            case $marked$word in
+            s*) set -- "$@" sh "$folder/blobs/$decoded" ;;
+            # What has "=" in it would be taken for a variable.
+            a*=*) set -- "$@" sh -c 'exec "$@"' sh "$decoded" ;;
+            *) set -- "$@" "$decoded" ;;
+            esac
+            marked=-
+            ;;
+        esac
+    done
+    now
+    started=$now
+    (
+        trap - TERM ALRM USR1
+        umask "$old_umask"
+        cd "$workdir" && exec "$setsid" "$env" "$@"
+    ) </dev/null >>"logs/$name.out" 2>>"logs/$name.err" 3>&- &
+    leader=$!
+    timer=
+    if [ "$timeout" != - ]; then
+        alarm "$timeout" USR1
+        timer=$!
+    fi
+    [ ! -e "tmp/why.$slot" ] || asked=yes
+    printf 'run %s %s %s %s\n' "$slot" "$id" "$started" "$workdir" >&3
+    await
+    now
+    ended=$now
+    no_more "$timer"
+    times >"tmp/times.$slot"
+    if [ "$ending" ] || may_have_left; then
+        end_rest
+    fi
+    no_more "$ending"
+}
+
+# Send this keeper a signal after some seconds, from a process that no_more ends.
+alarm() {
+    read -r pid _ </proc/self/stat
+    (
+        exec 3>&-
+        trap 'kill "$nap"; exit' TERM
+        sleep "$1" &
+        nap=$!
+        wait "$nap" && kill "-$2" "$pid"
+    ) 2>/dev/null &
+}
+
+no_more() {
+    [ -z "$1" ] || kill -TERM "$1" 2>/dev/null
+}
+
+# Wait for the first process; ask all to end when that is asked of us, and kill them when their grace is over.
+await() {
+    ending='' killed='' last=''
+    while :; do
+        if [ "$asked$timed_out" ] && [ -z "$ending" ]; then
+            alarm "$grace" ALRM
+            ending=$!
+            find_members "$mark" "$leader"
+            signal TERM
+            signal CONT
+        elif [ "$forced" ] && [ -z "$killed" ]; then
+            killed=yes
+            find_members "$mark" "$leader"
+            signal KILL
+        else
+            wait "$leader" 2>/dev/null
+            code=$?
+            [ "$code" != 127 ] || code=${last:-127}
+            case $code in
+            138 | 142 | 143) # perhaps a signal for us has ended the waiting, and not the process
+                [ "$last" != "$code" ] || return
+                last=$code
+                ;;
+            *) return ;;
+            esac
+        fi
+    done
+}
+
+# Say whether the attempt may have left processes behind. What it has started has a number between that of its first
+# process and the latest of all; those which our own processes have started are nobody's. Numbers begin anew some day,
+# but not within a second.
+may_have_left() {
+    [ $((ended - started)) -lt 100 ] && [ "$$" != 1 ] || return 0
+    read -r _ _ _ _ newest </proc/loadavg
+    [ "$newest" -ge "$leader" ] && [ $((newest - leader)) -le 64 ] || return 0
+    each=$leader
+    while [ "$each" -lt "$newest" ]; do
+        each=$((each + 1))
+        [ -e "/proc/$each" ] && look_at "$each" && [ "$parent" != "$$" ] || continue
+        [ "$session" = "$each" ] && look_at "$parent" && [ "$parent" = "$$" ] || return 0
+    done
+    return 1
+}
+
+# End what is left. None of these are our children, so nobody tells us when they are over.
+end_rest() {
+    nap=0.05
+    while find_members "$mark" "$leader" && [ -n "$members" ]; do
+        if [ -z "$ending" ]; then
+            alarm "$grace" ALRM
+            ending=$!
+            signal TERM
+            signal CONT
+        fi
+        [ -z "$forced" ] || signal KILL
+        sleep "$nap" &
+        wait $!
+        case $nap in
+        0.05) nap=0.1 ;;
+        0.1) nap=0.3 ;;
+        0.3) [ -z "$forced" ] || nap=1 ;;
+        esac
+    done
+}
+
+# Say what kind of end it was, with the proof.
+judge() {
+    if [ -e "tmp/why.$slot" ] && read -r why <"tmp/why.$slot"; then
+        case $why in
+        cancelled) cancelled=yes ;;
+        *) lost=$why failure='machine lost' evidence=$why ;;
+        esac
+    elif [ "$timed_out" ]; then
+        fail timeout "ended after its timeout of $timeout seconds"
+    elif [ "$code" != 0 ]; then
+        evidence="exit code $code"
+        [ "$code" -le 128 ] || evidence="exit code $code, which a shell gives for signal $((code - 128))"
+        free=$(df -Pk "$workdir" 2>/dev/null) && free=${free##*
+} || free=
+        # shellcheck disable=SC2086  # fields
+        set -- $free
+        count_kills
+        if [ "$code" = 137 ] && [ "$kills" -gt "$kills_before" ]; then
+            failure='out of memory'
+            evidence="killed by the kernel, which was out of memory (oom_kill in /proc/vmstat rose to $kills)"
+        elif [ "${4:-1024}" -lt 1024 ]; then
+            fail 'disk full' "$4 KiB are left on the disk of the workdir"
+        else
+            failure='user code'
+        fi
+    fi
+}
+
+# Give how many processes the kernel has killed for want of memory.
+count_kills() {
+    kills=$(grep '^oom_kill ' /proc/vmstat) && kills=${kills#oom_kill } || kills=0
+}
