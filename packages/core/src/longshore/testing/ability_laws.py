@@ -167,6 +167,7 @@ class AbilityLaws:
         if before is None:
             pytest.skip("its cloud does not tell")
         machines = provider.launch(spec, token=_ONE, count=2)
+        rig.wait(provider.terms.listing_lag)
         assert able.room(spec.offer) == before - 2
         beyond = failure(lambda: provider.launch(spec, token=_TWO, count=before - 1))
         assert isinstance(beyond, QuotaExceeded | OutOfCapacity)
@@ -180,6 +181,7 @@ class AbilityLaws:
         able = _able(Quotas, provider)
         before = {(each.name, each.region): each for each in able.quotas()}
         provider.launch(spec, token=_ONE)
+        rig.wait(provider.terms.listing_lag)
         after = {(each.name, each.region): each for each in able.quotas()}
         assert all(name for name, _ in after)
         assert [key for key, each in after.items() if key in before and each.used > before[key].used]

@@ -1,0 +1,138 @@
+"""What a rented machine does when it boots the first time, the same on every cloud: one POSIX sh script as root.
+
+It lets our keys log in, sets the two times up by which the machine ends itself, and then executes what the executor and
+the user have added. All texts in it are data: they are decoded from base64, never pasted into shell text.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import textwrap
+from datetime import timedelta
+
+from longshore.errors import InvalidRequest
+from longshore.model.machine_spec import MachineSpec
+
+__all__ = ["BEAT_FILE", "WATCH", "first_boot"]
+
+BEAT_FILE = "/run/longshore/beat"
+"""Whoever attends to the machine makes this file; the machine takes it away and counts anew."""
+
+WATCH = textwrap.dedent("""\
+    #!/bin/sh
+    # Ends this machine at its end time, or when nobody has attended to it for too long. Both are looked at by the
+    # machine alone: it needs no rights in the cloud, and nobody else has to live.
+    ends_at=$1 unattended=$2 beat=$3 every=$4
+    uptime_seconds() {
+        read -r now rest </proc/uptime
+        now=${now%%.*}
+    }
+    end() {
+        logger -t longshore "this machine ends itself: $1" 2>/dev/null
+        poweroff || systemctl poweroff || shutdown -h now || poweroff -f
+    }
+    uptime_seconds
+    last=$now
+    while :; do
+        if [ -e "$beat" ]; then
+            rm -f "$beat"
+            uptime_seconds
+            last=$now
+        fi
+        uptime_seconds
+        [ "$(date +%s)" -lt "$ends_at" ] || end "its end time has come"
+        [ $((now - last)) -lt "$unattended" ] || end "nobody has attended to it for $unattended seconds"
+        sleep "$every"
+    done
+    """)
+"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY``, in seconds (since 1970, or long)."""
+
+_UNIT = textwrap.dedent("""\
+    [Unit]
+    Description=Ends this rented machine in time
+
+    [Service]
+    ExecStart=/bin/sh {watch} {arguments}
+    Restart=always
+    RestartSec=5
+    RuntimeDirectory=longshore
+    RuntimeDirectoryPreserve=yes
+
+    [Install]
+    WantedBy=multi-user.target
+    """)
+_WATCH_FILE = "/usr/local/sbin/longshore-watch"
+_UNIT_FILE = "/etc/systemd/system/longshore-watch.service"
+_PART_FOLDER = "/var/lib/longshore/boot"
+_EVERY = timedelta(seconds=15)
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_LONGEST = 16384
+"""Bytes of user data that every cloud takes."""
+
+
+def first_boot(spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), longest: int = _LONGEST) -> str:
+    """Write the script for a machine, whose login user is ``user``; equal arguments give equal scripts (law P2).
+
+    ``spec.boot_script`` and then ``scripts`` are executed last, each as a program of its own; one that fails harms
+    nothing that comes after it.
+
+    Raises:
+        InvalidRequest: when a name or key cannot be right, or all is more than ``longest`` bytes.
+    """
+    if not _USER.fullmatch(user):
+        raise InvalidRequest(f"{user!r} is no name of a login user; use small letters, digits, '-' and '_'")
+    seconds = int(spec.unattended.total_seconds())
+    arguments = f"{int(spec.ends_at.timestamp())} {seconds} {BEAT_FILE} {int(_EVERY.total_seconds())}"
+    unit = _UNIT.format(watch=_WATCH_FILE, arguments=arguments)
+    lines = [
+        "#!/bin/sh",
+        "umask 022",
+        "mkdir -p /run/longshore /usr/local/sbin /var/lib/longshore",
+        _write(_WATCH_FILE, WATCH, "0755"),
+        # The watch comes first: whatever fails after it, the machine ends.
+        "if [ -d /run/systemd/system ]; then",
+        _write(_UNIT_FILE, unit, "0644"),
+        "systemctl daemon-reload; systemctl enable --now longshore-watch.service",
+        "else",
+        f"setsid sh {_WATCH_FILE} {arguments} </dev/null >/dev/null 2>&1 &",
+        "fi",
+        *_login(user, spec.keys),
+        f"chown {user} /run/longshore",
+        "umask 077",
+        f"mkdir -p {_PART_FOLDER}",
+    ]
+    for number, script in enumerate(part for part in (spec.boot_script, *scripts) if part):
+        place = f"{_PART_FOLDER}/{number}"
+        lines += [_write(place, script, "0700"), f"{place}", f"rm -f {place}"]
+    text = "\n".join([*lines, f"touch {_PART_FOLDER}/done", ""])
+    if len(text.encode()) > longest:
+        raise InvalidRequest(
+            f"the first-boot data takes {len(text.encode())} bytes, and the cloud takes {longest}; "
+            "shorten the boot script, or let it fetch the rest"
+        )
+    return text
+
+
+def _login(user: str, keys: tuple[str, ...]) -> list[str]:
+    """Let keys log in as a user, who is made when the image lacks it."""
+    for key in keys:
+        if not key.isprintable() or len(key.split()) < 2:
+            raise InvalidRequest(f"{key[:40]!r} is no public key; give one line as in authorized_keys")
+    text = "".join(f"{key}\n" for key in keys)
+    return [
+        f"id -u {user} >/dev/null 2>&1 || useradd -m -s /bin/sh {user}",
+        f"home=$(getent passwd {user} | cut -d: -f6)",
+        'mkdir -p "$home/.ssh"',
+        f'printf %s {_encode(text)} | base64 -d >>"$home/.ssh/authorized_keys"',
+        'chmod 0700 "$home/.ssh"; chmod 0600 "$home/.ssh/authorized_keys"',
+        f'chown -R {user} "$home/.ssh"',
+    ]
+
+
+def _write(place: str, content: str, mode: str) -> str:
+    return f"printf %s {_encode(content)} | base64 -d >{place}; chmod {mode} {place}"
+
+
+def _encode(content: str) -> str:
+    return base64.b64encode(content.encode()).decode()

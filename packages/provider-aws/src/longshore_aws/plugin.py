@@ -1,0 +1,22 @@
+"""Announces the provider; the SDK is imported when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from longshore.plugin import Provider, ProviderRecord, hookimpl
+from longshore_aws.config import AwsConfig
+
+__all__ = ["longshore_providers"]
+
+
+def _make(config: AwsConfig) -> Provider:
+    from longshore_aws.provider import AwsProvider  # noqa: PLC0415  boto3 takes a quarter of a second
+
+    return AwsProvider(config)
+
+
+@hookimpl
+def longshore_providers() -> Sequence[ProviderRecord]:
+    """Announce AWS."""
+    return [ProviderRecord(name="aws", config=AwsConfig, factory=_make, api=(0, 1))]

@@ -1,0 +1,413 @@
+"""The provider: machines of one AWS account, in the regions of the config."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from longshore.errors import InvalidRequest, OutOfCapacity, ProviderError
+from longshore.model.machine import Machine, MachineState
+from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.model.offer import Needs, Offer, Price
+from longshore.model.resources import Resources
+from longshore.plugin.boot import first_boot
+from longshore.plugin.catalogue import Catalogue, default_folder
+from longshore.plugin.provider import Quota, Scope, SpotNotice, Terms
+from longshore_aws.catalog import Catalog
+from longshore_aws.clients import Clients
+from longshore_aws.config import AwsConfig
+from longshore_aws.errors import code_of, translated
+from longshore_aws.images import ImageKeeper
+from longshore_aws.network import Network
+from longshore_aws.quotas import Limits
+from longshore_aws.sides import Sides
+from longshore_aws.tags import as_filter, as_list, as_mapping
+
+__all__ = ["AwsProvider"]
+
+_TERMS = Terms(
+    # Lists of EC2 are eventually consistent; its documentation promises no time, and minutes are rare.
+    listing_lag=timedelta(seconds=60),
+    settle=timedelta(seconds=120),
+    deadline=timedelta(seconds=60),
+)
+_ANSWER = timedelta(seconds=20)
+_STATES: Mapping[str, MachineState] = {
+    "pending": MachineState.STARTING,
+    "running": MachineState.RUNNING,
+    "stopping": MachineState.STOPPED,
+    "stopped": MachineState.STOPPED,
+    "shutting-down": MachineState.ENDING,
+}
+_LIVING = ("pending", "running", "stopping", "stopped")
+_MACHINE_ID = re.compile(r"i-[0-9a-f]{1,17}")
+_UNKNOWN_IDS = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+_LONGEST_OWNER = 63
+_NOTICE = timedelta(minutes=2)
+_PAGE = 100
+_HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----\r?\n(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
+
+
+class AwsProvider:
+    """Rents from AWS; the laws are those of `longshore.plugin.provider`. Nothing is asked before the first call."""
+
+    def __init__(
+        self,
+        config: AwsConfig,
+        *,
+        catalogue: Catalogue | None = None,
+        answer: timedelta = _ANSWER,
+    ) -> None:
+        """Take the options, where to remember what is listed slowly, and how long one answer may take."""
+        self._config = config
+        self._clients = Clients(config, answer=answer, deadline=_TERMS.deadline - 2 * answer)
+        self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
+        self._sides = Sides(self._clients, config)
+        self._network = Network(self._clients, config)
+
+    def __repr__(self) -> str:
+        """Show no login."""
+        return f"<AWS in {', '.join(self._config.regions) or 'the default region'}>"
+
+    @property
+    def terms(self) -> Terms:
+        """What AWS is like: a machine that powers itself off is terminated, and costs no more."""
+        return _TERMS
+
+    # --- who and where
+
+    @cached_property
+    def _whoami(self) -> Mapping[str, str]:
+        with translated("asking who is logged in"):
+            answer: Mapping[str, str] = self._clients.of("sts", self._clients.regions()[0]).get_caller_identity()
+            return answer
+
+    def scope(self) -> Scope:
+        """The account of the login, in the regions of the config."""
+        return Scope(account=self._whoami["Account"], regions=frozenset(self._clients.regions()))
+
+    def caller(self) -> str:
+        """Name the user or role that is logged in, with its account: the same on every computer."""
+        # arn:aws:iam::1:user/path/me, arn:aws:sts::1:assumed-role/role/session, arn:aws:iam::1:root
+        kind, *names = self._whoami["Arn"].split(":")[5].split("/")
+        name = names[0] if kind == "assumed-role" else names[-1] if names else kind
+        owner = f"{name}@{self._whoami['Account']}"
+        if len(owner) <= _LONGEST_OWNER:
+            return owner
+        return f"{owner[: _LONGEST_OWNER - 17]}-{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
+
+    # --- what there is to rent
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        account = hashlib.sha256(f"{self._config.profile}\n{self._config.endpoint_url}".encode()).hexdigest()[:16]
+        return Catalog(self._clients, self._kept, account=account, disk_bytes=self._config.disk.gib << 30)
+
+    def offers(self, needs: Needs) -> Sequence[Offer]:
+        """List types by zone, on demand and spot, the cheapest first; those whose price nobody tells come last."""
+        return self._catalog.offers(needs, self._clients.regions())
+
+    def price(self, offer: Offer) -> Price | None:
+        """Say what an offer costs now, by the price list or the spot price history."""
+        return self._catalog.price(offer)
+
+    def room(self, offer: Offer) -> int | None:
+        """Say how many more such machines the account's limits allow; None when AWS does not tell."""
+        return self._limits.room(offer)
+
+    def quotas(self) -> Sequence[Quota]:
+        """List the limits of running machines, in virtual cpus."""
+        return self._limits.quotas(self._clients.regions())
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return Limits(self._clients, self._catalog)
+
+    # --- renting
+
+    def launch(self, spec: MachineSpec, *, token: str, count: int = 1) -> Sequence[Machine]:
+        """Look for the token; if it has no machines, ask for them once, all or none."""
+        return self._launch(spec, token, count, together="")
+
+    def launch_together(self, spec: MachineSpec, *, token: str, count: int) -> Sequence[Machine]:
+        """Launch machines in a placement group of their own."""
+        return self._launch(spec, token, count, together=token)
+
+    def _launch(self, spec: MachineSpec, token: str, count: int, *, together: str) -> Sequence[Machine]:
+        region = spec.offer.region
+        there = self._under(token, spec.owner, region)
+        if there:
+            return self._exactly(there, count)
+        request = self._request(spec, token, count, together)
+        with translated(f"renting {spec.offer}"):
+            try:
+                rows = self._clients.of("ec2", region, create=True).run_instances(**request)["Instances"]
+            except ClientError as error:
+                # The token was used, by a request that named an image or group which is another one by now.
+                if code_of(error) != "IdempotentParameterMismatch" or not (
+                    there := self._under(token, spec.owner, region)
+                ):
+                    raise
+                return self._exactly(there, count)
+        made = [self._machine(row, region) for row in rows if row["State"]["Name"] in _LIVING]
+        return self._exactly(made, count)
+
+    def _exactly(self, machines: Sequence[Machine], count: int) -> Sequence[Machine]:
+        """Give that many, and end the others; when there are too few, end all."""
+        machines = sorted(machines, key=lambda machine: machine.id)
+        if len(machines) < count:
+            self.terminate([machine.id for machine in machines])
+            raise OutOfCapacity(f"AWS has {len(machines)} of the {count} machines of this launch; they were ended")
+        if len(machines) > count:
+            self.terminate([machine.id for machine in machines[count:]])
+        return machines[:count]
+
+    def _under(self, token: str, owner: str, region: str) -> list[Machine]:
+        found = self._list(region, {Tag.TOKEN: token, Tag.OWNER: owner})
+        return [each for each in found if each.state is not MachineState.ENDING]
+
+    def _request(self, spec: MachineSpec, token: str, count: int, together: str) -> dict[str, Any]:
+        """Write the create call: it follows from the spec and the token, and from what the account has."""
+        offer, tags = spec.offer, as_list({**self._config.tags, **spec.tags(token)})
+        image = self._network.image(spec.image or self._config.image, offer.region, offer.arch)
+        subnet, network = self._network.place(offer.region, offer.zone)
+        group, key = self._sides.ensure(spec, network, together=together)
+        interface = {
+            "DeviceIndex": 0,
+            "AssociatePublicIpAddress": self._config.public_address,
+            "SubnetId": subnet,
+            "Groups": [group],
+            "DeleteOnTermination": True,
+        }
+        disk = {
+            "DeleteOnTermination": True,
+            "Encrypted": True,
+            "VolumeSize": self._config.disk.gib,
+            "VolumeType": self._config.disk.kind,
+        }
+        request: dict[str, Any] = {
+            "ClientToken": token,
+            "MinCount": count,
+            "MaxCount": count,
+            "ImageId": image.id,
+            "InstanceType": offer.type,
+            "Placement": {"AvailabilityZone": offer.zone} if offer.zone else {},
+            "NetworkInterfaces": [interface],
+            "BlockDeviceMappings": [{"DeviceName": image.device, "Ebs": disk}],
+            "InstanceInitiatedShutdownBehavior": "terminate",
+            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2},
+            "UserData": first_boot(spec, user=self._config.login, scripts=(self._config.user_data,)),
+            "TagSpecifications": [
+                {"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume", "network-interface")
+            ],
+        }
+        if key:
+            request["KeyName"] = key
+        if together:
+            request["Placement"]["GroupName"] = f"longshore-{together}"
+        if self._config.instance_profile:
+            request["IamInstanceProfile"] = {"Name": self._config.instance_profile}
+        if offer.spot:
+            limit = {"MaxPrice": self._config.spot_limit} if self._config.spot_limit else {}
+            options = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate", **limit}
+            request["InstanceMarketOptions"] = {"MarketType": "spot", "SpotOptions": options}
+        return request
+
+    # --- what we have
+
+    def find(self, *, owner: str) -> Sequence[Machine]:
+        """List the owner's machines in all regions, page after page."""
+        return [machine for region in self._clients.regions() for machine in self._list(region, {Tag.OWNER: owner})]
+
+    def _list(self, region: str, tags: Mapping[Tag, str]) -> list[Machine]:
+        rows = self._clients.listed(
+            "listing machines",
+            region,
+            "describe_instances",
+            "Reservations",
+            Filters=[
+                *({"Name": f"tag:{key}", "Values": [as_filter(value)]} for key, value in tags.items()),
+                {"Name": "instance-state-name", "Values": list(_STATES)},
+            ],
+            PaginationConfig={"PageSize": _PAGE},
+        )
+        machines = [self._machine(row, region) for reservation in rows for row in reservation["Instances"]]
+        # Filters know wildcards, and not all that speaks EC2's protocol minds capitals.
+        return [each for each in machines if all(each.tags.get(key) == value for key, value in tags.items())]
+
+    def _machine(self, row: Mapping[str, Any], region: str) -> Machine:
+        tags = as_mapping(row.get("Tags"))
+        options = row.get("CpuOptions", {})
+        cpus = options.get("CoreCount", 0) * options.get("ThreadsPerCore", 0)
+        return Machine(
+            id=row["InstanceId"],
+            pool=tags.get(Tag.POOL, ""),
+            resources=self._resources(region, row["InstanceType"], cpus),
+            address=row.get("PublicIpAddress") or row.get("PrivateIpAddress") or "",
+            tags=tags,
+            type=row["InstanceType"],
+            region=region,
+            zone=row.get("Placement", {}).get("AvailabilityZone", ""),
+            spot=row.get("InstanceLifecycle") == "spot",
+            state=_STATES.get(row["State"]["Name"], MachineState.ENDING),
+        )
+
+    def _resources(self, region: str, kind: str, cpus: int) -> Resources:
+        """Say what a machine has: by the catalogue, or by what the list itself says when that cannot be had."""
+        try:
+            known = self._catalog.resources(region, kind)
+        except ProviderError:
+            known = None
+        return known or Resources(cpus=float(cpus or 1))
+
+    def terminate(self, machine_ids: Collection[str]) -> None:
+        """End machines, in whichever region they are."""
+        left = {each for each in machine_ids if _MACHINE_ID.fullmatch(each)}
+        errors: list[ProviderError] = []
+        for region in self._clients.regions():
+            if left:
+                left -= self._terminate(region, sorted(left), errors)
+        if errors:
+            raise errors[0]
+
+    def _terminate(self, region: str, ids: Sequence[str], errors: list[ProviderError]) -> set[str]:
+        """End those that are in a region; one by one when they cannot be ended together."""
+        try:
+            with translated(f"ending {', '.join(ids)}"):
+                return self._end(region, ids)
+        except ProviderError as error:
+            errors.append(error)
+        ended: set[str] = set()
+        for each in ids if len(ids) > 1 else ():
+            try:
+                with translated(f"ending {each}"):
+                    ended |= self._end(region, [each])
+            except ProviderError as error:
+                errors.append(error)
+        return ended
+
+    def _end(self, region: str, ids: Sequence[str]) -> set[str]:
+        wanted = set(ids)
+        while wanted:
+            try:
+                self._clients.of("ec2", region, create=True).terminate_instances(InstanceIds=sorted(wanted))
+            except ClientError as error:
+                unknown = set(_MACHINE_ID.findall(str(error))) & wanted
+                if code_of(error) not in _UNKNOWN_IDS or not unknown:
+                    raise
+                wanted -= unknown
+            else:
+                return wanted
+        return set()
+
+    # --- abilities
+
+    def stop(self, machine_ids: Collection[str]) -> None:
+        """Power off; the disk stays and costs."""
+        self._power(machine_ids, "stop_instances", "stopping")
+
+    def start(self, machine_ids: Collection[str]) -> None:
+        """Power on; the address will be another one."""
+        self._power(machine_ids, "start_instances", "starting")
+
+    def _power(self, machine_ids: Collection[str], operation: str, word: str) -> None:
+        by_region: dict[str, list[str]] = {}
+        for machine in self._named(machine_ids):
+            by_region.setdefault(machine.region, []).append(machine.id)
+        missing = sorted(set(machine_ids) - {each for ids in by_region.values() for each in ids})
+        if missing:
+            raise InvalidRequest(f"{word}: there is no machine {', '.join(missing)}")
+        for region, ids in by_region.items():
+            with translated(f"{word} {', '.join(ids)}"):
+                getattr(self._clients.of("ec2", region), operation)(InstanceIds=ids)
+
+    def _named(self, machine_ids: Collection[str]) -> list[Machine]:
+        ids = sorted(set(machine_ids))
+        found: list[Machine] = []
+        for region in self._clients.regions() if ids else ():
+            rows = self._clients.listed(
+                "looking at machines",
+                region,
+                "describe_instances",
+                "Reservations",
+                Filters=[
+                    {"Name": "instance-id", "Values": ids},
+                    {"Name": "instance-state-name", "Values": list(_LIVING)},
+                ],
+            )
+            found += [self._machine(row, region) for reservation in rows for row in reservation["Instances"]]
+        return found
+
+    def notices(self, machine_ids: Collection[str]) -> Sequence[SpotNotice]:
+        """List the spot machines that AWS has marked to be taken; each goes two minutes after."""
+        notices = []
+        ids = sorted(set(machine_ids))
+        for region in self._clients.regions() if ids else ():
+            rows = self._clients.listed(
+                "looking for spot notices",
+                region,
+                "describe_spot_instance_requests",
+                "SpotInstanceRequests",
+                Filters=[{"Name": "instance-id", "Values": ids}],
+            )
+            for row in rows:
+                status = row.get("Status", {})
+                if status.get("Code") == "marked-for-termination":
+                    at = status.get("UpdateTime") or datetime.now(UTC)
+                    notices.append(SpotNotice(machine=row["InstanceId"], at=at + _NOTICE))
+        return sorted(notices, key=lambda notice: notice.machine)
+
+    def host_keys(self, machine_id: str) -> Sequence[str]:
+        """Read the host keys that the machine has written to its console; AWS shows that minutes after the boot."""
+        for machine in self._named([machine_id]):
+            with translated(f"reading the console of {machine_id}"):
+                client = self._clients.of("ec2", machine.region)
+                output = client.get_console_output(InstanceId=machine_id).get("Output", "")
+            blocks = _HOST_KEYS.findall(output)
+            if blocks:
+                return [" ".join(line.split()[:2]) for line in blocks[-1].splitlines() if len(line.split()) >= 2]
+        return []
+
+    def sides_of(self, spec: MachineSpec) -> Sequence[SideResource]:
+        """Name the key pair and the security group of a project's machines."""
+        return self._sides.named(spec)
+
+    def find_sides(self, *, owner: str) -> Sequence[SideResource]:
+        """List key pairs, security groups, placement groups, and disks that no machine has any more."""
+        return self._sides.find(owner, self._clients.regions())
+
+    def sweep(self, ids: Collection[str], *, owner: str) -> None:
+        """Delete side resources that nothing uses."""
+        self._sides.sweep(ids, owner=owner, regions=self._clients.regions())
+
+    def admit(self, address: str, *, owner: str) -> None:
+        """Let the caller's new address in by SSH, and the old one no more."""
+        self._sides.admit(address, owner=owner, regions=self._clients.regions())
+
+    @cached_property
+    def _images(self) -> ImageKeeper:
+        return ImageKeeper(self._clients)
+
+    def images(self, *, owner: str) -> Sequence[SideResource]:
+        """List the images that carry the owner's tag."""
+        return [each for region in self._clients.regions() for each in self._images.find(region, owner)]
+
+    def make_image(self, machine_id: str, name: str, tags: Mapping[str, str]) -> SideResource:
+        """Make an image of a machine's disk, without stopping it.
+
+        Raises:
+            InvalidRequest: when there is no such machine.
+        """
+        for machine in self._named([machine_id]):
+            return self._images.make(machine, name, {**self._config.tags, **tags})
+        raise InvalidRequest(f"making the image {name}: there is no machine {machine_id}")
+
+    def delete_images(self, ids: Collection[str]) -> None:
+        """Delete images and what they are kept on."""
+        self._images.delete(ids)

@@ -1,0 +1,58 @@
+"""AWS for tests: moto, in a process of its own, behind a layer that adds what moto lacks and goes wrong when told to.
+
+``python -m aws.cloud.server FILE`` serves two ports, and writes them into FILE as JSON: ``aws`` is what a provider
+meets, ``books`` is moto itself and the layer's control (``POST /-/NAME``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MOTO_ENABLE_AMI_VALIDATION", "true")
+os.environ.setdefault("MOTO_ENABLE_KEYPAIR_VALIDATION", "true")
+os.environ.setdefault("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "1")
+
+from aws.cloud.layer import Layer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+Start = Callable[..., Any]
+
+
+def serve(ready: Path) -> None:
+    """Serve until killed, or until the standard input ends: whoever started it has gone."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    moto = DomainDispatcherApplication(create_backend_app)
+    layer = Layer(moto)
+
+    def books(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith("/-/"):
+            return list(moto(environ, start))
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        answer = layer.control(path.removeprefix("/-/"), json.loads(body or b"{}"))
+        start("200 OK", [("Content-Type", "application/json")])
+        return [json.dumps(answer).encode()]
+
+    servers = {
+        "aws": make_server("127.0.0.1", 0, layer, threaded=True),
+        "books": make_server("127.0.0.1", 0, books, threaded=True),
+    }
+    for server in servers.values():
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    partial = ready.with_suffix(".partial")
+    partial.write_text(json.dumps({name: server.server_port for name, server in servers.items()}))
+    partial.replace(ready)
+    io.TextIOWrapper(sys.stdin.buffer).read()
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

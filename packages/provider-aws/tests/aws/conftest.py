@@ -1,0 +1,32 @@
+"""One stand-in for AWS for all tests of a process; each test begins with an empty account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .rig import AwsRig, Cloud, running_cloud
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    with running_cloud(tmp_path_factory.mktemp("aws")) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def cloud(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-login-key")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    aws.reset()
+    return aws
+
+
+@pytest.fixture
+def rig(cloud: Cloud, tmp_path: Path) -> AwsRig:
+    return AwsRig(cloud, tmp_path / "catalogues")

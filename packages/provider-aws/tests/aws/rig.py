@@ -1,0 +1,224 @@
+"""An account on the AWS of the tests, as the contract of providers asks for it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+from attrs import frozen
+
+from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.model.offer import Offer
+from longshore.model.resources import Resources
+from longshore.plugin.catalogue import Catalogue
+from longshore.testing.faults import Fault
+from longshore.testing.provider_rig import Paid
+from longshore_aws.config import AwsConfig
+from longshore_aws.provider import AwsProvider
+
+__all__ = ["REGION", "AwsRig", "Cloud", "running_cloud"]
+
+REGION = "eu-west-1"
+_NOBODY: Mapping[str, Any] = {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
+_ANSWER = timedelta(seconds=1.5)
+_LIVING = ["pending", "running", "stopping", "stopped"]
+_WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
+
+
+@frozen(kw_only=True)
+class Cloud:
+    """Where the AWS of the tests answers."""
+
+    url: str
+    books: str
+
+    def control(self, what: str, **body: Any) -> Any:
+        """Tell the layer something, or ask it."""
+        request = urllib.request.Request(f"{self.books}/-/{what}", data=json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def reset(self) -> None:
+        """Begin with an empty account."""
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.books}/moto-api/reset", method="POST"), timeout=30
+        ) as answer:
+            answer.read()
+        self.control("reset")
+
+    def admin(self, service: str = "ec2") -> Any:
+        """Look at the account past the layer."""
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.books,
+            **_NOBODY,
+        )
+
+
+@contextmanager
+def running_cloud(folder: Path) -> Iterator[Cloud]:
+    """Start it, and end it."""
+    ready = folder / "ports.json"
+    argv = [sys.executable, "-W", "ignore", "-m", "aws.cloud.server", str(ready)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, env=env) as process:
+        try:
+            until = time.monotonic() + 60
+            while not ready.exists():
+                assert process.poll() is None, "the stand-in for AWS did not start"
+                assert time.monotonic() < until, "the stand-in for AWS does not start"
+                time.sleep(0.05)  # another program's start has no event to wait for
+            ports = json.loads(ready.read_text())
+            cloud = Cloud(url=f"http://127.0.0.1:{ports['aws']}", books=f"http://127.0.0.1:{ports['books']}")
+            # moto reads its lists at the first question, which takes longer than any test is ready to wait.
+            cloud.admin().describe_images(MaxResults=5)
+            rented = boto3.client("ec2", region_name=REGION, endpoint_url=cloud.url, **_NOBODY)
+            rented.describe_instance_types()
+            rented.describe_instance_type_offerings(LocationType="availability-zone")
+            rented.describe_spot_price_history()
+            cloud.admin("sts").get_caller_identity()
+            yield cloud
+        finally:
+            process.kill()
+
+
+class AwsRig:
+    """What the contract asks for."""
+
+    owner = "me"
+    secrets: Sequence[str] = ("s3cr3t-host-key", "s3cr3t-login-key")
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        self._cloud = cloud
+        self._folder = folder
+        self._made = 0
+        self._began = self.now()
+
+    def provider(self, **options: Any) -> AwsProvider:
+        """Log in anew, and remember nothing of what was listed before."""
+        self._made += 1
+        config = AwsConfig(regions=(REGION,), endpoint_url=self._cloud.url, admit=("203.0.113.7/32",), **options)
+        kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
+        return AwsProvider(config, catalogue=kept, answer=_ANSWER)
+
+    def spec(self) -> MachineSpec:
+        """Describe a small machine."""
+        offer = Offer(
+            type="t3.micro",
+            region=REGION,
+            zone=f"{REGION}a",
+            resources=Resources(cpus=2, memory_bytes=1 << 30, disk_bytes=30 << 30),
+        )
+        return MachineSpec(
+            offer=offer,
+            keys=(PUBLIC_KEY,),
+            boot_script=f"#!/bin/sh\nprintf %s {self.secrets[0]} >/etc/ssh/host_key\n",
+            owner=self.owner,
+            ledger="l-1",
+            project="pv",
+            run="r1",
+            pool="cloud",
+            ends_at=self._began.replace(microsecond=0) + timedelta(hours=8),
+        )
+
+    def now(self) -> datetime:
+        """The cloud's time."""
+        return datetime.fromisoformat(self._cloud.control("now"))
+
+    def wait(self, duration: timedelta) -> None:
+        """Let it pass for the cloud."""
+        if taken := self._cloud.control("wait", seconds=duration.total_seconds()):
+            self._cloud.admin().terminate_instances(InstanceIds=taken)
+
+    def reclaim(self, machine: str, *, after: timedelta) -> None:
+        """Take a spot machine back, after so long."""
+        self._cloud.control("reclaim", machine=machine, after=after.total_seconds())
+
+    def paid(self) -> Sequence[Paid]:
+        """Look into the books."""
+        births = self._cloud.control("births")
+        pages = self._cloud.admin().get_paginator("describe_instances")
+        rows = pages.paginate(Filters=[{"Name": "instance-state-name", "Values": _LIVING}])
+        machines = [row for page in rows for reservation in page["Reservations"] for row in reservation["Instances"]]
+        return [_paid(row["InstanceId"], births.get(row["InstanceId"], {})) for row in machines]
+
+    def sides(self) -> Sequence[SideResource]:
+        """Look at groups and keys."""
+        admin = self._cloud.admin()
+        groups = [each for each in admin.describe_security_groups()["SecurityGroups"] if each["GroupName"] != "default"]
+        rows = [("security-group", each["GroupName"], each) for each in groups]
+        rows += [("key-pair", each["KeyName"], each) for each in admin.describe_key_pairs()["KeyPairs"]]
+        return [
+            SideResource(
+                id=f"{REGION}/{kind}/{name}",
+                kind=kind,
+                region=REGION,
+                tags={tag["Key"]: tag["Value"] for tag in row.get("Tags", ())},
+            )
+            for kind, name, row in rows
+        ]
+
+    def crowd(self, count: int) -> None:
+        """Let colleagues rent, and name their tags much like ours."""
+        others: list[Mapping[str, str]] = [
+            {Tag.OWNER: f"{self.owner}2"},
+            {Tag.OWNER: self.owner.upper()},
+            {Tag.PROJECT: self.owner},
+            {"owner": self.owner, Tag.LEDGER: "l-1"},
+        ]
+        admin = self._cloud.admin()
+        known = len(self.sides())
+        for place, tags in enumerate(others):
+            rows = [{"Key": str(key), "Value": value} for key, value in tags.items()]
+            share = count // len(others) + (place < count % len(others))
+            if not share:
+                continue
+            admin.run_instances(
+                ImageId="ami-03cf127a",
+                MinCount=share,
+                MaxCount=share,
+                InstanceType="t3.micro",
+                TagSpecifications=[{"ResourceType": "instance", "Tags": rows}],
+            )
+            admin.create_security_group(
+                GroupName=f"others-{known}-{place}",
+                Description="of others",
+                TagSpecifications=[{"ResourceType": "security-group", "Tags": rows}],
+            )
+
+    def fail(self, fault: Fault, *, on: str) -> None:
+        """Arrange a mishap."""
+        self._cloud.control("fail", fault=str(fault), on=on)
+
+    def requests(self) -> Sequence[tuple[str, Any]]:
+        """List what has arrived."""
+        return [(action, body) for action, body in self._cloud.control("requests")]
+
+
+def _paid(machine: str, form: Mapping[str, str]) -> Paid:
+    script = base64.b64decode(form.get("UserData", "")).decode()
+    end = _WATCH.search(script)
+    ends = end and form.get("InstanceInitiatedShutdownBehavior") == "terminate"
+    tags = {}
+    for key, value in form.items():
+        if match := re.fullmatch(r"TagSpecification\.1\.Tag\.(\d+)\.Key", key):
+            tags[value] = form[f"TagSpecification.1.Tag.{match.group(1)}.Value"]
+    return Paid(
+        id=machine,
+        born_tags=tags,
+        born_ends_at=datetime.fromtimestamp(int(end.group(1)), UTC) if end and ends else None,
+    )

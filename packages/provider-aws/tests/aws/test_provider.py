@@ -1,0 +1,116 @@
+"""What is AWS's own, beyond the laws that hold for all providers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from attrs import evolve
+
+from longshore.errors import AccessDenied, CredentialsError, InvalidRequest
+from longshore.model.offer import Needs
+from longshore_aws.plugin import longshore_providers
+
+from .rig import REGION, AwsRig, Cloud
+
+
+def test_announcing_the_provider_does_not_import_the_sdk() -> None:
+    code = "import sys, longshore_aws.plugin as p; p.longshore_providers(); sys.exit('boto3' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert [record.name for record in longshore_providers()] == ["aws"]
+
+
+def test_machines_are_born_with_their_disk_encrypted_their_metadata_guarded_and_their_end_for_good(
+    rig: AwsRig,
+) -> None:
+    rig.provider().launch(rig.spec(), token="t-1")
+    (form,) = [body for action, body in rig.requests() if action == "create"]
+    wanted = {
+        "BlockDeviceMapping.1.Ebs.Encrypted": "true",
+        "BlockDeviceMapping.1.Ebs.DeleteOnTermination": "true",
+        "MetadataOptions.HttpTokens": "required",
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "ClientToken": "t-1",
+    }
+    assert {key: form.get(key) for key in wanted} == wanted
+
+
+def test_ssh_is_let_in_from_the_caller_alone_and_the_machines_reach_each_other(rig: AwsRig, cloud: Cloud) -> None:
+    rig.provider().launch(rig.spec(), token="t-1")
+    groups = cloud.admin().describe_security_groups()["SecurityGroups"]
+    (group,) = [each for each in groups if each["GroupName"].startswith("longshore-")]
+    rules = [
+        (
+            rule.get("FromPort"),
+            [each["CidrIp"] for each in rule["IpRanges"]],
+            [each["GroupId"] for each in rule["UserIdGroupPairs"]],
+        )
+        for rule in group["IpPermissions"]
+    ]
+    assert rules == [(22, ["203.0.113.7/32"], []), (None, [], [group["GroupId"]])]
+
+
+def test_a_new_address_of_the_caller_takes_the_place_of_the_old_one(rig: AwsRig, cloud: Cloud) -> None:
+    provider = rig.provider()
+    provider.launch(rig.spec(), token="t-1")
+    provider.admit("198.51.100.9", owner=rig.owner)
+    groups = cloud.admin().describe_security_groups()["SecurityGroups"]
+    (group,) = [each for each in groups if each["GroupName"].startswith("longshore-")]
+    admitted = [each["CidrIp"] for rule in group["IpPermissions"] for each in rule["IpRanges"]]
+    assert admitted == ["198.51.100.9/32"]
+
+
+def test_offers_have_prices_from_the_price_list_and_the_spot_history_and_say_so(rig: AwsRig) -> None:
+    offers = rig.provider().offers(Needs(type="c5.xlarge"))
+    prices = {(each.zone, each.spot): each.price for each in offers}
+    assert {key: price and price.source for key, price in prices.items()} == {
+        (f"{REGION}{letter}", spot): "spot history" if spot else "price list"
+        for letter in "abc"
+        for spot in (True, False)
+    }
+    on_demand = prices[f"{REGION}a", False]
+    assert on_demand is not None
+    assert str(on_demand.per_hour.amount) == "0.1920000000"
+
+
+def test_a_price_that_nobody_tells_is_unknown_and_comes_last(rig: AwsRig) -> None:
+    offers = rig.provider().offers(Needs(type="c5.9xlarge"))
+    assert [each.price is None for each in offers] == [False, False, False, True, True, True]
+
+
+def test_a_price_list_that_may_not_be_read_leaves_prices_unknown_and_offers_there(rig: AwsRig, cloud: Cloud) -> None:
+    cloud.control("deny", actions=["GetProducts"])
+    offers = rig.provider().offers(Needs(type="c5.xlarge"))
+    assert {each.price is None for each in offers if not each.spot} == {True}
+
+
+def test_without_credentials_it_says_how_to_log_in(rig: AwsRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(CredentialsError, match="log in again"):
+        rig.provider().find(owner="me")
+
+
+def test_a_zone_without_a_subnet_is_refused_before_anything_is_made(rig: AwsRig) -> None:
+    spec = rig.spec()
+    with pytest.raises(InvalidRequest, match="does not have a default subnet in eu-west-1z"):
+        rig.provider().launch(evolve(spec, offer=evolve(spec.offer, zone=f"{REGION}z")), token="t-1")
+    assert rig.sides() == []
+    assert rig.paid() == []
+
+
+@pytest.mark.parametrize("image", ["windows", "ami-00000000", "ssm:/no/such"])
+def test_an_image_that_is_not_there_is_named(rig: AwsRig, image: str) -> None:
+    with pytest.raises(InvalidRequest, match=image.removeprefix("ssm:")):
+        rig.provider(image=image).launch(rig.spec(), token="t-1")
+    assert rig.paid() == []
+
+
+def test_a_missing_right_is_named_with_its_action(rig: AwsRig, cloud: Cloud) -> None:
+    cloud.control("deny", actions=["TerminateInstances"])
+    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
+    with pytest.raises(AccessDenied, match=r"TerminateInstances.*grant the action"):
+        rig.provider().terminate([machine.id])
