@@ -14,53 +14,25 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from longshore.errors import (
-    AccessDenied,
-    BudgetExceeded,
-    CloudUnreachable,
-    CredentialsError,
-    InvalidRequest,
-    LongshoreError,
-    OutOfCapacity,
-    ProviderError,
-    QuotaExceeded,
-    RunError,
-    Throttled,
-)
-from longshore.model.budget import Budget
-from longshore.model.events import Event, MachineGone
-from longshore.model.lease import Lease, LeasePhase
-from longshore.model.lease_events import LeaseDraining, LeasesLeft, OffersFound, OffersMissing
+from longshore.errors import LongshoreError, ProviderError, RunError
+from longshore.model.events import Event
+from longshore.model.lease import LeasePhase
+from longshore.model.lease_events import LeaseDraining, LeasesLeft, OffersMissing
 from longshore.model.machine import Machine
-from longshore.model.machine_spec import MachineSpec
-from longshore.model.offer import Offer
-from longshore.model.outcome import FailureClass
 from longshore.model.quantity import Money
-from longshore.model.rented import RentedPool, WhenIdle
+from longshore.model.rented import RentedPool
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Executor, Session
-from longshore.plugin.provider import SpotNotices, Stoppable
-from longshore.runtime.booting import dressed
-from longshore.runtime.leases import LeaseKeeper, Turn
+from longshore.plugin.provider import SpotNotices
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.mirror import Mirror
-from longshore.runtime.offering import find_offers, find_room
 from longshore.runtime.providers import OpenProvider
-from longshore.runtime.rented_machines import RentedMachines
+from longshore.runtime.rentals import TEMPORARY, Rentals
 from longshore.scheduler.rented_state import LeaseState
 from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
 
 __all__ = ["Host", "RentedRun", "Renter"]
 
-_KEEPABLE = frozenset({LeasePhase.READY, LeasePhase.STOPPED})
-_TEMPORARY = (CloudUnreachable, Throttled)
-_CLASSES: Mapping[type[ProviderError], FailureClass] = {
-    OutOfCapacity: FailureClass.CAPACITY,
-    QuotaExceeded: FailureClass.QUOTA,
-    CredentialsError: FailureClass.CREDENTIALS,
-    AccessDenied: FailureClass.CREDENTIALS,
-    InvalidRequest: FailureClass.PLUGIN_BUG,
-}
 _STEADY = timedelta(seconds=30)
 """The cloud is looked at so often, or as often as its lists change, while nothing is under way: it cannot tell."""
 _SETTLING = timedelta(seconds=5)
@@ -130,10 +102,8 @@ class Renter:
         self._host = host
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: list[Callable[[], None]] = []
-        self._leaving: dict[str, datetime] = {}
         self._announced: set[str] = set()
-        self._asked: set[str] = set()
-        """Pools whose provider has answered before: later troubles may pass."""
+        self._trouble = ""
         self._look_at = self._beat_at = _now()
         self._over = False
         self._thread = threading.Thread(target=self._work, name=f"longshore-{source.name}", daemon=True)
@@ -151,19 +121,19 @@ class Renter:
 
     def find_offers(self, action: FindOffers) -> None:
         """Ask what there is."""
-        self._orders.put(lambda: self._find_offers(action))
+        self._orders.put(lambda: self._rentals.find_offers(action))
 
     def rent(self, action: Rent) -> None:
         """Rent a machine."""
-        self._orders.put(lambda: self._rent(action))
+        self._orders.put(lambda: self._rentals.rent(action))
 
     def start_again(self, action: StartAgain) -> None:
         """Power a machine on."""
-        self._orders.put(lambda: self._start_again(action.lease))
+        self._orders.put(lambda: self._rentals.start_again(action.lease))
 
     def give_up(self, action: GiveUp) -> None:
         """End, stop or keep a machine."""
-        self._orders.put(lambda: self._give_up(action))
+        self._orders.put(lambda: self._rentals.give_up(action))
 
     # --- the thread
 
@@ -197,9 +167,11 @@ class Renter:
                     each()
                 self._attend()
         if joined:
-            self._machines.close()
+            self._rentals.machines.close()
             if self._over:
-                self._turn()
+                # What only these machines used is swept now that they are gone; `gc` does what fails.
+                with suppress(ProviderError):
+                    self._rentals.keeper.turn(attended=[self._run.id])
 
     def _patience(self) -> float:
         return max(0.0, (min(self._look_at, self._beat_at) - _now()).total_seconds())
@@ -211,55 +183,46 @@ class Renter:
             LongshoreError: when nothing that comes later would change that it cannot be done.
         """
         try:
-            self._keeper = LeaseKeeper(
-                name=self._source.name,
-                provider=self._source.provider,
-                ledger=self._ledger,
-                owner=self._source.owner,
-                now=_now,
-                another=self._refused,
-                dress=self._dress,
-            )
-            self._machines = RentedMachines(
+            self._rentals = Rentals(
                 run=self._run,
-                keeper=self._keeper,
+                source=self._source,
+                ledger=self._ledger,
                 mirror=self._mirror,
                 host=self._host,
                 order=self._orders.put,
                 soon=self._soon,
             )
-            if self._run.fresh:
-                for lease in self._kept():
-                    self._keeper.end(lease.id, f"run {self._run.id} begins with fresh machines")
             self._mirror.never_was(self._run.known)
             self._look()
-        except _TEMPORARY as error:
-            self._look_at = _now() + _SETTLING
-            for pool in self._run.pools:
-                self._host.post(OffersMissing(at=_now(), pool=pool, reason=str(error)))
+        except TEMPORARY as error:
+            self._look_at = self._beat_at = _now() + _SETTLING
+            self._tell_trouble(str(error))
             return False
         return True
+
+    def _tell_trouble(self, reason: str) -> None:
+        """Say once why the cloud cannot be asked."""
+        if reason != self._trouble:
+            self._trouble = reason
+            for pool in self._run.pools:
+                self._host.post(OffersMissing(at=_now(), pool=pool, reason=reason))
 
     def _attend(self) -> None:
         """Do what is due, and tell what has changed."""
         if _now() >= self._look_at:
             try:
                 self._look()
-            except ProviderError:
+            except ProviderError as error:
                 self._look_at = _now() + self._period()
+                self._tell_trouble(str(error))
         if _now() >= self._beat_at:
             self._beat()
         self._mirror.tell()
 
-    def _turn(self) -> Turn | None:
-        try:
-            return self._keeper.turn(attended=[self._run.id])
-        except ProviderError:
-            return None
-
     def _look(self) -> None:
-        turn = self._keeper.turn(attended=[self._run.id])
-        self._machines.compare(turn.listing)
+        turn = self._rentals.keeper.turn(attended=[self._run.id])
+        self._trouble = ""
+        self._rentals.machines.compare(turn.listing)
         self._mirror.tell()
         self._announce_takings()
         self._let_go()
@@ -306,177 +269,16 @@ class Renter:
         """Wait no longer for what should have been gone for some time."""
         terms = self._source.provider.terms
         bound = terms.deadline + terms.settle + 4 * terms.listing_lag + _PATIENCE
-        late = tuple(name for name in self._mirror.leases() if _now() > self._leaving.get(name, _now()) + bound)
+        leaving = self._rentals.leaving
+        late = tuple(name for name in self._mirror.leases() if _now() > leaving.get(name, _now()) + bound)
         if late:
             for name in late:
-                del self._leaving[name]
+                del leaving[name]
             reason = f"{self._source.name} still lists them; `longshore gc` ends what is left"
             self._host.post(LeasesLeft(at=_now(), leases=late, reason=reason))
 
-    # --- orders
-
-    def _find_offers(self, action: FindOffers) -> None:
-        rented = self._run.rented(action.pool)
-        if rented.when_idle is WhenIdle.STOP and not isinstance(self._source.provider, Stoppable):
-            raise RunError(
-                f'pool {action.pool}: {self._source.name} cannot stop machines; write when_idle = "end" or "keep"'
-            )
-        try:
-            offers = find_offers(self._source.provider, rented, action.largest, _now())
-        except ProviderError as error:
-            if not (isinstance(error, _TEMPORARY) or action.pool in self._asked):
-                raise
-            self._host.post(OffersMissing(at=_now(), pool=action.pool, reason=str(error)))
-            return
-        self._asked.add(action.pool)
-        room = find_room(self._source.provider, offers)
-        self._host.post(OffersFound(at=_now(), pool=action.pool, offers=offers, room=room))
-
-    def _rent(self, action: Rent) -> None:
-        name = self._mirror.id_of(action.lease)
-        kept = next((lease for lease in self._kept() if self._would_do(lease, action)), None)
-        budgets = self._budgets(action.pool)
-        try:
-            if kept is not None:
-                self._ledger.hand_over(kept.id, name, run=self._run.id, pool=action.pool, budgets=budgets, at=_now())
-            else:
-                self._ledger.intend(self._intent(name, action), budgets=budgets)
-        except BudgetExceeded as error:
-            self._mirror.refused(_state_of(action), str(error), FailureClass.CAPACITY)
-            return
-        self._mirror.tell()
-        if kept is None:
-            self._ask(name)
-        elif kept.phase is LeasePhase.STOPPED:
-            self._start_again(action.lease)
-        self._machines.open_known()
-        self._look_at = _now() + self._period()
-
-    def _ask(self, name: str) -> None:
-        # What is refused was noted by `_refused`; otherwise the next look asks again.
-        with suppress(ProviderError):
-            self._keeper.launch(name)
-
-    def _start_again(self, name: str) -> None:
-        lease = self._ledger.lease(self._mirror.id_of(name))
-        provider = self._source.provider
-        if lease.phase is not LeasePhase.STOPPED or not isinstance(provider, Stoppable):
-            return
-        try:
-            provider.start([lease.machine])
-        except ProviderError as error:
-            self._mirror.failed(name, FailureClass.CAPACITY, f"it cannot be started again: {error}")
-            self._end(name, str(error))
-            return
-        self._ledger.advance(lease.id, LeasePhase.KNOWN, at=_now(), note="started again")
-        self._machines.open_known()
-        self._look_at = _now()
-
-    def _give_up(self, action: GiveUp) -> None:
-        lease = self._mirror.leases().get(action.lease)
-        if lease is None:
-            return
-        # What was rented by hand is ended by hand.
-        match WhenIdle.KEEP if lease.spec.name and lease.phase in _KEEPABLE else action.how:
-            case WhenIdle.KEEP:
-                self._machines.forget(action.lease)
-                self._ledger.keep(lease.id, at=_now())
-            case WhenIdle.STOP:
-                self._stop(action.lease, lease)
-            case WhenIdle.END:
-                self._host.detach(lease.machine)
-                self._end(action.lease, action.reason)
-        if not action.closing and lease.machine:
-            # Whatever lies there alone is not to be waited for.
-            self._host.post(MachineGone(at=_now(), machine=lease.machine, reason=action.reason))
-
-    def _stop(self, name: str, lease: Lease) -> None:
-        provider = self._source.provider
-        self._machines.forget(name)
-        self._host.detach(lease.machine)
-        try:
-            if isinstance(provider, Stoppable):
-                provider.stop([lease.machine])
-        except ProviderError as error:
-            self._end(name, f"it cannot be stopped: {error}")
-            return
-        self._ledger.advance(lease.id, LeasePhase.STOPPED, at=_now(), note="nobody needs it now")
-
-    def _end(self, name: str, reason: str) -> None:
-        """End a lease; what the cloud does not take now is asked for again by the looks that follow."""
-        self._leaving.setdefault(name, _now())
-        self._machines.forget(name)
-        with suppress(ProviderError):
-            self._keeper.end(self._mirror.id_of(name), reason)
-        self._soon()
-
     def _soon(self) -> None:
         self._look_at = min(self._look_at, _now() + _SOONEST)
-
-    # --- what a lease is made of
-
-    def _intent(self, name: str, action: Rent) -> Lease:
-        rented = self._run.rented(action.pool)
-        spec = MachineSpec(
-            offer=action.offer,
-            image=rented.image,
-            owner=self._source.owner,
-            ledger=self._ledger.id,
-            project=self._run.project,
-            run=self._run.id,
-            pool=action.pool,
-            ends_at=action.ends_at,
-            unattended=rented.unattended,
-        )
-        return Lease(id=name, provider=self._source.name, account=self._keeper.scope.account, spec=spec, since=_now())
-
-    def _budgets(self, pool: str) -> list[Budget]:
-        limits = {
-            f"run/{self._run.id}": self._run.max_cost,
-            f"pool/{self._run.id}/{pool}": self._run.rented(pool).max_cost,
-        }
-        return [Budget(name=name, limit=limit) for name, limit in limits.items() if limit is not None]
-
-    def _dress(self, spec: MachineSpec, derived: Callable[[str], bytes]) -> MachineSpec:
-        return dressed(self._run.executors.get(spec.pool), spec, derived)
-
-    def _refused(self, lease: Lease, error: ProviderError) -> Offer | None:
-        """Note a refusal: the scheduler chooses what to try instead, under another lease."""
-        if lease.spec.run == self._run.id:
-            name = lease.id.removeprefix(self._mirror.id_of(""))
-            self._mirror.failed(name, _CLASSES.get(type(error), FailureClass.CAPACITY), str(error))
-        return None
-
-    def _kept(self) -> list[Lease]:
-        """List the machines that earlier runs have left to this one; those that are up come first."""
-        found = [
-            lease
-            for lease in self._ledger.leases()
-            if lease.free
-            and lease.provider == self._source.name
-            and lease.spec.project == self._run.project
-            and lease.spec.pool in self._run.pools
-        ]
-        return sorted(found, key=lambda lease: (lease.phase is LeasePhase.STOPPED, lease.id))
-
-    def _would_do(self, lease: Lease, action: Rent) -> bool:
-        """Say whether a machine that was kept is as good as a new one: of the same kind, with enough time left."""
-        rented = self._run.rented(action.pool)
-        kind = rented.kinds[action.kind]
-        return (
-            lease.spec.pool == action.pool
-            and lease.spec.image == rented.image
-            and lease.spec.offer.meets(kind.needs)
-            and action.offer.resources.fits(lease.spec.offer.resources)
-            and (kind.spot or not lease.spec.offer.spot)
-            and lease.spec.ends_at - _now() > rented.lifetime / 10
-        )
-
-
-def _state_of(action: Rent) -> LeaseState:
-    return LeaseState(
-        id=action.lease, pool=action.pool, kind=action.kind, offer=action.offer.key, born=_now(), ends_at=action.ends_at
-    )
 
 
 def _nothing() -> None:

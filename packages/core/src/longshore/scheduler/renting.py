@@ -92,7 +92,7 @@ def _rent(state: RunState, name: str, pool: RentedState, now: datetime, taken: C
     if not (busy or serving):
         return
     in_trouble = pool.trouble_at is not None and now < pool.trouble_at + _TROUBLE
-    stale = pool.offers_at is None or (waiting and now >= pool.offers_at + _ASK_AGAIN)
+    stale = pool.offers_at is None or (waiting and (pool.trouble or now >= pool.offers_at + _ASK_AGAIN))
     if stale and not in_trouble:
         yield FindOffers(name, pool.largest)
     if pool.offers is None:
