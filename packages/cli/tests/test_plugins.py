@@ -144,3 +144,34 @@ def test_a_provider_without_a_rig_cannot_be_checked_from_outside(project: Projec
     install(project, package)
 
     assert "does not say how it can be tried" in project.call("plugins", "check", "provider.closed", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "said"),
+    [
+        (
+            "offers(self, needs: Needs) -> Sequence[Offer]",
+            "raise KeyError('Regions')",
+            "law P6: offers raised KeyError",
+        ),
+        ("offers(self, needs: Needs) -> Sequence[Offer]", "return None", "offers must answer with a list of Offer"),
+        ("scope(self) -> Scope", "return 'me'", "scope must answer with Scope"),
+    ],
+)
+def test_a_provider_that_misspeaks_ends_the_run_in_words(project: Project, method: str, body: str, said: str) -> None:
+    project.call("plugins", "new", "provider", "bad")
+    package = project.folder / "longshore-bad"
+    code = package / "src" / "longshore_bad" / "provider.py"
+    code.write_text(code.read_text().replace(f"    def {method}:\n", f"    def {method}:\n        {body}\n"))
+    install(project, package)
+    project.write(
+        'name = "x"\nmax_cost = "1 USD"\n[providers.bad]\nowner = "me"\n[pools.p]\nprovider = "bad"\n'
+        'executor = "local"\nmachines = { max = 1 }\n[tasks.t]\ncommand = "true"\npool = "p"\n'
+    )
+
+    told = project.call("run", code=None)
+
+    assert told.code != 0
+    assert "plugin provider.bad of longshore-bad 0.1.0 breaks" in told.err
+    assert said in told.err
+    assert "Traceback" not in told.err + told.out

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from longshore.errors import ConfigError, PluginBroken, PluginClash, PluginMissing
+from longshore.model.views import Assignment
+from longshore.model.workflow import StrategySpec
 from longshore.plugin import API_VERSION
+from longshore.runtime.guarded import PATIENCE, Guarded
 from longshore.runtime.plugin_entries import BUILTIN
 from longshore.runtime.registry import Registry
 
@@ -239,3 +243,135 @@ def test_a_run_without_options_does_not_import_cattrs() -> None:
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
 
     assert said.stdout.split() == ["False", "False"]
+
+
+KINDS = {
+    "executor": ("executors", 'ExecutorRecord(name="mine", config={config}, factory={factory}, api={api})'),
+    "observer": ("observers", 'ObserverRecord(name="mine", config={config}, factory={factory}, api={api})'),
+    "provider": ("providers", 'ProviderRecord(name="mine", config={config}, factory={factory}, api={api})'),
+    "store": ("stores", 'StoreRecord(name="mine", config={config}, schemes=("mine",), factory={factory}, api={api})'),
+    "strategy": ("strategies", 'StrategyRecord(name="mine", config={config}, factory={factory}, api={api})'),
+}
+"""By role: the end of the hook's name, and a record."""
+
+
+def code_of(role: str, *, config: str = "Config", factory: str = "Maker", api: str = "(0, 1)", hook: str = "") -> str:
+    plural, record = KINDS[role]
+    name = hook or f"longshore_{plural}"
+    return f"@hookimpl\ndef {name}():\n    return [{record.format(config=config, factory=factory, api=api)}]\n"
+
+
+def made(role: str, options: dict[str, object] | None = None) -> object:
+    """Find a plugin and make what it announces, as a run does."""
+    registry = Registry()
+    if role == "strategy":
+        return registry.strategy("mine", options)
+    record = getattr(registry, role)("mine")
+    config = registry.options(record.config, options or {}, role)
+    more: dict[str, list[object]] = {"executor": [None], "observer": [{}]}
+    return getattr(registry, f"make_{role}")(record, config, *more.get(role, []))
+
+
+@pytest.mark.parametrize("role", KINDS)
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"api": f"({API_VERSION[0] + 1}, 0)"}, "was built for version"),
+        ({"hook": "longshore_misspelt"}, "unknown hook 'longshore_misspelt'"),
+        ({"config": "dict"}, "must be an attrs class"),
+        ({"factory": "lambda *_: 1 / 0"}, "'mine' cannot be made: ZeroDivisionError: division by zero"),
+        ({"factory": "lambda *_: 'nothing of use'"}, "has made an object of type str, which has no "),
+        ({"factory": "lambda: None"}, "'mine' cannot be made: TypeError"),
+    ],
+    ids=lambda each: next(iter(each)) if isinstance(each, dict) else "",
+)
+def test_a_bad_plugin_of_any_kind_is_named_before_anything_runs(
+    install: Install, role: str, change: dict[str, str], words: str
+) -> None:
+    install("dist", f"{role}.mine", code_of(role, **change))
+
+    with pytest.raises(PluginBroken) as caught:
+        made(role)
+
+    assert f"plugin {role}.mine of dist 1.5" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("role", KINDS)
+def test_a_plugin_of_any_kind_that_does_not_import_is_named(install: Install, role: str) -> None:
+    install("dist", f"{role}.mine", "raise RuntimeError('no licence')")
+
+    with pytest.raises(PluginBroken, match=rf"plugin {role}.mine of dist 1.5 cannot be imported .*no licence"):
+        made(role)
+
+
+@pytest.mark.parametrize("role", KINDS)
+def test_two_of_one_name_of_any_kind_are_both_named(install: Install, role: str) -> None:
+    install("one", f"{role}.mine", code_of(role))
+    install("two", f"{role}.mine", code_of(role))
+
+    with pytest.raises(PluginClash, match="by one and by two"):
+        made(role)
+
+
+@pytest.mark.parametrize("role", KINDS)
+def test_a_config_class_that_cannot_be_structured_is_told_with_its_plugin(install: Install, role: str) -> None:
+    strange = "class Thing: ...\n@frozen(kw_only=True)\nclass Strange:\n    thing: Thing\n"
+    install("dist", f"{role}.mine", strange + code_of(role, config="Strange"))
+
+    with pytest.raises(PluginBroken, match=rf"plugin {role}.mine of dist 1.5: its options cannot be read into"):
+        made(role, {"thing": 1})
+
+
+@pytest.mark.parametrize("answer", ["None", "['m']", "{}"])
+def test_machines_of_the_wrong_type_are_told_with_their_plugin(install: Install, answer: str) -> None:
+    code = code_of("executor").replace("api=", f"machines=lambda *_: {answer}, api=")
+    install("dist", "executor.mine", code)
+    registry = Registry()
+    record = registry.executor("mine")
+
+    with pytest.raises(PluginBroken, match=r"plugin executor.mine of dist 1.5: its machines must be a list of Machine"):
+        registry.machines(record, None, "p")
+
+
+@pytest.mark.parametrize(
+    ("opening", "words"),
+    [
+        ("raise OSError('no route')", "open raised OSError: no route; every failure must be an ExecutorError"),
+        ("return None", "open must answer with a session; an object of type NoneType has no adopt, beat"),
+    ],
+)
+def test_an_executor_that_fails_at_its_work_is_told_with_its_plugin(install: Install, opening: str, words: str) -> None:
+    lines = f"class Opens:\n    def __init__(self, *_): ...\n    def open(self, *_, **__):\n        {opening}\n"
+    install("dist", "executor.mine", lines + code_of("executor", factory="Opens"))
+    executor = made("executor")
+
+    with pytest.raises(PluginBroken) as caught:
+        executor.open(None, fence=1, sink=None)  # type: ignore[attr-defined]
+
+    assert str(caught.value).startswith(f"plugin executor.mine of dist 1.5: {words}")
+
+
+def test_a_strategy_that_hangs_is_given_up_and_named() -> None:
+    class Hangs:
+        until = threading.Event()
+
+        def assign(self, *_: object) -> list[Assignment]:
+            self.until.wait()
+            return []
+
+    guarded = Guarded(Hangs(), "the strategy 'mine' of dist 1.5", timedelta(seconds=0.05))
+    try:
+        with pytest.raises(PluginBroken, match=r"the strategy 'mine' of dist 1.5 has not answered within 0:00:00.05"):
+            guarded.assign([], [], NOW)
+    finally:
+        Hangs.until.set()
+
+
+def test_only_strategies_of_others_are_timed(install: Install) -> None:
+    install("longshore-tetris", "strategy.tetris", ONE)
+    registry = Registry()
+
+    timed = {name: registry.strategy_of(StrategySpec(name=name)).patience for name in ("tetris", "spread")}  # type: ignore[attr-defined]
+
+    assert timed == {"tetris": PATIENCE, "spread": None}

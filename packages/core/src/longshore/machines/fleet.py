@@ -223,7 +223,7 @@ def open_fleet(folder: Path, *, tell: Progress = _silent, ledger: Path | None = 
     def open_executor(pool: PoolSpec, context: ExecutorContext) -> object:
         record = registry.executor(pool.executor)
         options = registry.options(record.config, pool.options, f"pools.{pool.name}")
-        return record.factory(options, context)
+        return registry.make_executor(record, options, context)
 
     providers = Providers(renting.providers, registry, places=renting.places)
     return Fleet(

@@ -202,7 +202,7 @@ class Engine:
         )
         if pool.rented is not None:
             context = evolve(context, unattended=pool.rented.unattended)
-        return record.factory(options, context)
+        return self._registry.make_executor(record, options, context)
 
     def _renters(self, crew: Crew) -> Renters | None:
         if not self.runner.state.rented:
@@ -333,7 +333,7 @@ def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list
     if record.machines is None or pool.rented is not None:
         return []
     settings = registry.options(record.config, pool.options, f"pools.{pool.name}")
-    machines = list(record.machines(settings, pool.name))
+    machines = list(registry.machines(record, settings, pool.name))
     if options.jobs is not None and pool.executor == "local":
         machines = [_with_jobs(machine, options.jobs) for machine in machines]
     return machines

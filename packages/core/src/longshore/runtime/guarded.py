@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from longshore.errors import LongshoreError, PluginBroken
 from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin import AssignmentStrategy
+from longshore.runtime.within import TookTooLong, within
 
-__all__ = ["Guarded"]
+__all__ = ["PATIENCE", "Guarded"]
+
+PATIENCE = timedelta(minutes=2)
+"""So long a strategy that is not the core's own may think. The run waits for it."""
 
 
 @frozen
@@ -24,6 +28,8 @@ class Guarded:
     strategy: AssignmentStrategy
     label: str
     """Which strategy it is, and of which distribution."""
+    patience: timedelta | None = None
+    """So long it may think; None for as long as it likes."""
 
     def assign(
         self, waiting: Sequence[TaskView], machines: Sequence[MachineView], now: datetime
@@ -31,11 +37,18 @@ class Guarded:
         """Choose assignments.
 
         Raises:
-            PluginBroken: when the strategy fails, or its answer is no sequence of assignments.
+            PluginBroken: when the strategy fails, hangs, or its answer is no sequence of assignments.
         """
         answer: object
         try:
-            answer = self.strategy.assign(waiting, machines, now)
+            if self.patience is None:
+                answer = self.strategy.assign(waiting, machines, now)
+            else:
+                answer = within(self.patience, lambda: self.strategy.assign(waiting, machines, now))
+        except TookTooLong:
+            raise PluginBroken(
+                f"{self.label} has not answered within {self.patience}; mend or replace it, then `longshore resume`"
+            ) from None
         except LongshoreError:
             raise
         except Exception as error:

@@ -11,7 +11,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["BUILTIN", "OFFICIAL", "PLURALS", "ROLES", "PluginEntry", "installed_entries", "normal"]
+__all__ = ["BUILTIN", "CORE", "OFFICIAL", "PLURALS", "ROLES", "PluginEntry", "installed_entries", "normal"]
 
 GROUP = "longshore"
 CORE = "longshore-core"

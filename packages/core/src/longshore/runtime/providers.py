@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from longshore.errors import ConfigError, LongshoreError, PluginBroken, Problem
+from longshore.errors import ConfigError, Problem
 from longshore.plugin.provider import Identity, Provider
 from longshore.runtime.registry import Registry
 
@@ -97,10 +97,5 @@ class Providers:
         options = {key: value for key, value in table.items() if key not in _OURS}
         place = self._places.get(name, "")
         config = self._registry.options(record.config, options, f"providers.{name}", place=place)
-        try:
-            made = record.factory(config)
-        except LongshoreError:
-            raise
-        except Exception as error:
-            raise PluginBroken(f"provider {plugin!r} cannot be made: {type(error).__name__}: {error}") from error
+        made = self._registry.make_provider(record, config)
         return OpenProvider(name=name, provider=made, configured_owner=str(table.get("owner", "")), place=place)

@@ -15,20 +15,27 @@ import attrs
 import pluggy
 
 from longshore.errors import LongshoreError, PluginBroken, PluginClash, PluginMissing
+from longshore.model.machine import Machine
 from longshore.model.names import near
 from longshore.model.workflow import StrategySpec
 from longshore.plugin import (
     API_VERSION,
     AssignmentStrategy,
+    Executor,
+    ExecutorContext,
     ExecutorRecord,
+    Observer,
     ObserverRecord,
+    Provider,
     ProviderRecord,
+    Store,
     StoreRecord,
     StrategyRecord,
     hooks,
 )
-from longshore.runtime.guarded import Guarded
-from longshore.runtime.plugin_entries import BUILTIN, OFFICIAL, PluginEntry, installed_entries, normal
+from longshore.runtime.guarded import PATIENCE, Guarded
+from longshore.runtime.guarded_executor import guarded_executor
+from longshore.runtime.plugin_entries import BUILTIN, CORE, OFFICIAL, PluginEntry, installed_entries, normal
 
 __all__ = ["Registry"]
 
@@ -41,6 +48,15 @@ _HOOKS: Mapping[str, tuple[str, type[Record]]] = {
     "store": ("longshore_stores", StoreRecord),
     "strategy": ("longshore_strategies", StrategyRecord),
 }
+
+_METHODS: Mapping[type[Record], tuple[str, ...]] = {
+    ExecutorRecord: ("open",),
+    ObserverRecord: ("notice",),
+    ProviderRecord: ("find", "launch", "offers", "scope", "terminate"),
+    StoreRecord: ("fetch", "list", "put"),
+    StrategyRecord: ("assign",),
+}
+"""What is made must have, by the record that announces it."""
 
 
 class Registry:
@@ -61,7 +77,7 @@ class Registry:
         self._manager.add_hookspecs(hooks)
         self._plugins: dict[tuple[str, str], object] = {}
         self._records: dict[tuple[str, str, str], tuple[Record, ...]] = {}
-        self._owners: dict[type, str] = {}
+        self._owners: dict[type, PluginEntry] = {}
 
     def entries(self) -> Sequence[PluginEntry]:
         """List all plugins, the core's own first, from metadata alone: nothing is imported."""
@@ -96,13 +112,8 @@ class Registry:
             ConfigError: when the options do not fit it.
         """
         record = self._find("strategy", name, StrategyRecord)
-        config = self.options(record.config, options or {}, "strategy")
-        try:
-            return record.factory(config)
-        except LongshoreError:
-            raise
-        except Exception as error:
-            raise PluginBroken(f"{self._owners[record.config]}: {name!r} cannot be made: {_said(error)}") from error
+        made: AssignmentStrategy = self._made(record, self.options(record.config, options or {}, "strategy"))
+        return made
 
     def strategy_of(self, spec: StrategySpec) -> AssignmentStrategy:
         """Make the assignment strategy that a workflow names; whatever it does wrong is `PluginBroken` with its name.
@@ -110,10 +121,67 @@ class Registry:
         Raises:
             ConfigError: when the options do not fit it.
         """
-        strategy = self.strategy(spec.name, spec.options)
-        distribution, _, name = spec.name.rpartition(":")
-        entry = self._matching("strategy", name, distribution)[0][0]
-        return Guarded(strategy, f"the strategy {name!r} of {entry.distribution} {entry.version}".rstrip())
+        record = self._find("strategy", spec.name, StrategyRecord)
+        strategy = self._made(record, self.options(record.config, spec.options, "strategy"))
+        owner = self._owners[record.config]
+        label = f"the strategy {record.name!r} of {owner.distribution} {owner.version}".rstrip()
+        return Guarded(strategy, label) if owner.distribution == CORE else Guarded(strategy, label, PATIENCE)
+
+    def make_executor(self, record: ExecutorRecord, config: Any, context: ExecutorContext) -> Executor:
+        """Make an executor; whatever it does wrong is `PluginBroken` with its name."""
+        made: Executor = self._made(record, config, context)
+        owner = self._owners[record.config]
+        return made if owner.distribution == CORE else guarded_executor(made, owner.label)
+
+    def make_provider(self, record: ProviderRecord, config: Any) -> Provider:
+        """Make a provider; whatever it does wrong is `PluginBroken` with its name."""
+        # What guards providers knows all that they deal with; most runs rent nothing.
+        from longshore.runtime.guarded_provider import guarded  # noqa: PLC0415  as above
+
+        return guarded(self._made(record, config), self._owners[record.config].label)
+
+    def make_store(self, record: StoreRecord, config: Any) -> Store:
+        """Make a store."""
+        made: Store = self._made(record, config)
+        return made
+
+    def make_observer(self, record: ObserverRecord, config: Any, about: Mapping[str, str]) -> Observer:
+        """Make an observer; ``about`` says of which run."""
+        made: Observer = self._made(record, config, about)
+        return made
+
+    def machines(self, record: ExecutorRecord, config: Any, pool: str) -> Sequence[Machine]:
+        """List the machines that the config itself names for a pool; none when only a provider brings machines."""
+        if record.machines is None:
+            return ()
+        label = self._owners[record.config].label
+        try:
+            machines: Any = record.machines(config, pool)
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise PluginBroken(f"{label}: its machines cannot be listed: {_said(error)}") from error
+        if not isinstance(machines, list | tuple) or not all(isinstance(each, Machine) for each in machines):
+            raise PluginBroken(f"{label}: its machines must be a list of Machine, not {machines!r}")
+        return machines
+
+    def _made(self, record: Record, config: Any, *more: Any) -> Any:
+        """Call a record's factory, and see that something comes of it that could do the work."""
+        label = self._owners[record.config].label
+        factory: Callable[..., Any] = record.factory
+        try:
+            made = factory(config, *more)
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise PluginBroken(f"{label}: {record.name!r} cannot be made: {_said(error)}") from error
+        missing = [name for name in _METHODS[type(record)] if not callable(getattr(made, name, None))]
+        if missing:
+            raise PluginBroken(
+                f"{label}: the factory of {record.name!r} has made an object of type {type(made).__name__}, which has "
+                f"no {', '.join(missing)}"
+            )
+        return made
 
     def options(self, config: type, values: Mapping[str, Any], key: str, *, place: str = "") -> Any:
         """Turn the options that stand under ``key`` of a file into a record's config.
@@ -127,7 +195,11 @@ class Registry:
             return config()
         from longshore.runtime.plugin_options import structure  # noqa: PLC0415 - 30 ms that runs without options save
 
-        return structure(config, values, key, place=place, plugin=self._owners.get(config, ""))
+        return structure(config, values, key, place=place, plugin=self._label_of(config))
+
+    def _label_of(self, config: type) -> str:
+        owner = self._owners.get(config)
+        return "" if owner is None else owner.label
 
     def _find(self, role: str, wanted: str, kind: type[_R]) -> _R:
         distribution, _, name = wanted.rpartition(":")
@@ -240,7 +312,7 @@ class Registry:
         config: object = record.config  # whatever its author has put there
         if not (isinstance(config, type) and attrs.has(config)):
             raise PluginBroken(f"{entry.label}: the config of {record.name!r} must be an attrs class, not {config!r}")
-        self._owners[config] = entry.label
+        self._owners[config] = entry
         return record
 
 

@@ -153,7 +153,7 @@ def _executor_suite(name: str, options: Mapping[str, Any], _url: str) -> type[Co
     config = registry.options(record.config, options, "executor")
     if record.machines is None:
         raise UsageError(f"executor {name!r} has no machines of its own; subclass ExecutorContract with one of yours")
-    machines = record.machines(config, "check")
+    machines = registry.machines(record, config, "check")
     if not machines:
         raise UsageError(f"with these options executor {name!r} has no machine; name one, as its config does")
 
@@ -181,8 +181,7 @@ def _store_suite(name: str, options: Mapping[str, Any], url: str) -> type[Contra
 
         @pytest.fixture
         def store(self) -> Store:
-            made: Store = record.factory(config)
-            return made
+            return registry.make_store(record, config)
 
         @pytest.fixture
         def base(self, request: pytest.FixtureRequest) -> str:
