@@ -88,13 +88,19 @@ def _module_page(name: str) -> Iterator[str]:
     yield f"{(module.__doc__ or '').strip()}\n"
     for public in getattr(module, "__all__", ()):
         home = _home_of(module, public)
-        if home != name and home.startswith(PUBLIC_MODULES[1:]):
+        if _page_with(home) not in {name, None}:
             yield f"- [`{public}`][{home}.{public}]\n"  # has its place on that module's page
         else:
             yield f"::: {home}.{public}\n"
     if not hasattr(module, "__all__"):
         for inner in iter_modules(module.__path__, f"{name}."):
             yield from _inner_module(inner.name)
+
+
+def _page_with(module: str) -> str | None:
+    """Name the public module on whose page the names of a module stand; None when they stand on no page yet."""
+    owners = [public for public in PUBLIC_MODULES[1:] if module == public or module.startswith(f"{public}.")]
+    return owners[0] if owners else None
 
 
 def _inner_module(name: str) -> Iterator[str]:

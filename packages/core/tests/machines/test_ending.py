@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from attrs import evolve
 
-from longshore.errors import CredentialsError, PluginMissing, Throttled, UsageError
+from longshore.errors import CloudUnreachable, CredentialsError, PluginMissing, Throttled, UsageError
 from longshore.machines.collecting import collect
 from longshore.machines.ending import chosen, end, start, stop
 from longshore.machines.fleet import Fleet
 from longshore.machines.renting import rent
 from longshore.machines.values import MachineInfo, Whose
 from longshore.model.lease import LeasePhase
-from longshore.model.machine import MachineState
+from longshore.model.machine import Machine, MachineState
 from longshore.runtime.providers import OpenProvider
 from longshore.testing import FakeRig
 from longshore.testing.faults import Fault
@@ -174,6 +175,24 @@ def test_a_provider_that_cannot_be_asked_hides_no_other(world: World) -> None:
     assert set(errors) == {"broken", "expired", "missing"}
     assert isinstance(errors["expired"], CredentialsError)
     assert "ZeroDivisionError" in str(errors["broken"])
+
+
+def test_a_provider_that_never_answers_holds_up_no_other(world: World) -> None:
+    silence = Event()
+
+    def wait(*, owner: str) -> list[Machine]:
+        silence.wait(60)
+        return []
+
+    silent = Bare(world.rig.provider())
+    silent.find = wait
+    hanging = OpenProvider(name="hanging", provider=silent, configured_owner=OWNER)
+    with world.fleet(more={"hanging": hanging}) as fleet:
+        fleet.patience = timedelta(seconds=2)
+        overview = fleet.overview()
+    silence.set()
+    [unasked] = overview.unasked
+    assert (unasked.provider, type(unasked.error)) == ("hanging", CloudUnreachable)
 
 
 def test_a_lease_of_a_provider_that_only_another_project_describes_is_told_with_what_to_do(world: World) -> None:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from attrs import frozen
 
 from longshore.config.renting import Renting, read_renting
-from longshore.errors import LongshoreError, PluginBroken, PluginError, PluginMissing
+from longshore.errors import CloudUnreachable, LongshoreError, PluginBroken, PluginError, PluginMissing
 from longshore.machines.describing import describe_all, describe_resources
 from longshore.machines.parallel import in_parallel
 from longshore.machines.values import MachineInfo, Overview, ResourceInfo, Unasked
@@ -33,6 +33,9 @@ _T = TypeVar("_T")
 
 Progress = Callable[[str], None]
 """Is told, in words, what is waited for."""
+
+_PATIENCE = timedelta(minutes=5)
+"""A provider that breaks its own deadline (law P5) is waited for no longer."""
 
 
 def _silent(_: str) -> None:
@@ -83,6 +86,7 @@ class Fleet:
         self.now = now
         self.wait = wait
         self.tell = tell
+        self.patience = _PATIENCE
         self._open_provider = open_provider
         self._open_executor = open_executor
         self._installed = frozenset(installed)
@@ -156,7 +160,9 @@ class Fleet:
         answers: dict[str, _T] = {}
         unasked: list[Unasked] = []
         self.tell(f"asking {', '.join(names)}" if names else "there is nobody to ask")
-        for name, answer in in_parallel(asked, names):
+        found = in_parallel(asked, names, within=self.patience)
+        for name in names:
+            answer = found[name] if name in found else _late(name, self.patience)
             if isinstance(answer, LongshoreError):
                 unasked.append(Unasked(provider=name, error=answer, expected=name in expected))
             else:
@@ -192,6 +198,10 @@ class Fleet:
         answers, unasked = self.ask(names, _sides)
         rows = [row for name, sides in answers.items() for row in describe_resources(name, self.ledger.id, sides)]
         return rows, unasked
+
+
+def _late(name: str, patience: timedelta) -> CloudUnreachable:
+    return CloudUnreachable(f"{name} has not answered for {patience.total_seconds():.0f} s, which no provider may take")
 
 
 def _undescribed(name: str, error: PluginMissing) -> PluginMissing:

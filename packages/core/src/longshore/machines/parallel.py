@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from queue import SimpleQueue
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
@@ -12,10 +14,10 @@ __all__ = ["in_parallel"]
 _T = TypeVar("_T")
 
 
-def in_parallel(question: Callable[[str], _T], names: Sequence[str]) -> Iterator[tuple[str, _T]]:
-    """Put a question, which must not raise, to all at once; give the answers in the order of the names.
+def in_parallel(question: Callable[[str], _T], names: Sequence[str], *, within: timedelta) -> dict[str, _T]:
+    """Put a question, which must not raise, to all at once; give the answers that have come in time.
 
-    The threads are daemons: Ctrl-C does not wait for a cloud that does not answer.
+    The threads are daemons: neither Ctrl-C nor the end of the time waits for a cloud that does not answer.
     """
     answers: SimpleQueue[tuple[str, _T]] = SimpleQueue()
 
@@ -24,6 +26,12 @@ def in_parallel(question: Callable[[str], _T], names: Sequence[str]) -> Iterator
 
     for name in names:
         Thread(target=ask, args=(name,), daemon=True, name=f"longshore-{name}").start()
-    found = dict(answers.get() for _ in names)
-    for name in names:
-        yield name, found[name]
+    until = time.monotonic() + within.total_seconds()
+    found: dict[str, _T] = {}
+    while len(found) < len(names):
+        try:
+            name, answer = answers.get(timeout=max(0.0, until - time.monotonic()))
+        except Empty:
+            break
+        found[name] = answer
+    return found
