@@ -3,8 +3,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from threading import Event as Flag
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,12 @@ from longshore.model.events import (
     TasksAdded,
     TasksIdentified,
 )
+from longshore.model.lease import LeasePhase
+from longshore.model.lease_events import LeaseChanged, LeaseIntended, LeasesLeft, OffersMissing, TasksRefused
+from longshore.model.offer import Offer, Price
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
+from longshore.model.quantity import Money
+from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
 from longshore_cli.view.feed import Feed, Shown
 from longshore_cli.view.lines import LineDisplay, highest_rank
@@ -50,6 +57,15 @@ def ended(outcome: Exited | Lost | Cancelled, failure: FailureClass | None = Non
 
 def no(_: str) -> bool:
     return False
+
+
+PRICE = Price(per_hour=Money(amount=Decimal("0.10"), currency="USD"), source="list", at=AT)
+OFFER = Offer(type="small", region="north", resources=Resources(cpus=2), price=PRICE, spot=True)
+
+
+def lease(phase: LeasePhase, **words: Any) -> LeaseChanged:
+    known = {"machine": "i-1", "offer": OFFER.key, "ends_at": AT, **words}
+    return LeaseChanged(at=AT, lease="cloud-1", pool="cloud", phase=phase, **known)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +99,35 @@ def no(_: str) -> bool:
         ),
         (ResultsDelivered(at=AT, task="fit", problem="full"), Line(Rank.ALWAYS, "failed", "full")),
         (
+            LeaseIntended(at=AT, lease="cloud-1", pool="cloud", kind=0, offer=OFFER, ends_at=AT),
+            Line(Rank.USUAL, "", "renting small in north (spot), 0.10 USD an hour for pool cloud (cloud-1)"),
+        ),
+        (lease(LeasePhase.ENDING), Line(Rank.USUAL, "", "ending machine i-1")),
+        (
+            lease(LeasePhase.ABSENT, cost=Money(amount=Decimal("0.02"), currency="USD")),
+            Line(Rank.USUAL, "", "machine i-1 is no more; it cost 0.02 USD"),
+        ),
+        (
+            lease(LeasePhase.ABSENT, machine="", failure=FailureClass.CAPACITY, reason="no \x1b[31msmall"),
+            Line(Rank.ALWAYS, "lost", "cloud-1 was not rented: capacity: no small"),
+        ),
+        (
+            lease(LeasePhase.READY, kept=True),
+            Line(Rank.USUAL, "", f"machine i-1 stays up for the next run, until {AT:%H:%M} UTC"),
+        ),
+        (
+            LeasesLeft(at=AT, leases=("cloud-1",), reason="gc"),
+            Line(Rank.ALWAYS, "lost", "1 machine could not be seen to end (cloud-1): gc"),
+        ),
+        (
+            OffersMissing(at=AT, pool="cloud", reason="no answer"),
+            Line(Rank.ALWAYS, "lost", "pool cloud cannot rent now: no answer"),
+        ),
+        (
+            TasksRefused(at=AT, tasks=("fit",), reason="too dear"),
+            Line(Rank.ALWAYS, "failed", "fit failed: capacity: too dear"),
+        ),
+        (
             TasksAdded(at=AT, tasks=tuple(TaskSpec(name=f"t{n}", command=Shell("true")) for n in range(7))),
             Line(Rank.USUAL, "", "7 tasks joined: t0, t1, t2, t3, t4 and 2 more"),
         ),
@@ -97,7 +142,7 @@ def test_a_failure_that_is_tried_again_is_told_as_such() -> None:
     assert line.text == "fit failed after 2 s: user code, exit code 3; it is tried again"
 
 
-@pytest.mark.parametrize("event", [StopAsked(at=AT), ResultsDelivered(at=AT, task="fit")])
+@pytest.mark.parametrize("event", [StopAsked(at=AT), lease(LeasePhase.KNOWN), ResultsDelivered(at=AT, task="fit")])
 def test_what_says_nothing_to_a_user_is_not_told(event: Event) -> None:
     assert list(lines_of(event, no)) == []
 

@@ -177,6 +177,48 @@ def test_a_machine_dearer_than_offered_is_named_with_the_budget_that_it_overdraw
     assert (known.best_price, overdrawn) == (price("1"), [run])
 
 
+def test_a_machine_that_was_kept_goes_to_another_run_and_each_pays_for_its_own_time(ledger: Ledger) -> None:
+    old, new_run = Budget(name="run/r1", limit=usd("0.3")), Budget(name="run/r2", limit=usd("0.15"))
+    launched(ledger, "a", old)
+    ledger.advance("a", LeasePhase.READY, at=NOW)
+    ledger.keep("a", at=NOW + HOUR / 2)
+
+    taken = ledger.hand_over("a", "b", run="r2", pool="cloud", budgets=[new_run], at=NOW + HOUR)
+
+    assert (taken.phase, taken.machine, taken.spec.run, taken.kept) == (LeasePhase.KNOWN, "m-a", "r2", False)
+    assert taken.spec.ends_at == NOW + 2 * HOUR
+    assert ledger.leases() == [taken]
+    assert (ledger.set_aside("a"), ledger.set_aside("b")) == (usd("0.100000"), usd("0.100000"))
+    gone(ledger, "b", after=1.5 * HOUR)
+    assert ledger.account("run/r1") == Account(budget=old, committed=usd("0.100000"))
+    assert ledger.account("run/r2") == Account(budget=new_run, committed=usd("0.050000"))
+
+
+def test_a_machine_is_handed_over_once_and_only_when_it_is_free_and_can_be_paid(ledger: Ledger) -> None:
+    launched(ledger)
+    ready = ledger.advance("a", LeasePhase.READY, at=NOW)
+    with pytest.raises(ValueError, match="was not left"):
+        ledger.hand_over("a", "b", run="r2", pool="cloud", at=NOW)
+    kept = ledger.keep("a", at=NOW)
+    with pytest.raises(BudgetExceeded):
+        ledger.hand_over("a", "b", run="r2", pool="cloud", budgets=[Budget(name="run/r2", limit=usd("0.1"))], at=NOW)
+    assert ledger.leases() == [kept] == [evolve(ready, kept=True)]
+    ledger.hand_over("a", "b", run="r2", pool="cloud", at=NOW)
+    with pytest.raises(ValueError, match="was not left"):
+        ledger.hand_over("a", "c", run="r3", pool="cloud", at=NOW)
+
+
+def test_side_resources_go_with_a_machine_that_is_handed_over(ledger: Ledger) -> None:
+    launched(ledger)
+    with ledger.sides("fake", "acc") as sides:
+        sides.use("a", [KEY])
+    ledger.advance("a", LeasePhase.READY, at=NOW)
+    ledger.keep("a", at=NOW)
+    ledger.hand_over("a", "b", run="r2", pool="cloud", at=NOW)
+    with ledger.sides("fake", "acc") as sides:
+        assert (sides.users(KEY.id), sides.unused()) == (["b"], [])
+
+
 def test_a_beat_and_a_sighting_are_no_steps_of_the_history(ledger: Ledger) -> None:
     launched(ledger)
     ledger.missed("a", at=NOW + MINUTE)

@@ -57,6 +57,15 @@ def test_an_intent_of_a_run_that_another_controls_is_left_alone() -> None:
     assert told(book(INTENDED, attended=False)) == []
 
 
+def test_a_machine_that_was_kept_stays_when_its_run_has_ended_until_its_end_time() -> None:
+    kept = evolve(READY, kept=True, beat_at=NOW, spec=evolve(spec(), unattended=2 * HOUR))
+    there = machine("i-1", token="t-a")
+    assert told(book(kept, over=True, attended=False), there) == []
+    assert told(book(kept, over=True, attended=False), there, after=2 * HOUR) == [
+        Terminate(("i-1",), "its end time has come", "a")
+    ]
+
+
 def test_an_intent_of_a_run_that_has_ended_is_struck_out_as_never_requested() -> None:
     (action,) = told(book(INTENDED, over=True))
     assert isinstance(action, Absent)

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from longshore import Run
+import pytest
+
+from longshore import ConfigError, Run
+from longshore.errors import PluginMissing
 from longshore.model.events import AttemptStarted, MachineAdded, MachineGone
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeaseChanged, LeaseIntended
@@ -196,6 +199,26 @@ def test_a_reply_that_is_lost_makes_no_second_machine(cloud: CloudClient, play: 
     assert run.state == "succeeded"
     assert len(cloud.machines) == 1
     check_nothing_is_left(cloud, run)
+
+
+def test_a_machine_that_is_attended_to_lives_on_beyond_its_unattended_time(cloud: CloudClient, play: Play) -> None:
+    with play('unattended = "2 s"', '[tasks.long]\ncommand = "sleep 5"\n') as run:
+        run.wait(timeout=60)
+
+    assert run.state == "succeeded"
+    assert run.task("long").attempts == 1
+    assert len(cloud.machines) == 1
+
+
+def test_what_cannot_be_rented_as_it_is_written_is_refused_before_there_is_a_run(
+    cloud: CloudClient, play: Play
+) -> None:
+    with pytest.raises(ConfigError, match=r"pools\.cloud\.reconect"):
+        play('reconect = "1 s"', FAN)
+    with pytest.raises(PluginMissing, match="clowd"):
+        play(
+            '[pools.other]\nprovider = "clowd"\nexecutor = "sandbox"', FAN.replace("command", 'pool = "other"\ncommand')
+        )
 
 
 def test_a_budget_is_set_aside_before_each_launch_and_admits_no_more_than_it_bears(
