@@ -42,7 +42,7 @@ from longshore.scheduler.actions import (
     WakeAt,
 )
 from longshore.scheduler.apply import apply
-from longshore.scheduler.building import begin
+from longshore.scheduler.building import begin, waits_of
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
 from longshore.testing import EPOCH
@@ -63,7 +63,7 @@ class World:
     """One run on some hosts. Physical facts are kept apart from what the state believes, and compared with it.
 
     ``folders`` are tasks that write a folder, of which readers read a part; ``fickle`` are those that write something
-    else each time.
+    else each time, and ``twins`` all write the same.
     """
 
     def __init__(
@@ -73,12 +73,18 @@ class World:
         seed: int,
         folders: frozenset[str] = frozenset(),
         fickle: frozenset[str] = frozenset(),
+        twins: frozenset[str] = frozenset(),
     ) -> None:
         self.spec = spec
         self.hosts = hosts
         self.seed = seed
         self.folders = folders
         self.fickle = fickle
+        self.twins = twins
+        self.listed: set[str] = set()
+        """Folders whose listings are at home."""
+        self.trees: set[str] = set()
+        """All folders that were ever written."""
         self.history: list[Event] = []
         self.now = EPOCH
         self.random = random.Random(self.seed)
@@ -97,7 +103,7 @@ class World:
 
     def __repr__(self) -> str:
         reads = {spec.name: sorted(producers(spec)) + ["keep"] * spec.keep for spec in self.spec.tasks}
-        return f"World({reads}, {self.hosts}, seed={self.seed}, folders={self.folders}, fickle={self.fickle})"
+        return f"World({reads}, {self.hosts}, seed={self.seed}, {self.folders}, {self.fickle}, {self.twins})"
 
     # --- what has happened
 
@@ -241,8 +247,8 @@ class World:
                 )
             )
             return
-        if not (artifact.kind == "file" and artifact.sha256 in self.listings()):
-            self.home.add(artifact.sha256)
+        is_listing = artifact.kind == "file" and artifact.sha256 in self.trees
+        (self.listed if is_listing else self.home).add(artifact.sha256)
         self.take(Moved(at=self.now, artifacts=(artifact,), source=move.source))
 
     def stage(self, action: StageAttempt) -> None:
@@ -283,24 +289,36 @@ class World:
         return read.sha256 in store or any(self.part(each) == read.sha256 for each in store)
 
     def writes(self, task: str, attempt: int) -> tuple[Artifact, ...]:
-        if task in self.folders:
+        if self.name(task) in self.folders:
+            self.trees.add(self.digest(task, attempt))
             return (Artifact(path="d", sha256=self.digest(task, attempt), size=10, kind="folder"),)
         return (Artifact(path="out", sha256=self.digest(task, attempt), size=10),)
 
     def digest(self, task: str, attempt: int) -> str:
-        return sha256(f"{task} {attempt if task in self.fickle else 0}".encode()).hexdigest()
+        name = self.name(task)
+        words = "twin" if name in self.twins - self.folders else f"{task} {attempt if name in self.fickle else 0}"
+        return sha256(words.encode()).hexdigest()
+
+    def name(self, task: str) -> str:
+        return self.state.tasks[task].view.name
 
     def part(self, digest: str) -> str:
         return sha256(f"part of {digest}".encode()).hexdigest()
 
-    def listings(self) -> set[str]:
-        return {self.digest(task, attempt) for task in self.folders for attempt in range(30)}
+    def producers(self, task: str) -> list[str]:
+        """The tasks whose outputs a task reads."""
+        found: set[str] = set()
+        for name, group in waits_of(self.state, self.state.tasks[task].task):
+            found.update(self.state.groups[group].members.values() if name is None else [name])
+        return sorted(found)
 
     def reads(self, task: str) -> tuple[Input, ...]:
         found = []
-        for name in sorted(producers(self.state.tasks[task].task.spec)):
+        for name in self.producers(task):
             for output in self.state.tasks[name].outputs:
                 part = output.kind == "folder"
+                if part:
+                    assert output.sha256 in self.listed | self.home, "nobody knows what is in the folder"
                 digest = self.part(output.sha256) if part else output.sha256
                 found.append(Input(sha256=digest, size=5, origin=name))
         return tuple(found)
