@@ -155,3 +155,32 @@ inputs = ["workflow:///make/data.txt"]
     for host in rig.hosts.values():
         travelled = host.travelled()
         assert len(travelled) == len(set(travelled)), "something travelled twice"
+
+
+def test_a_big_file_goes_round_four_hosts(rig: Rig) -> None:
+    pools = "".join(rig.pool(f"h{n}", name=f"p{n}") for n in range(1, 5))
+    text = f"""
+name = "four"
+{pools}
+[tasks.a]
+command = "seq 2000000 > a.txt"
+pool = "p1"
+[tasks.b]
+command = "sha256sum < workflow:///a/a.txt > b.txt; mkdir parts; split -n 4 workflow:///a/a.txt parts/"
+outputs = ["b.txt", "parts"]
+pool = "p2"
+[tasks.c]
+command = "cat workflow:///b/parts/* | sha256sum > c.txt"
+pool = "p3"
+[tasks.d]
+command = "cat workflow:///b/b.txt workflow:///c/c.txt > d.txt; sha256sum < workflow:///a/a.txt >> d.txt"
+outputs = ["d.txt"]
+pool = "p4"
+"""
+    run = rig.play(text)
+
+    one, two, three = rig.result(run, "d/d.txt").read_text().splitlines()
+    assert one == two == three
+    for host in rig.hosts.values():
+        travelled = host.travelled()
+        assert len(travelled) == len(set(travelled)), "something travelled twice"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from attrs import evolve
 
-from longshore.model.artifact import Artifact
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
@@ -41,18 +39,24 @@ from longshore.model.lease_events import (
     OffersMissing,
     TasksRefused,
 )
-from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
+from longshore.model.outcome import FailureClass
 from longshore.scheduler import losing, moving
 from longshore.scheduler.building import add_tasks, make_members
+from longshore.scheduler.endings import (
+    end_attempt,
+    end_badly,
+    fail_move,
+    lose_machine,
+    settle,
+    skip_readers,
+    succeed,
+)
 from longshore.scheduler.leased import apply_renting, forget_offers, note_use
 from longshore.scheduler.machines import add_machine, occupy
-from longshore.scheduler.queues import consider, leave_machine, met, unqueue
+from longshore.scheduler.queues import consider, met, unqueue
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
 
 __all__ = ["apply", "selected"]
-
-# Weight of the newest duration in the running mean of a task as written.
-_PACE_WEIGHT = 0.2
 
 
 def apply(state: RunState, event: Event) -> RunState:
@@ -63,7 +67,7 @@ def apply(state: RunState, event: Event) -> RunState:
     """
     match event:
         case AttemptEnded():
-            _attempt_ended(state, event)
+            end_attempt(state, event)
         case AttemptIntended():
             _attempt_intended(state, event)
         case AttemptStarted(task=name, attempt=attempt):
@@ -77,9 +81,9 @@ def apply(state: RunState, event: Event) -> RunState:
                 state.move(state.tasks[event.task], TaskPhase.QUEUED)
         case Moved():
             for name in moving.arrive(state, event):
-                _settle(state, name)
+                settle(state, name)
         case MoveFailed():
-            _move_failed(state, event)
+            fail_move(state, event)
         case ObjectsDiscarded():
             losing.discarded(state, event)
         case ResultsDelivered(task=name):
@@ -96,7 +100,7 @@ def apply(state: RunState, event: Event) -> RunState:
             state.machines[name].capacity = resources
             state.machines[name].alone = alone
         case MachineGone():
-            _machine_gone(state, event)
+            lose_machine(state, event)
         case TasksAdded(tasks=specs):
             add_tasks(state, specs)
             _require_all(state, (spec.name for spec in specs))
@@ -159,14 +163,14 @@ def _identified(state: RunState, event: TasksIdentified) -> None:
                     task.view = evolve(task.view, inputs=item.inputs)
                 state.ready[task.pool].add(task.view)
             else:
-                _succeeded(state, task, TaskPhase.UP_TO_DATE, item.outputs, item.result)
+                succeed(state, task, TaskPhase.UP_TO_DATE, item.outputs, item.result)
 
 
 def _inputs_failed(state: RunState, event: InputsFailed) -> None:
     task = state.tasks[event.task]
     if task.phase is TaskPhase.WAITING:
         task.failure = FailureClass.STAGING
-        _unsuccessful(state, task, TaskPhase.FAILED)
+        end_badly(state, task, TaskPhase.FAILED)
 
 
 def _tasks_refused(state: RunState, event: TasksRefused) -> None:
@@ -174,7 +178,7 @@ def _tasks_refused(state: RunState, event: TasksRefused) -> None:
         task = state.tasks[name]
         if task.phase is TaskPhase.WAITING:
             task.failure = event.failure
-            _unsuccessful(state, task, TaskPhase.FAILED)
+            end_badly(state, task, TaskPhase.FAILED)
 
 
 def _members_made(state: RunState, name: str, values: tuple[tuple[str, ...], ...]) -> None:
@@ -202,170 +206,12 @@ def _attempt_intended(state: RunState, event: AttemptIntended) -> None:
     occupy(state, task)
 
 
-def _attempt_ended(state: RunState, event: AttemptEnded) -> None:
-    task = state.tasks[event.task]
-    if event.task not in state.live or task.attempts != event.attempt:
-        return
-    leave_machine(state, task)
-    if event.started_at is not None and event.ended_at is not None:
-        _keep_pace(state, task.view.name, (event.ended_at - event.started_at).total_seconds())
-    match event.outcome:
-        case Exited() if event.failure is None and state.where.stores and event.outputs:
-            moving.wrote(state, task, event.outputs)
-            state.where.settling[event.task] = event
-            state.move(task, TaskPhase.STAGING)
-            _settle(state, event.task)
-        case Exited() if event.failure is None:
-            _succeeded(state, task, TaskPhase.SUCCEEDED, event.outputs, event.result)
-        case Exited():
-            _attempt_failed(state, task, event, event.failure or FailureClass.USER_CODE)
-        case Cancelled():
-            if task.cancel_asked or state.cancelled:
-                _unsuccessful(state, task, TaskPhase.CANCELLED)
-            else:
-                _again(state, task)
-        case Lost() if event.failure is None:
-            _again(state, task)
-        case Lost():
-            _attempt_failed(state, task, event, event.failure or FailureClass.MACHINE_LOST)
-        case _:
-            assert_never(event.outcome)
-
-
-def _settle(state: RunState, name: str) -> None:
-    """Let a task succeed when enough of its outputs is at home."""
-    event = moving.settled(state, name)
-    if event is not None:
-        _succeeded(state, state.tasks[name], TaskPhase.SUCCEEDED, event.outputs, event.result)
-
-
-def _move_failed(state: RunState, event: MoveFailed) -> None:
-    """Let those fail that cannot go on without what did not come."""
-    for name in moving.move_failed(state, event):
-        task = state.tasks[name]
-        if state.where.settling.pop(name, None) is None:
-            if name in state.live:
-                leave_machine(state, task)
-            unqueue(state, task)
-        _attempt_failed(state, task, event, event.failure)
-
-
 def _require_all(state: RunState, names: Iterable[str]) -> None:
     """See to it that what new tasks read is there, or is made again."""
     state.where.unread.clear()
     for name in names if state.where.lost else ():
         for task in list(state.groups[name].members.values()):
             losing.require(state, state.tasks[task])
-
-
-def _requeue(state: RunState, task: TaskState) -> None:
-    """Put a task back that had been given to a machine."""
-    if state.where.stores:
-        # What it reads may have been made again meanwhile.
-        task.identity = ""
-        losing.require(state, task)
-    consider(state, task)
-
-
-def _keep_pace(state: RunState, name: str, seconds: float) -> None:
-    known = state.pace.get(name)
-    state.pace[name] = seconds if known is None else known + _PACE_WEIGHT * (seconds - known)
-    state.common_pace += _PACE_WEIGHT * (seconds - state.common_pace)
-
-
-def _again(state: RunState, task: TaskState) -> None:
-    """Put a task back whose attempt never counted."""
-    if task.cancel_asked or state.cancelled:
-        _unsuccessful(state, task, TaskPhase.CANCELLED)
-    else:
-        state.move(task, TaskPhase.WAITING)
-        _requeue(state, task)
-
-
-def _attempt_failed(
-    state: RunState, task: TaskState, event: AttemptEnded | MachineGone | MoveFailed, failure: FailureClass
-) -> None:
-    task.failure = failure
-    if task.failures is None:
-        task.failures = {}
-    count = task.failures[failure] = task.failures.get(failure, 0) + 1
-    retry = task.task.spec.retry
-    if task.cancel_asked or state.cancelled:
-        _unsuccessful(state, task, TaskPhase.CANCELLED)
-    elif count >= retry.budget(failure):
-        _unsuccessful(state, task, TaskPhase.LOST if failure is FailureClass.MACHINE_LOST else TaskPhase.FAILED)
-    else:
-        state.move(task, TaskPhase.WAITING)
-        wait = retry.wait(failure, count)
-        losing.require(state, task)
-        if wait and not task.unmet:
-            task.delayed_until = event.at + wait
-            insort(state.delayed, (task.delayed_until, task.view.order, task.task.id))
-        else:
-            _requeue(state, task)
-
-
-def _succeeded(
-    state: RunState, task: TaskState, phase: TaskPhase, outputs: tuple[Artifact, ...], result: str | None
-) -> None:
-    state.move(task, phase)
-    task.outputs = outputs
-    task.result = result
-    task.failure = None
-    group = state.groups[task.view.name]
-    if outputs and (task.task.spec.keep or not group.read):
-        state.undelivered[task.task.id] = None
-    group.unfinished -= 1
-    if state.where.stores:
-        losing.no_longer_reads(state, task)
-    if task.readers:
-        met(state, task.readers)
-    if group.unfinished == 0 and group.made and group.readers:
-        met(state, group.readers)
-
-
-def _unsuccessful(state: RunState, task: TaskState, phase: TaskPhase) -> None:
-    """End a task without success; all that waits for it is skipped."""
-    unqueue(state, task)
-    state.move(task, phase)
-    losing.no_longer_reads(state, task)
-    if phase is not TaskPhase.CANCELLED and not state.workflow.keep_going:
-        state.failing = True
-    _skip_readers(state, task)
-
-
-def _skip_readers(state: RunState, task: TaskState) -> None:
-    stack = [task]
-    while stack:
-        ended = stack.pop()
-        for name in (*(ended.readers or ()), *state.groups[ended.view.name].readers):
-            reader = state.tasks.get(name)
-            if reader is not None and reader.phase is TaskPhase.WAITING:
-                unqueue(state, reader)
-                state.move(reader, TaskPhase.SKIPPED)
-                losing.no_longer_reads(state, reader)
-                stack.append(reader)
-
-
-def _machine_gone(state: RunState, event: MachineGone) -> None:
-    machine = state.machines.get(event.machine)
-    if machine is None or machine.gone:
-        return
-    machine.gone = True
-    for name in list(state.live):
-        task = state.tasks[name]
-        if task.machine == event.machine:
-            leave_machine(state, task)
-            _attempt_failed(state, task, event, event.failure)
-    if machine.store and not any(each.store == machine.store and not each.gone for each in state.machines.values()):
-        for name in [name for name in state.where.settling if _is_on(state, name, machine.store)]:
-            del state.where.settling[name]
-            _attempt_failed(state, state.tasks[name], event, event.failure)
-        losing.lose_store(state, machine.store, f"its outputs were lost with {machine.id}: {event.reason}")
-
-
-def _is_on(state: RunState, name: str, store: str) -> bool:
-    return state.machines[state.tasks[name].machine].store == store
 
 
 def _cancel(state: RunState, names: tuple[str, ...]) -> None:
@@ -379,7 +225,7 @@ def _cancel(state: RunState, names: tuple[str, ...]) -> None:
         elif task.phase not in ENDED:
             task.cancel_asked = True
             state.where.settling.pop(task.task.id, None)
-            _unsuccessful(state, task, TaskPhase.CANCELLED)
+            end_badly(state, task, TaskPhase.CANCELLED)
 
 
 def _retry(state: RunState, names: tuple[str, ...]) -> None:
@@ -396,7 +242,7 @@ def _retry(state: RunState, names: tuple[str, ...]) -> None:
             _revive(state, task)
     for task in list(state.tasks.values()):
         if task.phase in ENDED - DONE - {TaskPhase.SKIPPED}:
-            _skip_readers(state, task)
+            skip_readers(state, task)
 
 
 def _revive(state: RunState, task: TaskState) -> None:

@@ -1,0 +1,181 @@
+"""How tasks and their attempts end: well, badly, or to be tried again; for `longshore.scheduler.apply` alone."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import assert_never
+
+from longshore.model.artifact import Artifact
+from longshore.model.events import AttemptEnded, MachineGone, MoveFailed
+from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
+from longshore.scheduler import losing, moving
+from longshore.scheduler.queues import consider, leave_machine, met, unqueue
+from longshore.scheduler.state import RunState, TaskPhase, TaskState
+
+__all__ = ["end_attempt", "end_badly", "fail_move", "lose_machine", "settle", "skip_readers", "succeed"]
+
+# Weight of the newest duration in the running mean of a task as written.
+_PACE_WEIGHT = 0.2
+
+
+def end_attempt(state: RunState, event: AttemptEnded) -> None:
+    """Note that an attempt is over; what is told twice, or of an earlier attempt, changes nothing."""
+    task = state.tasks[event.task]
+    if event.task not in state.live or task.attempts != event.attempt:
+        return
+    leave_machine(state, task)
+    if event.started_at is not None and event.ended_at is not None:
+        _keep_pace(state, task.view.name, (event.ended_at - event.started_at).total_seconds())
+    match event.outcome:
+        case Exited() if event.failure is None and state.where.stores and event.outputs:
+            moving.wrote(state, task, event.outputs)
+            state.where.settling[event.task] = event
+            state.move(task, TaskPhase.STAGING)
+            settle(state, event.task)
+        case Exited() if event.failure is None:
+            succeed(state, task, TaskPhase.SUCCEEDED, event.outputs, event.result)
+        case Exited():
+            _attempt_failed(state, task, event, event.failure or FailureClass.USER_CODE)
+        case Cancelled():
+            if task.cancel_asked or state.cancelled:
+                end_badly(state, task, TaskPhase.CANCELLED)
+            else:
+                _again(state, task)
+        case Lost() if event.failure is None:
+            _again(state, task)
+        case Lost():
+            _attempt_failed(state, task, event, event.failure or FailureClass.MACHINE_LOST)
+        case _:
+            assert_never(event.outcome)
+
+
+def settle(state: RunState, name: str) -> None:
+    """Let a task succeed when enough of its outputs is at home."""
+    event = moving.settled(state, name)
+    if event is not None:
+        succeed(state, state.tasks[name], TaskPhase.SUCCEEDED, event.outputs, event.result)
+
+
+def fail_move(state: RunState, event: MoveFailed) -> None:
+    """Let those fail that cannot go on without what did not come."""
+    for name in moving.move_failed(state, event):
+        task = state.tasks[name]
+        if state.where.settling.pop(name, None) is None:
+            if name in state.live:
+                leave_machine(state, task)
+            unqueue(state, task)
+        _attempt_failed(state, task, event, event.failure)
+
+
+def _requeue(state: RunState, task: TaskState) -> None:
+    """Put a task back that had been given to a machine."""
+    if state.where.stores:
+        # What it reads may have been made again meanwhile.
+        task.identity = ""
+        losing.require(state, task)
+    consider(state, task)
+
+
+def _keep_pace(state: RunState, name: str, seconds: float) -> None:
+    known = state.pace.get(name)
+    state.pace[name] = seconds if known is None else known + _PACE_WEIGHT * (seconds - known)
+    state.common_pace += _PACE_WEIGHT * (seconds - state.common_pace)
+
+
+def _again(state: RunState, task: TaskState) -> None:
+    """Put a task back whose attempt never counted."""
+    if task.cancel_asked or state.cancelled:
+        end_badly(state, task, TaskPhase.CANCELLED)
+    else:
+        state.move(task, TaskPhase.WAITING)
+        _requeue(state, task)
+
+
+def _attempt_failed(
+    state: RunState, task: TaskState, event: AttemptEnded | MachineGone | MoveFailed, failure: FailureClass
+) -> None:
+    task.failure = failure
+    if task.failures is None:
+        task.failures = {}
+    count = task.failures[failure] = task.failures.get(failure, 0) + 1
+    retry = task.task.spec.retry
+    if task.cancel_asked or state.cancelled:
+        end_badly(state, task, TaskPhase.CANCELLED)
+    elif count >= retry.budget(failure):
+        end_badly(state, task, TaskPhase.LOST if failure is FailureClass.MACHINE_LOST else TaskPhase.FAILED)
+    else:
+        state.move(task, TaskPhase.WAITING)
+        wait = retry.wait(failure, count)
+        losing.require(state, task)
+        if wait and not task.unmet:
+            task.delayed_until = event.at + wait
+            insort(state.delayed, (task.delayed_until, task.view.order, task.task.id))
+        else:
+            _requeue(state, task)
+
+
+def succeed(
+    state: RunState, task: TaskState, phase: TaskPhase, outputs: tuple[Artifact, ...], result: str | None
+) -> None:
+    """Let a task have succeeded, and tell those that wait for it."""
+    state.move(task, phase)
+    task.outputs = outputs
+    task.result = result
+    task.failure = None
+    group = state.groups[task.view.name]
+    if outputs and (task.task.spec.keep or not group.read):
+        state.undelivered[task.task.id] = None
+    group.unfinished -= 1
+    if state.where.stores:
+        losing.no_longer_reads(state, task)
+    if task.readers:
+        met(state, task.readers)
+    if group.unfinished == 0 and group.made and group.readers:
+        met(state, group.readers)
+
+
+def end_badly(state: RunState, task: TaskState, phase: TaskPhase) -> None:
+    """End a task without success; all that waits for it is skipped."""
+    unqueue(state, task)
+    state.move(task, phase)
+    losing.no_longer_reads(state, task)
+    if phase is not TaskPhase.CANCELLED and not state.workflow.keep_going:
+        state.failing = True
+    skip_readers(state, task)
+
+
+def skip_readers(state: RunState, task: TaskState) -> None:
+    """Skip all that waits for a task that did not succeed."""
+    stack = [task]
+    while stack:
+        ended = stack.pop()
+        for name in (*(ended.readers or ()), *state.groups[ended.view.name].readers):
+            reader = state.tasks.get(name)
+            if reader is not None and reader.phase is TaskPhase.WAITING:
+                unqueue(state, reader)
+                state.move(reader, TaskPhase.SKIPPED)
+                losing.no_longer_reads(state, reader)
+                stack.append(reader)
+
+
+def lose_machine(state: RunState, event: MachineGone) -> None:
+    """Note that a machine is gone: its attempts fail, and what only it had is made again when somebody needs it."""
+    machine = state.machines.get(event.machine)
+    if machine is None or machine.gone:
+        return
+    machine.gone = True
+    for name in list(state.live):
+        task = state.tasks[name]
+        # What fails here may have put others back that waited for the same.
+        if name in state.live and task.machine == event.machine:
+            leave_machine(state, task)
+            _attempt_failed(state, task, event, event.failure)
+    if machine.store and not any(each.store == machine.store and not each.gone for each in state.machines.values()):
+        for name in [name for name in state.where.settling if _is_on(state, name, machine.store)]:
+            del state.where.settling[name]
+            _attempt_failed(state, state.tasks[name], event, event.failure)
+        losing.lose_store(state, machine.store, f"its outputs were lost with {machine.id}: {event.reason}")
+
+
+def _is_on(state: RunState, name: str, store: str) -> bool:
+    return state.machines[state.tasks[name].machine].store == store
