@@ -13,8 +13,8 @@ from longshore.model.command import Argv, Shell
 from longshore.model.machine import Machine
 from longshore.model.resources import Resources
 from longshore.remote.digest import digest_bytes
-from longshore.testing import ExecutorBench, ExecutorContract, FakeRemoteComputer
-from longshore.testing.fake_pods import FakePodExecutor, FakePodsConfig, FakePodSession
+from longshore.testing import ExecutorBench, ExecutorContract, FakePodExecutor, FakePodsConfig, FakeRemoteComputer
+from longshore.testing.fake_pods import FakePodSession
 
 
 def machine(identity: str = "cluster-1") -> Machine:

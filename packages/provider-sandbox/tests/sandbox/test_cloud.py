@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from longshore.model.offer import Needs
 from longshore.model.outcome import Exited
 from longshore.plugin import Prices, Provider, SpotNotices, Stoppable
 from longshore.runtime.registry import Registry
+from longshore.runtime.within import within
 from longshore.testing import ExecutorBench
 from longshore.testing.faults import Fault
 from longshore_sandbox import CloudClient
@@ -255,6 +258,24 @@ def test_a_spot_machine_is_announced_and_taken_back_though_nobody_asks(
     assert at.gone().machine == machine.id
     assert cloud.machines[machine.id].ended == notice.at
     assert not is_alive(leader)
+
+
+def test_by_the_real_clock_the_trace_takes_spot_machines_back_though_nobody_asks(tmp_path: Path) -> None:
+    cloud = open_cloud(tmp_path / "cloud", '[[reclaims]]\nafter = "1500 ms"\ntype = "small"\n')
+    try:
+        provider = SandboxProvider(SandboxConfig(folder=cloud.folder))
+        offer = next(each for each in provider.offers(Needs(type="small")) if each.spot)
+        later = datetime.now(UTC) + HOUR
+        machine = rent(provider, evolve(rig_on(cloud).spec(), offer=offer, ends_at=later))
+
+        with suppress(FileNotFoundError), open(Path(machine.address) / "power") as power:
+            # As long as it has power, it holds the lock.
+            within(timedelta(seconds=30), lambda: fcntl.flock(power, fcntl.LOCK_SH))
+
+        [known] = cloud.machines.values()
+        assert known.ended is not None
+    finally:
+        close_cloud(cloud)
 
 
 def test_prices_quotas_and_faults_are_as_the_settings_say(tmp_path: Path) -> None:

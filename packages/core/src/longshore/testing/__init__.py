@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from longshore.testing.executor_bench import ExecutorBench
     from longshore.testing.executor_contract import ExecutorContract
     from longshore.testing.fake_cloud import FakeCloud
+    from longshore.testing.fake_pods import FakePodExecutor, FakePodsConfig
     from longshore.testing.fake_provider import FakeProvider
     from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
     from longshore.testing.fake_rig import FakeRig
@@ -39,6 +40,8 @@ __all__ = [
     "ExecutorBench",
     "ExecutorContract",
     "FakeCloud",
+    "FakePodExecutor",
+    "FakePodsConfig",
     "FakeProvider",
     "FakeRemoteComputer",
     "FakeRemoteConfig",
@@ -64,6 +67,8 @@ _HOMES = {
     "ExecutorBench": "executor_bench",
     "ExecutorContract": "executor_contract",
     "FakeCloud": "fake_cloud",
+    "FakePodExecutor": "fake_pods",
+    "FakePodsConfig": "fake_pods",
     "FakeProvider": "fake_provider",
     "FakeRemoteComputer": "fake_remote",
     "FakeRemoteConfig": "fake_remote",
