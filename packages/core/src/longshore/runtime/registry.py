@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import attrs
 import pluggy
 
-from longshore.errors import LongshoreError, PluginBroken, PluginClash, PluginMissing
+from longshore.errors import PluginBroken, PluginClash, PluginMissing
 from longshore.model.machine import Machine
 from longshore.model.names import near
 from longshore.model.workflow import StrategySpec
@@ -35,11 +35,10 @@ from longshore.plugin import (
 )
 from longshore.runtime.guarded import PATIENCE, Guarded
 from longshore.runtime.guarded_executor import guarded_executor
+from longshore.runtime.making import Record, list_machines, make, said
 from longshore.runtime.plugin_entries import BUILTIN, CORE, OFFICIAL, PluginEntry, installed_entries, normal
 
 __all__ = ["Registry"]
-
-Record = ExecutorRecord | ObserverRecord | ProviderRecord | StoreRecord | StrategyRecord
 
 _HOOKS: Mapping[str, tuple[str, type[Record]]] = {
     "executor": ("longshore_executors", ExecutorRecord),
@@ -48,15 +47,6 @@ _HOOKS: Mapping[str, tuple[str, type[Record]]] = {
     "store": ("longshore_stores", StoreRecord),
     "strategy": ("longshore_strategies", StrategyRecord),
 }
-
-_METHODS: Mapping[type[Record], tuple[str, ...]] = {
-    ExecutorRecord: ("open",),
-    ObserverRecord: ("notice",),
-    ProviderRecord: ("find", "launch", "offers", "scope", "terminate"),
-    StoreRecord: ("fetch", "list", "put"),
-    StrategyRecord: ("assign",),
-}
-"""What is made must have, by the record that announces it."""
 
 
 class Registry:
@@ -152,36 +142,10 @@ class Registry:
 
     def machines(self, record: ExecutorRecord, config: Any, pool: str) -> Sequence[Machine]:
         """List the machines that the config itself names for a pool; none when only a provider brings machines."""
-        if record.machines is None:
-            return ()
-        label = self._owners[record.config].label
-        try:
-            machines: Any = record.machines(config, pool)
-        except LongshoreError:
-            raise
-        except Exception as error:
-            raise PluginBroken(f"{label}: its machines cannot be listed: {_said(error)}") from error
-        if not isinstance(machines, list | tuple) or not all(isinstance(each, Machine) for each in machines):
-            raise PluginBroken(f"{label}: its machines must be a list of Machine, not {machines!r}")
-        return machines
+        return list_machines(record, self._owners[record.config].label, config, pool)
 
     def _made(self, record: Record, config: Any, *more: Any) -> Any:
-        """Call a record's factory, and see that something comes of it that could do the work."""
-        label = self._owners[record.config].label
-        factory: Callable[..., Any] = record.factory
-        try:
-            made = factory(config, *more)
-        except LongshoreError:
-            raise
-        except Exception as error:
-            raise PluginBroken(f"{label}: {record.name!r} cannot be made: {_said(error)}") from error
-        missing = [name for name in _METHODS[type(record)] if not callable(getattr(made, name, None))]
-        if missing:
-            raise PluginBroken(
-                f"{label}: the factory of {record.name!r} has made an object of type {type(made).__name__}, which has "
-                f"no {', '.join(missing)}"
-            )
-        return made
+        return make(record, self._owners[record.config].label, config, *more)
 
     def options(self, config: type, values: Mapping[str, Any], key: str, *, place: str = "") -> Any:
         """Turn the options that stand under ``key`` of a file into a record's config.
@@ -274,7 +238,7 @@ class Registry:
             try:
                 answers = self._manager.subset_hook_caller(hook, others)()
             except Exception as error:
-                raise PluginBroken(f"{entry.label}: {hook} failed: {_said(error)}") from error
+                raise PluginBroken(f"{entry.label}: {hook} failed: {said(error)}") from error
             if not answers:
                 raise PluginBroken(f"{entry.label}: it has no hook {hook}{_unmarked(plugin)}")
             records = tuple(
@@ -296,7 +260,7 @@ class Registry:
                 if self._manager.is_registered(plugin):
                     self._manager.unregister(plugin)
                 names = ", ".join(sorted(hook for hook, _ in _HOOKS.values()))
-                raise PluginBroken(f"{entry.label}: {_said(error)}; the hooks are {names}") from error
+                raise PluginBroken(f"{entry.label}: {said(error)}; the hooks are {names}") from error
             self._plugins[key] = plugin
         return self._plugins[key]
 
@@ -331,7 +295,7 @@ def _imported(entry: PluginEntry) -> object:
             plugin = getattr(plugin, part)
     except Exception as error:
         raise PluginBroken(
-            f"{entry.label} cannot be imported from {entry.target}: {_said(error)}; "
+            f"{entry.label} cannot be imported from {entry.target}: {said(error)}; "
             f"upgrade or uninstall {entry.distribution}"
         ) from error
     return plugin
@@ -350,7 +314,3 @@ def _unmarked(plugin: object) -> str:
 
 def _version(api: tuple[int, int]) -> str:
     return ".".join(map(str, api))
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
