@@ -63,7 +63,7 @@ def test_all_resources_count_at_once() -> None:
 
 
 def test_slots_are_a_limit_like_any_other() -> None:
-    chosen = Knapsack(Options()).assign(cpus(1, 1, 4, 4), [machine("m", Resources(cpus=8), slots=2)], NOW)
+    chosen = Knapsack(Options()).assign(cpus(1, 1, 4, 4), [machine("m", Resources(cpus=16), slots=2)], NOW)
 
     assert started(chosen) == {"t2", "t3"}
 

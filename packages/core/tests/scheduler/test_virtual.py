@@ -69,6 +69,14 @@ def test_independent_tasks_overlap_as_far_as_there_is_room() -> None:
     assert play(spec, CriticalPath(), world(machine("a", 8, slots=4))).makespan == after(20)
 
 
+def test_a_task_that_needs_no_cpu_starts_also_where_all_of_many_machines_are_full() -> None:
+    spec = workflow(*(shell(f"t{n}") for n in range(12)), needing("first", 0), needing("light", 0, "first"))
+
+    played = play(spec, CriticalPath(), world(*(machine(f"m{n}") for n in range(12)), seconds={"first": 1}))
+
+    assert {stay.task: stay.begin for stay in played.attempts}["light"] == after(1)
+
+
 def test_the_longest_path_goes_first_by_critical_path_and_not_by_first_fit() -> None:
     spec = workflow(shell("alone"), shell("a"), shell("b", "a"), shell("c", "b"))
     seconds = {"alone": 30}
