@@ -20,7 +20,17 @@ from longshore.remote.bundle import MODULES, build_bundle
 from longshore.remote.protocol import VERSION, Lines, decode_lines, encode
 
 HERE = Path(longshore.remote.__path__[0])
-CONTROLLERS = {"channel", "discards", "remote_session", "session", "transfers", "wire"}
+CONTROLLERS = {
+    "channel",
+    "discards",
+    "remote_session",
+    "session",
+    "shim_session",
+    "shim_transfers",
+    "transfers",
+    "wire",
+    "words",
+}
 """The controller's side of the link."""
 LOCAL = {"__init__", "bundle", "start"}
 """Needed on the controller's computer only."""

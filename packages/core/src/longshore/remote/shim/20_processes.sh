@@ -28,28 +28,32 @@ lives() {
 }
 
 # Give all living processes of the attempt that has this mark and leader: those with its marker, those of its session
-# or group, and what descends from them.
+# or group, and what descends from them. One whose name has a line end in it is found by its marker only.
 find_members() {
-    members=' '
+    members=' ' families=''
+    mark_here=$1 leader_here=$2
     set +f
-    for each in $(cd /proc && grep -lsazxF -- "LONGSHORE_ID=$1" [0-9]*/environ); do
-        members="$members${each%/environ} "
+    # shellcheck disable=SC2046  # fields
+    set -- $(sed -n 's/^\([0-9]*\) (.*) \([^ZX]\) \([0-9]*\) \([0-9]*\) \([0-9]*\) .*/\1 \3 \4 \5/p' /proc/[0-9]*/stat \
+        2>/dev/null)
+    while [ $# -ge 4 ]; do
+        families="$families $1:$2"
+        case " $1 $3 $4 " in
+        *" $leader_here "*) members="$members$1 " ;;
+        esac
+        shift 4
     done
-    families=
-    for each in /proc/[0-9]*; do
+    for each in $(grep -lszxF -- "LONGSHORE_ID=$mark_here" /proc/[0-9]*/environ); do
         each=${each#/proc/}
-        if look_at "$each"; then
-            if [ "$2" != 0 ] && { [ "$session" = "$2" ] || [ "$group" = "$2" ] || [ "$each" = "$2" ]; }; then
-                case $members in *" $each "*) ;; *) members="$members$each " ;; esac
-            fi
-            families="$families $each:$parent"
-        else
-            case $members in *" $each "*) members="${members%%" $each "*} ${members#*" $each "}" ;; esac
-        fi
+        each=${each%/*}
+        case $members in
+        *" $each "*) ;;
+        *) [ ! -e "/proc/$each" ] || members="$members$each " ;;
+        esac
     done
     set -f
     found=yes
-    while [ "$found" ]; do
+    while [ "$found" ] && [ "$members" != ' ' ]; do
         found=
         for each in $families; do
             case $members in

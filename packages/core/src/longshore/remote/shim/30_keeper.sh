@@ -7,7 +7,7 @@ keep() {
     trap 'asked=yes' TERM
     trap 'forced=yes' ALRM
     trap 'timed_out=yes' USR1
-    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=0 comma='' prefixes='' listings=0 mode_now='' ending=''
+    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=- comma='' prefixes='' listings=0 mode_now='' ending=''
     slot=$1 id=$2 name=$3 cpus=$4 memory=$5 gpus=$6 timeout=$7 grace=$8 kept=$9
     shift 9
     mark=$id@$folder
@@ -172,20 +172,24 @@ await() {
     done
 }
 
-# Say whether the attempt may have left processes behind. What it has started has a number between that of its first
-# process and the latest of all; those which our own processes have started are nobody's. Numbers begin anew some day,
-# but not within a second.
+# Say whether the attempt may have left processes behind. Whatever it has left descends from a process that has become
+# the child of one of our ancestors, and that has a number between that of its first process and the latest of all,
+# since numbers begin anew some day, but not within a second.
 may_have_left() {
-    [ $((ended - started)) -lt 100 ] && [ "$$" != 1 ] || return 0
+    [ $((ended - started)) -lt 100 ] && [ "$reapers" ] || return 0
     read -r _ _ _ _ newest </proc/loadavg
-    [ "$newest" -ge "$leader" ] && [ $((newest - leader)) -le 64 ] || return 0
-    each=$leader
-    while [ "$each" -lt "$newest" ]; do
-        each=$((each + 1))
-        [ -e "/proc/$each" ] && look_at "$each" && [ "$parent" != "$$" ] || continue
-        [ "$session" = "$each" ] && look_at "$parent" && [ "$parent" = "$$" ] || return 0
+    [ "$newest" -ge "$leader" ] || return 0
+    set --
+    for reaper in $reapers; do
+        orphans=
+        { read -r orphans; } 2>/dev/null <"/proc/$reaper/task/$reaper/children"
+        for each in $orphans; do
+            [ "$each" -gt "$leader" ] && [ "$each" -le "$newest" ] && look_at "$each" || continue
+            [ "$session" != "$leader" ] || return 0
+            set -- "$@" "/proc/$each/environ"
+        done
     done
-    return 1
+    [ $# != 0 ] && grep -qszxF -- "LONGSHORE_ID=$mark" "$@"
 }
 
 # End what is left. None of these are our children, so nobody tells us when they are over.

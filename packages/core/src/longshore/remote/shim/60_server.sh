@@ -29,6 +29,20 @@ read_machine() {
     running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0
     count_kills
     kills_before=$kills
+    find_reapers
+}
+
+# Give our ancestors, any of which may become the parent of what attempts leave behind; nothing where their children
+# are not told, or when orphans become our own.
+find_reapers() {
+    reapers=
+    look_at self
+    while [ "$parent" != 0 ]; do
+        each=$parent
+        [ -r "/proc/$each/task/$each/children" ] && look_at "$each" || break
+        reapers="$reapers $each"
+    done
+    [ "$each" = 1 ] || reapers=
 }
 
 # Become the newest server, unless one with a higher fence has been here, and end the one before.
@@ -121,7 +135,7 @@ bury() {
     slot=$1 id=$2 workdir=$3 lost=$5 evidence=$5
     name_of "$id"
     failure='machine lost' code='' cancelled='' own=yes kept='' rows='' ended='' ending='' forced='' grace=5 never=''
-    mark=$id@$folder leader=0
+    mark=$id@$folder leader=-
     [ "$4" != "$boot" ] || end_rest
     no_more "$ending"
     finish
