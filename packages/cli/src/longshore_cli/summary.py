@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from longshore.model.events import InputsFailed, ResultsDelivered
+from longshore.model.lease_events import TasksRefused
 from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo, RunInfo, RunReader, TaskInfo
 from longshore_cli.output import paint
@@ -19,6 +20,7 @@ __all__ = ["Failure", "Summary", "summarize"]
 _MOST_SHOWN = 10
 _MOST_LINES = 12
 _FAILED = ("failed", "lost")
+_WITHOUT_ATTEMPT = (FailureClass.STAGING, FailureClass.CAPACITY)
 
 
 @frozen(kw_only=True)
@@ -118,7 +120,7 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
     """Look at why one task failed."""
     attempts = list(reader.attempts(task.id))
     ended: AttemptInfo | None = attempts[-1] if attempts else None
-    refused = _refusal(reader, task.id) if task.failure == FailureClass.STAGING else ""
+    refused = _refusal(reader, task.id) if task.failure in _WITHOUT_ATTEMPT else ""
     if refused or ended is None:
         proof, outcome = refused, ""
     else:
@@ -136,8 +138,12 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
 
 
 def _refusal(reader: RunReader, task: str) -> str:
-    """Say why a task's inputs could not be had, if that is how it ended."""
-    reasons = [event.reason for _, event in reader.events(about=task) if isinstance(event, InputsFailed)]
+    """Say why a task's inputs, or a machine for it, could not be had, if that is how it ended."""
+    reasons = [
+        event.reason
+        for _, event in reader.events(about=task)
+        if isinstance(event, InputsFailed) or (isinstance(event, TasksRefused) and task in event.tasks)
+    ]
     return reasons[-1] if reasons else ""
 
 

@@ -251,6 +251,13 @@ CASES = {
     "a provider without executor": Case(
         text=NAME + '[pools.one]\nprovider = "aws"\n' + HELLO, line=2, key="pools.one", says="'aws'", remedy="executor"
     ),
+    "rented machines, and tasks that stay here": Case(
+        text=CLOUD.replace("ssh", "local") + HELLO,
+        line=4,
+        key="pools.cloud.executor",
+        says="on this computer",
+        remedy='"ssh"',
+    ),
     "a machine count that is said twice": Case(
         text=CLOUD + "count = 2\nmachines = { min = 1, max = 2 }\n" + HELLO,
         line=5,

@@ -36,6 +36,12 @@ def test_a_run_has_as_many_machines_as_its_tasks_can_use_and_no_more_than_it_may
     assert len(World(pool(most=4), tasks(3, cpus=0.5)).settle().launched) == 1
 
 
+def test_no_machine_is_rented_for_tasks_that_may_not_run_at_once() -> None:
+    world = World(pool(most=9), tasks(9))
+    world.state.pools["cloud"] = 2
+    assert len(world.settle().launched) == 2
+
+
 def test_the_least_number_is_up_only_while_the_pool_has_tasks() -> None:
     world = World(pool(least=3), tasks(1)).settle()
     assert len(world.serving()) == 3
@@ -130,6 +136,11 @@ def test_near_the_limit_nothing_more_is_rented_and_the_run_says_why_tasks_wait()
     assert "raise max_cost" in why_waiting(world.state, "cloud", world.now)
     world.end_all()
     assert world.state.phases[TaskPhase.SUCCEEDED] + world.state.phases[TaskPhase.QUEUED] == 3
+
+
+def test_when_all_machines_that_there_may_be_are_busy_tasks_wait_for_these_and_for_nothing_else() -> None:
+    world = World(pool(most=1), tasks(3), max_cost=usd("0.25")).settle()
+    assert why_waiting(world.state, "cloud", world.now) == ""
 
 
 def test_a_machine_that_is_idle_is_drained_given_up_and_rented_again_when_it_is_needed() -> None:

@@ -39,7 +39,7 @@ from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.shell import problem
 from longshore.model.task import FileInput, Secret, UrlInput
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec
+from longshore.model.workflow import LOCAL_POOL, EnvironmentSpec, PoolSpec, StrategySpec
 
 __all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "environment", "pool", "provider", "strategy"]
 
@@ -249,6 +249,9 @@ def pool(name: str, value: object) -> PoolSpec:
     if "provider" in ours and "executor" not in ours:
         message = f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there"
         mistakes += wrong(message, 'add executor = "ssh"').mistakes
+    elif "provider" in ours and ours["executor"] == LOCAL_POOL:
+        message = "the executor 'local' runs tasks on this computer, and not on machines that are rented"
+        mistakes += wrong(message, 'write executor = "ssh"', ("executor",)).mistakes
     if mistakes:
         raise Mistakes(*mistakes)
     return PoolSpec(name=name, options=plain(rest), rented=machines, **words)

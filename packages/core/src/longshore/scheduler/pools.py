@@ -127,6 +127,8 @@ def why_waiting(state: RunState, name: str, now: datetime) -> str:
     coming = sum(lease.phase in SERVING and lease.phase is not LeasePhase.READY for lease in leases)
     if coming:
         return f"{coming} {'machine is' if coming == 1 else 'machines are'} on the way"
+    if sum(lease.phase in SERVING for lease in leases) >= sum(kind.most for kind in pool.spec.kinds):
+        return ""
     if pool.offers is None:
         return "the provider is being asked what it rents"
     if not affordable(state, name, now):

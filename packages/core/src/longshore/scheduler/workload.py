@@ -35,9 +35,15 @@ def waiting_tasks(state: RunState, pool: str, now: datetime) -> list[TaskView]:
 def machines_wanted(state: RunState, pool: str, room: Resources, now: datetime) -> float:
     """Say how many machines with this room the running and waiting tasks of a pool could use, in parts of a machine.
 
-    Work that is known to be short is not spread so thin that machines come up for nothing: each is to have work for as
-    long as it takes to come up, or as the longest path of tasks takes that waits in the pool, whichever is longer.
+    There are no more than tasks that may run at once. Work that is known to be short is not spread so thin that
+    machines come up for nothing: each is to have work for as long as it takes to come up, or as the longest path of
+    tasks takes that waits in the pool, whichever is longer.
     """
+    limits = [limit for limit in (state.pools.get(pool), state.workflow.max_tasks) if limit is not None]
+    return min([_usable(state, pool, room, now), *limits])
+
+
+def _usable(state: RunState, pool: str, room: Resources, now: datetime) -> float:
     front = waiting_tasks(state, pool, now)
     live = Counter(state.tasks[name].view.name for name in state.live if state.tasks[name].pool == pool)
     waiting = Counter(view.name for view in front)
