@@ -11,7 +11,9 @@ from longshore.model.machine import Machine
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
+from longshore.remote.shim_session import ShimSession
 from longshore_ssh.config import SshConfig
+from longshore_ssh.programs import SHIM
 from longshore_ssh.session import SshLink
 from longshore_ssh.targets import find_target
 
@@ -42,7 +44,8 @@ class SshExecutor:
             if fence < link.fence:
                 raise FenceRefused(f"a newer controller has taken run {run} over (its fence is {link.fence})")
             hello = _hello(machine, link, self._context, fence)
-            return RemoteSession(machine.id, hello, link, sink, self._context)
+            kind = ShimSession if link.python == SHIM else RemoteSession
+            return kind(machine.id, hello, link, sink, self._context)
         except BaseException:
             link.close()
             raise

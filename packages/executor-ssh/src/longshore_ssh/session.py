@@ -16,7 +16,7 @@ from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.errors import plain_text
 from longshore_ssh.patience import Patience
-from longshore_ssh.programs import Begun, begin
+from longshore_ssh.programs import SHIM, Begun, begin
 from longshore_ssh.targets import Target
 from longshore_ssh.transfer import ChannelStream, as_socket
 
@@ -46,7 +46,7 @@ class SshLink:
         self._place = place
         self._seconds = config.connect_timeout.total_seconds()
         self.python = ""
-        """The host's Python, once it is known."""
+        """The host's Python, once it is known; or `SHIM`."""
         self._deaths = Deaths()
         self._trouble = ""
         self._first: socket.socket | None = None
@@ -143,7 +143,8 @@ class SshLink:
         try:
             begun = begin(connection, self._config, program, place, known=self.python, seconds=self._seconds)
         except ExecutorError:
-            self.python = ""  # it may have gone
+            if self.python != SHIM:
+                self.python = ""  # it may have gone; but what a shim keeps is understood by a shim alone
             raise
         self.python = begun.executable
         return begun

@@ -93,14 +93,31 @@ class Lab:
         self.known_hosts.touch()
         self.hosts: list[Sshd] = []
 
-    def host(self, *options: str) -> Sshd:
-        """Start another host, and know its key; ``options`` are lines of its sshd_config."""
-        host = Sshd(self, len(self.hosts) + 11, options)
+    def host(self, *options: str, path: Path | None = None) -> Sshd:
+        """Start another host, and know its key.
+
+        Args:
+            options: lines of its sshd_config.
+            path: the one folder in which those who log in find programs; the usual ones when nothing is said.
+        """
+        host = Sshd(self, len(self.hosts) + 11, options, path)
         self.hosts.append(host)
         host.start()
         with self.known_hosts.open("a") as file:
             file.write(host.known_line)
         return host
+
+    def programs_without_python(self) -> Path:
+        """Give a folder with this computer's programs, but no Python."""
+        folder = self.folder / "programs"
+        if not folder.exists():
+            folder.mkdir()
+            for name in ("/usr/bin", "/bin"):
+                for program in Path(name).iterdir():
+                    link = folder / program.name
+                    if "python" not in program.name and not link.is_symlink():
+                        link.symlink_to(program)
+        return folder
 
     def ssh_config(self, *names: str) -> str:
         """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""
@@ -120,7 +137,7 @@ class Lab:
 class Sshd:
     """One host."""
 
-    def __init__(self, lab: Lab, number: int, options: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, number: int, options: Sequence[str], path: Path | None) -> None:
         """Prepare; `Lab.host` starts it."""
         self.lab = lab
         self.address = f"127.0.0.{number}"
@@ -132,6 +149,7 @@ class Sshd:
             shutil.chown(self.home, lab.user)
         self.host_key = make_key(self.folder / "hostkey")
         self._options = options
+        self._path = path
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -178,7 +196,7 @@ class Sshd:
         yield f"HostKey {self.host_key}"
         yield f"PidFile {self.folder}/pid"
         yield f"AuthorizedKeysFile {lab.key}.pub"
-        yield f"SetEnv HOME={self.home}"
+        yield f"SetEnv HOME={self.home}" + (f" PATH={self._path}" if self._path else "")
         yield f"AllowUsers {lab.user}"
         yield "StrictModes no"
         yield "UsePAM no"
@@ -220,10 +238,12 @@ class Sshd:
         send_signal(servants, signal.SIGKILL)
 
     def supervisors(self) -> list[int]:
-        """List the supervisors that have ever served here."""
-        records = self.cache.glob("runs/*/record")
+        """List the supervisors, and servers of shims, that have ever served here; the latest is the last."""
+        records = [path for path in self.cache.glob("runs/*/record") if path.is_file()]
         lines = [line for record in records for line in decode_lines(record.read_bytes())]
-        return [int(line["pid"]) for line in lines if line["event"] == "supervisor"]
+        claims = sorted(self.cache.glob("runs/*/claim.*"), key=lambda path: int(path.suffix[1:]))
+        servers = [int(claim.read_text().split()[0]) for claim in claims]
+        return [int(line["pid"]) for line in lines if line["event"] == "supervisor"] + servers
 
     def crash(self) -> None:
         """Kill the supervisor; what it has started lives on."""

@@ -15,10 +15,13 @@ from longshore.model.attempt import Item
 from longshore.model.command import Shell
 from longshore.model.outcome import Exited
 from longshore.remote.digest import digest_bytes
+from longshore_ssh.config import HostConfig
 from longshore_ssh.errors import LoginRefused, NotTheHost
+from longshore_ssh.hosts import probe
+from longshore_ssh.targets import target_of
 from longshore_ssh.testing import SECONDS, Lab, Sshd, free_port, make_key
 
-from .test_contract import Bench
+from .test_contract import Bench, config
 
 Open = Callable[..., Bench]
 
@@ -261,3 +264,19 @@ def test_a_command_of_a_megabyte_arrives_as_it_is(lab: Lab, bench_for: Open) -> 
     assert ended.outcome == Exited(0), ended.evidence
     assert bench.log("a").strip() == digest_bytes(b'a"$`\\ \n' * 150_000)
     bench.close()
+
+
+def test_a_host_without_python_says_what_it_has_and_executes_commands(lab: Lab) -> None:
+    host = lab.host(path=lab.programs_without_python())
+
+    facts = probe(target_of(HostConfig(host=host.name), config(lab)), config(lab))
+
+    assert facts["cpus"] >= 1
+    assert facts["memory"] > 1 << 20
+
+
+def test_a_host_with_python_says_what_it_has(lab: Lab) -> None:
+    facts = probe(target_of(HostConfig(host=lab.host().name), config(lab)), config(lab))
+
+    assert {"cpus", "memory", "gpus", "disk", "arch", "os", "python", "tools"} <= facts.keys()
+    assert "sh" in facts["tools"]

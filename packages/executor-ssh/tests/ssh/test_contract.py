@@ -58,3 +58,18 @@ def bench(lab: Lab, tmp_path: Path) -> Iterator[Bench]:
 
 class TestSsh(ExecutorContract):
     """All laws; nothing is skipped."""
+
+
+@pytest.fixture
+def bare(lab: Lab, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path, lab, lab.host(path=lab.programs_without_python()))
+    yield bench
+    bench.close()
+
+
+class TestSshWithoutPython(ExecutorContract):
+    """All laws, on a host where nothing but a shell and its tools is found."""
+
+    @pytest.fixture
+    def bench(self, bare: Bench) -> Bench:
+        return bare
