@@ -13,7 +13,7 @@ from longshore.model.lease import LeasePhase
 from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
 from longshore.model.rented import MachineKind, WhenIdle
-from longshore.scheduler.pools import why_waiting
+from longshore.scheduler.pools import usable_offers, why_waiting
 from longshore.scheduler.state import TaskPhase
 
 from .renting_world import EPOCH, MINUTE, SECOND, World, offer, pool, tasks, usd
@@ -67,6 +67,14 @@ def test_work_known_to_be_short_is_not_spread_over_machines_that_come_up_for_not
     world.end_all()
     world.state.rented["cloud"].spec = pool(most=30)
     assert len(world.settle().launched) == 1
+
+
+def test_of_thousands_of_offers_the_best_are_kept_in_mind_of_spot_machines_and_of_others() -> None:
+    spot = [offer(f"s{n}", rate="0.01", spot=True) for n in range(99)]
+    usual = [offer(f"u{n}", rate="0.02") for n in range(99)]
+    wanted = pool(spot=True)
+    kept = usable_offers(wanted, wanted.kinds[0], [*spot, *usual])
+    assert kept == (*spot[:30], *usual[:30])
 
 
 def test_kinds_are_filled_in_their_order() -> None:

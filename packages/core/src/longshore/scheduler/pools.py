@@ -26,6 +26,8 @@ __all__ = [
     "why_waiting",
 ]
 
+_MOST_OFFERS = 30
+"""So many that are spot, and so many that are not, are kept in mind: clouds list thousands, and a journal is no catalog."""
 UNREACHED_MOST = 3
 """After so many machines in a row that could not be reached, something is wrong that more of them will not mend."""
 
@@ -35,7 +37,8 @@ def usable_offers(spec: RentedPool, kind: MachineKind, offers: Sequence[Offer]) 
     found = [offer for offer in offers if (kind.spot or not offer.spot) and _cheap_enough(spec, offer)]
     if spec.spread_cpus is not None:
         found.sort(key=_rate_of_a_cpu)
-    return tuple(sorted(found, key=lambda offer: kind.spot and not offer.spot))
+    spot = [offer for offer in found if offer.spot][:_MOST_OFFERS]
+    return (*spot, *[offer for offer in found if not offer.spot][:_MOST_OFFERS])
 
 
 def _cheap_enough(spec: RentedPool, offer: Offer) -> bool:
