@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _MOST_OFFERS = 30
-"""So many that are spot, and so many that are not, are kept in mind: clouds list thousands, and a journal is no catalog."""
+"""So many that are spot, and so many that are not, are kept in mind: clouds list thousands."""
 UNREACHED_MOST = 3
 """After so many machines in a row that could not be reached, something is wrong that more of them will not mend."""
 
