@@ -47,16 +47,12 @@ class Books:
         """Close it."""
         self._connection.close()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._connection.execute("DELETE FROM book")
-        self._written.clear()
-
     def load(self) -> CloudState | None:
         """Give what was kept; None when the cloud is new."""
         rows = {name: json.loads(body) for name, body in self._connection.execute("SELECT name, body FROM book")}
         if not rows:
             return None
+        self._written = dict.fromkeys(rows)  # all of it is written anew with the first change
         state = self._converter.structure({**rows["meta"], "arranged": []}, CloudState)
         state.arranged = [(Fault(fault), on) for fault, on in rows["meta"]["arranged"]]
         machines = [
@@ -92,7 +88,11 @@ class Books:
             text = json.dumps(body)
             if self._written.get(name) != text:
                 rows[name] = self._written[name] = text
-        if rows:
+        gone = [name for name in self._written if name.startswith("i-") and name not in state.machines]
+        for name in gone:
+            del self._written[name]
+        if rows or gone:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany("DELETE FROM book WHERE name = ?", [(name,) for name in gone])
             self._connection.executemany("INSERT OR REPLACE INTO book VALUES (?, ?)", rows.items())
             self._connection.execute("COMMIT")

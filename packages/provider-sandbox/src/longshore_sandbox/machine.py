@@ -23,6 +23,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -54,7 +55,7 @@ class Machine:
         ends_at = boot["ends_at"]
         self._ends_at = datetime.fromisoformat(ends_at) if ends_at else None
         self._unattended = None if boot["unattended"] is None else timedelta(seconds=boot["unattended"])
-        self._beaten = self._now()
+        self._beaten = self._tick()
         self._moved = -1
         if self._clock is not None:
             self._moved = os.open(boot["listener"], os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -90,7 +91,7 @@ class Machine:
             if word == "off":
                 self._power_off()  # and the connection ends with us
             if word == "beat":
-                self._beaten = self._now()
+                self._beaten = self._tick()
             if word == "start":
                 self._start(rest, handles[0])
             connection.sendall(ON)
@@ -116,21 +117,30 @@ class Machine:
         with open(self._clock, encoding="utf-8") as file:
             return datetime.fromisoformat(file.read())
 
-    def _due(self) -> datetime | None:
-        abandoned = None if self._unattended is None else self._beaten + self._unattended
-        return min((at for at in (self._ends_at, abandoned) if at is not None), default=None)
+    def _tick(self) -> float:
+        """Give seconds of a clock that nobody sets; that of a hand-moved cloud is moved by nobody else."""
+        return time.monotonic() if self._clock is None else self._now().timestamp()
+
+    def _left(self) -> timedelta | None:
+        """Say how long this machine may live on; None for as long as it likes."""
+        left: list[timedelta] = []
+        if self._ends_at is not None:
+            left.append(self._ends_at - self._now())
+        if self._unattended is not None:
+            left.append(self._unattended - timedelta(seconds=self._tick() - self._beaten))
+        return min(left, default=None)
 
     def _end_if_due(self) -> None:
-        due = self._due()
-        if due is not None and due <= self._now():
-            self._power_off(due)
+        left = self._left()
+        if left is not None and left <= timedelta(0):
+            self._power_off(self._now() + left)
 
     def _pause(self) -> float | None:
         """Say how long nothing can happen unless somebody tells; a clock that is moved by hand tells."""
-        due = self._due()
-        if due is None or self._clock is not None:
+        left = self._left()
+        if left is None or self._clock is not None:
             return None
-        return min(_LONGEST_SLEEP_SECONDS, max(0.0, (due - self._now()).total_seconds()))
+        return min(_LONGEST_SLEEP_SECONDS, max(0.0, left.total_seconds()))
 
     def _power_off(self, since: datetime | None = None) -> None:
         """End all that runs, then ourselves; ``since`` is written down when it was our own doing."""

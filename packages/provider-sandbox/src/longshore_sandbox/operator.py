@@ -8,7 +8,6 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from longshore.testing.fake_cloud_parts import CloudState
 from longshore.testing.faults import Fault
 from longshore_sandbox.books import converter
 from longshore_sandbox.door import DOOR
@@ -53,11 +52,7 @@ def _admitted(server: Server, account: str) -> Answer:
 
 
 def _reset(server: Server) -> Answer:
-    for machine in server.cloud.living():
-        server.cloud.do(machine.account, "end", {"id": machine.id})
-    server.books.clear()
-    server.cloud.state = CloudState(began=server.cloud.time.now())
-    server.cloud.requests.clear()
+    server.cloud.reset()
     return {}
 
 

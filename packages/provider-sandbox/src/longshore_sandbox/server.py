@@ -52,14 +52,14 @@ class Server:
         manual = self._settings.clock == "manual"
         clock = self._settings.time(folder)
         self._moved = clock.listen("cloud") if isinstance(clock, ManualClock) else -1
-        self.books = Books(folder / "cloud.db")
+        self._books = Books(folder / "cloud.db")
         self.cloud = FakeCloud(
             self._settings.rented(),
             habits=self._settings.habits(),
             time=clock,
             seed=self._settings.seed,
             hardware=FolderHardware(folder / "machines", folder / CLOCK if manual else None),
-            state=self.books.load(),
+            state=self._books.load(),
             keep=self._keep,
         )
         self._asked = time.monotonic()
@@ -86,7 +86,7 @@ class Server:
                 self.cloud.elapse()
 
     def _keep(self, state: CloudState) -> None:
-        self.books.save(state)
+        self._books.save(state)
 
     def _unneeded(self) -> bool:
         with self._lock:

@@ -201,6 +201,16 @@ class FakeCloud:
                 self._effects.append(_effect(self.hardware(each).boot if wanted else self.hardware(each).cut, each))
             self._settle()
 
+    def reset(self) -> None:
+        """End all machines and forget everything: the cloud begins anew."""
+        with self._lock:
+            for each in self.machines.values():
+                self.end(each, self.time.now())
+            self._settle()
+            self.state = CloudState(began=self.time.now())
+            self.requests.clear()
+            self._settle()
+
     def next_event(self) -> datetime | None:
         """Say when something happens that nobody asked for: a spot machine is taken back."""
         now = self.time.now()
