@@ -107,6 +107,16 @@ def test_what_the_cloud_will_never_give_is_not_asked_for_again_and_the_tasks_fai
     assert world.state.ended == "failed"
 
 
+def test_a_login_that_may_not_rent_is_not_tried_on_every_offer_and_a_bad_request_on_three() -> None:
+    offers = tuple(offer(f"t{n}") for n in range(9))
+    for failure, tried in ((FailureClass.CREDENTIALS, 1), (FailureClass.PLUGIN_BUG, 3)):
+        world = World(pool(), tasks(1), offers=offers)
+        world.refused = dict.fromkeys((each.type for each in offers), failure)
+        world.settle()
+        assert len(world.launched) == tried
+        assert world.state.ended == "failed"
+
+
 def test_after_repeated_preemption_the_pool_goes_on_without_spot_machines() -> None:
     world = World(pool(spot=True), tasks(1), offers=(SMALL, SPOT)).settle()
     for _ in range(2):

@@ -28,6 +28,7 @@ _ELSEWHERE = frozenset({FailureClass.CAPACITY, FailureClass.QUOTA, FailureClass.
 """After these another offer may do, and this one again later."""
 _NEVER = frozenset({FailureClass.CREDENTIALS, FailureClass.PLUGIN_BUG})
 """After these this offer is not tried again before the provider is asked anew."""
+_BARRED_MOST = 3
 _REMEMBERED = timedelta(hours=1)
 
 
@@ -148,6 +149,9 @@ def _count_failure(pool: RentedState, event: LeaseChanged, failure: FailureClass
         pool.refusals.append(Refusal(offer=event.offer, at=event.at))
     if failure in _NEVER:
         pool.barred[event.offer] = event.reason
+        if failure is FailureClass.CREDENTIALS or len(pool.barred) >= _BARRED_MOST:
+            # What is wrong is wrong with all of them.
+            pool.barred |= {offer.key: event.reason for kind in pool.offers or () for offer in kind}
     if failure is FailureClass.NETWORK:
         pool.unreached += 1
     if failure is FailureClass.PREEMPTED:
