@@ -46,6 +46,7 @@ keep() {
         finish
     fi
     run "$@"
+    drop_secrets
     judge
     [ "$failure$cancelled$lost" ] || [ "$outputs" = 0 ] || collect "$@"
     finish

@@ -146,7 +146,15 @@ lay_folder() {
 # Lay a secret: its content, and its path.
 lay_secret() {
     decode "${1#*,}"
+    printf '%s\0' "./$decoded" >>"$folder/tmp/secrets.$slot"
     make_parent "$decoded" && printf %s "${1%%,*}" | base64 -d >"./$decoded"
+}
+
+# Remove the secrets of an attempt that is over, or never began.
+drop_secrets() {
+    [ -e "tmp/secrets.$slot" ] || return 0
+    [ ! -d "$workdir" ] || (cd "$workdir" && xargs -0 rm -f) <"tmp/secrets.$slot"
+    rm -f "tmp/secrets.$slot"
 }
 
 # Remove a folder that nobody needs, read-only folders in it too.

@@ -2,6 +2,7 @@
 
 # Write down how it ended, then tell it; and leave nothing that nobody needs.
 finish() {
+    drop_secrets
     place=$workdir
     if [ "$kept" ] || ! { [ "$cancelled" ] || [ "$code$failure$lost" = 0 ]; }; then
         keep_workdir
