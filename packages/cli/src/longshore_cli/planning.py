@@ -47,6 +47,11 @@ def show_plan(spec: WorkflowSpec, folder: Path, options: RunOptions, invocation:
         answer_json({"workflow": spec.name, "total": len(tasks), "runs": runs, "tasks": tasks})
         return
     total, runs = _shown(planned, invocation)
+    if runs and any(pool.rented is not None for pool in spec.pools):
+        from longshore_cli.rented_plan import rented_lines
+
+        for line in rented_lines(spec):
+            answer(line)
     answer(f"workflow {clean(spec.name)}: {counted(total, 'task')}, {runs:,} would run, {total - runs:,} would not")
 
 
