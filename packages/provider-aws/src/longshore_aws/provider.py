@@ -11,11 +11,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from longshore.errors import InvalidRequest, OutOfCapacity, ProviderError
+from longshore.errors import InvalidRequest, OutOfCapacity
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
-from longshore.model.resources import Resources
 from longshore.plugin.boot import first_boot
 from longshore.plugin.catalogue import Catalogue, default_folder
 from longshore.plugin.provider import Quota, Scope, SpotNotice, Terms
@@ -24,10 +23,11 @@ from longshore_aws.clients import Clients
 from longshore_aws.config import AwsConfig
 from longshore_aws.errors import code_of, translated
 from longshore_aws.images import ImageKeeper
+from longshore_aws.machines import LIVING, Machines
 from longshore_aws.network import Network
 from longshore_aws.quotas import Limits
 from longshore_aws.sides import Sides
-from longshore_aws.tags import as_filter, as_list, as_mapping
+from longshore_aws.tags import as_list
 
 __all__ = ["AwsProvider"]
 
@@ -38,19 +38,8 @@ _TERMS = Terms(
     deadline=timedelta(seconds=60),
 )
 _ANSWER = timedelta(seconds=20)
-_STATES: Mapping[str, MachineState] = {
-    "pending": MachineState.STARTING,
-    "running": MachineState.RUNNING,
-    "stopping": MachineState.STOPPED,
-    "stopped": MachineState.STOPPED,
-    "shutting-down": MachineState.ENDING,
-}
-_LIVING = ("pending", "running", "stopping", "stopped")
-_MACHINE_ID = re.compile(r"i-[0-9a-f]{1,17}")
-_UNKNOWN_IDS = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 _LONGEST_OWNER = 63
 _NOTICE = timedelta(minutes=2)
-_PAGE = 100
 _HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----\r?\n(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
 
 
@@ -126,6 +115,10 @@ class AwsProvider:
         return self._limits.quotas(self._clients.regions())
 
     @cached_property
+    def _machines(self) -> Machines:
+        return Machines(self._clients, self._catalog)
+
+    @cached_property
     def _limits(self) -> Limits:
         return Limits(self._clients, self._catalog)
 
@@ -155,7 +148,7 @@ class AwsProvider:
                 ):
                     raise
                 return self._exactly(there, count)
-        made = [self._machine(row, region) for row in rows if row["State"]["Name"] in _LIVING]
+        made = [self._machines.read(row, region) for row in rows if row["State"]["Name"] in LIVING]
         return self._exactly(made, count)
 
     def _exactly(self, machines: Sequence[Machine], count: int) -> Sequence[Machine]:
@@ -169,7 +162,7 @@ class AwsProvider:
         return machines[:count]
 
     def _under(self, token: str, owner: str, region: str) -> list[Machine]:
-        found = self._list(region, {Tag.TOKEN: token, Tag.OWNER: owner})
+        found = self._machines.tagged(region, {Tag.TOKEN: token, Tag.OWNER: owner})
         return [each for each in found if each.state is not MachineState.ENDING]
 
     def _request(self, spec: MachineSpec, token: str, count: int, together: str) -> dict[str, Any]:
@@ -223,88 +216,15 @@ class AwsProvider:
 
     def find(self, *, owner: str) -> Sequence[Machine]:
         """List the owner's machines in all regions, page after page."""
-        return [machine for region in self._clients.regions() for machine in self._list(region, {Tag.OWNER: owner})]
-
-    def _list(self, region: str, tags: Mapping[Tag, str]) -> list[Machine]:
-        rows = self._clients.listed(
-            "listing machines",
-            region,
-            "describe_instances",
-            "Reservations",
-            Filters=[
-                *({"Name": f"tag:{key}", "Values": [as_filter(value)]} for key, value in tags.items()),
-                {"Name": "instance-state-name", "Values": list(_STATES)},
-            ],
-            PaginationConfig={"PageSize": _PAGE},
-        )
-        machines = [self._machine(row, region) for reservation in rows for row in reservation["Instances"]]
-        # Filters know wildcards, and not all that speaks EC2's protocol minds capitals.
-        return [each for each in machines if all(each.tags.get(key) == value for key, value in tags.items())]
-
-    def _machine(self, row: Mapping[str, Any], region: str) -> Machine:
-        tags = as_mapping(row.get("Tags"))
-        options = row.get("CpuOptions", {})
-        cpus = options.get("CoreCount", 0) * options.get("ThreadsPerCore", 0)
-        return Machine(
-            id=row["InstanceId"],
-            pool=tags.get(Tag.POOL, ""),
-            resources=self._resources(region, row["InstanceType"], cpus),
-            address=row.get("PublicIpAddress") or row.get("PrivateIpAddress") or "",
-            tags=tags,
-            type=row["InstanceType"],
-            region=region,
-            zone=row.get("Placement", {}).get("AvailabilityZone", ""),
-            spot=row.get("InstanceLifecycle") == "spot",
-            state=_STATES.get(row["State"]["Name"], MachineState.ENDING),
-        )
-
-    def _resources(self, region: str, kind: str, cpus: int) -> Resources:
-        """Say what a machine has: by the catalogue, or by what the list itself says when that cannot be had."""
-        try:
-            known = self._catalog.resources(region, kind)
-        except ProviderError:
-            known = None
-        return known or Resources(cpus=float(cpus or 1))
+        return [
+            machine
+            for region in self._clients.regions()
+            for machine in self._machines.tagged(region, {Tag.OWNER: owner})
+        ]
 
     def terminate(self, machine_ids: Collection[str]) -> None:
         """End machines, in whichever region they are."""
-        left = {each for each in machine_ids if _MACHINE_ID.fullmatch(each)}
-        errors: list[ProviderError] = []
-        for region in self._clients.regions():
-            if left:
-                left -= self._terminate(region, sorted(left), errors)
-        if errors:
-            raise errors[0]
-
-    def _terminate(self, region: str, ids: Sequence[str], errors: list[ProviderError]) -> set[str]:
-        """End those that are in a region; one by one when they cannot be ended together."""
-        try:
-            with translated(f"ending {', '.join(ids)}"):
-                return self._end(region, ids)
-        except ProviderError as error:
-            errors.append(error)
-        ended: set[str] = set()
-        for each in ids if len(ids) > 1 else ():
-            try:
-                with translated(f"ending {each}"):
-                    ended |= self._end(region, [each])
-            except ProviderError as error:
-                errors.append(error)
-        return ended
-
-    def _end(self, region: str, ids: Sequence[str]) -> set[str]:
-        wanted = set(ids)
-        while wanted:
-            try:
-                self._clients.of("ec2", region, create=True).terminate_instances(InstanceIds=sorted(wanted))
-            except ClientError as error:
-                unknown = set(_MACHINE_ID.findall(str(error))) & wanted
-                if code_of(error) not in _UNKNOWN_IDS or not unknown:
-                    raise
-                wanted -= unknown
-            else:
-                return wanted
-        return set()
+        self._machines.terminate(machine_ids)
 
     # --- abilities
 
@@ -318,7 +238,7 @@ class AwsProvider:
 
     def _power(self, machine_ids: Collection[str], operation: str, word: str) -> None:
         by_region: dict[str, list[str]] = {}
-        for machine in self._named(machine_ids):
+        for machine in self._machines.named(machine_ids):
             by_region.setdefault(machine.region, []).append(machine.id)
         missing = sorted(set(machine_ids) - {each for ids in by_region.values() for each in ids})
         if missing:
@@ -326,23 +246,6 @@ class AwsProvider:
         for region, ids in by_region.items():
             with translated(f"{word} {', '.join(ids)}"):
                 getattr(self._clients.of("ec2", region), operation)(InstanceIds=ids)
-
-    def _named(self, machine_ids: Collection[str]) -> list[Machine]:
-        ids = sorted(set(machine_ids))
-        found: list[Machine] = []
-        for region in self._clients.regions() if ids else ():
-            rows = self._clients.listed(
-                "looking at machines",
-                region,
-                "describe_instances",
-                "Reservations",
-                Filters=[
-                    {"Name": "instance-id", "Values": ids},
-                    {"Name": "instance-state-name", "Values": list(_LIVING)},
-                ],
-            )
-            found += [self._machine(row, region) for reservation in rows for row in reservation["Instances"]]
-        return found
 
     def notices(self, machine_ids: Collection[str]) -> Sequence[SpotNotice]:
         """List the spot machines that AWS has marked to be taken; each goes two minutes after."""
@@ -365,7 +268,7 @@ class AwsProvider:
 
     def host_keys(self, machine_id: str) -> Sequence[str]:
         """Read the host keys that the machine has written to its console; AWS shows that minutes after the boot."""
-        for machine in self._named([machine_id]):
+        for machine in self._machines.named([machine_id]):
             with translated(f"reading the console of {machine_id}"):
                 client = self._clients.of("ec2", machine.region)
                 output = client.get_console_output(InstanceId=machine_id).get("Output", "")
@@ -404,7 +307,7 @@ class AwsProvider:
         Raises:
             InvalidRequest: when there is no such machine.
         """
-        for machine in self._named([machine_id]):
+        for machine in self._machines.named([machine_id]):
             return self._images.make(machine, name, {**self._config.tags, **tags})
         raise InvalidRequest(f"making the image {name}: there is no machine {machine_id}")
 

@@ -1,0 +1,151 @@
+"""The machines of the account: listed, read, and ended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from longshore.errors import ProviderError
+from longshore.model.machine import Machine, MachineState
+from longshore.model.machine_spec import Tag
+from longshore.model.resources import Resources
+from longshore_aws.catalog import Catalog
+from longshore_aws.clients import Clients
+from longshore_aws.errors import code_of, translated
+from longshore_aws.tags import as_filter, as_mapping
+
+__all__ = ["LIVING", "Machines"]
+
+_STATES: Mapping[str, MachineState] = {
+    "pending": MachineState.STARTING,
+    "running": MachineState.RUNNING,
+    "stopping": MachineState.STOPPED,
+    "stopped": MachineState.STOPPED,
+    "shutting-down": MachineState.ENDING,
+}
+LIVING = ("pending", "running", "stopping", "stopped")
+"""EC2's words for machines that may cost something."""
+_MACHINE_ID = re.compile(r"i-[0-9a-f]{1,17}")
+_UNKNOWN_IDS = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+_PAGE = 100
+
+
+class Machines:
+    """Asks EC2 about machines. Any thread may ask."""
+
+    def __init__(self, clients: Clients, catalog: Catalog) -> None:
+        """The catalogue says what a machine of a type has."""
+        self._clients = clients
+        self._catalog = catalog
+
+    def tagged(self, region: str, tags: Mapping[Tag, str]) -> list[Machine]:
+        """List the machines of a region that have all these tags; those that are ending too.
+
+        Raises:
+            ProviderError: when the list cannot be had whole.
+        """
+        rows = self._clients.listed(
+            "listing machines",
+            region,
+            "describe_instances",
+            "Reservations",
+            Filters=[
+                *({"Name": f"tag:{key}", "Values": [as_filter(value)]} for key, value in tags.items()),
+                {"Name": "instance-state-name", "Values": list(_STATES)},
+            ],
+            PaginationConfig={"PageSize": _PAGE},
+        )
+        machines = [self.read(row, region) for reservation in rows for row in reservation["Instances"]]
+        # Filters know wildcards, and not all that speaks EC2's protocol minds capitals.
+        return [each for each in machines if all(each.tags.get(key) == value for key, value in tags.items())]
+
+    def read(self, row: Mapping[str, Any], region: str) -> Machine:
+        """Read one machine as EC2 describes it."""
+        tags = as_mapping(row.get("Tags"))
+        options = row.get("CpuOptions", {})
+        cpus = options.get("CoreCount", 0) * options.get("ThreadsPerCore", 0)
+        return Machine(
+            id=row["InstanceId"],
+            pool=tags.get(Tag.POOL, ""),
+            resources=self._resources(region, row["InstanceType"], cpus),
+            address=row.get("PublicIpAddress") or row.get("PrivateIpAddress") or "",
+            tags=tags,
+            type=row["InstanceType"],
+            region=region,
+            zone=row.get("Placement", {}).get("AvailabilityZone", ""),
+            spot=row.get("InstanceLifecycle") == "spot",
+            state=_STATES.get(row["State"]["Name"], MachineState.ENDING),
+        )
+
+    def _resources(self, region: str, kind: str, cpus: int) -> Resources:
+        """Say what a machine has: by the catalogue, or by what the list itself says when that cannot be had."""
+        try:
+            known = self._catalog.resources(region, kind)
+        except ProviderError:
+            known = None
+        return known or Resources(cpus=float(cpus or 1))
+
+    def terminate(self, machine_ids: Collection[str]) -> None:
+        """End machines, in whichever region they are; silent for unknown ones.
+
+        Raises:
+            ProviderError: the first refusal, after all others were tried.
+        """
+        left = {each for each in machine_ids if _MACHINE_ID.fullmatch(each)}
+        errors: list[ProviderError] = []
+        for region in self._clients.regions():
+            if left:
+                left -= self._terminate(region, sorted(left), errors)
+        if errors:
+            raise errors[0]
+
+    def _terminate(self, region: str, ids: Sequence[str], errors: list[ProviderError]) -> set[str]:
+        """End those that are in a region; one by one when they cannot be ended together."""
+        try:
+            with translated(f"ending {', '.join(ids)}"):
+                return self._end(region, ids)
+        except ProviderError as error:
+            errors.append(error)
+        ended: set[str] = set()
+        for each in ids if len(ids) > 1 else ():
+            try:
+                with translated(f"ending {each}"):
+                    ended |= self._end(region, [each])
+            except ProviderError as error:
+                errors.append(error)
+        return ended
+
+    def _end(self, region: str, ids: Sequence[str]) -> set[str]:
+        wanted = set(ids)
+        while wanted:
+            try:
+                self._clients.of("ec2", region, create=True).terminate_instances(InstanceIds=sorted(wanted))
+            except ClientError as error:
+                unknown = set(_MACHINE_ID.findall(str(error))) & wanted
+                if code_of(error) not in _UNKNOWN_IDS or not unknown:
+                    raise
+                wanted -= unknown
+            else:
+                return wanted
+        return set()
+
+    def named(self, machine_ids: Collection[str]) -> list[Machine]:
+        """List those of these machines that live, in whichever region they are; nothing for unknown ids."""
+        ids = sorted(set(machine_ids))
+        found: list[Machine] = []
+        for region in self._clients.regions() if ids else ():
+            rows = self._clients.listed(
+                "looking at machines",
+                region,
+                "describe_instances",
+                "Reservations",
+                Filters=[
+                    {"Name": "instance-id", "Values": ids},
+                    {"Name": "instance-state-name", "Values": list(LIVING)},
+                ],
+            )
+            found += [self.read(row, region) for reservation in rows for row in reservation["Instances"]]
+        return found
