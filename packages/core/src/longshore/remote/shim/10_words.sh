@@ -81,3 +81,11 @@ inside() {
     // | //* | */../*) return 1 ;;
     esac
 }
+
+# Do something with all words that a file has. Through a pipe: what xargs starts must not move its place in the file,
+# as it does where busybox is all programs in one.
+each_of() {
+    words=$1
+    shift
+    cat "$words" | xargs -0 -r "$@"
+}

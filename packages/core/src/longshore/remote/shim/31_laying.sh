@@ -84,7 +84,7 @@ lay() {
 
 # Give the files that were laid last their mode.
 flush_modes() {
-    [ -z "$mode_now" ] || xargs -0 chmod "$mode_now" <"$folder/tmp/modes.$slot" || return 1
+    [ -z "$mode_now" ] || each_of "$folder/tmp/modes.$slot" chmod "$mode_now" || return 1
     [ -z "$mode_now" ] || : >"$folder/tmp/modes.$slot"
     mode_now=
 }
@@ -126,7 +126,7 @@ lay_folder() {
         echo "input $lay_path: the listing $lay_sha is damaged" >&2
         return 1
     }
-    xargs -0 -r mkdir -p <"$lay_tmp/dirs" && xargs -0 -r -n 2 cp <"$lay_tmp/files" || return 1
+    each_of "$lay_tmp/dirs" mkdir -p && each_of "$lay_tmp/files" -n 2 cp || return 1
     while read -r kind first second _; do
         [ "$kind" = l ] || continue
         unquote "$first" && lay_target=$unquoted && unquote "$second" || return 1
@@ -134,7 +134,7 @@ lay_folder() {
     done <"$lay_from"
     set +f
     for each in "$lay_tmp"/files.* "$lay_tmp"/dirs.*; do
-        [ ! -e "$each" ] || xargs -0 chmod "${each##*.}" <"$each" || return 1
+        [ ! -e "$each" ] || each_of "$each" chmod "${each##*.}" || return 1
     done
     set -f
     for each in $lay_closed; do
@@ -153,7 +153,7 @@ lay_secret() {
 # Remove the secrets of an attempt that is over, or never began.
 drop_secrets() {
     [ -e "tmp/secrets.$slot" ] || return 0
-    [ ! -d "$workdir" ] || (cd "$workdir" && xargs -0 rm -f) <"tmp/secrets.$slot"
+    [ ! -d "$workdir" ] || (cd "$workdir" && each_of "$folder/tmp/secrets.$slot" rm -f)
     rm -f "tmp/secrets.$slot"
 }
 

@@ -163,7 +163,7 @@ list_folder() {
         fi
         tr '\n\0' '\1\n' <"$list.names" >"$list.lines"
         sed -e 's,^\./,,' -f "$folder/tmp/quoting" "$list.lines" >"$list.quoted"
-        xargs -0 -r stat -c '%f %s' <"$list.names" >"$list.stats" || exit
+        each_of "$list.names" stat -c '%f %s' >"$list.stats" || exit
         if grep -q '['"$(printf '\1')"'\\]' "$list.lines"; then
             find . -type f -print0 | sort -z | xargs -0 -r -n 1 sh -c 'sha256sum <"$1"' sh
         else
@@ -223,7 +223,9 @@ store_outputs() {
     done
     for how in move copy; do
         [ -s "$folder/tmp/$how.$slot" ] || continue
-        how=$how place=$store/tmp/$name xargs -0 -n 200 sh -c '
+        export how place
+        place=$store/tmp/$name
+        each_of "$folder/tmp/$how.$slot" -n 200 sh -c '
             while [ $# -gt 1 ]; do
                 if [ -e "$2" ]; then
                     :
@@ -233,7 +235,7 @@ store_outputs() {
                     cp -L "$1" "$place" && chmod 444 "$place" && mv -f "$place" "$2" || exit 1
                 fi
                 shift 2
-            done' sh <"$folder/tmp/$how.$slot" || {
+            done' sh || {
             echo 'the store cannot be written' >&2
             return 1
         }
