@@ -166,7 +166,7 @@ def test_a_provider_that_misspeaks_ends_the_run_in_words(project: Project, metho
     install(project, package)
     project.write(
         'name = "x"\nmax_cost = "1 USD"\n[providers.bad]\nowner = "me"\n[pools.p]\nprovider = "bad"\n'
-        'executor = "local"\nmachines = { max = 1 }\n[tasks.t]\ncommand = "true"\npool = "p"\n'
+        'executor = "sandbox"\nmachines = { max = 1 }\n[tasks.t]\ncommand = "true"\npool = "p"\n'
     )
 
     told = project.call("run", code=None)
