@@ -193,3 +193,25 @@ def test_a_run_that_is_cancelled_ends_whatever_is_on_its_way(world: World, momen
     assert world.state.ended in {"cancelled", "succeeded"}
     assert all(task.phase is not TaskPhase.STAGING for task in world.state.tasks.values())
     check(world)
+
+
+@settings(max_examples=80, deadline=None)
+@given(world=worlds(), moths=st.integers(0, 4))
+def test_what_has_vanished_from_a_store_is_sent_or_made_again(world: World, moths: int) -> None:
+    world.moths = True
+    for _ in range(500):
+        world.turn()
+        world.step()
+        if moths and world.random.random() < 0.2:
+            moths -= 1
+            world.eat()
+        if world.state.ended is not None:
+            break
+
+    assert world.state.ended is not None
+    if world.state.ended == "failed":
+        world.take(RetryAsked(at=world.now, tasks=tuple(world.state.tasks)))
+        world.control()
+        play(world)
+    assert world.state.ended == "succeeded"
+    assert world.delivered == wanted(world)

@@ -26,7 +26,7 @@ from longshore.model.events import (
     RunEnded,
     TasksIdentified,
 )
-from longshore.model.outcome import Cancelled, Exited, FailureClass, Outcome
+from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.actions import (
@@ -81,6 +81,8 @@ class World:
         self.folders = folders
         self.fickle = fickle
         self.twins = twins
+        self.moths = False
+        """Whether objects may vanish from stores, so that inputs are not always where they are thought to be."""
         self.listed: set[str] = set()
         """Folders whose listings are at home."""
         self.trees: set[str] = set()
@@ -121,6 +123,13 @@ class World:
         for host in self.hosts:
             if host.name in self.up or self.fence == 1:
                 self.add(host)
+
+    def eat(self) -> None:
+        """Let an object vanish from one of the stores that are not at home."""
+        full = [store for store in self.stores.values() if store]
+        if full:
+            store = self.random.choice(full)
+            store.discard(self.random.choice(sorted(store)))
 
     def add(self, host: Host) -> None:
         self.up.add(host.name)
@@ -195,7 +204,8 @@ class World:
         match action:
             case Move():
                 same = [m for m in self.on_their_way if (m.artifact, m.source) == (action.artifact, action.source)]
-                assert not same, "a move under way is asked for twice"
+                # What was thought lost meanwhile, and was not, may be wanted again.
+                assert not same or self.moths, "a move under way is asked for twice"
                 self.on_their_way.append(action)
             case StageAttempt():
                 self.staging.append(action)
@@ -257,7 +267,10 @@ class World:
             return
         store = self.store(action.machine)
         for each in task.view.inputs:
-            assert self.has(store, each) or self.has(self.home, each), "what is staged is neither here nor there"
+            if not (self.has(store, each) or self.has(self.home, each)):
+                assert self.moths, "what is staged is neither here nor there"
+                self.refuse(action.task, action.attempt)
+                return
             store.add(each.sha256)
         self.take(InputsStaged(at=self.now, task=action.task, attempt=action.attempt))
         self.start(action.task, action.attempt, action.machine)
@@ -265,9 +278,17 @@ class World:
     def start(self, task: str, attempt: int, machine: str) -> None:
         store = self.store(machine)
         missing = [each for each in self.state.tasks[task].view.inputs if not self.has(store, each)]
+        if missing and self.moths:
+            self.refuse(task, attempt)
+            return
         assert not missing, f"{task} starts on {machine} before its inputs are there"
         assert task not in self.running, f"{task} runs twice at once"
         self.running[task] = (attempt, machine)
+
+    def refuse(self, task: str, attempt: int) -> None:
+        """Say that an attempt's inputs cannot be laid."""
+        lost = Lost("never started")
+        self.take(AttemptEnded(at=self.now, task=task, attempt=attempt, outcome=lost, failure=FailureClass.STAGING))
 
     def end(self, task: str, failure: FailureClass | None = None) -> None:
         attempt, machine = self.running.pop(task)

@@ -115,11 +115,13 @@ class Remote:
 
     def _cancel(self, attempt: str, staging: bool) -> None:
         # Another controller may have started it and died before it could say so; so it is ended in any case.
-        self._session.cancel(attempt)
-        if staging and attempt not in self._gone:
-            self._revoked.add(attempt)
-            _, task, number = split_attempt_id(attempt)
-            self._post(AttemptEnded(at=_now(), task=task, attempt=number, outcome=Cancelled()))
+        try:
+            self._session.cancel(attempt)
+        finally:
+            if staging and attempt not in self._gone:
+                self._revoked.add(attempt)
+                _, task, number = split_attempt_id(attempt)
+                self._post(AttemptEnded(at=_now(), task=task, attempt=number, outcome=Cancelled()))
 
     def _leave(self, over: bool) -> None:
         session: object = self._session

@@ -44,6 +44,8 @@ def end_attempt(state: RunState, event: AttemptEnded) -> None:
         case Lost() if event.failure is None:
             _again(state, task)
         case Lost():
+            if event.failure is FailureClass.STAGING:
+                losing.doubt(state, task)
             _attempt_failed(state, task, event, event.failure or FailureClass.MACHINE_LOST)
         case _:
             assert_never(event.outcome)
@@ -138,7 +140,6 @@ def end_badly(state: RunState, task: TaskState, phase: TaskPhase) -> None:
     """End a task without success; all that waits for it is skipped."""
     unqueue(state, task)
     state.move(task, phase)
-    losing.no_longer_reads(state, task)
     if phase is not TaskPhase.CANCELLED and not state.workflow.keep_going:
         state.failing = True
     skip_readers(state, task)
@@ -154,7 +155,6 @@ def skip_readers(state: RunState, task: TaskState) -> None:
             if reader is not None and reader.phase is TaskPhase.WAITING:
                 unqueue(state, reader)
                 state.move(reader, TaskPhase.SKIPPED)
-                losing.no_longer_reads(state, reader)
                 stack.append(reader)
 
 

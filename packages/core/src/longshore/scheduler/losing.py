@@ -10,11 +10,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 from longshore.model.events import MoveFailed, ObjectsDiscarded
+from longshore.model.outcome import FailureClass
 from longshore.scheduler.building import waits_of
 from longshore.scheduler.queues import consider, leave_machine, unqueue
-from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
+from longshore.scheduler.state import DONE, RunState, TaskPhase, TaskState
 
-__all__ = ["discarded", "forget", "forget_all", "lose_object", "lose_store", "no_longer_reads", "require"]
+__all__ = ["discarded", "doubt", "forget", "forget_all", "lose_object", "lose_store", "no_longer_reads", "require"]
 
 
 def lose_object(state: RunState, event: MoveFailed) -> list[str]:
@@ -43,6 +44,27 @@ def lose_store(state: RunState, store: str, why: str) -> None:
         return
     where.garbage.pop(store, None)
     run_again(state, _needed(state, _lose(state, list(where.elsewhere), why)))
+
+
+def doubt(state: RunState, task: TaskState) -> None:
+    """Believe less of the store of a machine where the inputs of an attempt could not be laid.
+
+    The first time, what is at home will be sent again. When that does not help, what only this store was thought to
+    have is taken for lost.
+    """
+    store = state.where.stores.get(state.machines[task.machine].store)
+    if store is None:
+        return
+    first = FailureClass.STAGING not in (task.failures or {})
+    digests = [each.sha256 for each in task.view.inputs]
+    if first:
+        store.difference_update(sha256 for sha256 in digests if sha256 not in state.where.elsewhere)
+        return
+    for each in task.view.inputs:
+        if each.origin and each.sha256 not in state.where.elsewhere:
+            digests += [output.sha256 for output in state.tasks[each.origin].outputs]
+    store.difference_update(digests)
+    run_again(state, _needed(state, _lose(state, digests, f"its outputs were not on {task.machine} any more")))
 
 
 def _lose(state: RunState, digests: Iterable[str], why: str) -> list[str]:
@@ -154,7 +176,7 @@ def _hold(state: RunState, reader: TaskState, name: str) -> None:
 
 
 def no_longer_reads(state: RunState, task: TaskState) -> None:
-    """Note that a task has ended, and what nobody needs any more on machines by that."""
+    """Note that a task has succeeded, and what nobody needs any more on machines by that."""
     where = state.where
     if not where.stores:
         return
@@ -172,7 +194,8 @@ def _unread(state: RunState, key: tuple[str | None, str]) -> int:
     if known is None:
         name, group = key
         readers = state.groups[group].readers if name is None else state.tasks[name].readers or ()
-        known = sum(name in state.tasks and state.tasks[name].phase not in ENDED for name in readers)
+        # Those that have ended badly may be tried again.
+        known = sum(name in state.tasks and state.tasks[name].phase not in DONE for name in readers)
         state.where.unread[key] = known
     return known
 

@@ -52,7 +52,7 @@ class Whereabouts:
     given_up: dict[str, str] = field(factory=dict)
     """What cannot be brought home, and why."""
     unread: dict[tuple[str | None, str], int] = field(factory=dict)
-    """How many readers have not ended, of a task (its id and its group) or of a group; counted when first asked for."""
+    """How many readers have not succeeded, of a task (its id and its group) or of a group; counted when asked for."""
 
 
 class HomeStore:
