@@ -39,6 +39,8 @@ _SETTLING = timedelta(seconds=5)
 _SOONEST = timedelta(milliseconds=250)
 _PATIENCE = timedelta(minutes=1)
 """So much longer than the cloud's own terms say is waited for machines to be gone."""
+_BLIND_MOST = 3
+"""After so many looks in a row that have failed the user is told."""
 _BEATS = 4
 """So many times within the unattended time a machine is told that it is attended to."""
 
@@ -104,6 +106,8 @@ class Renter:
         self._waiting: list[Callable[[], None]] = []
         self._announced: set[str] = set()
         self._trouble = ""
+        self._blind = 0
+        """How many looks in a row have failed."""
         self._look_at = self._beat_at = _now()
         self._over = False
         self._thread = threading.Thread(target=self._work, name=f"longshore-{source.name}", daemon=True)
@@ -214,14 +218,16 @@ class Renter:
                 self._look()
             except ProviderError as error:
                 self._look_at = _now() + self._period()
-                self._tell_trouble(str(error))
+                self._blind += 1
+                if self._blind >= _BLIND_MOST:
+                    self._tell_trouble(str(error))
         if _now() >= self._beat_at:
             self._beat()
         self._mirror.tell()
 
     def _look(self) -> None:
         turn = self._rentals.keeper.turn(attended=[self._run.id])
-        self._trouble = ""
+        self._trouble, self._blind = "", 0
         self._rentals.machines.compare(turn.listing)
         self._mirror.tell()
         self._announce_takings()

@@ -38,7 +38,7 @@ __all__ = ["close_leases", "rent"]
 
 _ASK_AGAIN = timedelta(minutes=15)
 """Offers older than this are asked for anew before a machine is rented."""
-_TROUBLE = timedelta(minutes=1)
+_TROUBLE = timedelta(seconds=15)
 """So long after a provider could not be asked it is asked again."""
 _ENDED = {"cancelled": "been cancelled"}
 _LAST_PART = 20
