@@ -19,6 +19,7 @@ __all__ = [
     "affordable",
     "is_open",
     "money_left",
+    "no_money",
     "open_offers",
     "rule_of",
     "usable_offers",
