@@ -1,8 +1,8 @@
 """One machine of the sandbox, from power on to power off: ``python -I -S machine.py FOLDER``.
 
 It is to its folder what init, a boot unit and sshd are to a real machine. All that runs on it descends from it, and
-ends when it does. It knows when it must end, by itself: at its hard end, and so long after the last beat. On
-``FOLDER/link`` it hears one line a connection, and answers with one:
+ends when it does. It knows when it must end, by itself: at its hard end, so long after the last beat, and when its
+folder is no more. On ``FOLDER/link`` it hears one line a connection, and answers with one:
 
 * ``start RUN``, with a socket: start the supervisor of a run, whose first link that socket is;
 * ``beat``: a controller attends;
@@ -43,7 +43,8 @@ ON = b"on\n"
 _PR_SET_CHILD_SUBREAPER = 36
 _LINE_BYTES = 4096
 _PATIENCE_SECONDS = 5.0
-_LONGEST_SLEEP_SECONDS = 3600.0
+_LONGEST_SLEEP_SECONDS = 10.0
+"""So often it looks whether its folder is still there: nobody tells a machine that its disk was thrown away."""
 
 
 class Machine:
@@ -68,18 +69,25 @@ class Machine:
 
     def serve(self) -> None:
         """Be on, until it is time to end or the power goes."""
-        handles = [self._listener.fileno()] + ([self._moved] if self._moved >= 0 else [])
         while True:
+            try:
+                self._turn()
+            except FileNotFoundError:
+                self._power_off()  # our folder, or the cloud's clock, is no more
+
+    def _turn(self) -> None:
+        os.stat(BOOT)
+        self._end_if_due()
+        handles = [self._listener.fileno()] + ([self._moved] if self._moved >= 0 else [])
+        ready, _, _ = select.select(handles, [], [], self._pause())
+        while _reap(os.WNOHANG):
+            pass
+        if self._moved in ready:
+            os.read(self._moved, _LINE_BYTES)
+        if self._listener.fileno() in ready:
             self._end_if_due()
-            ready, _, _ = select.select(handles, [], [], self._pause())
-            while _reap(os.WNOHANG):
-                pass
-            if self._moved in ready:
-                os.read(self._moved, _LINE_BYTES)
-            if self._listener.fileno() in ready:
-                self._end_if_due()
-                with suppress(OSError, ValueError):
-                    self._answer()
+            with suppress(OSError, ValueError):
+                self._answer()
 
     def _answer(self) -> None:
         connection, _ = self._listener.accept()
@@ -135,16 +143,17 @@ class Machine:
         if left is not None and left <= timedelta(0):
             self._power_off(self._now() + left)
 
-    def _pause(self) -> float | None:
+    def _pause(self) -> float:
         """Say how long nothing can happen unless somebody tells; a clock that is moved by hand tells."""
         left = self._left()
         if left is None or self._clock is not None:
-            return None
+            return _LONGEST_SLEEP_SECONDS
         return min(_LONGEST_SLEEP_SECONDS, max(0.0, left.total_seconds()))
 
     def _power_off(self, since: datetime | None = None) -> None:
         """End all that runs, then ourselves; ``since`` is written down when it was our own doing."""
-        os.unlink(LINK)
+        with suppress(FileNotFoundError):
+            os.unlink(LINK)
         while members := list(_descendants()):
             for pid in members:
                 with suppress(ProcessLookupError, PermissionError):
@@ -153,10 +162,11 @@ class Machine:
         while _reap(0):
             pass
         if since is not None:
-            partial = OFF + ".new"
-            with open(partial, "w", encoding="utf-8") as file:
-                file.write(since.isoformat())
-            os.rename(partial, OFF)
+            with suppress(FileNotFoundError):
+                partial = OFF + ".new"
+                with open(partial, "w", encoding="utf-8") as file:
+                    file.write(since.isoformat())
+                os.rename(partial, OFF)
         os._exit(0)
 
 

@@ -2,7 +2,7 @@
 
 It answers one JSON line on each connection to ``FOLDER/door``. What it knows is in ``FOLDER/cloud.db`` before anything
 is done to a machine and before anybody is answered, so it may be killed at any moment. It lives without its clients,
-and ends itself when nothing is rented and nobody has asked for a minute.
+and ends itself when nothing is rented and nobody has asked for a minute, or when its folder is no more.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Server:
     def _unneeded(self) -> bool:
         with self._lock:
             quiet = not self._busy and time.monotonic() - self._asked > _IDLE_SECONDS
-        return quiet and not self.cloud.living()
+        return not (self.folder / DOOR).exists() or (quiet and not self.cloud.living())
 
     def _pause(self) -> float:
         """Say how long nothing can happen unless somebody tells; with a clock moved by hand it does tell."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -362,6 +363,16 @@ def test_a_machine_whose_process_is_gone_is_off(cloud: CloudClient, provider: Pr
 
     assert cloud.living() == []
     assert not SandboxComputer(Path(machine.address)).identity
+
+
+def test_a_machine_whose_folder_was_thrown_away_ends_itself(tmp_path: Path) -> None:
+    cloud = open_cloud(tmp_path / "cloud")
+    rig = rig_on(cloud)
+    [machine] = rig.provider().launch(rig.spec(), token="t")
+    with open(Path(machine.address) / "power") as power:
+        shutil.rmtree(cloud.folder)
+
+        within(timedelta(seconds=60), lambda: fcntl.flock(power, fcntl.LOCK_SH))
 
 
 def test_importing_the_plugin_imports_no_test_runner() -> None:
