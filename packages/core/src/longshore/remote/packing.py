@@ -30,7 +30,7 @@ from longshore.remote.store import StagingProblem, object_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Union
 
     Bytes = Union[bytes, memoryview]
@@ -95,6 +95,8 @@ class Reader:
     def __init__(self, receive: Callable[[int], bytes]) -> None:
         self._receive = receive
         self._rest = b""
+        self._at = 0
+        """How much of the rest was read: to cut it off each time would copy it each time."""
 
     def line(self) -> dict[str, Any] | None:
         """Read a line; None at the end of the stream.
@@ -105,13 +107,12 @@ class Reader:
         pieces = []
         size = 0
         while True:
-            content = self._rest or self._receive(_CHUNK_BYTES)
+            content = self._take(_MOST_LINE) or self._receive(_CHUNK_BYTES)
             end = content.find(b"\n") + 1
             if end:
-                self._rest = content[end:]
+                self._rest, self._at = content, end
                 pieces.append(content[:end])
                 break
-            self._rest = b""
             pieces.append(content)
             size += len(content)
             if not content and not size:
@@ -127,28 +128,32 @@ class Reader:
         return message
 
     def exactly(self, size: int) -> bytes:
-        """Read so many bytes, which are few."""
-        if len(self._rest) >= size:
-            content, self._rest = self._rest[:size], self._rest[size:]
-            return content
-        return b"".join(self.pieces(size))
-
-    def pieces(self, size: int) -> Iterator[bytes]:
-        """Read so many bytes, in pieces as they come.
+        """Read so many bytes, which are few.
 
         Raises:
             Broken: when the stream ends before.
         """
+        if len(self._rest) - self._at >= size:
+            return self._take(size)
+        return b"".join(self.pieces(size))
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Read so many bytes, in pieces as they come; the errors are those of `exactly`."""
         while size:
-            content = self._rest or self._receive(min(size, _CHUNK_BYTES))
+            content = self._take(size)
+            if not content:
+                # Small things come many at once; what is large need not wait until a whole chunk is there.
+                self._rest, self._at = self._receive(_CHUNK_BYTES), 0
+                content = self._take(size)
             if not content:
                 raise Broken("the stream ends within an object")
-            if len(content) > size:
-                content, self._rest = content[:size], content[size:]
-            else:
-                self._rest = b""
             size -= len(content)
             yield content
+
+    def _take(self, most: int) -> bytes:
+        """Give what is there, but no more than that."""
+        start, self._at = self._at, min(self._at + most, len(self._rest))
+        return self._rest[start : self._at]
 
 
 def send_body(writer: Writer, handle: int, size: int, offset: int) -> str:
@@ -261,8 +266,7 @@ class Part:
             OSError: when the store cannot be written.
             Damaged: when it cannot be continued at this offset.
         """
-        if not (len(sha256) == 64 and sha256.isalnum()):
-            raise Damaged("%r is no digest" % sha256)
+        _check_digest(sha256)
         self._store = store
         self._sha256 = sha256
         self._size = size
@@ -327,12 +331,7 @@ class Part:
             self.drop()
             raise Damaged("what arrived has the digest %s" % self._digest.hexdigest())
         os.fchmod(self._handle, _OBJECT_MODE)
-        target = object_path(self._store, self._sha256)
-        try:
-            os.rename(self._path, target)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.rename(self._path, target)
+        _place(self._path, self._store, self._sha256)
         self.leave()
 
     def leave(self) -> None:
@@ -356,6 +355,9 @@ def receive_body(reader: Reader, store: str, sha256: str, size: int, offset: int
         StagingProblem: when the sender had to give up.
         OSError: when the store cannot be written; a full disk keeps nothing of it.
     """
+    if size <= _CHUNK_BYTES and not offset:
+        _receive_small(reader, store, sha256, size)
+        return
     part = Part(store, sha256, size, offset)
     try:
         for kind, length, pieces in bodies(reader, size - offset):
@@ -371,6 +373,53 @@ def receive_body(reader: Reader, store: str, sha256: str, size: int, offset: int
         raise
     finally:
         part.leave()
+
+
+def _receive_small(reader: Reader, store: str, sha256: str, size: int) -> None:
+    """Take an object that fits into memory: there are thousands of these, and each system call counts."""
+    _check_digest(sha256)
+    content = b"".join(
+        [each for kind, length, pieces in bodies(reader, size) for each in _filled(kind, length, pieces)]
+    )
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise Damaged("what arrived has the digest %s" % found)
+    temporary = os.path.join(store, "tmp", os.urandom(12).hex())
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        handle = os.open(temporary, flags, _OBJECT_MODE)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(temporary), mode=0o700, exist_ok=True)
+        handle = os.open(temporary, flags, _OBJECT_MODE)
+    try:
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(handle, view) :]
+        finally:
+            os.close(handle)
+        _place(temporary, store, sha256)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _filled(kind: bytes, length: int, pieces: Iterator[bytes]) -> Iterable[bytes]:
+    return pieces if kind == b"d" else (bytes(length),)
+
+
+def _place(path: str, store: str, sha256: str) -> None:
+    target = object_path(store, sha256)
+    try:
+        os.rename(path, target)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(path, target)
+
+
+def _check_digest(sha256: str) -> None:
+    if not (len(sha256) == 64 and sha256.isalnum()):
+        raise Damaged("%r is no digest" % sha256)
 
 
 def bodies(reader: Reader, size: int) -> Iterator[tuple[bytes, int, Iterator[bytes]]]:
