@@ -15,8 +15,9 @@ from longshore.config.outputs import check_outputs, check_wanted, outputs_of
 from longshore.config.problems import Key, Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft, Sketch, read_sketch
+from longshore.model.environment import EnvironmentSpec
 from longshore.model.task import TaskSpec
-from longshore.model.workflow import LOCAL_POOL, EnvironmentSpec, PoolSpec, WorkflowSpec
+from longshore.model.workflow import LOCAL_POOL, PoolSpec, WorkflowSpec
 
 __all__ = ["assemble"]
 

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 from longshore.config.rented_document import read_money, read_rented, write_money, write_rented
 from longshore.errors import JournalError
 from longshore.model.command import Argv, Call, Command, Shell
+from longshore.model.environment import EnvironmentSpec, Requirement, Script
 from longshore.model.jsontext import json_writer
 from longshore.model.outcome import FailureClass
 from longshore.model.resources import Resources
@@ -30,7 +31,7 @@ from longshore.model.task import (
     UrlInput,
     Values,
 )
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, WorkflowSpec
+from longshore.model.workflow import PoolSpec, StrategySpec, WorkflowSpec
 
 __all__ = ["VERSION", "from_document", "to_document"]
 
@@ -52,7 +53,7 @@ def to_document(spec: WorkflowSpec) -> str:
     body: dict[str, Any] = {"version": VERSION, "name": spec.name}
     body["tasks"] = [_task(task) for task in spec.tasks]
     body["pools"] = [_pool(pool) for pool in spec.pools]
-    body["environments"] = [[each.name, _plain(each.options)] for each in spec.environments]
+    body["environments"] = [_environment(each) for each in spec.environments]
     body["providers"] = {name: _plain(options) for name, options in spec.providers.items()}
     body |= {
         "env_file": spec.env_file,
@@ -85,9 +86,7 @@ def from_document(text: str) -> WorkflowSpec:
             name=body["name"],
             tasks=tuple([_read_task(task) for task in body["tasks"]]),
             pools=tuple(_read_pool(pool) for pool in body["pools"]),
-            environments=tuple(
-                EnvironmentSpec(name=name, options=_read_plain(options)) for name, options in body["environments"]
-            ),
+            environments=tuple(_read_environment(row) for row in body["environments"]),
             providers={name: _read_plain(options) for name, options in body["providers"].items()},
             env_file=body["env_file"],
             strategy=_read_strategy(body["strategy"]),
@@ -304,6 +303,33 @@ def _read_pool(row: Sequence[Any]) -> PoolSpec:
         tasks=tasks,
         options=_read_plain(options),
         rented=read_rented(rented[0]) if rented else None,
+    )
+
+
+def _environment(spec: EnvironmentSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "before": spec.before and [spec.before.name, spec.before.text],
+        "pip": [[each.text, each.place] for each in spec.pip],
+        "constraints": [[each.text, each.place] for each in spec.constraints],
+        "pip_file": spec.pip_file,
+        "python": spec.python,
+        "after": spec.after and [spec.after.name, spec.after.text],
+    }
+
+
+def _read_environment(row: dict[str, Any]) -> EnvironmentSpec:
+    def script(words: list[Any] | None) -> Script | None:
+        return None if words is None else Script(name=words[0], text=words[1])
+
+    return EnvironmentSpec(
+        name=row["name"],
+        before=script(row["before"]),
+        pip=tuple(Requirement(text, place) for text, place in row["pip"]),
+        constraints=tuple(Requirement(text, place) for text, place in row["constraints"]),
+        pip_file=row["pip_file"],
+        python=row["python"],
+        after=script(row["after"]),
     )
 
 

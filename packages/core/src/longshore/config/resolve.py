@@ -1,4 +1,6 @@
-"""The values of ``for_each`` in the project's files: read once, before a run, so that its journal has them."""
+"""What stands in the project's files, values of ``for_each`` and environments: read once, before a run, so that its
+journal has it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from pathlib import Path
 
 from attrs import evolve
 
+from longshore.config.environments import read_environment
 from longshore.config.for_each import check_count, check_values
 from longshore.config.problems import Key, Places, Problems, wrong
 from longshore.config.project_files import ProjectFiles
@@ -21,18 +24,20 @@ def _nowhere(_: Key) -> str:
 
 
 def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> WorkflowSpec:
-    """Put the values that are there now in the place of ranges, globs and files of values.
+    """Put the values that are there now in the place of ranges, globs and files of values, and what environments are made
+    of in the place of files.
 
     What an earlier task's output gives stays as it is: it is not there yet. ``place`` says where keys were written.
 
     Raises:
-        ConfigError: when a source gives no values, gives one twice, or cannot be read.
+        ConfigError: when a source gives no values, gives one twice, or a file cannot be read.
     """
     problems = Problems(place)
     files = ProjectFiles(folder)
     tasks = tuple([_resolved(task, files, problems) if task.for_each else task for task in spec.tasks])
+    environments = tuple([read_environment(each, folder, problems) for each in spec.environments])
     problems.check()
-    return evolve(spec, tasks=tasks)
+    return evolve(spec, tasks=tasks, environments=environments)
 
 
 def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems) -> TaskSpec:

@@ -1,4 +1,4 @@
-"""The keys of a task, pool and environment, each with the parser of its value.
+"""The keys of a task and pool, each with the parser of its value.
 
 What comes out is complete but for what needs the other tasks: a text with ``workflow://`` stays a `Link` until then.
 """
@@ -39,9 +39,9 @@ from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.shell import problem
 from longshore.model.task import FileInput, Secret, UrlInput
-from longshore.model.workflow import LOCAL_POOL, EnvironmentSpec, PoolSpec, StrategySpec
+from longshore.model.workflow import LOCAL_POOL, PoolSpec, StrategySpec
 
-__all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "environment", "pool", "provider", "strategy"]
+__all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "pool", "provider", "strategy"]
 
 FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 # Text that surely closes what it opens, whatever else it is.
@@ -261,16 +261,6 @@ def _parted(value: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str,
     """Part a table into the keys that are the core's and those that are left to plugins."""
     ours = {key: item for key, item in value.items() if key in known}
     return ours, {key: item for key, item in value.items() if key not in known}
-
-
-def environment(name: str, value: object) -> EnvironmentSpec:
-    """Read one table of ``[environments]``; its keys are checked by whoever builds it."""
-    check_name(name, "environment name")
-    if not isinstance(value, Mapping):
-        raise wrong(
-            f"{describe(value)} stands where a table is needed", f"write [environments.{name}] and the keys below it"
-        )
-    return EnvironmentSpec(name=name, options=plain(value))
 
 
 _PROVIDER_KEYS: dict[str, Parser] = {"plugin": text, "owner": text}

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define, field
 
+from longshore.config.environments import environment
 from longshore.config.fields import Parser, describe, flag, table, text, whole
 from longshore.config.for_each import check_count
 from longshore.config.problems import Problems, mistakes_of
@@ -16,16 +17,16 @@ from longshore.config.sections import (
     TASK_KEYS,
     CallWords,
     arguments_text,
-    environment,
     pool,
     provider,
     strategy,
 )
 from longshore.config.urls import Link, LinkedSource
 from longshore.model.command import Call, Command
+from longshore.model.environment import EnvironmentSpec
 from longshore.model.names import check_name
 from longshore.model.task import FileInput, Source, TaskSpec, UrlInput
-from longshore.model.workflow import EnvironmentSpec, PoolSpec
+from longshore.model.workflow import PoolSpec
 
 __all__ = ["Draft", "Sketch", "read_sketch", "read_tables"]
 

@@ -9,11 +9,12 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import ge, min_len, optional
 
+from longshore.model.environment import EnvironmentSpec
 from longshore.model.quantity import Money
 from longshore.model.rented import RentedPool
 from longshore.model.task import TaskSpec
 
-__all__ = ["LOCAL_POOL", "EnvironmentSpec", "PoolSpec", "StrategySpec", "WorkflowSpec"]
+__all__ = ["LOCAL_POOL", "PoolSpec", "StrategySpec", "WorkflowSpec"]
 
 LOCAL_POOL = "local"
 
@@ -41,14 +42,6 @@ class PoolSpec:
     options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
     rented: RentedPool | None = None
     """How its machines are rented; None for a pool without provider."""
-
-
-@frozen(kw_only=True)
-class EnvironmentSpec:
-    """Software that must be on a machine before a task; the keys are checked by whoever builds it."""
-
-    name: str
-    options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
 
 
 @frozen(kw_only=True)

@@ -118,7 +118,9 @@ class Attempt:
     def has_own_folder(self) -> bool:
         """Whether it needs a folder of its own name from the beginning."""
         order = self.order
-        return bool("outputs" in order or "inputs" in order or self.secrets or order.get("keep"))
+        return bool(
+            "outputs" in order or "inputs" in order or "build" in order or self.secrets or order.get("keep")
+        )
 
     @property
     def succeeded(self) -> bool:
@@ -143,8 +145,9 @@ class Attempt:
         told: dict[str, Any] = {"event": "intent", "id": self.id, "at": self.started_boot, "workdir": self.workdir}
         if self.secrets:
             told["secrets"] = self.secrets
-        if "call" in self.order:
-            told["call"] = True
+        for kind in ("call", "build"):
+            if kind in self.order:
+                told[kind] = True
         if self.cpus != 1.0 or self.memory or self.gpus:
             told["needs"] = [self.cpus, self.memory, self.gpu_names]
         return encode(told)

@@ -17,6 +17,7 @@ __all__ = ["MODULES", "build_bundle"]
 MODULES = (
     "attempt",
     "bell",
+    "builder",
     "calls",
     "closing",
     "collecting",
@@ -42,6 +43,7 @@ MODULES = (
     "relay",
     "room",
     "services",
+    "software",
     "staging",
     "starting",
     "store",

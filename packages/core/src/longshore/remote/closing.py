@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from longshore.remote.attempt import CLOSING, COLLECTING, OVER, RUNNING, Attempt
+from longshore.remote.software import note_verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +122,8 @@ class Closing:
                 continue  # the command has removed it, or put something else in its place
         if attempt.timer is not None:
             attempt.timer.cancel()
+        if "build" in attempt.order and not attempt.cancelled:
+            note_verdict(attempt)
         if attempt.succeeded and "outputs" in attempt.order:
             attempt.state = COLLECTING
             self._services.staging.collect(attempt, self.finish)
@@ -131,7 +134,7 @@ class Closing:
         """Write down how an attempt ended, and give back what it had."""
         services = self._services
         attempt.state = OVER
-        if not (attempt.succeeded or attempt.cancelled):
+        if not (attempt.succeeded or attempt.cancelled or ("build" in attempt.order and attempt.failure)):
             services.evidence.judge(attempt)
         if attempt.limit is not None and attempt.worker is None:
             attempt.limit.remove()

@@ -42,11 +42,15 @@ class Launcher:
     def launch(self, attempt: Attempt) -> None:
         """Start an attempt in its workdir, with its logs.
 
+        Nothing is started without the environment that it needs, which is noted on it.
+
         Raises:
             OSError: when that is impossible; then nothing was started.
         """
         services = self._services
         limits = self._limits(attempt)
+        if "environment" in attempt.order and not self._has_environment(attempt):
+            return
         if "call" in attempt.order:
             batch = [attempt, *attempt.followers]
             services.workers.start(batch, limits, [self._variables(call) for call in batch])
@@ -56,11 +60,21 @@ class Launcher:
         attempt.started = time.time()
         attempt.started_boot = boot_seconds()
 
-    @staticmethod
-    def _variables(attempt: Attempt) -> dict[str, str]:
+    def _has_environment(self, attempt: Attempt) -> bool:
+        key = attempt.order["environment"]
+        try:
+            self._services.software.hold(key)
+        except OSError:
+            attempt.fail("environment", "the environment %s is not on this machine any more" % key)
+            return False
+        return True
+
+    def _variables(self, attempt: Attempt) -> dict[str, str]:
         order = attempt.order
-        own = {"PWD": attempt.workdir, MARKER: attempt.mark}
-        return {**order.get("env", {}), **order.get("private", {}), **own}
+        env = {**order.get("env", {}), **order.get("private", {})}
+        if "environment" in order:
+            env.update(self._services.software.variables(order["environment"], {**self._services.base, **env}))
+        return {**env, "PWD": attempt.workdir, MARKER: attempt.mark}
 
     def _limits(self, attempt: Attempt) -> dict[str, str]:
         """Give the variables that tell an attempt what it may use; what the user says himself comes after them."""
@@ -81,6 +95,9 @@ class Launcher:
         os.chdir(attempt.workdir)
         if "script" in order:
             return spawn(SHELL, ["sh", services.blobs.path(order["script"])], env, streams, limit)
+        if "build" in order:
+            argv = services.software.prepare(attempt)
+            return spawn(argv[0], argv, env, streams, limit)
         argv = order["argv"]
         search = env.get("PATH", os.defpath)
         try:
@@ -113,4 +130,6 @@ def note_not_started(attempt: Attempt, error: OSError) -> None:
 def _program(order: dict[str, Any]) -> str:
     if "call" in order:
         return "the Python for %s" % order["call"]["function"]
+    if "build" in order:
+        return "the build of the environment %s" % order["build"]["name"]
     return str(order["argv"][0]) if "argv" in order else SHELL

@@ -55,7 +55,8 @@ def recover(memory: Memory, services: Services, closing: Closing) -> None:
 
 
 def _attempt(entry: dict[str, Any], place: str, *, rebooted: bool) -> Attempt:
-    attempt = Attempt({"id": entry["id"], **({"call": {}} if entry.get("call") else {})}, place)
+    kinds: dict[str, Any] = {kind: {} for kind in ("call", "build") if entry.get(kind)}
+    attempt = Attempt({"id": entry["id"], **kinds}, place)
     attempt.cpus, attempt.memory, attempt.gpu_names = entry.get("needs", (1.0, 0, []))
     attempt.has_room = True
     attempt.state = RUNNING

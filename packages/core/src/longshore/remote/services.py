@@ -16,6 +16,7 @@ from longshore.remote.places import Blobs, Workdirs
 from longshore.remote.processes import Programs
 from longshore.remote.record import Record
 from longshore.remote.room import Room
+from longshore.remote.software import Software
 from longshore.remote.staging import Staging
 from longshore.remote.workers import Workers
 
@@ -83,7 +84,8 @@ class Services:
         self.evidence = Evidence()
         self.groups = MemoryGroups()
         self.programs = Programs()
-        self.workers = Workers(self, _worker_program(folder))
+        self.software = Software(_program(folder, "builder.py"))
+        self.workers = Workers(self, _program(folder, "worker.py"))
         self.base: Mapping[str, str] = {}
 
     def configure(self, hello: dict[str, Any]) -> None:
@@ -93,6 +95,7 @@ class Services:
         self.room.set(hello["cpus"], hello["memory"], hello["gpus"], hello["slots"])
         self.shelf.use(hello.get("logs") or os.path.join(self.folder, "logs"))
         self.staging.store = hello["store"]
+        self.software.configure(hello.get("environments"))
         self.workers.configure(hello["python"], hello["project"], self.base)
 
     def remove_stale(self, used: Collection[str]) -> None:
@@ -108,14 +111,14 @@ class Services:
         self.workdirs.close()
 
 
-def _worker_program(folder: str) -> str:
-    """Give the path of ``worker.py``; from a bundle it is unpacked into the supervisor's folder."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "worker.py")
+def _program(folder: str, name: str) -> str:
+    """Give the path of a module that is executed as a program; from a bundle it is unpacked into the supervisor's folder."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     if not os.path.exists(path):
         import pkgutil  # noqa: PLC0415  in a bundle only
 
-        content = pkgutil.get_data("longshore.remote", "worker.py")
-        path = os.path.join(folder, "worker.py")
+        content = pkgutil.get_data("longshore.remote", name)
+        path = os.path.join(folder, name)
         with open(path, "wb") as file:
             file.write(content or b"")
     return path

@@ -53,8 +53,8 @@ class Starting:
         """
         try:
             attempt = Attempt(order, self._services.place)
-            if sum(name in order for name in ("argv", "script", "call")) != 1:
-                raise ValueError("it must have one of argv, script and call")
+            if sum(name in order for name in ("argv", "script", "call", "build")) != 1:
+                raise ValueError("it must have one of argv, script, call and build")
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise BadOrder("this is no order: %s: %s" % (type(error).__name__, error)) from error
         self._closing.attempts[attempt.id] = attempt

@@ -37,7 +37,7 @@ _STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 _SHORT_SECONDS = 0.0005
 _PATIENCE_SECONDS = 0.005
 _MOST_FUNCTIONS = 10_000
-_NOT_IN_BATCH = frozenset(("inputs", "modules", "outputs", "secrets", "keep", "timeout", "memory", "gpus"))
+_NOT_IN_BATCH = frozenset(("inputs", "modules", "outputs", "secrets", "keep", "timeout", "memory", "gpus", "environment"))
 
 
 class Workers:
@@ -115,7 +115,8 @@ class Workers:
         startup = {**limits, **_startup(envs[0])}
         # Code that is laid for a call is imported from there, and by nobody else: modules stay loaded.
         modules = batch[0].order.get("modules", "")
-        key = (self._generation, batch[0].memory, modules, *startup.values(), *startup)
+        environment = batch[0].order.get("environment", "")
+        key = (self._generation, batch[0].memory, modules, environment, *startup.values(), *startup)
         worker = self._hire(key) or self._new(key, startup, batch[0])
         batch[0].logs = self._logs(worker, message)
         for attempt in batch:
@@ -164,6 +165,8 @@ class Workers:
         interpreter, project = self._command
         if "modules" in first.order:
             project = os.path.join(services.staging.modules, first.order["modules"])
+        if "environment" in first.order:
+            interpreter = services.software.python(first.order["environment"]) or interpreter
         env = {**self._base, **startup, MARKER: WORKER + "@" + services.place}
         handles = (services.null, *logs.handles, theirs.fileno(), tokens[0], self._bell[1])
         try:
