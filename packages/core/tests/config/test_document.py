@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from longshore.config.document import VERSION, from_document, to_document
 from longshore.errors import JournalError
 from longshore.model.command import Argv, Call, Shell
+from longshore.model.environment import EnvironmentSpec, Requirement, Script
 from longshore.model.hours import parse_hours
 from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
@@ -34,7 +35,7 @@ from longshore.model.task import (
     UrlInput,
     Values,
 )
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, WorkflowSpec
+from longshore.model.workflow import PoolSpec, StrategySpec, WorkflowSpec
 
 # File names that are not UTF-8 reach us with lone surrogates, so any character is welcome.
 TEXT = st.text(st.characters(codec=None), min_size=1, max_size=12)
@@ -59,6 +60,18 @@ SOURCES = (
     | st.builds(LinesOf, TEXT)
     | st.builds(OutputLines, REFERENCES)
     | st.builds(OutputFiles, reference=REFERENCES, first=st.none() | COUNT)
+)
+SCRIPTS = st.none() | st.builds(Script, name=TEXT, text=st.none() | TEXT)
+LINES = st.lists(st.builds(Requirement, TEXT, TEXT), max_size=2).map(tuple)
+ENVIRONMENTS = st.builds(
+    EnvironmentSpec,
+    name=TEXT,
+    before=SCRIPTS,
+    pip=LINES,
+    constraints=LINES,
+    pip_file=TEXT,
+    python=TEXT,
+    after=SCRIPTS,
 )
 TASKS = st.builds(
     TaskSpec,
@@ -143,7 +156,7 @@ WORKFLOWS = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    environments=st.lists(st.builds(EnvironmentSpec, name=TEXT, options=OPTIONS), max_size=2).map(tuple),
+    environments=st.lists(ENVIRONMENTS, max_size=2).map(tuple),
     providers=st.dictionaries(TEXT, OPTIONS, max_size=2),
     env_file=st.none() | TEXT,
     strategy=st.builds(StrategySpec, name=TEXT, options=OPTIONS),

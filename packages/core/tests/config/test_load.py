@@ -14,13 +14,14 @@ from longshore.config import Loaded, load
 from longshore.config.template import template
 from longshore.errors import ConfigError
 from longshore.model.command import Argv, Shell
+from longshore.model.environment import EnvironmentSpec, Requirement
 from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
 from longshore.model.rented import MachineKind, RentedPool
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import LinesOf, Parameter, Range, Secret, TaskSpec, Values
-from longshore.model.workflow import EnvironmentSpec, PoolSpec, StrategySpec, WorkflowSpec
+from longshore.model.workflow import PoolSpec, StrategySpec, WorkflowSpec
 
 Read = Callable[..., Loaded]
 
@@ -44,7 +45,7 @@ port = 2222
 since = 2026-01-02
 
 [environments.sci]
-apt = ["gdal-bin"]
+pip = ["numpy"]
 
 [providers.aws]
 region = "eu-west-1"
@@ -93,7 +94,7 @@ def test_every_key_has_its_place_in_the_value(read: Read) -> None:
             ),
             PoolSpec(name="other", options={"since": date(2026, 1, 2)}),
         ),
-        environments=(EnvironmentSpec(name="sci", options={"apt": ["gdal-bin"]}),),
+        environments=(EnvironmentSpec(name="sci", pip=(Requirement("numpy", "pip"),)),),
         providers={"aws": {"region": "eu-west-1"}},
         tasks=(
             TaskSpec(name="first", command=Argv(("prog", "", "a b")), pool="default", environment="sci"),

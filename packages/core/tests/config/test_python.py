@@ -39,7 +39,8 @@ strategy = { name = "random", seed = 7 }
 [pools.small]
 tasks = 2
 [environments.sci]
-apt = ["gdal-bin"]
+pip = ["numpy"]
+before = "prepare.sh"
 [tasks.prepare]
 command = "python prepare.py > clean.csv"
 inputs = ["raw.csv"]
@@ -61,7 +62,7 @@ after = ["prepare"]
     )
     wf = Workflow("pv", max_tasks=3, strategy={"name": "random", "seed": 7})
     wf.pool("small", tasks=2)
-    wf.environment("sci", apt=["gdal-bin"])
+    wf.environment("sci", pip=["numpy"], before=Path("prepare.sh"))
     prepare = wf.shell("prepare", "python prepare.py > clean.csv", inputs=[Path("raw.csv")], outputs={"clean.csv"})
     fit = wf.shell(
         "fit",

@@ -15,8 +15,9 @@ from longshore.errors import InputMissing
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 from longshore.model.command import Argv, Call, Command, Shell
+from longshore.model.environment import EnvironmentSpec, Requirement
 from longshore.model.task import FileInput, Parameter, Reference, TaskSpec, UrlInput, Values
-from longshore.model.workflow import EnvironmentSpec, WorkflowSpec
+from longshore.model.workflow import WorkflowSpec
 from longshore.remote.digest import digest_folder
 from longshore.remote.laying import lay_items
 from longshore.remote.store import object_path, put_bytes, put_folder
@@ -419,7 +420,7 @@ def test_two_inputs_cannot_be_in_one_place(bench: Bench) -> None:
 
 def test_the_environments_keys_count_for_the_identity(bench: Bench) -> None:
     def identity(version: str) -> str:
-        environment = EnvironmentSpec(name="sci", options={"pip": [f"numpy=={version}"]})
+        environment = EnvironmentSpec(name="sci", pip=(Requirement(f"numpy=={version}", "pip"),))
         return bench.resolve(workflow(reading(Shell("true"), environment="sci"), environments=(environment,))).identity
 
     assert identity("1") != identity("2")

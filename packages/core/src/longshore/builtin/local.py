@@ -29,6 +29,7 @@ from longshore.remote.digest import digest_file
 from longshore.remote.links import SOCKET, read_fence
 from longshore.remote.protocol import VERSION, encode
 from longshore.remote.session import Deaths, SupervisorSession
+from longshore.remote.software import default_root
 from longshore.remote.store import has_object
 
 __all__ = ["LocalConfig", "LocalExecutor", "LocalSession", "local_machines", "longshore_executors", "start_supervisor"]
@@ -95,6 +96,7 @@ def _hello(machine: Machine, context: ExecutorContext, fence: int) -> dict[str, 
         "slots": machine.slots,
         "env": clean_environment(os.environ),
         "python": sys.executable,
+        "environments": default_root(os.environ),
         "project": str(context.project_folder.absolute()),
         "store": str(context.store_folder.absolute()),
         "logs": str((context.run_folder / "logs").absolute()),

@@ -85,14 +85,16 @@ def environment(name: str, value: object) -> EnvironmentSpec:
 def read_environment(spec: EnvironmentSpec, folder: Path, problems: Problems) -> EnvironmentSpec:
     """Put what stands in the project's files now in the place of their names."""
     key = ("environments", spec.name)
-    scripts: dict[str, Script] = {}
-    for each in ("before", "after"):
-        script: Script | None = getattr(spec, each)
-        if script is not None and script.text is None:
-            try:
-                scripts[each] = evolve(script, text=_content(folder, script.name))
-            except ValueError as error:
-                problems.take((*key, each), error)
+
+    def read(step: str, script: Script | None) -> Script | None:
+        if script is None or script.text is not None:
+            return script
+        try:
+            return evolve(script, text=_content(folder, script.name))
+        except ValueError as error:
+            problems.take((*key, step), error)
+            return script
+
     lines = _Lines(folder)
     if spec.pip_file:
         try:
@@ -101,7 +103,8 @@ def read_environment(spec: EnvironmentSpec, folder: Path, problems: Problems) ->
             problems.take((*key, "pip"), error)
     return evolve(
         spec,
-        **scripts,
+        before=read("before", spec.before),
+        after=read("after", spec.after),
         pip=(*spec.pip, *lines.pip),
         constraints=(*spec.constraints, *lines.constraints),
         pip_file="",
@@ -179,7 +182,7 @@ def _refuse_local(line: str) -> None:
         found = pattern.fullmatch(line)
         if found:
             path = found[1]
-            local = not (path.startswith("/") or "://" in path or path.startswith(("git+", "file:/")))
+            local = not (path.startswith(("/", "git+", "file:/")) or "://" in path)
             break
     else:
         path = line.split(maxsplit=1)[0] if line else ""

@@ -24,8 +24,8 @@ def _nowhere(_: Key) -> str:
 
 
 def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> WorkflowSpec:
-    """Put the values that are there now in the place of ranges, globs and files of values, and what environments are made
-    of in the place of files.
+    """Put the values that are there now in the place of ranges, globs and files of values, and scripts and requirements
+    in the place of their files.
 
     What an earlier task's output gives stays as it is: it is not there yet. ``place`` says where keys were written.
 

@@ -66,6 +66,8 @@ class AttemptSpec:
     """
     outputs: tuple[str, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
+    environment: str = ""
+    """Key of an environment that is on the machine, as in `longshore.model.environment_events.EnvironmentBuilt`."""
     needs: Resources = Resources()
     timeout: timedelta | None = None
     grace: timedelta = timedelta(seconds=5)

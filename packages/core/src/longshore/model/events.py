@@ -11,6 +11,7 @@ from datetime import datetime
 from attrs import frozen
 
 from longshore.model.artifact import Artifact, Input
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.lease_events import (
     LeaseChanged,
     LeaseDraining,
@@ -29,7 +30,10 @@ __all__ = [
     "AttemptEnded",
     "AttemptIntended",
     "AttemptStarted",
+    "BuildIntended",
     "CancelAsked",
+    "EnvironmentBuilt",
+    "EnvironmentFailed",
     "Event",
     "Identified",
     "InputsFailed",
@@ -289,7 +293,10 @@ Event = (
     AttemptEnded
     | AttemptIntended
     | AttemptStarted
+    | BuildIntended
     | CancelAsked
+    | EnvironmentBuilt
+    | EnvironmentFailed
     | InputsFailed
     | InputsStaged
     | LeaseChanged

@@ -98,7 +98,7 @@ class LeasesLeft:
 
 @frozen(kw_only=True)
 class TasksRefused:
-    """These tasks can never run in their pool, since no machine can be had for them."""
+    """These tasks can never run in their pool, since no machine can be had for them, or none with their environment."""
 
     at: datetime
     tasks: tuple[str, ...]

@@ -27,6 +27,8 @@ class TaskView:
     """Position in the workflow; unique."""
     inputs: tuple[Input, ...] = ()
     """What it reads; empty as long as all machines of the run use the project's store, where nothing has to travel."""
+    environment: str = ""
+    """What must be on a machine before it goes there; empty for nothing. Only machines that have it are offered."""
 
 
 class _Everything:

@@ -28,7 +28,8 @@ from attrs import field, frozen
 
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
-from longshore.model.events import AttemptEnded, AttemptStarted, Event, MachineGone
+from longshore.model.environment import BuildSpec
+from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, Event, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.views import Assignment, MachineView, TaskView
 
@@ -36,6 +37,7 @@ __all__ = [
     "API_VERSION",
     "AssignmentStrategy",
     "Boots",
+    "Builds",
     "Clears",
     "Executor",
     "ExecutorContext",
@@ -45,6 +47,7 @@ __all__ = [
     "Observer",
     "ObserverRecord",
     "Session",
+    "SessionEvent",
     "Sink",
     "Store",
     "StoreRecord",
@@ -60,10 +63,14 @@ this name would always claim to fit.
 """
 
 
+SessionEvent = AttemptStarted | AttemptEnded | EnvironmentBuilt | EnvironmentFailed | MachineGone
+"""What a session can tell."""
+
+
 class Sink(Protocol):
     """Where a session says what has happened. May be called from any thread; never blocks."""
 
-    def __call__(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+    def __call__(self, *events: SessionEvent) -> None:
         """Take one or several events in their order; what comes together is acted upon together."""
         ...
 
@@ -180,6 +187,24 @@ class Together(Protocol):
 
     def together(self) -> AbstractContextManager[None]:
         """Hold back what is said within the block, and send it at its end."""
+        ...
+
+
+@runtime_checkable
+class Builds(Protocol):
+    """Ability of a session: to see to it that an environment is on its machine.
+
+    A build has an id as an attempt has, and `Session.adopt`, `Session.cancel` and `Session.release` take it too. Its
+    end is told as `EnvironmentBuilt` or `EnvironmentFailed`; what it prints is kept as an attempt's output. On one
+    machine an environment is built by one build at a time, whatever run asks for it, and is there whole or not at all.
+    """
+
+    def build(self, build: BuildSpec) -> None:
+        """Begin to build, or to look whether it is there; return at once. At most one build for an id.
+
+        Attempts whose `AttemptSpec.environment` is the key of what was built find its programs first in their ``PATH``,
+        and Python calls are made by its own Python.
+        """
         ...
 
 

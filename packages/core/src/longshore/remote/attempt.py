@@ -118,9 +118,7 @@ class Attempt:
     def has_own_folder(self) -> bool:
         """Whether it needs a folder of its own name from the beginning."""
         order = self.order
-        return bool(
-            "outputs" in order or "inputs" in order or "build" in order or self.secrets or order.get("keep")
-        )
+        return bool("outputs" in order or "inputs" in order or "build" in order or self.secrets or order.get("keep"))
 
     @property
     def succeeded(self) -> bool:

@@ -52,6 +52,10 @@ class BuildProblem(Exception):
     """The environment cannot be built, in words."""
 
 
+def _say(text: str) -> None:
+    os.write(1, (text + "\n").encode("utf-8", "surrogateescape"))
+
+
 class _Relay:
     """Passes on what processes print, to the log of the build too, and keeps the end of it."""
 
@@ -70,8 +74,8 @@ class _Relay:
     def follow(self, stream: Any) -> None:
         """Pass on everything until the stream ends."""
         self.tail, self.line, self.command = [], 0, ""
-        for line in stream:
-            text = line.decode("utf-8", "replace")
+        for printed in stream:
+            line, text = printed, printed.decode("utf-8", "replace")
             traced = _TRACED.match(text)
             if traced:
                 self.line = int(traced[1] or 0)
@@ -114,7 +118,7 @@ class Builder:
             self._take(fcntl.LOCK_EX, "waits until nobody uses what is to be built anew")
             found = self._found()
         if found is not None:
-            print("the environment is here already: %s" % self.place, flush=True)
+            _say("the environment is here already: %s" % self.place)
             return {**found, "key": self.key, "reused": True}
         made = self._make()
         fcntl.flock(self._lock, fcntl.LOCK_UN)
@@ -124,7 +128,7 @@ class Builder:
         try:
             fcntl.flock(self._lock, how | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(why, flush=True)
+            _say(why)
             fcntl.flock(self._lock, how)
 
     def _found(self) -> Optional[dict[str, Any]]:
@@ -245,12 +249,14 @@ class _Work:
 
     def _culprit(self, wanted: list[list[str]]) -> str:
         """Name the requirement that the installer complains about, if it says so."""
-        output = "\n".join(self._relay.tail)
-        numbers = [int(number) for number in _FROM_LINE.findall(output)]
-        found = [wanted[number - 1] for number in numbers[-1:] if 0 < number <= len(wanted)]
-        words = {_normal(word) for word in _PROJECT.findall(output)}
-        found += [each for each in wanted if _normal(_name(each[0])) in words]
-        return "%s: %s" % (found[0][1], found[0][0]) if found else ""
+        for line in reversed(self._relay.tail):  # what matters comes last
+            numbers = [int(number) for number in _FROM_LINE.findall(line)]
+            found = [wanted[number - 1] for number in numbers if 0 < number <= len(wanted)]
+            words = {_normal(word) for word in _PROJECT.findall(line)}
+            found += [each for each in wanted if _normal(_name(each[0])) in words]
+            if found:
+                return "%s: %s" % (found[0][1], found[0][0])
+        return ""
 
     def freeze(self) -> str:
         """Give what is installed, as lines of a requirements file."""
@@ -346,7 +352,7 @@ def main(root: str) -> int:
     os.rename("verdict.json.new", "verdict.json")
     if "failure" in verdict:
         # All but what it has printed itself, which is there already.
-        print("failed: " + "\n".join(verdict["evidence"].splitlines()[:2]), flush=True)
+        _say("failed: " + "\n".join(verdict["evidence"].splitlines()[:2]))
     return 1 if "failure" in verdict else 0
 
 

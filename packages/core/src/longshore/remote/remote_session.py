@@ -14,9 +14,9 @@ from attrs import evolve
 
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
-from longshore.model.events import AttemptEnded, AttemptStarted
+from longshore.model.events import AttemptEnded
 from longshore.model.outcome import FailureClass
-from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.session import SupervisorSession
 from longshore.remote.transfers import DataStream, Transfers
 
@@ -139,7 +139,7 @@ class RemoteSession(SupervisorSession):
     def _follow_line(self, attempts: Iterable[str]) -> bytes:
         return self._encode({"op": "follow", "from": {identity: self._output.sizes(identity) for identity in attempts}})
 
-    def _take(self, told: dict[str, Any]) -> AttemptStarted | AttemptEnded | None:
+    def _take(self, told: dict[str, Any]) -> SessionEvent | None:
         if told["event"] == "log":
             if told["id"] in self._running:
                 self._output.write(told)

@@ -84,7 +84,7 @@ class Services:
         self.evidence = Evidence()
         self.groups = MemoryGroups()
         self.programs = Programs()
-        self.software = Software(_program(folder, "builder.py"))
+        self.software = Software(lambda: _program(folder, "builder.py"))
         self.workers = Workers(self, _program(folder, "worker.py"))
         self.base: Mapping[str, str] = {}
 
@@ -112,7 +112,9 @@ class Services:
 
 
 def _program(folder: str, name: str) -> str:
-    """Give the path of a module that is executed as a program; from a bundle it is unpacked into the supervisor's folder."""
+    """Give the path of a module that is executed as a program; from a bundle it is unpacked into the
+    supervisor's folder.
+    """
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
     if not os.path.exists(path):
         import pkgutil  # noqa: PLC0415  in a bundle only

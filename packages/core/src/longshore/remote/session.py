@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
-from longshore.model.attempt import AttemptSpec
-from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
-from longshore.plugin.protocols import Sink
+from longshore.model.attempt import AttemptSpec, split_attempt_id
+from longshore.model.environment import BuildSpec, environment_of
+from longshore.model.events import MachineGone
+from longshore.plugin.protocols import SessionEvent, Sink
 from longshore.remote.channel import Channel
 from longshore.remote.discards import Discards
 from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
-from longshore.remote.wire import Order, ended_event, order_of, started_event
+from longshore.remote.wire import Order, build_order, ended_event, order_of, started_event
 
 __all__ = ["Deaths", "SupervisorSession"]
 
@@ -118,6 +119,12 @@ class SupervisorSession:
         """Remember the attempt; its place is made when it starts."""
         self._check()
         self._orders[attempt.id] = order_of(attempt)
+
+    def build(self, build: BuildSpec) -> None:
+        """Ask for an environment; its id is used as an attempt's."""
+        self._check()
+        self._orders[build.id] = build_order(build)
+        self.go(build.id)
 
     def go(self, attempt: str) -> None:
         """Start it, when there is room for it."""
@@ -290,7 +297,7 @@ class SupervisorSession:
             if self._cancelled:
                 self._send(self._encode({"op": "cancel", "ids": list(self._cancelled)}))
 
-    def _take(self, told: dict[str, Any]) -> AttemptStarted | AttemptEnded | None:
+    def _take(self, told: dict[str, Any]) -> SessionEvent | None:
         """Do what a message asks for; give what has happened, if anything has."""
         event = told["event"]
         if event == "ended":
@@ -300,7 +307,7 @@ class SupervisorSession:
                 self._discards.claim(told["id"], [row[1] for row in told.get("outputs", ())])
                 return ended_event(told)
         elif event == "started":
-            return started_event(told)
+            return None if environment_of(split_attempt_id(told["id"])[1]) else started_event(told)
         elif event == "discarded":
             self._discards.answered()
         elif event == "refused":
@@ -327,7 +334,7 @@ class SupervisorSession:
         self._tell(MachineGone(at=datetime.now(UTC), machine=self._machine, reason=reason))
         return reason
 
-    def _tell(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+    def _tell(self, *events: SessionEvent) -> None:
         try:
             self._sink(*events)
         except Exception:  # noqa: BLE001  whatever a sink does, the other events must still be heard

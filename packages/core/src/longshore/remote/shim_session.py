@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from longshore.model.attempt import split_attempt_id
-from longshore.model.events import AttemptEnded, AttemptStarted
-from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.remote_session import RemoteLink, RemoteSession
 from longshore.remote.shim_transfers import ShimTransfers
 from longshore.remote.wire import ended_event
@@ -48,14 +47,16 @@ class ShimSession(RemoteSession):
         """Start it, when there is room for it. A Python call is refused by its end: there is nothing to make it."""
         self._check()
         order = self._orders.get(attempt)
-        if order is None or "call" not in order.message:
+        if order is None or not order.message.keys() & {"call", "build"}:
             super().go(attempt)
             return
-        text = f"the call of {order.message['call']['function']} needs python3 (3.8 or later) on the machine"
+        call, build = order.message.get("call"), order.message.get("build", {})
+        what = f"the environment {build.get('name')}" if call is None else f"the call of {call['function']}"
+        text = f"{what} needs python3 (3.8 or later) on the machine"
         told = {"event": "ended", "id": attempt, "lost": text, "failure": "environment", "evidence": text}
         self._tell(ended_event(told))
 
-    def _take(self, told: dict[str, Any]) -> AttemptStarted | AttemptEnded | None:
+    def _take(self, told: dict[str, Any]) -> SessionEvent | None:
         if told["event"] == "ended" and "failure" in told and "started" in told:
             told.update(self._proof(told))
         return super()._take(told)

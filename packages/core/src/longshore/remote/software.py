@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from longshore.remote.attempt import Attempt
@@ -31,8 +31,8 @@ def default_root(environ: Mapping[str, str]) -> str:
 class Software:
     """The environments of this machine."""
 
-    def __init__(self, program: str) -> None:
-        """Know of none. ``program`` is the path of ``builder.py``."""
+    def __init__(self, program: Callable[[], str]) -> None:
+        """Know of none. ``program`` gives the path of ``builder.py``."""
         self._program = program
         self._root = default_root(os.environ)
         self._held: dict[str, int] = {}
@@ -49,7 +49,7 @@ class Software:
         """
         with open(os.path.join(attempt.workdir, "order.json"), "w", encoding="utf-8") as file:
             json.dump(attempt.order["build"], file)
-        return [sys.executable, "-I", "-S", "-X", "utf8", self._program, self._root]
+        return [sys.executable, "-I", "-S", "-X", "utf8", self._program(), self._root]
 
     def hold(self, key: str) -> None:
         """Let nobody remove an environment from now on.

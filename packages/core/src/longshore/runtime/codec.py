@@ -160,7 +160,22 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
     "AttemptEnded": _attempt_ended,
     "AttemptIntended": lambda e: {"task": e.task, "attempt": e.attempt, "machine": e.machine},
     "AttemptStarted": lambda e: {"task": e.task, "attempt": e.attempt, **({"workdir": e.workdir} if e.workdir else {})},
+    "BuildIntended": lambda e: {"environment": e.environment, "number": e.number, "machine": e.machine},
     "CancelAsked": lambda e: {"tasks": e.tasks},
+    "EnvironmentBuilt": lambda e: {
+        "environment": e.environment,
+        "number": e.number,
+        "key": e.key,
+        "lock": e.lock,
+        "python": e.python,
+        "reused": e.reused,
+    },
+    "EnvironmentFailed": lambda e: {
+        "environment": e.environment,
+        "number": e.number,
+        "failure": None if e.failure is None else e.failure.value,
+        "evidence": e.evidence,
+    },
     "InputsFailed": lambda e: {"task": e.task, "reason": e.reason},
     "InputsStaged": lambda e: {"task": e.task, "attempt": e.attempt},
     "MachineAdded": lambda e: {
@@ -202,6 +217,25 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     ),
     "AttemptStarted": lambda at, b: ev.AttemptStarted(
         at=at, task=b["task"], attempt=b["attempt"], workdir=b.get("workdir", "")
+    ),
+    "BuildIntended": lambda at, b: ev.BuildIntended(
+        at=at, environment=b["environment"], number=b["number"], machine=b["machine"]
+    ),
+    "EnvironmentBuilt": lambda at, b: ev.EnvironmentBuilt(
+        at=at,
+        environment=b["environment"],
+        number=b["number"],
+        key=b["key"],
+        lock=b["lock"],
+        python=b["python"],
+        reused=b["reused"],
+    ),
+    "EnvironmentFailed": lambda at, b: ev.EnvironmentFailed(
+        at=at,
+        environment=b["environment"],
+        number=b["number"],
+        failure=None if b["failure"] is None else FailureClass(b["failure"]),
+        evidence=b["evidence"],
     ),
     "CancelAsked": lambda at, b: ev.CancelAsked(at=at, tasks=tuple(b["tasks"])),
     "InputsFailed": lambda at, b: ev.InputsFailed(at=at, task=b["task"], reason=b["reason"]),

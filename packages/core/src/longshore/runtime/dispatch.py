@@ -13,14 +13,23 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 
-from longshore.errors import DigestMismatch, DiskFull, ExecutorError, InputMissing, LongshoreError, StagingError
+from longshore.errors import (
+    DigestMismatch,
+    DiskFull,
+    EnvironmentBuildError,
+    ExecutorError,
+    InputMissing,
+    LongshoreError,
+    StagingError,
+)
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, split_attempt_id
+from longshore.model.environment import BuildSpec
 from longshore.model.events import AttemptEnded, Event, InputsStaged, Moved, MoveFailed
 from longshore.model.outcome import Cancelled, FailureClass, Lost
-from longshore.plugin.protocols import Clears, Session, Together
+from longshore.plugin.protocols import Builds, Clears, Session, Together
 
-__all__ = ["Remote", "failure_of", "never_started"]
+__all__ = ["Remote", "ask_for_build", "failure_of", "never_started"]
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +62,10 @@ class Remote:
     def start(self, spec: AttemptSpec, *, put: bool) -> None:
         """Create an attempt and start it, with ``put`` after its inputs have been brought there."""
         self._orders.add(lambda: self._tried(spec.id, lambda: self._create(spec, put)))
+
+    def build(self, spec: BuildSpec, failed: Callable[[Exception], None]) -> None:
+        """Ask for an environment; ``failed`` is told whatever prevents that."""
+        self._orders.add(lambda: self._build(spec, failed))
 
     def cancel(self, attempt: str, *, staging: bool) -> None:
         """End an attempt; one that may not have been started, as its inputs were on their way, will never be."""
@@ -112,6 +125,12 @@ class Remote:
         if attempt not in self._revoked:
             self._gone.add(attempt)
             self._session.go(attempt)
+
+    def _build(self, spec: BuildSpec, failed: Callable[[Exception], None]) -> None:
+        try:
+            ask_for_build(self._session, spec)
+        except Exception as error:  # noqa: BLE001  whatever a plugin raises is the build's end
+            failed(error)
 
     def _cancel(self, attempt: str, staging: bool) -> None:
         # Another controller may have started it and died before it could say so; so it is ended in any case.
@@ -242,6 +261,18 @@ def _do(jobs: Sequence[Job]) -> None:
         except Exception:  # noqa: BLE001  one that fails is not to take the others with it
             # What matters is told by events; the rest (a release to a machine that is gone) harms nobody.
             _log.debug("an order was not carried out", exc_info=True)
+
+
+def ask_for_build(session: object, spec: BuildSpec) -> None:
+    """Ask for an environment.
+
+    Raises:
+        EnvironmentBuildError: when the session can build none.
+        LongshoreError: what the session raises.
+    """
+    if not isinstance(session, Builds):
+        raise EnvironmentBuildError("its executor builds no environments; put the software there by other means")
+    session.build(spec)
 
 
 def never_started(task: str, attempt: int, error: Exception) -> AttemptEnded:

@@ -178,6 +178,13 @@ class Engine:
         taken = [task.name for task in spec.tasks if task.name in self.runner.state.groups]
         if taken:
             raise UsageError(f"run {self.run} has a task {taken[0]!r} already; give the new one another name")
+        known = {each.name for each in self.runner.state.workflow.environments}
+        for task in spec.tasks:
+            if task.environment is not None and task.environment not in known:
+                raise UsageError(
+                    f"the environment {task.environment!r} of {task.name} is not one that run {self.run} began with; "
+                    "add the task to the workflow, and start another run"
+                )
         resolved = resolve(spec, self.project.folder)
         self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks))
 

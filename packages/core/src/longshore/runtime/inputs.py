@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -108,10 +107,7 @@ class Inputs:
         self._digests = Digests(project.store)
         self._references = References(state, project.store, elsewhere)
         self._state = state
-        self._environments = {
-            each.name: json.dumps(dict(each.options), sort_keys=True, default=str)
-            for each in state.workflow.environments
-        }
+        self._environments = {each.name: each.digest for each in state.workflow.environments}
         self.away: set[str] = set()
         """Pools whose machines do not have the project's folder."""
         self._bundles: dict[tuple[Item, ...], Item] = {}

@@ -15,6 +15,7 @@ from longshore.model.events import MachineAdded, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Executor
+from longshore.runtime.environments import live_builds
 from longshore.runtime.perform import Crew, store_of
 from longshore.runtime.runner import Runner
 from longshore.scheduler.state import TaskPhase
@@ -51,12 +52,13 @@ class Linking:
     def _live(self, machine: str) -> list[str]:
         """List the attempts that another controller has started on a machine."""
         state = self._runner.state
-        return [
+        attempts = [
             attempt_id(self._run, name, task.attempts)
             for name in state.live
             # What is still being staged is asked for again, and that says what became of it.
             if (task := state.tasks[name]).machine == machine and task.phase is not TaskPhase.STAGING
         ]
+        return attempts + live_builds(self._run, state, machine)
 
     def _link(self, pool: PoolSpec, executor: Executor, machine: Machine, live: Sequence[str], count: int) -> None:
         part = self._crew.shared.get(machine.id)

@@ -15,6 +15,8 @@ from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import (
     AttemptEnded,
+    EnvironmentBuilt,
+    EnvironmentFailed,
     Event,
     InputsFailed,
     InputsStaged,
@@ -28,6 +30,7 @@ from longshore.plugin.protocols import HandsOutGpus, Session, Together
 from longshore.runtime.cache import Cache, Success
 from longshore.runtime.delivering import Delivering
 from longshore.runtime.dispatch import Remote, never_started
+from longshore.runtime.environments import Environments
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.members import read_values
@@ -40,7 +43,9 @@ from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import (
     Action,
+    BuildEnvironment,
     CancelAttempt,
+    CancelBuild,
     Deliver,
     Discard,
     MakeMembers,
@@ -98,6 +103,16 @@ class Crew:
         """Attempts that have ended well and whose outputs are not at home yet."""
         self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
+        self._environments = Environments(
+            run=run,
+            runner=runner,
+            private_env=self._private_env,
+            sessions=self.sessions,
+            remotes=self.remotes,
+            results=project.results(run),
+        )
+        self._building = dict(runner.state.under_construction)
+        """By environment and number of the build: its machine."""
 
     def expect(self, machine: Machine, *, here: bool = False) -> None:
         """Learn of a machine that will be linked, before anything is decided; ``here``: it is this computer."""
@@ -215,6 +230,7 @@ class Crew:
             modules=ready.modules,
             outputs=spec.outputs,
             secrets=secret_files(self._project.folder, spec.secrets) if spec.secrets else (),
+            environment=self._environments.key_of(task) if spec.environment else "",
             needs=spec.needs,
             timeout=spec.timeout,
             grace=spec.grace,
@@ -232,6 +248,11 @@ class Crew:
                 self.remotes[source].bring(artifact)
             case Discard(machine, digests):
                 self.remotes[machine].discard(digests)
+            case BuildEnvironment(environment, number, machine):
+                self._building[environment, number] = machine
+                self._environments.build(action)
+            case CancelBuild():
+                self._environments.cancel(action)
             case FindOffers() | GiveUp() | Rent() | StartAgain():
                 if self.renters is not None:
                     self.renters.perform(action)
@@ -276,6 +297,9 @@ class Crew:
         for event in events:
             if isinstance(event, AttemptEnded):
                 self._ended(event)
+            elif isinstance(event, EnvironmentBuilt | EnvironmentFailed):
+                machine = self._building.pop((event.environment, event.number), "")
+                self._environments.ended(event, machine)
             elif isinstance(event, Moved):
                 for name in [name for name in self._settling if name not in self._state.where.settling]:
                     self._note_success(self._settling.pop(name))

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from longshore.errors import ProviderError
-from longshore.model.events import AttemptEnded, AttemptStarted, MachineAdded, MachineGone
+from longshore.model.events import (
+    AttemptEnded,
+    AttemptStarted,
+    EnvironmentBuilt,
+    EnvironmentFailed,
+    MachineAdded,
+    MachineGone,
+)
 from longshore.model.lease import Lease, LeasePhase
 from longshore.model.machine import Machine, MachineState
 from longshore.model.outcome import FailureClass
-from longshore.plugin.protocols import Session
+from longshore.plugin.protocols import Session, SessionEvent
 from longshore.runtime.openings import Opened, Opening
 from longshore.runtime.perform import store_of
 
@@ -197,9 +204,9 @@ class RentedMachines:
             )
         )
 
-    def _sink(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+    def _sink(self, *events: SessionEvent) -> None:
         """Pass on what a session tells; that a machine is gone is looked into first."""
-        told: list[AttemptStarted | AttemptEnded] = []
+        told: list[AttemptStarted | AttemptEnded | EnvironmentBuilt | EnvironmentFailed] = []
         for event in events:
             if isinstance(event, MachineGone):
                 self._order(_call(self.lost, event.machine, event.reason))

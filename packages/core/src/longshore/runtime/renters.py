@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from longshore.model.attempt import attempt_id
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Executor
+from longshore.runtime.environments import live_builds
 from longshore.runtime.options import RunOptions
 from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
@@ -113,4 +114,6 @@ def _live_attempts(run: str, state: RunState) -> Mapping[str, Sequence[str]]:
         # What is still being staged is asked for again, and that says what became of it.
         if task.phase is not TaskPhase.STAGING:
             live[task.machine].append(attempt_id(run, name, task.attempts))
+    for machine in set(state.under_construction.values()):
+        live[machine] += live_builds(run, state, machine)
     return live

@@ -14,11 +14,11 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from longshore.errors import LongshoreError
-from longshore.model.events import AttemptIntended, Event, ObjectsDiscarded, RunEnded
+from longshore.model.events import AttemptIntended, BuildIntended, Event, ObjectsDiscarded, RunEnded
 from longshore.model.lease_events import LeaseDraining, LeaseIntended, TasksRefused
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.runtime.journal import Journal, TaskRow
-from longshore.scheduler.actions import Action, Discard, EndRun, Identify, StartAttempt, WakeAt
+from longshore.scheduler.actions import Action, BuildEnvironment, Discard, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
 from longshore.scheduler.decide import decide
 from longshore.scheduler.renting_actions import DrainMachine, RefuseTasks, Rent
@@ -26,12 +26,16 @@ from longshore.scheduler.state import RunState
 
 __all__ = ["Performer", "Runner"]
 
-_ANSWERED = (StartAttempt, Identify, Discard, EndRun, Rent, DrainMachine, RefuseTasks)
+_ANSWERED = (StartAttempt, BuildEnvironment, Identify, Discard, EndRun, Rent, DrainMachine, RefuseTasks)
 """Actions that become events at once; what is to be done for them follows when these are committed."""
 _MOST_EVENTS = 2000
 """A turn that has so many events is committed before it goes on, so that others see them."""
 _SYNC_SECONDS = 0.05
 """A power cut loses no more than this much of what has happened."""
+
+
+Intended = BuildEnvironment | Discard | Rent | StartAttempt
+"""Actions that are written down before they are performed, once."""
 
 
 class Performer(Protocol):
@@ -149,7 +153,7 @@ class Runner:
 
     def _turn(self, happened: Sequence[Event], performer: Performer) -> None:
         record: list[Event] = list(happened)
-        intended: list[StartAttempt | Discard | Rent] = []
+        intended: list[Intended] = []
         for event in record:
             apply(self.state, event)
         for event in performer.news(happened):
@@ -179,9 +183,7 @@ class Runner:
             self._begin(intended, performer)
         self._perform(actions, performer)
 
-    def _answer(
-        self, actions: Sequence[Action], performer: Performer, intended: list[StartAttempt | Discard | Rent]
-    ) -> list[Event]:
+    def _answer(self, actions: Sequence[Action], performer: Performer, intended: list[Intended]) -> list[Event]:
         """Turn those actions into events that need nobody else: identities, intents, decisions, the end."""
         news: list[Event] = []
         for action in actions:
@@ -194,6 +196,11 @@ class Runner:
                 case Discard(machine, digests):
                     intended.append(action)
                     news.append(ObjectsDiscarded(at=self._clock(), machine=machine, digests=digests))
+                case BuildEnvironment(environment, number, machine):
+                    intended.append(action)
+                    news.append(
+                        BuildIntended(at=self._clock(), environment=environment, number=number, machine=machine)
+                    )
                 case Rent(lease, pool, kind, offer, ends_at):
                     intended.append(action)
                     news.append(
@@ -201,15 +208,15 @@ class Runner:
                     )
                 case DrainMachine(lease, reason):
                     news.append(LeaseDraining(at=self._clock(), lease=lease, reason=reason))
-                case RefuseTasks(tasks, reason):
-                    news.append(TasksRefused(at=self._clock(), tasks=tasks, reason=reason))
+                case RefuseTasks(tasks, reason, failure):
+                    news.append(TasksRefused(at=self._clock(), tasks=tasks, reason=reason, failure=failure))
                 case EndRun(state):
                     news.append(RunEnded(at=self._clock(), state=state))
                 case _:
                     pass
         return news
 
-    def _begin(self, intended: Sequence[StartAttempt | Discard | Rent], performer: Performer) -> None:
+    def _begin(self, intended: Sequence[Intended], performer: Performer) -> None:
         """Do what is intended, now that the journal says so. What has to travel first is asked for by other actions."""
         staging = self.state.where.staging
         starts = [each for each in intended if isinstance(each, StartAttempt) and each.task not in staging]
@@ -219,7 +226,7 @@ class Runner:
             # What may cost money is written down for good before it is asked for.
             self._sync(performer)
         for each in intended:
-            if isinstance(each, Discard | Rent):
+            if isinstance(each, BuildEnvironment | Discard | Rent):
                 performer.perform(each)
 
     def _perform(self, actions: Sequence[Action], performer: Performer) -> None:

@@ -15,7 +15,9 @@ from longshore.scheduler.renting_actions import RentingAction
 
 __all__ = [
     "Action",
+    "BuildEnvironment",
     "CancelAttempt",
+    "CancelBuild",
     "Deliver",
     "Discard",
     "EndRun",
@@ -89,6 +91,24 @@ class CancelAttempt:
 
 
 @frozen
+class BuildEnvironment:
+    """Ask a machine for an environment, after its intent is in the journal."""
+
+    environment: str
+    number: int
+    machine: str
+
+
+@frozen
+class CancelBuild:
+    """End a build that nobody needs."""
+
+    environment: str
+    number: int
+    machine: str
+
+
+@frozen
 class Deliver:
     """Bring the outputs of a task home to the results folder."""
 
@@ -110,7 +130,9 @@ class EndRun:
 
 
 Action = (
-    CancelAttempt
+    BuildEnvironment
+    | CancelAttempt
+    | CancelBuild
     | Deliver
     | Discard
     | EndRun

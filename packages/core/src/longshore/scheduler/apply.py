@@ -7,6 +7,7 @@ from typing import assert_never
 
 from attrs import evolve
 
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
@@ -51,10 +52,11 @@ from longshore.scheduler.endings import (
     skip_readers,
     succeed,
 )
+from longshore.scheduler.environments import apply_build, enqueue, forget_builds, forget_failures
 from longshore.scheduler.leased import apply_renting, forget_offers, note_use
 from longshore.scheduler.machines import add_machine, occupy
 from longshore.scheduler.queues import consider, met, unqueue
-from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
+from longshore.scheduler.state import DONE, ENDED, PENDING, RunState, TaskPhase, TaskState
 
 __all__ = ["apply", "selected"]
 
@@ -118,6 +120,8 @@ def apply(state: RunState, event: Event) -> RunState:
                 losing.forget_all(state)
         case TasksRefused():
             _tasks_refused(state, event)
+        case BuildIntended() | EnvironmentBuilt() | EnvironmentFailed():
+            apply_build(state, event)
         case LeaseChanged() | LeaseDraining() | LeaseIntended() | LeasesLeft() | OffersFound() | OffersMissing():
             apply_renting(state, event)
         case _:
@@ -141,13 +145,14 @@ def _continued(state: RunState, fence: int) -> None:
     state.stopping = state.failing = False
     state.ended = None
     forget_offers(state)
+    forget_builds(state)
     # The new controller has a link to none of them yet; it says of each machine when it has.
     for machine in state.machines.values():
         machine.linked = False
     # Files may have changed while no controller looked: what has not started is looked at again.
     for queue in state.ready.values():
         for view in list(queue):
-            queue.remove(view)
+            unqueue(state, state.tasks[view.id])
             state.tasks[view.id].identity = ""
             state.unidentified[view.id] = None
 
@@ -161,14 +166,14 @@ def _identified(state: RunState, event: TasksIdentified) -> None:
             if item.outputs is None:
                 if item.inputs:
                     task.view = evolve(task.view, inputs=item.inputs)
-                state.ready[task.pool].add(task.view)
+                enqueue(state, task)
             else:
                 succeed(state, task, TaskPhase.UP_TO_DATE, item.outputs, item.result)
 
 
 def _inputs_failed(state: RunState, event: InputsFailed) -> None:
     task = state.tasks[event.task]
-    if task.phase is TaskPhase.WAITING:
+    if task.phase in PENDING:
         task.failure = FailureClass.STAGING
         end_badly(state, task, TaskPhase.FAILED)
 
@@ -176,7 +181,7 @@ def _inputs_failed(state: RunState, event: InputsFailed) -> None:
 def _tasks_refused(state: RunState, event: TasksRefused) -> None:
     for name in event.tasks:
         task = state.tasks[name]
-        if task.phase is TaskPhase.WAITING:
+        if task.phase in PENDING:
             task.failure = event.failure
             end_badly(state, task, TaskPhase.FAILED)
 
@@ -233,6 +238,7 @@ def _retry(state: RunState, names: tuple[str, ...]) -> None:
     state.ended = None
     state.failing = state.cancelled = False
     state.where.unread.clear()
+    forget_failures(state)
     for task in list(selected(state, names)):
         if task.phase in ENDED - DONE:
             task.failures = None

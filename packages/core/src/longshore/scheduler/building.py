@@ -73,7 +73,14 @@ def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], dept
     priority = spec.priority * _PRIORITY_STEP + depth
     first = state.next_order
     for task in tasks:
-        view = TaskView(id=task.id, name=spec.name, needs=spec.needs, priority=priority, order=state.next_order)
+        view = TaskView(
+            id=task.id,
+            name=spec.name,
+            needs=spec.needs,
+            priority=priority,
+            order=state.next_order,
+            environment=spec.environment or "",
+        )
         state.tasks[task.id] = TaskState(task=task, view=view, pool=pool)
         group.members[task.member] = task.id
         state.next_order += 1

@@ -14,6 +14,7 @@ from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
     Action,
+    BuildEnvironment,
     CancelAttempt,
     Deliver,
     EndRun,
@@ -23,8 +24,10 @@ from longshore.scheduler.actions import (
     WakeAt,
 )
 from longshore.scheduler.demand import contents, deliveries, member_makings, rescues, travels
+from longshore.scheduler.environments import builds, cancel_builds, has_environment
 from longshore.scheduler.leased import takes_attempts
-from longshore.scheduler.state import DONE, MachineState, RunState, TaskPhase
+from longshore.scheduler.renting_actions import RefuseTasks
+from longshore.scheduler.state import DONE, MachineState, ReadyLine, ReadyQueue, RunState, TaskPhase
 
 __all__ = ["decide"]
 
@@ -72,9 +75,13 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         if state.rented:
             from longshore.scheduler.renting import rent  # noqa: PLC0415 - few runs rent, and all wait for imports
 
-            actions += rent(state, now, {start.machine for start in starts})
+            actions += rent(
+                state, now, {start.machine for start in starts if not isinstance(start, RefuseTasks | WakeAt)}
+            )
     ended = _end(state)
-    if ended is not None:
+    if ended not in {None, "interrupted"} and state.under_construction:
+        actions += cancel_builds(state)
+    elif ended is not None:
         # What the tasks that failed would have read is not to be lost with the run.
         rescued = rescues(state, _DELIVER) if ended == "failed" else []
         actions += rescued or _closing(state, ended, now)
@@ -111,10 +118,13 @@ def _end(state: RunState) -> str | None:
     return "failed"
 
 
-def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> list[StartAttempt]:
+def _starts(
+    state: RunState, strategy: AssignmentStrategy, now: datetime
+) -> list[StartAttempt | BuildEnvironment | RefuseTasks | WakeAt]:
+    """Give waiting tasks to machines, and ask machines for the environments that others wait for."""
     room = None if state.workflow.max_tasks is None else state.workflow.max_tasks - len(state.live)
     due = _due(state, now)
-    starts: list[StartAttempt] = []
+    starts: list[StartAttempt | BuildEnvironment | RefuseTasks | WakeAt] = []
     for pool, queue in state.ready.items():
         late = [view for view in due if state.tasks[view.id].pool == pool]
         if (not queue and not late) or (room is not None and room <= 0):
@@ -124,20 +134,9 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
         if left is not None and left <= 0:
             continue
         usable = [each for each in state.machines.values() if each.pool == pool and _is_usable(state, each)]
-        ahead = _ahead(state, late + queue.front(_CHOICE)) if left is None else 0
-        if len(usable) > _MANY and not ahead:
-            usable = _not_full(usable, late + queue.front(_WINDOW))
-        machines = [view for machine in usable if (view := _view(state, machine, ahead)).slots > 0]
-        if not machines:
-            continue
-        room_now = sum(min(view.free.cpus, view.slots) for view in machines)
-        waiting = late + queue.front(min(_WINDOW, int(_CHOICE * (room_now + _CHOICE))))
-        if ahead and _ahead(state, waiting) < ahead:
-            # Further back there are longer tasks: those must not wait behind others on a machine.
-            machines = [view for machine in usable if (view := _view(state, machine, 0)).slots > 0]
-        assignments = strategy.assign(waiting, machines, now)
-        _check(assignments, waiting, machines, state.workflow.strategy.name)
-        chosen = assignments if left is None else assignments[:left]
+        if state.workflow.environments:
+            starts += builds(state, late, usable, now)
+        chosen = _assigned(state, strategy, now, queue, late, usable, left)
         starts += [
             StartAttempt(assignment.task, state.tasks[assignment.task].attempts + 1, assignment.machine)
             for assignment in chosen
@@ -145,6 +144,56 @@ def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> lis
         if room is not None:
             room -= len(chosen)
     return starts
+
+
+def _assigned(
+    state: RunState,
+    strategy: AssignmentStrategy,
+    now: datetime,
+    queue: ReadyQueue,
+    late: list[TaskView],
+    usable: list[MachineState],
+    left: int | None,
+) -> Sequence[Assignment]:
+    """Let the strategy assign the tasks of one pool, those of each environment by themselves, to machines that have it.
+
+    Once some are assigned, the next environment waits for the next turn, which knows what room is left.
+    """
+    if not state.workflow.environments:
+        return _chosen(state, strategy, now, queue.line(""), late, usable, left)
+    for environment in dict.fromkeys((*(view.environment for view in late), *queue.environments())):
+        able = [each for each in usable if not environment or has_environment(state, each.id, environment)]
+        again = [view for view in late if view.environment == environment]
+        chosen = _chosen(state, strategy, now, queue.line(environment), again, able, left)
+        if chosen:
+            return chosen
+    return ()
+
+
+def _chosen(
+    state: RunState,
+    strategy: AssignmentStrategy,
+    now: datetime,
+    line: ReadyLine,
+    late: list[TaskView],
+    usable: list[MachineState],
+    left: int | None,
+) -> Sequence[Assignment]:
+    """Let the strategy choose among tasks that any of these machines can take."""
+    ahead = _ahead(state, late + line.front(_CHOICE)) if left is None else 0
+    if len(usable) > _MANY and not ahead:
+        usable = _not_full(usable, late + line.front(_WINDOW))
+    machines = [view for machine in usable if (view := _view(state, machine, ahead)).slots > 0]
+    if not machines:
+        return ()
+    room_now = sum(min(view.free.cpus, view.slots) for view in machines)
+    waiting = late + line.front(min(_WINDOW, int(_CHOICE * (room_now + _CHOICE))))
+    if ahead and _ahead(state, waiting) < ahead:
+        # Further back there are longer tasks: those must not wait behind others on a machine.
+        machines = [view for machine in usable if (view := _view(state, machine, 0)).slots > 0]
+    assignments = strategy.assign(waiting, machines, now)
+    _check(assignments, waiting, machines, state.workflow.strategy.name)
+    return assignments if left is None else assignments[:left]
 
 
 def _not_full(machines: list[MachineState], waiting: Sequence[TaskView]) -> list[MachineState]:

@@ -9,8 +9,9 @@ from longshore.model.artifact import Artifact
 from longshore.model.events import AttemptEnded, MachineGone, MoveFailed
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.scheduler import losing, moving
+from longshore.scheduler.environments import lose_builds, missed
 from longshore.scheduler.queues import consider, leave_machine, met, unqueue
-from longshore.scheduler.state import RunState, TaskPhase, TaskState
+from longshore.scheduler.state import PENDING, RunState, TaskPhase, TaskState
 
 __all__ = ["end_attempt", "end_badly", "fail_move", "lose_machine", "settle", "skip_readers", "succeed"]
 
@@ -41,7 +42,7 @@ def end_attempt(state: RunState, event: AttemptEnded) -> None:
                 end_badly(state, task, TaskPhase.CANCELLED)
             else:
                 _again(state, task)
-        case Lost() if event.failure is None:
+        case Lost() if event.failure is None or (event.failure is FailureClass.ENVIRONMENT and missed(state, task)):
             _again(state, task)
         case Lost():
             if event.failure is FailureClass.STAGING:
@@ -152,7 +153,7 @@ def skip_readers(state: RunState, task: TaskState) -> None:
         ended = stack.pop()
         for name in (*(ended.readers or ()), *state.groups[ended.view.name].readers):
             reader = state.tasks.get(name)
-            if reader is not None and reader.phase is TaskPhase.WAITING:
+            if reader is not None and reader.phase in PENDING:
                 unqueue(state, reader)
                 state.move(reader, TaskPhase.SKIPPED)
                 stack.append(reader)
@@ -164,6 +165,7 @@ def lose_machine(state: RunState, event: MachineGone) -> None:
     if machine is None or machine.gone:
         return
     machine.gone = True
+    lose_builds(state, event.machine)
     for name in list(state.live):
         task = state.tasks[name]
         # What fails here may have put others back that waited for the same.

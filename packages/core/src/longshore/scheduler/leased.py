@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_never
 
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptIntended, Event, MachineAdded, MachineGone
 from longshore.model.lease_events import (
     LeaseChanged,
@@ -78,10 +79,13 @@ def takes_attempts(state: RunState, machine: str) -> bool:
 def note_use(state: RunState, event: Event) -> None:
     """Keep since when rented machines have nothing to do, after an event has changed the rest."""
     match event:
-        case AttemptIntended(machine=name) | MachineGone(machine=name):
+        case AttemptIntended(machine=name) | BuildIntended(machine=name) | MachineGone(machine=name):
             state.idle.pop(name, None)
         case AttemptEnded(task=task):
             _note_idle(state, state.tasks[task].machine, event)
+        case EnvironmentBuilt() | EnvironmentFailed():
+            for machine in state.machines:
+                _note_idle(state, machine, event)
         case MachineAdded(machine=name):
             state.idle.pop(name, None)
             _note_idle(state, name, event)
@@ -89,7 +93,9 @@ def note_use(state: RunState, event: Event) -> None:
             pass
 
 
-def _note_idle(state: RunState, name: str, event: AttemptEnded | MachineAdded) -> None:
+def _note_idle(
+    state: RunState, name: str, event: AttemptEnded | EnvironmentBuilt | EnvironmentFailed | MachineAdded
+) -> None:
     machine = state.machines.get(name)
     if machine is not None and not machine.gone and machine.attempts == 0 and name in state.lease_of:
         state.idle.setdefault(name, event.at)

@@ -13,7 +13,7 @@ from longshore.model.events import MoveFailed, ObjectsDiscarded
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.building import waits_of
 from longshore.scheduler.queues import consider, leave_machine, unqueue
-from longshore.scheduler.state import DONE, RunState, TaskPhase, TaskState
+from longshore.scheduler.state import DONE, PENDING, RunState, TaskPhase, TaskState
 
 __all__ = ["discarded", "doubt", "forget", "forget_all", "lose_object", "lose_store", "no_longer_reads", "require"]
 
@@ -98,7 +98,7 @@ def _readers(state: RunState, name: str) -> Iterator[TaskState]:
 
 def _waits_for(state: RunState, reader: TaskState, name: str) -> bool:
     """Say whether a task still has to be given what another wrote."""
-    if reader.phase is TaskPhase.WAITING:
+    if reader.phase in PENDING:
         return True
     if reader.task.id not in state.where.staging:
         return False
@@ -166,7 +166,7 @@ def _undo(state: RunState, task: TaskState) -> None:
 def _hold(state: RunState, reader: TaskState, name: str) -> None:
     """Let a reader wait for a task once more. What runs already has what it needs."""
     if _waits_for(state, reader, name):
-        if reader.phase is TaskPhase.WAITING:
+        if reader.phase in PENDING:
             unqueue(state, reader)
         else:
             leave_machine(state, reader)

@@ -27,6 +27,7 @@ def add_machine(state: RunState, event: MachineAdded) -> None:
         task = state.tasks[name]
         if task.machine == event.machine:
             _take(machine, task)
+    machine.attempts += sum(1 for name in state.under_construction.values() if name == event.machine)
 
 
 def occupy(state: RunState, task: TaskState) -> None:

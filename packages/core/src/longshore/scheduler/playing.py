@@ -18,6 +18,8 @@ from longshore.model.artifact import Artifact
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
+    BuildIntended,
+    EnvironmentBuilt,
     Event,
     Identified,
     InputsStaged,
@@ -39,7 +41,9 @@ from longshore.model.workflow import WorkflowSpec
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
     Action,
+    BuildEnvironment,
     CancelAttempt,
+    CancelBuild,
     Deliver,
     Discard,
     EndRun,
@@ -140,6 +144,10 @@ class _Play:
                 return self._ask(action, self._missing(task), partial(self._stage, task, attempt))
             case Move(artifact, source):
                 return self._ask(action, artifact.size, partial(self._arrive, artifact, source))
+            case BuildEnvironment(environment, number, machine):
+                # How long a build takes nobody can say; it is not played.
+                self._take(BuildIntended(at=self._now, environment=environment, number=number, machine=machine))
+                self._take(EnvironmentBuilt(at=self._now, environment=environment, number=number, key=environment))
             case EndRun(state):
                 self._take(RunEnded(at=self._now, state=state))
             case WakeAt(at):
@@ -147,7 +155,7 @@ class _Play:
                     self._wakes.add(at)
                     self._enter(at, lambda: None)
                 return False
-            case CancelAttempt():
+            case CancelAttempt() | CancelBuild():
                 return False
             case DrainMachine() | FindOffers() | GiveUp() | RefuseTasks() | Rent() | StartAgain():
                 self._rent(action)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
+from longshore.scheduler.environments import enqueue
 from longshore.scheduler.graph import UNMADE
 from longshore.scheduler.machines import leave
 from longshore.scheduler.state import RunState, TaskPhase, TaskState
@@ -30,7 +31,7 @@ def consider(state: RunState, task: TaskState) -> None:
     if task.task.member == UNMADE:
         state.unmade[task.view.name] = None
     elif task.identity:
-        state.ready[task.pool].add(task.view)
+        enqueue(state, task)
     else:
         state.unidentified[task.task.id] = None
 
@@ -38,6 +39,8 @@ def consider(state: RunState, task: TaskState) -> None:
 def unqueue(state: RunState, task: TaskState) -> None:
     """Take a task out of every queue of things to do."""
     state.ready[task.pool].remove(task.view)
+    if task.phase is TaskPhase.BUILDING:
+        state.move(task, TaskPhase.WAITING)
     state.unidentified.pop(task.task.id, None)
     if task.task.member == UNMADE:
         state.unmade.pop(task.view.name, None)

@@ -7,6 +7,7 @@ from datetime import datetime
 from attrs import frozen
 
 from longshore.model.offer import Offer
+from longshore.model.outcome import FailureClass
 from longshore.model.rented import WhenIdle
 from longshore.model.resources import Resources
 
@@ -61,10 +62,11 @@ class GiveUp:
 
 @frozen
 class RefuseTasks:
-    """Let tasks fail for which no machine can ever be had."""
+    """Let tasks fail for which no machine can ever be had, or none with what they need."""
 
     tasks: tuple[str, ...]
     reason: str
+    failure: FailureClass = FailureClass.CAPACITY
 
 
 RentingAction = DrainMachine | FindOffers | GiveUp | RefuseTasks | Rent | StartAgain

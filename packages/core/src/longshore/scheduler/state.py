@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from heapq import merge
 from itertools import chain, islice
 
 from attrs import define, field
@@ -21,7 +22,21 @@ from longshore.model.workflow import LOCAL_POOL, WorkflowSpec
 from longshore.scheduler.rented_state import LeaseState, RentedState
 from longshore.scheduler.whereabouts import Whereabouts
 
-__all__ = ["DONE", "ENDED", "LIVE", "GroupState", "MachineState", "ReadyQueue", "RunState", "TaskPhase", "TaskState"]
+__all__ = [
+    "DONE",
+    "ENDED",
+    "LIVE",
+    "PENDING",
+    "BuildPhase",
+    "BuildState",
+    "GroupState",
+    "MachineState",
+    "ReadyLine",
+    "ReadyQueue",
+    "RunState",
+    "TaskPhase",
+    "TaskState",
+]
 
 
 class TaskPhase(StrEnum):
@@ -47,7 +62,9 @@ class TaskPhase(StrEnum):
     """Something that it waits for did not succeed."""
 
 
-LIVE = frozenset({TaskPhase.STAGING, TaskPhase.BUILDING, TaskPhase.QUEUED, TaskPhase.RUNNING})
+PENDING = frozenset({TaskPhase.WAITING, TaskPhase.BUILDING})
+"""No attempt exists, and one may still be made."""
+LIVE = frozenset({TaskPhase.STAGING, TaskPhase.QUEUED, TaskPhase.RUNNING})
 """An attempt exists on a machine, or its outputs are still to come home."""
 DONE = frozenset({TaskPhase.SUCCEEDED, TaskPhase.UP_TO_DATE})
 ENDED = DONE | {TaskPhase.FAILED, TaskPhase.LOST, TaskPhase.CANCELLED, TaskPhase.SKIPPED}
@@ -115,7 +132,79 @@ class MachineState:
     gone: bool = False
 
 
+class BuildPhase(StrEnum):
+    """How far an environment is on a machine."""
+
+    ABSENT = "absent"
+    """It is not there as far as anybody knows, or it will be built once more."""
+    BUILDING = "building"
+    BUILT = "built"
+    FAILED = "failed"
+    """It cannot be built there."""
+
+
+@define(eq=False)
+class BuildState:
+    """One environment on one machine."""
+
+    phase: BuildPhase = BuildPhase.ABSENT
+    number: int = 0
+    """Of the latest build, as in `longshore.model.environment_events.BuildIntended`."""
+    key: str = ""
+    """By what the machine knows it."""
+    failures: int = 0
+    again_at: datetime | None = None
+    failure: FailureClass | None = None
+    evidence: str = ""
+
+
 class ReadyQueue:
+    """Tasks of a pool that could start. Those that need an environment stand in a line of their own: they may have to
+    wait for it, and others must not wait behind them.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, ReadyLine] = {}
+
+    def add(self, view: TaskView) -> None:
+        """Put a task in; one that is in already stays where it is."""
+        line = self._lines.get(view.environment)
+        if line is None:
+            line = self._lines[view.environment] = ReadyLine()
+        line.add(view)
+
+    def remove(self, view: TaskView) -> None:
+        """Take a task out; silent when it is not in."""
+        line = self._lines.get(view.environment)
+        if line is not None:
+            line.remove(view)
+
+    def line(self, environment: str) -> ReadyLine:
+        """Give those that need an environment; of the empty name, those that need none."""
+        return self._lines.get(environment) or ReadyLine()
+
+    def environments(self) -> list[str]:
+        """Name the environments that are needed now, the one with the most urgent task first; empty for none."""
+        heads = [(line.front(1)[0], name) for name, line in self._lines.items() if line]
+        return [name for view, name in sorted(heads, key=lambda head: (-head[0].priority, head[0].order))]
+
+    def front(self, count: int, environment: str | None = None) -> list[TaskView]:
+        """List the ``count`` most urgent ones, of all or of one line."""
+        if environment is not None:
+            return self.line(environment).front(count)
+        if len(self._lines) == 1:
+            return next(iter(self._lines.values())).front(count)
+        fronts = [line.front(count) for line in self._lines.values()]
+        return list(islice(merge(*fronts, key=lambda view: (-view.priority, view.order)), count))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    def __iter__(self) -> Iterator[TaskView]:
+        return chain.from_iterable(self._lines.values())
+
+
+class ReadyLine:
     """Tasks that could start, most urgent first; within one priority in the order in which they came."""
 
     def __init__(self) -> None:
@@ -197,6 +286,11 @@ class RunState:
     """By machine."""
     idle: dict[str, datetime] = field(factory=dict)
     """By rented machine: since when it has nothing to do."""
+    builds: dict[tuple[str, str], BuildState] = field(factory=dict)
+    """By machine and environment; see `longshore.scheduler.environments`, like the next two."""
+    under_construction: dict[tuple[str, int], str] = field(factory=dict)
+    """By environment and number of the build: the machine that builds it now."""
+    build_numbers: Counter[str] = field(factory=Counter)
     next_order: int = 0
     fence: int = 0
     stopping: bool = False

@@ -21,11 +21,11 @@ from longshore.model.attempt import AttemptSpec
 from longshore.model.command import Argv, Command, Shell
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
-from longshore.plugin.protocols import Executor, ExecutorContext, Session
+from longshore.plugin.protocols import Executor, ExecutorContext, Session, SessionEvent
 
 __all__ = ["ExecutorBench", "Told"]
 
-Told = AttemptStarted | AttemptEnded | MachineGone
+Told = SessionEvent
 _GLANCE_SECONDS = 0.01
 
 _CONTROLLER = """

@@ -19,10 +19,10 @@ from attrs import evolve, frozen
 from longshore.errors import FenceRefused, InputMissing, LongshoreError, MachineUnreachable, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, attempt_id, split_attempt_id
-from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.outcome import FailureClass, Lost
-from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.store import has_object
 from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor, FakeRemoteSession
 
@@ -218,7 +218,7 @@ class FakePodSession:
             self._pods[attempt] = executor.open(there, fence=self._fence, sink=self._take)
         return self._pods[attempt]
 
-    def _take(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+    def _take(self, *events: SessionEvent) -> None:
         """Pass on what pods tell, an end not before its outputs are at home. One pod that is out of reach is not the
         cluster, unless a newer controller has it.
         """
@@ -228,7 +228,7 @@ class FakePodSession:
                     self._sink(self._brought_home(event))
                 case MachineGone():
                     self._tell_gone(event)
-                case AttemptStarted():
+                case AttemptStarted() | EnvironmentBuilt() | EnvironmentFailed():
                     self._sink(event)
 
     def _brought_home(self, event: AttemptEnded) -> AttemptEnded:

@@ -21,9 +21,9 @@ from longshore.builtin.local import _Door, start_supervisor
 from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
-from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.machine import Machine
-from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.digest import digest_file
 from longshore.remote.links import read_fence
 from longshore.remote.protocol import VERSION, decode_lines
@@ -320,7 +320,7 @@ class FakeRemoteSession(SupervisorSession):
                 self._remote.computer.wait_idle(self._run)
                 remove_tree(str(self._remote.folder))
 
-    def _pass_on(self, *events: AttemptStarted | AttemptEnded | MachineGone) -> None:
+    def _pass_on(self, *events: SessionEvent) -> None:
         for event in events:
             if isinstance(event, AttemptStarted):
                 self._logs.follow(f"{event.task}.{event.attempt}")

@@ -10,6 +10,8 @@ from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
     AttemptStarted,
+    BuildIntended,
+    EnvironmentBuilt,
     Event,
     Identified,
     InputsStaged,
@@ -27,7 +29,9 @@ from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
+    BuildEnvironment,
     CancelAttempt,
+    CancelBuild,
     Deliver,
     Discard,
     EndRun,
@@ -105,7 +109,19 @@ class Simulation:
                     self.take(Moved(at=self.now, artifacts=(artifact,), source=source))
                 case Discard(machine, digests):
                     self.take(ObjectsDiscarded(at=self.now, machine=machine, digests=digests))
-                case CancelAttempt() | DrainMachine() | FindOffers() | GiveUp() | RefuseTasks() | Rent() | StartAgain():
+                case BuildEnvironment(environment, number, machine):
+                    self.take(BuildIntended(at=self.now, environment=environment, number=number, machine=machine))
+                    self.take(EnvironmentBuilt(at=self.now, environment=environment, number=number, key=environment))
+                case (
+                    CancelAttempt()
+                    | CancelBuild()
+                    | DrainMachine()
+                    | FindOffers()
+                    | GiveUp()
+                    | RefuseTasks()
+                    | Rent()
+                    | StartAgain()
+                ):
                     pass
         return bool(actions)
 

@@ -15,7 +15,7 @@ import pytest
 from longshore.errors import InputMissing
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
-from longshore.model.events import AttemptEnded, MachineGone
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled, Exited
 from longshore.remote.digest import digest_file
@@ -47,7 +47,7 @@ class ExecutesAgain(WrappedSession):
         self.inner.go(again.id)
 
     def tell(self, *events: Told) -> None:
-        kept = [e for e in events if isinstance(e, MachineGone) or e.attempt != AGAIN or isinstance(e, AttemptEnded)]
+        kept = [e for e in events if not isinstance(e, AttemptStarted) or e.attempt != AGAIN]
         self.sink(*(attrs.evolve(e, attempt=1) if isinstance(e, AttemptEnded) else e for e in kept))
 
 
