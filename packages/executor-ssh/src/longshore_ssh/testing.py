@@ -25,7 +25,7 @@ from longshore.remote.processes import send_signal
 from longshore.remote.protocol import decode_lines
 from longshore.remote.watch import exit_handle
 
-__all__ = ["SECONDS", "Lab", "Sshd", "free_port", "make_key", "missing"]
+__all__ = ["SECONDS", "Lab", "Sshd", "free_port", "make_key", "missing", "programs_without_python"]
 
 SECONDS = 30.0
 """No wait is longer."""
@@ -80,6 +80,18 @@ def free_port(address: str) -> int:
         return int(probe.getsockname()[1])
 
 
+def programs_without_python(folder: Path) -> Path:
+    """Fill an empty folder with this computer's programs, but no Python; anybody may look into it."""
+    folder.chmod(0o755)
+    for program in Path("/usr/bin").iterdir():
+        if "python" not in program.name:
+            (folder / program.name).symlink_to(program)
+    for program in Path("/bin").iterdir():
+        if "python" not in program.name and not (folder / program.name).is_symlink():
+            (folder / program.name).symlink_to(program)
+    return folder
+
+
 class Lab:
     """A folder for hosts, and the one key that all of them let in."""
 
@@ -106,18 +118,6 @@ class Lab:
         with self.known_hosts.open("a") as file:
             file.write(host.known_line)
         return host
-
-    def programs_without_python(self) -> Path:
-        """Give a folder with this computer's programs, but no Python."""
-        folder = self.folder / "programs"
-        if not folder.exists():
-            folder.mkdir()
-            for name in ("/usr/bin", "/bin"):
-                for program in Path(name).iterdir():
-                    link = folder / program.name
-                    if "python" not in program.name and not link.is_symlink():
-                        link.symlink_to(program)
-        return folder
 
     def ssh_config(self, *names: str) -> str:
         """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""

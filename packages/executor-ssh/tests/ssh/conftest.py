@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from longshore_ssh.testing import Lab, missing
+from longshore_ssh.testing import Lab, missing, programs_without_python
 
 
 @pytest.fixture
@@ -18,3 +21,11 @@ def lab() -> Iterator[Lab]:
     lab = Lab()
     yield lab
     lab.close()
+
+
+@pytest.fixture(scope="session")
+def no_python() -> Iterator[Path]:
+    """A folder with all programs but Python; made once, since they are many."""
+    folder = Path(tempfile.mkdtemp(prefix="longshore-ssh-programs-"))
+    yield programs_without_python(folder)
+    shutil.rmtree(folder)

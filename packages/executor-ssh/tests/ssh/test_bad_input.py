@@ -266,8 +266,8 @@ def test_a_command_of_a_megabyte_arrives_as_it_is(lab: Lab, bench_for: Open) -> 
     bench.close()
 
 
-def test_a_host_without_python_says_what_it_has_and_executes_commands(lab: Lab) -> None:
-    host = lab.host(path=lab.programs_without_python())
+def test_a_host_without_python_says_what_it_has(lab: Lab, no_python: Path) -> None:
+    host = lab.host(path=no_python)
 
     facts = probe(target_of(HostConfig(host=host.name), config(lab)), config(lab))
 

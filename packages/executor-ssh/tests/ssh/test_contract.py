@@ -61,8 +61,8 @@ class TestSsh(ExecutorContract):
 
 
 @pytest.fixture
-def bare(lab: Lab, tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, lab, lab.host(path=lab.programs_without_python()))
+def bare(lab: Lab, tmp_path: Path, no_python: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path, lab, lab.host(path=no_python))
     yield bench
     bench.close()
 
