@@ -268,7 +268,7 @@ def check(
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
     for pool in used_pools(state):
-        if pool.provider is not None and rooms is None:
+        if pool.provider is not None:
             _check_rented(spec, pool, pool.provider, registry)
             continue
         own = [] if rooms is not None else machines_of(registry, pool, options)
