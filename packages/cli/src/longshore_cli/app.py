@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "import": "Write a workflow like one that others have published and recorded.",
         "graph": "Draw a workflow as Mermaid, DOT or SVG.",
         "machines": "List, rent, stop, start and end machines, by the same words on every cloud.",
+        "hosts": "Say whether the hosts that pools name can be used.",
         "exec": "Run one command on a machine of a pool, and show what it writes.",
         "offers": "List what can be rented and fits, the cheapest first.",
         "images": "List, make and delete disk images of machines.",

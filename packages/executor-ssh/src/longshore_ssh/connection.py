@@ -92,8 +92,12 @@ class _Proxy:
 class Connection:
     """A connection that is logged in. Many channels may be opened on it, from several threads."""
 
-    def __init__(self, target: Target, transport: paramiko.Transport, before: Connection | None) -> None:
+    def __init__(
+        self, target: Target, transport: paramiko.Transport, before: Connection | None, let_in_by: str
+    ) -> None:
         self.target = target
+        self.let_in_by = let_in_by
+        """Which key it was, and where it is from; or that it was a password."""
         self._transport = transport
         self._before = before
 
@@ -130,9 +134,9 @@ class Connection:
             transport: paramiko.Transport | None = None
             try:
                 transport = paramiko.Transport(wire, default_window_size=window)
-                _begin(transport, target, seconds)
+                let_in_by = _begin(transport, target, seconds)
                 wire.be_patient()
-                return cls(target, transport, before)
+                return cls(target, transport, before, let_in_by)
             except BaseException:
                 if transport is not None:
                     transport.close()
@@ -149,6 +153,16 @@ class Connection:
                 f"{target.name} cannot be reached from the jump host {self.target.name}: {error.text}"
             ) from error
 
+    @property
+    def host_key(self) -> paramiko.PKey:
+        """The key by which the host has shown who it is."""
+        return self._transport.get_remote_server_key()
+
+    def session(self, *, seconds: float) -> paramiko.Channel:
+        """Open a session in which nothing happens yet; the errors are those of `execute`."""
+        with translated(self.target.name, self.target.port):
+            return self._transport.open_session(timeout=seconds)
+
     def execute(self, command: str, *, seconds: float) -> paramiko.Channel:
         """Start a command of ours there; what it complains of comes with what it says.
 
@@ -156,10 +170,14 @@ class Connection:
             MachineUnreachable: when the connection has ended, or the host opens no more sessions on it.
         """
         with translated(self.target.name, self.target.port):
-            channel = self._transport.open_session(timeout=seconds)
+            channel = self.session(seconds=seconds)
             channel.set_combine_stderr(True)
             channel.exec_command(command)
             return channel
+
+    def settle(self) -> None:
+        """Wait for one answer of the host: what was closed before counts no more among its sessions then."""
+        self._transport.global_request("keepalive@openssh.com", wait=True)
 
     def close(self) -> None:
         """Hang up. What was started through it may live on."""
@@ -179,8 +197,8 @@ def _dial(target: Target, seconds: float) -> Any:
     return link
 
 
-def _begin(transport: paramiko.Transport, target: Target, seconds: float) -> None:
-    """Agree on ciphers, see who is there, and log in."""
+def _begin(transport: paramiko.Transport, target: Target, seconds: float) -> str:
+    """Agree on ciphers, see who is there, and log in; say by what."""
     transport.set_log_channel("longshore_ssh.transport")
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = seconds
     options = transport.get_security_options()
@@ -193,8 +211,8 @@ def _begin(transport: paramiko.Transport, target: Target, seconds: float) -> Non
     verify(target, transport.get_remote_server_key())
     if target.password:
         _log_in_by_password(transport, target)
-    else:
-        _log_in_by_key(transport, target)
+        return "a password"
+    return _log_in_by_key(transport, target)
 
 
 def _signatures(kinds: Sequence[str]) -> set[str]:
@@ -215,14 +233,14 @@ def _log_in_by_password(transport: paramiko.Transport, target: Target) -> None:
         raise LoginRefused(f"{target.name} refuses the password of {target.user}") from error
 
 
-def _log_in_by_key(transport: paramiko.Transport, target: Target) -> None:
+def _log_in_by_key(transport: paramiko.Transport, target: Target) -> str:
     tried: list[str] = []
     with contextlib.closing(login_keys(target)) as keys:
         for origin, key in keys:
             if len(tried) == _MOST_KEYS:
                 break
             if _is_let_in(transport, target, key):
-                return
+                return f"{key.get_name()} from {origin}"
             tried.append(f"{key.get_name()} from {origin}")
     shown = "; ".join(tried) or "there was none to try: neither in the agent nor in ~/.ssh"
     raise LoginRefused(

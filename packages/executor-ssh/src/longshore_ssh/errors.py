@@ -23,6 +23,12 @@ class LoginRefused(ExecutorError):
 class NotTheHost(ExecutorError):
     """What answers cannot prove to be the host that is meant; nothing was sent to it."""
 
+    def __init__(self, says: str, remedy: str = "") -> None:
+        """Say what answers; the remedy has the exact command in a line of its own."""
+        super().__init__(f"{says}\n{remedy}" if remedy else says)
+        self.says = says
+        self.remedy = remedy
+
 
 _REASONS = {
     errno.ECONNREFUSED: "refuses connections on port {port}: no SSH server listens there, or a firewall answers for it",

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
+from collections.abc import Sequence
 from typing import Any
+
+from attrs import evolve
 
 from longshore.errors import FenceRefused
 from longshore.model.machine import Machine
+from longshore.plugin.hosts import Finding
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.shim_session import ShimSession
+from longshore_ssh.check import examine
 from longshore_ssh.config import SshConfig
 from longshore_ssh.programs import SHIM
 from longshore_ssh.session import SshLink
@@ -28,6 +34,22 @@ class SshExecutor:
     def __init__(self, config: SshConfig, context: ExecutorContext) -> None:
         self._config = config
         self._context = context
+
+    def hosts(self) -> Sequence[str]:
+        """Name the hosts of the config."""
+        return [host.host for host in self._config.hosts]
+
+    def check(self, host: str) -> Sequence[Finding]:
+        """Look at one of them from its address to the supervisor on it."""
+        [config] = [each for each in self._config.hosts if each.host == host]
+        return examine(config, self._config, self._try)
+
+    def _try(self, machine: Machine) -> None:
+        """Start a supervisor for nobody, hear what it says, and let it leave; the errors are those of `open`."""
+        context = evolve(self._context, run=f"check-{secrets.token_hex(4)}")
+        session = SshExecutor(self._config, context).open(machine, fence=1, sink=_deaf)
+        session.clear()
+        session.close()
 
     def open(self, machine: Machine, *, fence: int, sink: Sink) -> RemoteSession:
         """Link to a host.
@@ -49,6 +71,10 @@ class SshExecutor:
         except BaseException:
             link.close()
             raise
+
+
+def _deaf(*_: object) -> None:
+    return
 
 
 def _name(text: str) -> str:

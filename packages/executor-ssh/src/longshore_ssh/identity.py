@@ -51,17 +51,17 @@ def verify(target: Target, key: paramiko.PKey) -> None:
         had = ", ".join(f"{fingerprint(each)} ({each.get_name()})" for each in known.values())
         raise NotTheHost(
             f"THE HOST KEY OF {target.name} HAS CHANGED. Somebody may be listening in, or the host was set up anew. "
-            f"It is {shown} ({key.get_name()}) now, and {files} has {had}. Nothing was sent. "
+            f"It is {shown} ({key.get_name()}) now, and {files} has {had}. Nothing was sent.",
             "When you know that the new key is right, forget the old one:\n"
-            f"    ssh-keygen -f {shlex.quote(str(_first(target)))} -R {shlex.quote(target.key_name)}"
+            f"    ssh-keygen -f {shlex.quote(str(_first(target)))} -R {shlex.quote(target.key_name)}",
         )
     line = f"{target.key_name} {key.get_name()} {key.get_base64()}"
     raise NotTheHost(
-        f"the host key of {target.name} is not known; it is\n    {shown} ({key.get_name()})\n"
-        f"Nothing was sent. Compare it with what the host itself says:\n"
+        f"the host key of {target.name} is not known; it is\n    {shown} ({key.get_name()})\nNothing was sent.",
+        f"Compare it with what the host itself says:\n"
         f"    ssh-keygen -lf /etc/ssh/ssh_host_{short}_key.pub\n"
         f"and when they are the same, accept it:\n"
-        f"    echo {shlex.quote(line)} >> {shlex.quote(str(_first(target)))}"
+        f"    echo {shlex.quote(line)} >> {shlex.quote(str(_first(target)))}",
     )
 
 

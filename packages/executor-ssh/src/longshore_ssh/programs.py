@@ -107,6 +107,7 @@ def begin(
         begun = _begin(connection, _COMMAND, seconds, talk)
         if begun is not None:
             return begun
+        connection.settle()  # where one session at a time is allowed, the next one would come too early
     return _begin(connection, _BARE_COMMAND, seconds, lambda speech: _bare(speech, config, program, place))
 
 

@@ -21,6 +21,7 @@ from longshore.machines.ending import chosen, end
 from longshore.machines.ending import start as start_these
 from longshore.machines.ending import stop as stop_these
 from longshore.machines.fleet import Progress, open_fleet
+from longshore.machines.hosts import CheckedHost, check_hosts
 from longshore.machines.images import delete_images, list_images, make_image
 from longshore.machines.offers import find_offers
 from longshore.machines.renting import rent
@@ -40,6 +41,7 @@ from longshore.model.offer import Needs
 from longshore.model.quantity import Money
 
 __all__ = [
+    "CheckedHost",
     "Collected",
     "Deed",
     "MachineInfo",
@@ -50,6 +52,7 @@ __all__ = [
     "ResourceInfo",
     "Unasked",
     "Whose",
+    "check_hosts",
     "down",
     "gc",
     "images",

@@ -6,6 +6,7 @@ and any name: ``stores.fsspec``. Each points at a module (or object) with functi
 """
 
 from longshore.plugin.hooks import hookimpl
+from longshore.plugin.hosts import Checks, Finding, Soundness
 from longshore.plugin.protocols import (
     API_VERSION,
     AssignmentStrategy,
@@ -46,10 +47,12 @@ __all__ = [
     "Admits",
     "AssignmentStrategy",
     "Boots",
+    "Checks",
     "Clusters",
     "Executor",
     "ExecutorContext",
     "ExecutorRecord",
+    "Finding",
     "FirstBoot",
     "HostKeys",
     "Identity",
@@ -64,6 +67,7 @@ __all__ = [
     "Scope",
     "Session",
     "Sink",
+    "Soundness",
     "SpotNotice",
     "SpotNotices",
     "Stoppable",

@@ -5,21 +5,34 @@ What sessions raise later ends the attempt that it concerns, as a plugin's bug.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from longshore.errors import LongshoreError, PluginBroken
 from longshore.model.machine import Machine
+from longshore.plugin.hosts import Checks
 from longshore.plugin.protocols import Boots, Executor, Session, Sink
 
 __all__ = ["guarded_executor"]
 
 _SESSION = ("adopt", "beat", "cancel", "close", "create", "discard", "fetch", "get", "go", "put", "release")
+_ABILITIES: Mapping[type, tuple[str, ...]] = MappingProxyType({Boots: ("first_boot",), Checks: ("hosts", "check")})
 
 
 def guarded_executor(executor: Executor, label: str) -> Executor:
     """Wrap an executor; the wrapper has the same abilities. ``label`` says which one it is, and of whom."""
-    return (_GuardedBoots if isinstance(executor, Boots) else _Guarded)(executor, label)
+    names = [name for ability, names in _ABILITIES.items() if isinstance(executor, ability) for name in names]
+    made = type("GuardedExecutor", (_Guarded,), {name: _passing(name) for name in names})
+    guarded: Executor = made(executor, label)
+    return guarded
+
+
+def _passing(name: str) -> Callable[..., Any]:
+    def method(self: _Guarded, *args: Any, **kwargs: Any) -> Any:
+        return self._tried(name, lambda: getattr(self._executor, name)(*args, **kwargs))
+
+    return method
 
 
 class _Guarded:
@@ -54,9 +67,3 @@ class _Guarded:
             raise PluginBroken(
                 f"{self._label}: {name} raised {type(error).__name__}: {error}; every failure must be an ExecutorError"
             ) from error
-
-
-class _GuardedBoots(_Guarded):
-    def first_boot(self, *args: Any, **kwargs: Any) -> Any:
-        """Give its part of a machine's first boot."""
-        return self._tried("first_boot", lambda: self._executor.first_boot(*args, **kwargs))
