@@ -42,20 +42,20 @@ outputs = ["d.txt"]
 
 
 class Project:
-    """A workflow file on four hosts, and a user whose ``~/.ssh/config`` knows them."""
+    """A workflow file on some hosts, and a user whose ``~/.ssh/config`` knows them."""
 
-    def __init__(self, folder: Path, lab: Lab, text: str) -> None:
+    def __init__(self, folder: Path, lab: Lab, text: str, *, hosts: int = 4) -> None:
         self.folder = folder / "project"
         self.home = folder / "home"
         self.folder.mkdir()
         (self.home / ".ssh").mkdir(parents=True)
-        names = [f"h{number}" for number in range(1, 5)]
+        names = [f"h{number}" for number in range(1, hosts + 1)]
         for _ in names:
             lab.host()
         self.lab = lab
         (self.home / ".ssh" / "config").write_text(lab.ssh_config(*names))
-        hosts = ", ".join(f'{{ host = "{name}", cpus = 1 }}' for name in names)
-        (self.folder / "longshore.toml").write_text(text.replace("{hosts}", hosts))
+        tables = ", ".join(f'{{ host = "{name}", cpus = 1 }}' for name in names)
+        (self.folder / "longshore.toml").write_text(text.replace("{hosts}", tables))
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "longshore_cli", *words]
@@ -64,7 +64,7 @@ class Project:
     def env(self) -> dict[str, str]:
         return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
 
-    def say(self, *words: str) -> str:
+    def say(self, *words: str, code: int = 0) -> str:
         done = subprocess.run(
             self.command(*words),
             cwd=self.folder,
@@ -74,7 +74,7 @@ class Project:
             text=True,
             timeout=SECONDS,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
     def count(self, names: Sequence[str]) -> dict[str, int]:

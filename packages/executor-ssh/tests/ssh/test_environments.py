@@ -1,0 +1,117 @@
+"""Environments and secrets on hosts, by the command."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+
+from longshore_ssh.testing import Lab
+
+from .test_runs import Project
+
+_SOFTWARE = """
+name = "software"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[environments.sci]
+before = "echo built >> $HOME/built; echo 'begins here'"
+pip = ["--no-index", "--find-links WHEELS", "greeting"]
+
+[tasks.say]
+command = "python -c 'import greeting; print(greeting.WORD)' > said.txt; echo $VIRTUAL_ENV >> said.txt"
+outputs = ["said.txt"]
+
+[tasks.where]
+call = "model:where"
+"""
+_MODEL = "import sys\ndef where():\n    import greeting\n    return [greeting.WORD, sys.prefix]\n"
+
+
+def _wheel(folder: Path) -> None:
+    info = "greeting-1.0.dist-info"
+    with zipfile.ZipFile(folder / "greeting-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("greeting.py", "WORD = 'hello'\n")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        wheel.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def _results(database: Path) -> dict[str, str]:
+    with sqlite3.connect(database) as connection:
+        rows = connection.execute("SELECT body FROM events WHERE kind = 'AttemptEnded'").fetchall()
+    told = [json.loads(row[0]) for row in rows]
+    return {each["task"]: each["result"] for each in told if "result" in each}
+
+
+def test_commands_and_calls_use_what_was_built_on_their_host_and_it_stays_for_the_next_run(
+    lab: Lab, tmp_path: Path
+) -> None:
+    wheels = lab.folder / "wheels"
+    wheels.mkdir(mode=0o755)
+    _wheel(wheels)
+    project = Project(tmp_path, lab, _SOFTWARE.replace("WHEELS", str(wheels)), hosts=1)
+    (project.folder / "model.py").write_text(_MODEL)
+    [host] = lab.hosts
+
+    project.say("run")
+    project.say("run", "--no-cache")
+
+    for said in project.folder.glob("results/2*/say/said.txt"):
+        word, place = said.read_text().split()
+        assert word == "hello"
+        assert Path(place).is_relative_to(host.home)
+    for database in project.folder.glob(".longshore/runs/*/run.db"):
+        word, place = json.loads(_results(database)["where"])
+        assert word == "hello"
+        assert Path(place).is_relative_to(host.home)
+    assert (host.home / "built").read_text() == "built\n"
+    assert list(host.cache.glob("runs/*")) == [], "something of the run is left"
+    logs = sorted(project.folder.glob(".longshore/runs/*/logs/+sci.1.out"))
+    assert "begins here" in logs[0].read_text()
+    assert "here already" in logs[1].read_text()
+    [*locks] = project.folder.glob("results/2*/environments/sci.txt")
+    assert ["greeting==1.0" in lock.read_text() for lock in locks] == [True, True]
+
+
+_SECRET = """
+name = "secret"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[tasks.look]
+command = "stat -c '%a %F' key.pem > mode.txt; wc -c < key.pem >> mode.txt; pwd > $HOME/place"
+outputs = ["mode.txt"]
+secrets = { "key.pem" = { file = "key.pem" } }
+
+[tasks.fail]
+command = "pwd > $HOME/failed; exit 3"
+secrets = { "key.pem" = { file = "key.pem" } }
+"""
+
+
+def test_a_secret_is_for_its_owner_alone_and_goes_with_the_attempt_however_that_ends(lab: Lab, tmp_path: Path) -> None:
+    project = Project(tmp_path, lab, _SECRET, hosts=1)
+    (project.folder / "key.pem").write_text("not a real key")
+    [host] = lab.hosts
+
+    project.say("run", code=1)
+
+    [mode] = project.folder.glob("results/2*/look/mode.txt")
+    assert mode.read_text() == "600 regular file\n14\n"
+    assert (host.home / "place").exists()
+    assert (host.home / "failed").exists()
+    left = [
+        path
+        for path in (*host.home.rglob("*"), *project.folder.glob(".longshore/**/*"))
+        if path.is_file() and b"not a real key" in path.read_bytes()
+    ]
+    assert left == []
