@@ -31,9 +31,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "images": "List, make and delete disk images of machines.",
         "gc": "End what was forgotten: machines, and what belongs to them, on every cloud.",
         "schedule": "Run workflows, start and stop machines, and clean up at given times.",
+        "env": "List, build and remove the environments of this computer.",
         "plugins": "List the installed plugins.",
         "doctor": "Check this computer, and say how to mend what is wrong.",
-        "clean": "Remove cached outputs, kept workdirs and old runs.",
+        "clean": "Remove cached outputs, kept workdirs and old runs; environments when they are asked for.",
         "completion": "Print the script that completes commands in a shell.",
     }
 )

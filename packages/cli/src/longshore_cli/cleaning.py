@@ -1,4 +1,4 @@
-"""What `clean` removes: old runs, workdirs that were kept, and cached outputs."""
+"""What `clean` removes: old runs, workdirs that were kept, cached outputs, and environments."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from longshore.model.quantity import format_size
 from longshore.remote.store import remove_tree
 from longshore.runtime.cache import Cache, Cleaned
 from longshore.runtime.history import RunReader
+from longshore.runtime.installed import Installed, remove_unused
 from longshore.runtime.lock import acquire
 from longshore.runtime.project import Project
 from longshore_cli.invocation import Invocation
@@ -33,6 +34,7 @@ class _Done:
     runs: list[str] = field(factory=list)
     workdirs: list[str] = field(factory=list)
     cache: Cleaned = field(factory=Cleaned)
+    environments: list[Installed] = field(factory=list)
     bytes: int = 0
 
 
@@ -42,6 +44,7 @@ def clean(
     cache: bool,
     workdirs: bool,
     runs: bool,
+    environments: bool,
     older_than: timedelta,
     dry_run: bool,
     invocation: Invocation,
@@ -67,6 +70,9 @@ def clean(
         finally:
             index.close()
         done.bytes += done.cache.bytes
+    if environments:
+        done.environments = remove_unused(older_than, dry_run=dry_run)
+        done.bytes += sum(each.bytes for each in done.environments)
     _tell(done, invocation, dry_run=dry_run)
 
 
@@ -129,6 +135,7 @@ def _tell(done: _Done, invocation: Invocation, *, dry_run: bool) -> None:
             "runs": done.runs,
             "workdirs": sorted(done.workdirs),
             "cache": {"tasks": done.cache.tasks, "objects": done.cache.objects, "bytes": done.cache.bytes},
+            "environments": [each.key for each in done.environments],
             "bytes": done.bytes,
         }
         answer_json(document)
@@ -137,10 +144,11 @@ def _tell(done: _Done, invocation: Invocation, *, dry_run: bool) -> None:
         counted(len(done.runs), "run") if done.runs else "",
         counted(len(done.workdirs), "workdir") if done.workdirs else "",
         f"the cached outputs of {counted(done.cache.tasks, 'task')}" if done.cache.objects else "",
+        counted(len(done.environments), "environment") if done.environments else "",
     ]
     things = ", ".join(filter(None, parts))
     verb = "would remove" if dry_run else "removed"
     answer(f"{verb} {things}: {format_size(done.bytes)}" if things else f"{verb} nothing")
     if invocation.verbosity > 0:
-        for name in (*done.runs, *sorted(done.workdirs)):
+        for name in (*done.runs, *sorted(done.workdirs), *(each.key for each in done.environments)):
             answer(f"  {name}")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from longshore.errors import UsageError
 from longshore.model.events import TasksIdentified
@@ -21,7 +21,7 @@ from longshore_cli.follow import Changes
 from longshore_cli.output import say
 from longshore_cli.text import Cleaner
 
-__all__ = ["Logs", "follow_task", "show"]
+__all__ = ["Logs", "Position", "follow", "follow_task", "show"]
 
 _CHUNK = 1 << 16
 _PAUSE_SECONDS = 0.1
@@ -165,10 +165,25 @@ def follow_task(logs: Logs, name: str, attempt: int | None) -> int:
     known = _named(reader, name)
     if len(known) > 1:
         raise UsageError(f"{name} has {len(known)} members; name one of them, such as {known[0].id}")
-    task = known[0].id if known else name
+    return follow(reader, _Position(logs, known[0].id if known else name, attempt))
+
+
+class Position(Protocol):
+    """How far something has been shown that is still being written."""
+
+    def is_over(self) -> bool:
+        """Say whether nothing more will be written."""
+        ...
+
+    def advance(self) -> None:
+        """Show what has been written."""
+        ...
+
+
+def follow(reader: RunReader, position: Position) -> int:
+    """Show what is written until it is over, or the run has nobody who goes on with it; give the exit code."""
     folder = reader.folder / "logs"
     folder.mkdir(exist_ok=True)
-    position = _Position(logs, task, attempt)
     with ExitStack() as stack:
         changes = stack.enter_context(Changes([reader.folder, folder]))
         controller = _controller(reader)

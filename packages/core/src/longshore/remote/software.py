@@ -83,6 +83,7 @@ def _hold(place: str) -> int:
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
         os.stat(place + ".json")
+        os.utime(handle)  # it was used
     except BaseException:
         os.close(handle)
         raise
