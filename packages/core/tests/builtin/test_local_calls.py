@@ -253,6 +253,24 @@ def test_a_pickled_function_is_opened_in_the_worker_only(bench: Bench) -> None:
     assert int(opened.read_text()) not in (os.getpid(), bench.supervisor())
 
 
+def test_a_pickle_of_another_python_is_not_opened(bench: Bench) -> None:
+    opened = bench.project / "opened"
+
+    class Trap:
+        def __reduce__(self) -> Any:
+            return (os.system, (f"touch {opened}",))
+
+    def answer(trap: Any = Trap()) -> None:  # noqa: B008
+        return
+
+    bench.open(cpus=1.0)
+    ended = bench.execute("a", Call(function="answer", pickle=cloudpickle.dumps(answer), python="3.4"))
+
+    assert "a pickle of Python 3.4, which the Python 3." in ended.evidence
+    assert "into a module of the project" in ended.evidence
+    assert not opened.exists()
+
+
 def test_calls_run_at_once_as_far_as_there_is_room(bench: Bench) -> None:
     (bench.project / "functions.py").write_text(
         "import os\n"

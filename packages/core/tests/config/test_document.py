@@ -78,7 +78,7 @@ TASKS = st.builds(
     name=TEXT,
     command=st.builds(Shell, TEXT)
     | st.builds(Argv, st.lists(TEXT, min_size=1, max_size=3).map(tuple))
-    | st.builds(Call, function=TEXT, arguments=TEXT, pickle=st.binary(max_size=9)),
+    | st.builds(Call, function=TEXT, arguments=TEXT, pickle=st.binary(max_size=9), python=TEXT),
     references=st.lists(REFERENCES, max_size=2).map(tuple),
     inputs=st.lists(st.builds(FileInput, TEXT, st.booleans()) | st.builds(UrlInput, TEXT), max_size=2).map(tuple),
     outputs=TEXTS,

@@ -273,8 +273,9 @@ def _command(command: Command) -> Any:
             return text
         case Argv(args):
             return args
-        case Call(function=function, arguments=arguments, pickle=pickle):
-            return {"call": function, "arguments": arguments, "pickle": base64.b64encode(pickle).decode("ascii")}
+        case Call(function=function, arguments=arguments, pickle=pickle, python=python):
+            body = {"call": function, "arguments": arguments, "pickle": base64.b64encode(pickle).decode("ascii")}
+            return {**body, "python": python} if python else body
         case _:
             assert_never(command)
 
@@ -285,7 +286,10 @@ def _read_command(body: Any) -> Command:
     if isinstance(body, list):
         return Argv(tuple(body))
     return Call(
-        function=body["call"], arguments=body["arguments"], pickle=base64.b64decode(body["pickle"], validate=True)
+        function=body["call"],
+        arguments=body["arguments"],
+        pickle=base64.b64decode(body["pickle"], validate=True),
+        python=body.get("python", ""),
     )
 
 

@@ -29,7 +29,8 @@ def describe_function(function: Callable[..., Any]) -> tuple[str, CallWords]:
     if not main and FUNCTION.fullmatch(label) and _found_again(module, name) is function:
         return label, CallWords(source=source)
     plain = f"{module.replace('-', '_')}:{name.replace('<', '').replace('>', '')}"
-    words = CallWords(pickle=_pickled(function, label), source=source, main=main)
+    version = ".".join(map(str, sys.version_info[:2]))
+    words = CallWords(pickle=_pickled(function, label), python=version, source=source, main=main)
     return plain if FUNCTION.fullmatch(plain) else "pickled:function", words
 
 

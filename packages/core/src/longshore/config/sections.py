@@ -187,6 +187,8 @@ class CallWords(NamedTuple):
     """What `longshore.config.python` knows of a function beyond ``module:name``."""
 
     pickle: bytes = b""
+    python: str = ""
+    """Which Python has made the pickle."""
     source: str = ""
     """The file that its code stands in."""
     main: bool = False

@@ -201,6 +201,7 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
         function=words.pop("call"),
         arguments=arguments_text(words.pop("args", []), words.pop("kwargs", {})),
         pickle=extra.pickle,
+        python=extra.python if extra.pickle else "",
     )
     return Draft(name, call, words, inputs, for_each, extra)
 

@@ -37,6 +37,8 @@ class Call:
     pickle: bytes = field(default=b"", repr=False)
     """The function itself by cloudpickle, when no module on the worker's path has it; it is opened in the worker only.
     """
+    python: str = ""
+    """Which Python has made the pickle, as in ``3.11``: another one cannot open it."""
 
 
 Command = Shell | Argv | Call

@@ -37,10 +37,11 @@ __all__ = ["BuildProblem", "Builder", "main"]
 _TAIL_LINES = 30
 _TAIL_BYTES = 4000
 _MOST_LOCK_BYTES = 1 << 20
-_SHELLS = ("sh", "dash", "bash", "ash", "ksh", "zsh")
-# Set inside, since bash takes no PS4 from root's environment. What it prints is read by `_Relay`.
-_TRACE = "PS4='\x1f${LINENO}\x1f '; set -ex; . \"$0\""
-_TRACED = re.compile("\x1f+(\\d*)\x1f ?(.*)", re.DOTALL)
+_SHELLS = ("sh", "dash", "ash", "ksh", "zsh")
+# Tells which line is begun, and not what stands in it when variables are filled in: that may be secret. By a descriptor
+# of its own, so that no redirection of the script catches it. What it prints is read by `_Relay`.
+_TRACE = 'exec 199>&2; set -eT; trap \'printf "\\037%s\\037\\n" "$LINENO" >&199\' DEBUG; . "$0"'
+_TRACED = re.compile("\x1f(\\d+)\x1f\n")
 _FULL = ("no space left on device", "disk quota exceeded")
 _FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 _FROM_LINE = re.compile(r"requirements\.txt \(line (\d+)\)")
@@ -63,9 +64,8 @@ class _Relay:
         self._log = open(log, "wb")  # noqa: SIM115  it is open as long as the build lasts
         self.tail: List[str] = []
         self.line = 0
-        """The line of the script that was begun last; 0 where the shell does not tell (Debian's dash)."""
-        self.command = ""
-        """What was executed last."""
+        """The line of the script that was begun last; 0 where the shell does not tell."""
+        self.script: List[str] = []
 
     def say(self, text: str) -> None:
         """Print something of our own."""
@@ -73,17 +73,21 @@ class _Relay:
 
     def follow(self, stream: Any) -> None:
         """Pass on everything until the stream ends."""
-        self.tail, self.line, self.command = [], 0, ""
+        self.tail, self.line = [], 0
         for printed in stream:
             line, text = printed, printed.decode("utf-8", "replace")
-            traced = _TRACED.match(text)
+            traced = _TRACED.search(text)
             if traced:
-                self.line = int(traced[1] or 0)
-                self.command = traced[2].strip()
-                line = ("+ %s: %s" % (traced[1] or "-", traced[2])).encode("utf-8", "replace")
-            else:
+                line, text = line[: line.index(b"\x1f")], text[: traced.start()]
+                self._begin(int(traced[1]))
+            if text:
                 self.tail = [*self.tail[1 - _TAIL_LINES :], text.rstrip("\n")]
-            self._write(line)
+                self._write(line)
+
+    def _begin(self, line: int) -> None:
+        if line != self.line and 0 < line <= len(self.script):
+            self.line = line
+            self.say("+ %d: %s" % (line, self.script[line - 1].strip()))
 
     def _write(self, content: bytes) -> None:
         os.write(1, content)
@@ -197,13 +201,11 @@ class _Work:
         with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text if text.endswith("\n") else text + "\n")
         self._relay.say("%s: %s" % (step, name) if name != step else "%s:" % step)
+        self._relay.script = text.splitlines()
         code = self._run(_interpreter(text, path, self._env["PATH"]))
         if code:
-            lines = text.splitlines()
             line = self._relay.line
-            shown = ": " + self._relay.command if self._relay.command else ""
-            if 0 < line <= len(lines):
-                shown = " line %d: %s" % (line, lines[line - 1].strip())
+            shown = " line %d: %s" % (line, self._relay.script[line - 1].strip()) if line else ""
             raise BuildProblem(self._words(name + shown, code))
 
     def make_venv(self) -> None:
@@ -297,14 +299,15 @@ class _Work:
 
 
 def _interpreter(text: str, path: str, search: str) -> list[str]:
-    """Say how a script is executed: by what its first line names, else by bash, or by sh where there is none. Shells
-    tell at which line they are, but for the sh of Debian.
+    """Say how a script is executed: by what its first line names, else by bash, or by sh where there is none. Of shells
+    only bash can tell at which line it is.
     """
     first = text.split("\n", 1)[0]
     words = shlex.split(first[2:]) if first.startswith("#!") else [shutil.which("bash", path=search) or "/bin/sh"]
-    if any(os.path.basename(word) in _SHELLS for word in words):
+    names = [os.path.basename(word) for word in words]
+    if "bash" in names:
         return [*words, "-c", _TRACE, path]
-    return [*words, path]
+    return [*words, "-e", path] if any(name in _SHELLS for name in names) else [*words, path]
 
 
 def _written(name: str, rows: list[list[str]]) -> str:

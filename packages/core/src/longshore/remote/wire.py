@@ -83,6 +83,8 @@ def _add_command(message: dict[str, Any], attempt: AttemptSpec) -> Order:
     message["call"] = {"function": command.function, "arguments": command.arguments}
     if not command.pickle:
         return Order(message)
+    if command.python:
+        message["call"]["python"] = command.python
     sha256 = message["call"]["pickle"] = hashlib.sha256(command.pickle).hexdigest()
     return Order(message, sha256, {"op": "blob", "sha256": sha256, "base64": _base64(command.pickle)})
 

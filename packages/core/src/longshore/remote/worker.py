@@ -179,7 +179,7 @@ class Worker:
         key = order.get("pickle") or order["function"]
         function = self._functions.get(key)
         if function is None:
-            function = _unpickle(key) if order.get("pickle") else _find(key)
+            function = _unpickle(key, order.get("python", "")) if order.get("pickle") else _find(key)
             self._functions[key] = function
         return function
 
@@ -221,9 +221,16 @@ def _find(label: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _unpickle(path: str) -> Callable[..., Any]:
+def _unpickle(path: str, version: str) -> Callable[..., Any]:
     import pickle  # noqa: PLC0415  most calls name their function
 
+    own = "%d.%d" % sys.version_info[:2]
+    if version not in ("", own):
+        raise RuntimeError(
+            "this function travels as a pickle of Python %s, which the Python %s that must run it (%s) cannot open: "
+            'put the function into a module of the project, or have python = "%s" in its environment'
+            % (version, own, sys.executable, version)
+        )
     with open(path, "rb") as file:
         try:
             return pickle.load(file)  # type: ignore[no-any-return]  # noqa: S301  the user's own function

@@ -1,0 +1,95 @@
+"""`longshore env` and `longshore logs --env`, as their users type them."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .harness import COMMAND, SECONDS, Project
+
+WORKFLOW = """
+name = "software"
+[environments.sci]
+before = "prepare.sh"
+[tasks.use]
+command = "cat $LONGSHORE_ENVIRONMENT/word"
+"""
+
+
+@pytest.fixture
+def software(project: Project, tmp_path: Path) -> Project:
+    project.env["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    project.write(WORKFLOW)
+    project.write('echo begins\necho word > "$LONGSHORE_ENVIRONMENT/word"\n', "prepare.sh")
+    return project
+
+
+def test_an_environment_is_built_ahead_listed_used_and_removed(software: Project) -> None:
+    assert "sci is built" in software.call("env", "build").err
+    assert "sci was here already" in software.call("env", "build", "sci").err
+    [known] = software.call("env", "list", "--json").json["environments"]
+    assert (known["name"], known["in_use"], Path(known["place"]).is_dir()) == ("sci", False, True)
+    software.call("run")
+    assert software.call("logs", "use", "--out").out == "word\n"
+    assert "here already" in software.call("logs", "--env", "sci").out
+    assert "sci" in software.call("env").out
+
+    assert "removed sci" in software.call("env", "rm", "sci").out
+
+    assert software.call("env", "list", "--json").json == {"environments": []}
+    assert not Path(known["place"]).exists()
+
+
+def test_an_environment_that_a_run_uses_is_not_removed(software: Project) -> None:
+    gate = software.folder / "gate"
+    subprocess.run(["mkfifo", str(gate)], check=True)
+    software.write(WORKFLOW.replace("cat $LONG", f"echo x > {gate}; read line < {gate}; cat $LONG"))
+    with subprocess.Popen([*COMMAND, "run"], cwd=software.folder, env=software.env) as run:
+        assert gate.read_text() == "x\n"
+
+        told = software.call("env", "rm", "sci", code=1)
+        kept = software.call("clean", "--environments", "--older-than", "0 s")
+
+        gate.write_text("go\n")
+        assert run.wait(SECONDS) == 0
+    assert "a run uses it" in told.err
+    assert "removed nothing" in kept.out
+
+
+def test_what_builds_print_is_shown_with_the_line_that_failed(software: Project) -> None:
+    software.write('echo begins\nTOKEN="$SECRET"; test "$SECRET" = other\n', "prepare.sh")
+    software.write(f'env_file = ".env"\n{WORKFLOW}')
+    software.write("SECRET='not to be told'\n", ".env")
+
+    software.call("run", code=1)
+
+    followed = software.call("logs", "--env", "sci", "-f").out
+    assert followed == software.call("logs", "--env", "sci").out
+    assert followed.count("\nbegins\n") == 2, "the second build is not shown"
+    assert 'failed: prepare.sh line 2: TOKEN="$SECRET"; test "$SECRET" = other' in followed
+    assert "prepare.sh line 2" in software.call("explain", "use").out
+    assert "not to be told" not in followed
+    for path in software.folder.rglob("*"):
+        assert not path.is_file() or path.name == ".env" or b"not to be told" not in path.read_bytes()
+
+
+def test_names_that_do_not_exist_are_told_with_those_that_do(software: Project) -> None:
+    software.call("run")
+
+    assert "did you mean sci" in software.call("logs", "--env", "sc", code=2).err
+    assert "it has: sci" in software.call("env", "build", "other", code=2).err
+    assert "known are: sci" in software.call("env", "rm", "other", code=2).err
+
+
+def test_clean_removes_environments_when_it_is_asked_to(software: Project) -> None:
+    software.call("env", "build")
+    software.call("clean", "--older-than", "0 s")
+    assert len(software.call("env", "list", "--json").json["environments"]) == 1
+    dry = software.call("clean", "--environments", "--older-than", "0 s", "--dry-run", "--json").json
+    assert len(dry["environments"]) == 1
+
+    assert "removed 1 environment" in software.call("clean", "--environments", "--older-than", "0 s").out
+
+    assert software.call("env", "list", "--json").json["environments"] == []
