@@ -12,6 +12,7 @@ import pytest
 
 from longshore import Run
 from longshore.model.events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo
 from longshore.runtime.journal import Journal
 from longshore.runtime.logs import log_paths
@@ -121,8 +122,7 @@ def test_what_a_build_prints_is_kept_and_a_failure_names_the_line_of_the_script(
     assert len(failed) == 2
     assert failed[0].evidence.startswith("prepare.sh line 3: echo trouble >&2; false\nexit code 1\n")
     assert "trouble" in failed[0].evidence
-    assert failed[0].failure is not None
-    assert failed[0].failure.value == "environment"
+    assert failed[0].failure is FailureClass.ENVIRONMENT
     log = output(run)
     assert log.index("begin") < log.index("trouble") < log.index("failed: prepare.sh line 3")
     assert "never" not in log
@@ -225,3 +225,13 @@ def test_calls_are_made_by_the_environments_own_python(play: Play, project: Path
     prefix, version, _ = json.loads(run.result("a") or "")
     assert version == "1.0"
     assert log_paths(run.folder, "b", 1)[0].read_text() == f"{prefix}\n"
+
+
+def test_a_full_disk_is_told_as_such(play: Play) -> None:
+    run = play(SCI + 'before = "echo much > /dev/full"\n[tasks.a]\ncommand = "true"\n')
+
+    [first, _] = ends(run)
+    assert isinstance(first, EnvironmentFailed)
+    assert first.failure is FailureClass.DISK_FULL
+    assert "No space left on device" in first.evidence
+    assert [task.failure for task in run.reader().tasks()] == ["disk full"]

@@ -290,3 +290,22 @@ def test_a_machine_that_is_stopped_is_started_again_for_the_next_run(cloud: Clou
         second.wait(timeout=60)
     assert second.state == "succeeded"
     assert list(cloud.machines) == [stopped.id]
+
+
+def test_a_rented_machine_builds_what_its_tasks_need_and_what_that_prints_comes_home(
+    cloud: CloudClient, play: Play
+) -> None:
+    work = """
+[environments.sci]
+before = "sleep 0.5; echo told; echo word > $LONGSHORE_ENVIRONMENT/word"
+[tasks.work]
+command = "cat $LONGSHORE_ENVIRONMENT/word > out.txt"
+outputs = ["out.txt"]
+"""
+    with play('idle = "10 ms"\nmachines = { max = 1 }\n', work) as run:
+        run.wait(timeout=60)
+
+    assert run.state == "succeeded"
+    assert (run.results / "work" / "out.txt").read_text() == "word\n"
+    assert len(leases(run)) == 1
+    assert "told\n" in run.reader().log_paths("+sci", 1)[0].read_text()

@@ -21,7 +21,8 @@ from longshore.builtin.local import _Door, start_supervisor
 from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
-from longshore.model.events import AttemptEnded, AttemptStarted
+from longshore.model.environment import BuildSpec, build_name, environment_of
+from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.digest import digest_file
@@ -207,6 +208,7 @@ def _hello(
         "logs": str(folder / "logs"),
         "unattended": context.unattended.total_seconds(),
         "tied": False,
+        "environments": str(computer.folder / "environments"),
     }
 
 
@@ -275,6 +277,22 @@ class FakeRemoteSession(SupervisorSession):
         """Remember the attempt. Its inputs will be in the machine's own store, wherever they are here."""
         super().create(evolve(attempt, inputs=tuple(evolve(item, source="") for item in attempt.inputs)))
 
+    def build(self, build: BuildSpec) -> None:
+        """Ask for an environment, and bring what its build prints."""
+        self._follow_builds([build.id])
+        super().build(build)
+
+    def adopt(self, attempts: Collection[str]) -> None:
+        """Ask what became of attempts and builds."""
+        self._follow_builds(attempts)
+        super().adopt(attempts)
+
+    def _follow_builds(self, identities: Iterable[str]) -> None:
+        for identity in identities:
+            _, task, number = split_attempt_id(identity)
+            if environment_of(task):
+                self._logs.follow(f"{task}.{number}")
+
     def put(self, attempt: str, items: Sequence[Item]) -> None:
         """Send what is missing to the machine's store; nothing is kept there that is not what its digest says."""
         self._discards.claim(attempt, [item.sha256 for item in items])
@@ -326,6 +344,8 @@ class FakeRemoteSession(SupervisorSession):
                 self._logs.follow(f"{event.task}.{event.attempt}")
             elif isinstance(event, AttemptEnded):
                 self._logs.finish(f"{event.task}.{event.attempt}")
+            elif isinstance(event, EnvironmentBuilt | EnvironmentFailed):
+                self._logs.finish(f"{build_name(event.environment)}.{event.number}")
         self._told(*events)
 
 
