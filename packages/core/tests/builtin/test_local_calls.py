@@ -191,6 +191,18 @@ def test_what_a_call_prints_is_in_its_own_logs(call: Caller, bench: Bench) -> No
     assert not (bench.logs / "add2.1.out").exists()
 
 
+def test_a_worker_that_is_late_prints_into_the_logs_of_its_call_all_the_same(call: Caller, bench: Bench) -> None:
+    worker = int(call("where").result or "")
+    call("say", "first", "one")  # so that it has to print into other files now
+    os.kill(worker, signal.SIGSTOP)
+    bench.go("late", named("say", "second", "two"))
+    bench.started("late")  # its logs have their own name now
+    os.kill(worker, signal.SIGCONT)
+
+    assert bench.ended("late").outcome == Exited(0)
+    assert [(bench.logs / f"late.1.{stream}").read_text() for stream in ("out", "err")] == ["second\n", "two"]
+
+
 def test_environment_folder_and_path_do_not_leak_into_the_next_call(call: Caller) -> None:
     with_token = call("state", fields={"private_env": {"TOKEN": "x"}})
     call("leak")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from longshore.remote.logs import Logs
     from longshore.remote.watch import Timer
 
-__all__ = ["CLOSING", "COLLECTING", "OVER", "RUNNING", "STAGING", "WAITING", "Attempt", "BadOrder"]
+__all__ = ["CLOSING", "COLLECTING", "OVER", "RUNNING", "STAGING", "WAITING", "Attempt", "BadOrder", "is_made"]
 
 WAITING = "waiting"  # for room
 STAGING = "staging"  # its inputs are being laid
@@ -183,3 +183,13 @@ class Attempt:
         if workdir:
             told["workdir"] = workdir
         return encode(told)
+
+
+def is_made(attempt: Attempt) -> bool:
+    """Say whether a call has been made, though its end is still to be told: its worker has gone on to the next one of
+    its batch, or has claimed it and is about to answer.
+    """
+    if attempt.worker is None:
+        return attempt.state == RUNNING and attempt.leader == 0
+    batch = attempt.worker.batch
+    return len(batch) > 1 and batch[0] is attempt

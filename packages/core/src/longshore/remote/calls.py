@@ -12,29 +12,45 @@ Standard library only, Python 3.8: this file is sent to other computers.
 from __future__ import annotations
 
 import os
+import socket
+import sys
 
 from longshore.remote.protocol import Lines, decode_lines, encode
 from longshore.remote.watch import WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
+    from collections.abc import Mapping
     from typing import Any
 
     from longshore.remote.attempt import Attempt
     from longshore.remote.limits import MemoryLimit
-    from longshore.remote.logs import Left
+    from longshore.remote.logs import Left, Log
     from longshore.remote.watch import Watch
 
 __all__ = ["Worker"]
 
 _READ_BYTES = 1 << 16
+_INT_BYTES = 4
 
 
 class Worker:
     """One process that makes calls."""
 
-    __slots__ = ("_connection", "_lines", "_out", "_tokens", "_watch", "batch", "closed", "key", "left", "limit", "pid")
+    __slots__ = (
+        "_connection",
+        "_files",
+        "_lines",
+        "_out",
+        "_tokens",
+        "_watch",
+        "batch",
+        "closed",
+        "key",
+        "left",
+        "limit",
+        "pid",
+    )
 
     def __init__(self, pid: int, connection: socket.socket, tokens: tuple[int, int], watch: Watch) -> None:
         """Take over a process that was just started.
@@ -51,6 +67,7 @@ class Worker:
         self._watch = watch
         self._lines = Lines()
         self._out = b""
+        self._files: list[int] = []
         self.closed = False
         self.pid = pid
         self.key: tuple[Any, ...] = ()
@@ -61,23 +78,38 @@ class Worker:
         self.batch: list[Attempt] = []
         """What it has not yet answered, the first of which it is making, or about to make."""
 
-    def order(self, message: dict[str, Any], batch: list[Attempt]) -> None:
-        """Hand it a batch, when it has none."""
+    def order(self, message: dict[str, Any], batch: list[Attempt], streams: Mapping[int, Log]) -> None:
+        """Hand it a batch, when it has none.
+
+        Args:
+            message: the orders.
+            batch: their attempts.
+            streams: the files that it must print into from now on, by descriptor: 1, 2.
+        """
         self.batch = batch
+        self._files = [log.handle for log in streams.values()]
+        if streams:
+            message["streams"] = list(streams)
         if len(batch) > 1:
             os.write(self._tokens[1], b"." * (len(batch) - 1))
         self._send(encode(message))
 
     def _send(self, content: bytes) -> None:
         try:
-            sent = self._connection.send(content)
+            sent = self._connection.sendmsg([content], self._control())
         except BlockingIOError:
             sent = 0
         except OSError:
             return  # it has just died, which is told like any other end
+        if sent:
+            self._files = []
         if sent < len(content):
             self._out = content[sent:]
             self._watch.add(self._connection.fileno(), self._send_rest, WRITE)
+
+    def _control(self) -> list[tuple[int, int, bytes]]:
+        files = b"".join(handle.to_bytes(_INT_BYTES, sys.byteorder) for handle in self._files)
+        return [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)] if files else []
 
     def _send_rest(self, _events: int) -> None:
         self._watch.remove(self._connection.fileno())

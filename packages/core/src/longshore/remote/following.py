@@ -17,7 +17,7 @@ from longshore.remote.protocol import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, Dict, List, Protocol
 
     from longshore.remote.attempt import Attempt
@@ -45,7 +45,9 @@ _CHUNK_BYTES = 48 << 10
 class Following:
     """Follows all attempts while a controller wants that."""
 
-    def __init__(self, watch: Watch, shelf: LogShelf, outlet: Outlet) -> None:
+    def __init__(self, watch: Watch, shelf: LogShelf, outlet: Outlet, hear: Callable[[Attempt], None]) -> None:
+        """Prepare; ``hear`` takes the answers that the worker of an attempt has given."""
+        self._hear = hear
         self._shelf = shelf
         self._outlet = outlet
         self._bell = Bell(watch, self.look)
@@ -135,16 +137,26 @@ class Following:
             for index, stream in enumerate(_STREAMS):
                 path = _path_of(attempt, stream) or self._path(attempt.id, stream)
                 if _size(path) > self._offsets(attempt.id)[index]:
-                    found = self._send_chunk(attempt.id, index, path) or found
+                    found = self._send_new(attempt, index, path) or found
             if not self._outlet.free:
                 return True
         return found
 
-    def _send_chunk(self, identity: str, index: int, path: str) -> bool:
+    def _send_new(self, attempt: Attempt, index: int, path: str) -> bool:
+        """Send a piece of what an attempt prints; say whether there was any."""
+        logs = attempt.logs
+        chunk = self._read(path, self._offsets(attempt.id)[index])
+        # Its worker may have gone on to the next call of a batch, which prints into the same file. It says so before.
+        self._hear(attempt)
+        if not chunk or attempt.logs is not logs:
+            return False
+        self._outlet.push(self._message(attempt.id, index, chunk))
+        return True
+
+    def _send_chunk(self, identity: str, index: int, path: str) -> None:
         chunk = self._read(path, self._offsets(identity)[index])
         if chunk:
             self._outlet.push(self._message(identity, index, chunk))
-        return bool(chunk)
 
     def _message(self, identity: str, index: int, chunk: bytes) -> bytes:
         offsets = self._offsets(identity)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 
-from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder
+from longshore.remote.attempt import RUNNING, STAGING, WAITING, Attempt, BadOrder, is_made
 from longshore.remote.collecting import OutputProblem, refuse_escapes
 from longshore.remote.launcher import Launcher, note_not_started
 from longshore.remote.processes import boot_seconds
@@ -188,8 +188,10 @@ class Starting:
         """Tell of those that still run after a moment; most short ones are over by now, and their end tells
         everything.
         """
+        # Whose logs have a name must have its worker to itself: what follows in its batch prints into the same files.
+        self._services.workers.take_back()
         latest = boot_seconds() - ANNOUNCE_SECONDS / 2
-        running = [attempt for attempt in self._fresh if attempt.state == RUNNING and not attempt.announced]
+        running = [each for each in self._fresh if each.state == RUNNING and not (each.announced or is_made(each))]
         self._fresh = [attempt for attempt in running if attempt.started_boot > latest]
         for attempt in running:
             if attempt.started_boot <= latest:
@@ -202,7 +204,7 @@ class Starting:
         services = self._services
         if not attempt.announced:
             attempt.announced = True
-            if attempt.logs is not None:
+            if attempt.logs is not None and not is_made(attempt):
                 try:
                     attempt.logs.take_name(services.shelf.stem(attempt.name))
                 except OSError:

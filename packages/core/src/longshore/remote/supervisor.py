@@ -17,7 +17,7 @@ import signal
 import socket
 import stat
 
-from longshore.remote.attempt import COLLECTING, RUNNING, STAGING, WAITING, Attempt, BadOrder
+from longshore.remote.attempt import COLLECTING, RUNNING, STAGING, WAITING, Attempt, BadOrder, is_made
 from longshore.remote.closing import Closing
 from longshore.remote.following import Following
 from longshore.remote.forgetting import discard
@@ -49,7 +49,8 @@ class Supervisor:
         self._watch = Watch(self._reap)
         self._links = Links(folder, self._watch, self)
         self._services = Services(folder, self._watch, self)
-        self._following = Following(self._watch, self._services.shelf, self._links)
+        services = self._services
+        self._following = Following(self._watch, services.shelf, self._links, services.workers.hear)
         self._closing = Closing(self._services)
         self._starting = Starting(self._services, self._closing)
         self._over = False
@@ -173,7 +174,7 @@ class Supervisor:
     def _cancel(self, message: dict[str, Any]) -> None:
         self._services.workers.take_back()
         known = [self._closing.attempts[identity] for identity in message["ids"] if identity in self._closing.attempts]
-        attempts = [a for a in known if a.state in (WAITING, STAGING, RUNNING) and not _is_made(a)]
+        attempts = [a for a in known if a.state in (WAITING, STAGING, RUNNING) and not is_made(a)]
         for attempt in attempts:
             attempt.cancelled = True
         self._end(attempts)
@@ -242,12 +243,6 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "gpus": Supervisor._gpus,
     "leave": Supervisor._leave,
 }
-
-
-def _is_made(attempt: Attempt) -> bool:
-    """Say whether a call has been made, though its answer is on its way: the worker has claimed the next one."""
-    batch = attempt.worker.batch if attempt.worker is not None else []
-    return len(batch) > 1 and batch[0] is attempt
 
 
 def _birth() -> bytes:

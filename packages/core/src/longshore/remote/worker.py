@@ -2,9 +2,10 @@
 
 Started by the supervisor as a program: it imports nothing of Longshore, so that user code meets no module of ours, and
 its standard library modules as late as possible. On descriptor 3 it reads one JSON object a line: orders (a batch: each
-with function, arguments, pickle, cwd, env), and out and err when it must print into other files. It answers each order
-with a line (code, started, seconds, cpu, memory, and where there is something to tell: result, failure, dirty, last),
-takes a byte from descriptor 4 before each but the first of a batch, and rings with its process id on descriptor 5.
+with function, arguments, pickle, cwd, env), and streams (1, 2) when it must print into other files. Those come with the
+line as descriptors, since they may have other names by the time it opens them. It answers each order with a line (code,
+started, seconds, cpu, memory, and where there is something to tell: result, failure, dirty, last), takes a byte from
+descriptor 4 before each but the first of a batch, and rings with its process id on descriptor 5.
 
 Between two calls the working folder, the environment and the module search path are put back. What cannot be put back
 (threads or processes left running, replaced or closed standard streams, memory used up) makes the worker *dirty*: the
@@ -49,6 +50,7 @@ _CONNECTION = 3
 _TOKENS = 4
 _BELL = 5
 _RING_SECONDS = 0.002
+_CONTROL_BYTES = socket.CMSG_SPACE(2 * 4)
 _MAX_RESULT = 1 << 20
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -91,6 +93,7 @@ class Worker:
         self._socket = socket.socket(fileno=_CONNECTION)
         for handle in (_CONNECTION, _TOKENS, _BELL):
             os.set_inheritable(handle, False)
+        self._files: list[int] = []
         self._pid = os.getpid()
         self._parent = os.getppid()
         self._functions: dict[str, Callable[..., Any]] = {}
@@ -109,7 +112,9 @@ class Worker:
         """Make calls until the supervisor hangs up."""
         rest = b""
         while True:
-            content = self._socket.recv(1 << 16)
+            content, control, _, _ = self._socket.recvmsg(1 << 16, _CONTROL_BYTES)
+            for _, _, files in control:
+                self._files += memoryview(files).cast("i").tolist()
             if not content:
                 return
             *lines, rest = (rest + content).split(b"\n")
@@ -118,11 +123,10 @@ class Worker:
 
     def _make(self, message: Message) -> None:
         """Make the calls of a batch, as far as it is clean and nobody takes them back; answer each, and ring."""
-        for number, key in ((1, "out"), (2, "err")):
-            if key in message:
-                handle = os.open(message[key], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-                os.dup2(handle, number)
-                os.close(handle)
+        for number in message.get("streams", ()):
+            handle = self._files.pop(0)
+            os.dup2(handle, number)
+            os.close(handle)
         orders = message["orders"]
         rung = time.monotonic()
         for index, order in enumerate(orders):

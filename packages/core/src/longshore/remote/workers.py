@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Tuple
 
     from longshore.remote.attempt import Attempt
-    from longshore.remote.logs import Left
+    from longshore.remote.logs import Left, Log
     from longshore.remote.services import Services
 
     Key = Tuple[Any, ...]
@@ -120,15 +120,14 @@ class Workers:
         environment = batch[0].order.get("environment", "")
         key = (self._generation, batch[0].memory, modules, environment, *startup.values(), *startup)
         worker = self._hire(key) or self._new(key, startup, batch[0])
-        batch[0].logs = self._logs(worker, message)
+        batch[0].logs, replaced = self._logs(worker)
         for attempt in batch:
             attempt.worker = worker
             attempt.leader = worker.pid
             attempt.limit = worker.limit
-        worker.order(message, batch)
-        if len(batch) > 1 and not self._impatient:
-            self._impatient = True
-            self._services.watch.after(_PATIENCE_SECONDS, self._lose_patience)
+        worker.order(message, batch, replaced)
+        if len(batch) > 1:
+            self._be_patient()
 
     def _order(self, attempt: Attempt, env: dict[str, str]) -> dict[str, Any]:
         order = {**attempt.order["call"], "cwd": attempt.workdir, "env": env}
@@ -143,17 +142,16 @@ class Workers:
         self._idle_count -= 1
         return idle.pop()
 
-    def _logs(self, worker: Worker, message: dict[str, Any]) -> Logs:
-        """Give what the worker prints into, and tell it where it has to open another file first."""
+    def _logs(self, worker: Worker) -> tuple[Logs, dict[int, Log]]:
+        """Give what the worker prints into, and which of it is new to it, by descriptor."""
         out, err = worker.left
+        replaced: dict[int, Log] = {}
         if out is None:
-            out = self._services.shelf.take()
-            message["out"] = out.path
+            out = replaced[1] = self._services.shelf.take()
         if err is None:
-            err = self._services.shelf.take()
-            message["err"] = err.path
+            err = replaced[2] = self._services.shelf.take()
         worker.left = (None, None)
-        return Logs(out, err)
+        return Logs(out, err), replaced
 
     def _new(self, key: Key, startup: Mapping[str, str], first: Attempt) -> Worker:
         services = self._services
@@ -198,6 +196,11 @@ class Workers:
         for pid in pids & self._by_pid.keys():
             self._hear(self._by_pid[pid])
 
+    def hear(self, attempt: Attempt) -> None:
+        """Take the answers of the worker that makes a call; those that have none have nothing to say."""
+        if attempt.worker is not None:
+            self._hear(attempt.worker)
+
     def _hear(self, worker: Worker) -> None:
         boss = self._services.boss
         for answer in worker.answers():
@@ -221,10 +224,18 @@ class Workers:
         if back:
             self._services.boss.returned(back)
 
+    def _be_patient(self) -> None:
+        if not self._impatient:
+            self._impatient = True
+            self._services.watch.after(_PATIENCE_SECONDS, self._lose_patience)
+
     def _lose_patience(self) -> None:
         """Look after workers that should be done by now."""
         self._impatient = False
         self.take_back()
+        if self.ahead:
+            # One has claimed its next call already, and its answer to the one before is on its way.
+            self._be_patient()
 
     def take_back(self) -> None:
         """Take all answers that are there, and back all calls that wait behind others."""
