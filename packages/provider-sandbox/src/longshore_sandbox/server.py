@@ -52,6 +52,9 @@ class Server:
         manual = self._settings.clock == "manual"
         clock = self._settings.time(folder)
         self._moved = clock.listen("cloud") if isinstance(clock, ManualClock) else -1
+        self._answered, self._tell_answered = os.pipe()
+        """An answer may have changed what happens next, and when."""
+        os.set_blocking(self._tell_answered, False)
         self._books = Books(folder / "cloud.db")
         self.cloud = FakeCloud(
             self._settings.rented(),
@@ -72,18 +75,21 @@ class Server:
 
     def serve(self) -> None:
         """Answer, until there is nothing left to do."""
-        handles = [self._door.fileno(), *([self._moved] if self._moved >= 0 else [])]
+        handles = [self._door.fileno(), self._answered, *([self._moved] if self._moved >= 0 else [])]
         while not self._unneeded():
-            ready, _, _ = select.select(handles, [], [], self._pause())
+            pause = self._pause()
+            # What falls due from now on is waited for; what has just done so, while others were answered, is done.
+            self.cloud.elapse()
+            ready, _, _ = select.select(handles, [], [], pause)
             if self._moved in ready:
                 os.read(self._moved, 1 << 12)
+            if self._answered in ready:
+                os.read(self._answered, 1 << 12)
             if self._door.fileno() in ready:
                 connection, _ = self._door.accept()
                 with self._lock:
                     self._busy += 1
                 threading.Thread(target=self._attend, args=(connection,), daemon=True).start()
-            else:
-                self.cloud.elapse()
 
     def _keep(self, state: CloudState) -> None:
         self._books.save(state)
@@ -112,6 +118,8 @@ class Server:
             with self._lock:
                 self._busy -= 1
                 self._asked = time.monotonic()
+            with suppress(BlockingIOError):  # when it is full, it is heard all the same
+                os.write(self._tell_answered, b".")
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         try:

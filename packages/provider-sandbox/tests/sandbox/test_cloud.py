@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,11 +26,13 @@ from longshore.model.offer import Needs
 from longshore.model.outcome import Exited
 from longshore.plugin import Prices, Provider, SpotNotices, Stoppable
 from longshore.runtime.registry import Registry
+from longshore.runtime.sockets import connect
 from longshore.runtime.within import within
 from longshore.testing import ExecutorBench
 from longshore.testing.faults import Fault
 from longshore_sandbox import CloudClient
 from longshore_sandbox.config import ExecutorConfig, SandboxConfig
+from longshore_sandbox.door import DOOR
 from longshore_sandbox.executor import SandboxExecutor
 from longshore_sandbox.hardware import SandboxComputer
 from longshore_sandbox.provider import SandboxProvider
@@ -78,6 +82,12 @@ def is_on(machine: Machine) -> bool:
     program = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     done = subprocess.run([sys.executable, "-c", program, power], capture_output=True, check=False, timeout=30)
     return done.returncode != 0
+
+
+def wait_without_power(machine: Machine) -> None:
+    """Wait until a machine has none, asking nobody: as long as it has, its process holds a lock."""
+    with suppress(FileNotFoundError), open(Path(machine.address) / "power") as power:
+        within(timedelta(seconds=30), lambda: fcntl.flock(power, fcntl.LOCK_SH))
 
 
 def pid_of(bench: ExecutorBench, task: str) -> int:
@@ -269,9 +279,29 @@ def test_by_the_real_clock_the_trace_takes_spot_machines_back_though_nobody_asks
         later = datetime.now(UTC) + HOUR
         machine = rent(provider, evolve(rig_on(cloud).spec(), offer=offer, ends_at=later))
 
-        with suppress(FileNotFoundError), open(Path(machine.address) / "power") as power:
-            # As long as it has power, it holds the lock.
-            within(timedelta(seconds=30), lambda: fcntl.flock(power, fcntl.LOCK_SH))
+        wait_without_power(machine)
+
+        [known] = cloud.machines.values()
+        assert known.ended is not None
+    finally:
+        close_cloud(cloud)
+
+
+def test_by_the_real_clock_a_machine_is_taken_back_when_it_was_said_though_nobody_asks_again(tmp_path: Path) -> None:
+    cloud = open_cloud(tmp_path / "cloud", "")
+    try:
+        provider = SandboxProvider(SandboxConfig(folder=cloud.folder))
+        offer = next(each for each in provider.offers(Needs()) if each.spot)
+        later = datetime.now(UTC) + HOUR
+        machine = rent(provider, evolve(rig_on(cloud).spec(), offer=offer, ends_at=later))
+        request = {"operate": "reclaim", "body": {"id": machine.id, "seconds": 1.0}}
+        with socket.socket(socket.AF_UNIX) as connection:
+            connect(connection, cloud.folder / DOOR)
+            assert len(cloud.living()) == 1  # the cloud has let us in by now, and waits for more than our request
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            assert json.loads(connection.recv(1 << 16)) == {"answer": {}}
+
+        wait_without_power(machine)
 
         [known] = cloud.machines.values()
         assert known.ended is not None
