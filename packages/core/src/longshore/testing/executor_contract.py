@@ -28,7 +28,9 @@ class ExecutorContract(DataLaws):
 
     def test_E1_going_twice_executes_once(self, bench: ExecutorBench) -> None:
         """`Session.go` twice with one attempt id: one execution, while it runs and when it is over."""
-        identity = bench.waiting("a", f"echo x >> {bench.scratch}/counter")
+        identity = bench.waiting("a", f"echo x >> {bench.scratch}/counter; echo counted")
+        # An end that is told twice may be of a second execution alone, which must not be the first to count.
+        bench.log_becomes("counted\n", "a")
 
         bench.session.go(identity)
         bench.open_gate()
