@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from .harness import Project, end_marked
+from .harness import Project, end_clouds, end_marked
+
+
+@pytest.fixture(autouse=True)
+def _end_clouds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """End the sandboxes that a test has rented from, and their machines: they outlive whoever started them."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    yield
+    if folder is not None:
+        end_clouds(folder)
 
 
 @pytest.fixture

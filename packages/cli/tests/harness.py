@@ -155,6 +155,17 @@ def wait_for(path: Path) -> None:
             nothing.poll(0.02)
 
 
+def end_clouds(folder: Path) -> None:
+    """End all sandboxes in a folder, with their machines. They have no mark, since a cloud is not its user's child."""
+    for books in folder.rglob("cloud.db"):
+        from longshore_sandbox import CloudClient  # noqa: PLC0415  not installed everywhere; then there is none
+
+        cloud = CloudClient(books.parent)
+        if (cloud.folder / "door").exists() or any(cloud.folder.glob("machines/*")):
+            cloud.reset()
+            cloud.shut_down()
+
+
 def end_marked(mark: str) -> None:
     """End whatever a test has left behind: the processes whose environment has its mark."""
     for entry in Path("/proc").glob("[0-9]*/environ"):
