@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from longshore.model.events import StopAsked
+from longshore.scheduler.state import TaskPhase
 from longshore_cli.text import clean
+from longshore_cli.view.live import LiveDisplay
+from longshore_cli.view.words import Rank
 
 from .harness import Project, wait_for
 
+AT = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 TWO = """\
 name = "two"
 
@@ -41,11 +51,36 @@ def test_names_wider_than_the_terminal_do_not_break_the_view(project: Project) -
     assert terminal.end()[0] == 1
 
 
-def test_a_short_run_draws_nothing_that_has_to_be_wiped(project: Project) -> None:
+class Screen(io.StringIO):
+    """Takes what is shown as a terminal does."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def displayed(seconds: float) -> str:
+    """Give what is shown of a run of one task that ends so long after it began."""
+    now = [0.0]
+    stream = Screen()
+    display = LiveDisplay(
+        stream, "r", lambda: {TaskPhase.FAILED: 1}, Rank.ALWAYS, lambda _: False, clock=lambda: now[0]
+    )
+    now[0] += seconds
+    display.take([StopAsked(at=AT)])
+    display.close()
+    return stream.getvalue()
+
+
+def test_a_short_run_draws_nothing_that_has_to_be_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert displayed(seconds=0.25) == ""
+    assert "1 failed" in displayed(seconds=0.35)
+
+
+def test_a_run_says_at_its_end_how_it_went(project: Project) -> None:
     project.write('name = "x"\n[tasks.t]\ncommand = "true"\n')
     code, shown = project.terminal("run").end()
     assert code == 0
-    assert "\x1b[?25l" not in shown  # the cursor was never hidden, as rich does
     assert "1 succeeded" in clean(shown)
 
 

@@ -59,14 +59,25 @@ class Progress:
 class LiveDisplay:
     """Redraws a bar, the counts and the running tasks; failures are printed above and stay."""
 
-    def __init__(self, stream: TextIO, title: str, phases: Phases, rank: int, again: Again) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        title: str,
+        phases: Phases,
+        rank: int,
+        again: Again,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin; nothing is drawn before there is something to say, or patience is over by the ``clock`` (seconds)."""
         self._stream = stream
         self._title = title
         self._phases = phases
         self._rank = rank
         self._again = again
         self._progress = Progress()
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
         self._screen: _Screen | None = None
         self._unsaid: list[tuple[str, str]] = []
 
@@ -82,7 +93,7 @@ class LiveDisplay:
             self._unsaid += [
                 (line.text, line.state) for line in lines_of(event, self._again) if line.rank <= self._rank
             ]
-        if self._screen is None and time.monotonic() - self._began < _PATIENCE_SECONDS:
+        if self._screen is None and self._clock() - self._began < _PATIENCE_SECONDS:
             return
         self._draw()
 
@@ -104,7 +115,7 @@ class LiveDisplay:
         unsaid, self._unsaid = self._unsaid, []
         self._screen.draw(
             unsaid,
-            f"{self._title}  {duration(timedelta(seconds=int(time.monotonic() - self._began)))}",
+            f"{self._title}  {duration(timedelta(seconds=int(self._clock() - self._began)))}",
             self._phases(),
             self._progress,
         )
