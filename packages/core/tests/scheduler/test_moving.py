@@ -121,6 +121,20 @@ def test_when_nothing_breaks_each_task_runs_once_and_results_come_home(world: Wo
     check(world)
 
 
+def test_what_another_task_has_written_too_is_not_discarded_when_its_first_writer_is_read() -> None:
+    reads = (Reference(task="t0", member="*", path="out"),)
+    members = (Parameter("k", Values(("a", "b"))),)
+    specs = [
+        TaskSpec(name="t0", command=Shell("true"), for_each=members, keep=True),
+        *(TaskSpec(name=f"t{number}", command=Shell("true"), references=reads, keep=True) for number in (1, 2, 3)),
+    ]
+    hosts = [Host(name="h0", store=""), Host(name="h1", store="s1")]
+    for seed in range(100):
+        world = World(workflow(*specs), hosts, seed, twins=frozenset({"t0", "t3"}))
+        play(world)
+        assert set(Counter(world.runs).values()) == {1}
+
+
 @settings(max_examples=120, deadline=None)
 @given(world=worlds(), data=st.data())
 def test_whatever_breaks_the_run_ends_well_and_only_what_was_lost_runs_again(world: World, data: st.DataObject) -> None:

@@ -154,6 +154,10 @@ class World:
         self.running = {task: run for task, run in self.running.items() if run[1] != host.name}
         self.staging = [each for each in self.staging if each.machine != host.name]
         self.on_their_way = [each for each in self.on_their_way if each.source != host.name]
+        # Whatever was asked of the link ends with it; should the machine come back, it is asked again.
+        self.asked = {
+            each for each in self.asked if host.name not in {getattr(each, "source", ""), getattr(each, "machine", "")}
+        }
         self.take(MachineGone(at=self.now, machine=host.name, reason="it caught fire"))
 
     # --- what is asked for

@@ -214,7 +214,8 @@ def forget(state: RunState, name: str) -> None:
             digests |= {each.sha256: None for each in reader.view.inputs if each.origin == name}
     for sha256 in digests:
         entry = where.elsewhere.get(sha256)
-        if entry is None or len(entry.tasks) == 1:
+        # Another task may have written the same; then it is that one's to say whether somebody needs it.
+        if entry is None or list(entry.tasks) == [name]:
             for store, has in where.stores.items():
                 if sha256 in has:
                     where.garbage.setdefault(store, OrderedDict())[sha256] = None
