@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longshore_cli.text import Cleaner, ago, clean, counted, counts, last_lines, shorten, table
@@ -36,6 +36,8 @@ def test_what_is_cleaned_holds_no_control_character(text: str) -> None:
     assert not any((ord(char) < 32 and char not in "\n\t") or 0x7F <= ord(char) < 0xA0 for char in clean(text))
 
 
+@example("\r\x1b[31m\n", [2])
+@example("\r\x1b[31m\n", [6])
 @given(st.lists(PIECES).map("".join), st.lists(st.integers(min_value=0, max_value=60)))
 def test_text_in_pieces_is_cleaned_as_a_whole(text: str, cuts: list[int]) -> None:
     cleaner = Cleaner()

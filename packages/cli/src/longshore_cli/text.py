@@ -15,9 +15,9 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
     r"|\x1b(?:[ -/]+[0-~]|[0-OQ-WYZ\\`-~])"
 )
-_UNFINISHED = re.compile(
-    r"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*|\r)\Z"
-)
+_BEGUN = r"(?:\x1b\[|\x9b)[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[ -/]*"
+# A carriage return is one line end with a newline after it, also when sequences (here zeros) stand between the two.
+_UNFINISHED = re.compile(rf"(?:\r\0*(?:{_BEGUN})?|{_BEGUN})\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONGEST_SEQUENCE = 4096
 """What goes on for longer without an end is no sequence, or one meant to swallow the text after it."""
