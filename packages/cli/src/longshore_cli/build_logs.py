@@ -6,7 +6,7 @@ from longshore.errors import UsageError
 from longshore.model.environment import build_name
 from longshore.model.events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.names import near
-from longshore.scheduler.environments import BUILD_ATTEMPTS
+from longshore.scheduler.state import TaskPhase
 from longshore_cli.output import say
 from longshore_cli.reading import Logs, follow
 from longshore_cli.text import clean
@@ -65,13 +65,15 @@ class _Builds:
     def is_over(self) -> bool:
         """Say whether nothing more will be printed: what is being built is whole, or given up, or the run is over."""
         self.look()
-        if self._logs.reader.info().state not in {"running", "unfinished"}:
+        info = self._logs.reader.info()
+        if info.state not in {"running", "unfinished"}:
             return True
         if self._only is not None:
             return self._only in self._ends
         last = self._ends.get(max(self.machines, default=0))
-        failures = sum(isinstance(each, EnvironmentFailed) and each.failure is not None for each in self._ends.values())
-        return isinstance(last, EnvironmentBuilt) or (last is not None and failures >= BUILD_ATTEMPTS)
+        # What has failed is tried again, there or on another machine, as long as anybody waits for it.
+        waited_for = info.phases.keys() & {TaskPhase.WAITING, TaskPhase.BUILDING}
+        return isinstance(last, EnvironmentBuilt) or (last is not None and not waited_for)
 
     def advance(self) -> None:
         """Show what has been printed since the last time."""

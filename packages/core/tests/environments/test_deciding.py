@@ -37,7 +37,7 @@ from longshore.scheduler.actions import Action, BuildEnvironment, CancelBuild, E
 from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
-from longshore.scheduler.environments import BUILD_ATTEMPTS
+from longshore.scheduler.environments import BUILD_ATTEMPTS, HOPELESS_MACHINES
 from longshore.scheduler.renting_actions import RefuseTasks
 from longshore.scheduler.state import BuildPhase, TaskPhase
 
@@ -167,6 +167,29 @@ def test_a_build_that_fails_is_tried_once_more_and_then_fails_those_that_need_it
     assert game.state.build_numbers["sci"] == BUILD_ATTEMPTS
 
 
+def test_what_fails_on_one_machine_is_tried_on_another_one_but_not_on_all() -> None:
+    game = Game(task("a"), machines=HOPELESS_MACHINES + 2)
+    asked = builds(game.settle())
+    for number in range(1, BUILD_ATTEMPTS * HOPELESS_MACHINES + 1):
+        game.failed(number)
+        asked += builds(game.settle())
+
+    assert [each.machine for each in asked] == ["m0", "m0", "m1", "m1"]
+    assert game.phase("a") is TaskPhase.FAILED
+
+
+def test_one_machine_that_can_build_it_is_enough() -> None:
+    game = Game(task("a"), machines=2)
+    game.settle()
+    for number in range(1, BUILD_ATTEMPTS + 1):
+        game.failed(number)
+        game.settle()
+
+    game.built(BUILD_ATTEMPTS + 1)
+
+    assert [each.machine for each in game.settle() if isinstance(each, StartAttempt)] == ["m1"]
+
+
 def test_a_build_that_nobody_began_or_that_was_cancelled_counts_as_none() -> None:
     game = Game(task("a"))
     game.settle()
@@ -259,7 +282,9 @@ def test_the_second_try_waits_when_it_is_not_the_first_of_its_kind() -> None:
     assert builds(game.decided()) == []
 
 
-MOVES = st.lists(st.tuples(st.sampled_from(["built", "failed", "none", "end", "gone", "add"]), st.integers(0, 5)))
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["built", "failed", "none", "end", "gone", "add", "continue"]), st.integers(0, 5))
+)
 
 
 @given(MOVES, st.integers(1, 3))
@@ -288,6 +313,10 @@ def test_whatever_happens_attempts_are_on_machines_that_have_their_environment(
             game.take(AttemptEnded(at=AT, task=name, attempt=attempt, outcome=Exited(0)))
         elif kind == "gone" and f"m{which}" in game.state.machines:
             game.take(MachineGone(at=AT, machine=f"m{which}", reason="gone"))
+        elif kind == "continue":
+            game.take(RunContinued(at=AT, fence=game.state.fence + 1))
+            for name in [each.id for each in game.state.machines.values() if not each.gone]:
+                game.add(name)
         elif kind == "add" and (f"m{which}" not in game.state.machines or game.state.machines[f"m{which}"].gone):
             game.add(f"m{which}")
         shown = [name for name, each in game.state.tasks.items() if each.phase is TaskPhase.BUILDING]

@@ -21,6 +21,7 @@ from longshore.scheduler.workload import fits_into
 
 __all__ = [
     "BUILD_ATTEMPTS",
+    "HOPELESS_MACHINES",
     "apply_build",
     "builds",
     "cancel_builds",
@@ -36,6 +37,8 @@ BUILD_ATTEMPTS = 2
 """So often is an environment built on a machine before the tasks that need it fail: what an index or a network did may
 be over by then.
 """
+HOPELESS_MACHINES = 2
+"""What cannot be built on so many machines, or on all that there are, and is on none, is not tried on others."""
 _POLICY = RetryPolicy()
 
 
@@ -184,25 +187,21 @@ def _builds(
     state: RunState, environment: str, count: int, first: TaskView, usable: Sequence[MachineState], now: datetime
 ) -> Iterator[BuildEnvironment | RefuseTasks | WakeAt]:
     """Ask for one environment on as many machines as the tasks that wait for it can use."""
-    hopeless: BuildState | None = None
+    failed: list[BuildState] = []
     served, room = False, 0
     absent: list[MachineState] = []
     for machine in usable:
         build = state.builds.get((machine.id, environment))
-        match build.phase if build is not None else BuildPhase.ABSENT:
-            case BuildPhase.BUILT:
-                served = True
-                room += _free(machine, first)
-            case BuildPhase.BUILDING:
-                served = True
-                room += fits_into(first.needs, machine.capacity)
-            case BuildPhase.FAILED:
-                hopeless = build
-            case BuildPhase.ABSENT:
-                absent.append(machine)
-    if hopeless is not None:
-        if not served:
-            yield _refusal(state, environment, hopeless, usable[0].pool)
+        if build is None or build.phase is BuildPhase.ABSENT:
+            absent.append(machine)
+        elif build.phase is BuildPhase.FAILED:
+            failed.append(build)
+        else:
+            served = True
+            built = build.phase is BuildPhase.BUILT
+            room += _free(machine, first) if built else fits_into(first.needs, machine.capacity)
+    if failed and not served and (not absent or len(failed) >= HOPELESS_MACHINES):
+        yield _refusal(state, environment, failed[-1], usable[0].pool)
         return
     number = state.build_numbers[environment]
     for machine in absent:
