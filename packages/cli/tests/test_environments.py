@@ -31,7 +31,7 @@ def test_an_environment_is_built_ahead_listed_used_and_removed(software: Project
     assert "sci was here already" in software.call("env", "build", "sci").err
     [known] = software.call("env", "list", "--json").json["environments"]
     assert (known["name"], known["in_use"], Path(known["place"]).is_dir()) == ("sci", False, True)
-    software.call("run")
+    assert "environment sci was there already" in software.call("run").err
     assert software.call("logs", "use", "--out").out == "word\n"
     assert "here already" in software.call("logs", "--env", "sci").out
     assert "sci" in software.call("env").out
@@ -63,8 +63,10 @@ def test_what_builds_print_is_shown_with_the_line_that_failed(software: Project)
     software.write(f'env_file = ".env"\n{WORKFLOW}')
     software.write("SECRET='not to be told'\n", ".env")
 
-    software.call("run", code=1)
+    told = software.call("run", code=1).err
 
+    assert 'environment sci was not built: prepare.sh line 2: TOKEN="$SECRET"' in told
+    assert told.count("environment sci is asked for on local") == 2
     followed = software.call("logs", "--env", "sci", "-f").out
     assert followed == software.call("logs", "--env", "sci").out
     assert followed.count("\nbegins\n") == 2, "the second build is not shown"

@@ -24,6 +24,7 @@ from longshore.model.events import (
 from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
 from longshore.model.quantity import format_size
 from longshore_cli.text import clean, counted, duration
+from longshore_cli.view.environment_words import ENVIRONMENT_WORDS
 from longshore_cli.view.line import Line, Rank
 from longshore_cli.view.rented_words import RENTED_WORDS
 
@@ -121,6 +122,7 @@ def _few(names: list[str]) -> str:
 
 _WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
     {
+        **ENVIRONMENT_WORDS,
         **RENTED_WORDS,
         AttemptStarted: _started,
         InputsFailed: _inputs_failed,
