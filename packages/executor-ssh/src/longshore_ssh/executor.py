@@ -18,10 +18,12 @@ from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.shim_session import ShimSession
 from longshore_ssh.check import examine
-from longshore_ssh.config import SshConfig
+from longshore_ssh.config import HostConfig, SshConfig
+from longshore_ssh.connection import Connection
 from longshore_ssh.programs import SHIM
 from longshore_ssh.session import SshLink
-from longshore_ssh.targets import find_target
+from longshore_ssh.shell import SshShell
+from longshore_ssh.targets import find_target, target_of
 
 __all__ = ["SshExecutor"]
 
@@ -43,6 +45,13 @@ class SshExecutor:
         """Look at one of them from its address to the supervisor on it."""
         [config] = [each for each in self._config.hosts if each.host == host]
         return examine(config, self._config, self._try)
+
+    def shell(self, address: str, *, host_key: str = "") -> SshShell:
+        """Log in to a host, for work by hand; the errors are those of `open`."""
+        given = {host.host: host for host in self._config.hosts}
+        target = target_of(given.get(address) or HostConfig(host=address), self._config, fingerprint=host_key)
+        seconds = self._config.connect_timeout.total_seconds()
+        return SshShell(Connection.open(target, seconds=seconds), seconds)
 
     def _try(self, machine: Machine) -> None:
         """Start a supervisor for nobody, hear what it says, and let it leave; the errors are those of `open`."""

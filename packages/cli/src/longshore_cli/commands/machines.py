@@ -1,4 +1,4 @@
-"""``longshore machines``: list, rent, stop, start and end machines, by the same words on every cloud."""
+"""``longshore machines``: list, rent, stop, start and end machines, by the same words on every cloud; work on them."""
 
 from __future__ import annotations
 
@@ -201,6 +201,102 @@ Their addresses may be others than before. {_JSON_HELP}""",
     """,
 )
 
+_NAME_HELP = """\
+NAME is a host as a pool names it, POOL/HOST, or a rented machine by its name or id."""
+_name_argument = click.argument("name", shell_complete=machine_names)
+
+
+@subcommand(
+    "exec",
+    context_settings={"allow_interspersed_args": False},
+    help=f"""Execute one command on a machine now, and show what it writes.
+
+    Nothing of it is a run: it takes no part of the machine, and nothing is kept. It begins in the home there, without a
+    shell (`sh -c '...'` is one), and reads what this command reads. The exit code is the command's own.
+
+    {_NAME_HELP}""",
+    examples="""
+    longshore machines exec h1 -- uptime
+    longshore machines exec lab/h1 -- sh -c 'df -h; free -m'
+    longshore machines exec fit-1 -- cat results.csv > results.csv
+    """,
+)
+@folder_option
+@_name_argument
+@click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
+def _exec(invocation: Invocation, folder: Path | None, name: str, words: tuple[str, ...]) -> int:
+    words = words[1:] if words[0] == "--" else words
+    if not words:
+        raise click.UsageError("say which command, behind --", click.get_current_context())
+    from longshore_cli.by_hand import execute
+
+    return execute(invocation, folder, name, words)
+
+
+@subcommand(
+    "ssh",
+    help=f"""Open a shell on a machine, in this terminal.
+
+    {_NAME_HELP}""",
+    examples="""
+    longshore machines ssh h1
+    """,
+)
+@folder_option
+@_name_argument
+def _ssh(invocation: Invocation, folder: Path | None, name: str) -> int:
+    from longshore_cli.by_hand import interact
+
+    return interact(invocation, folder, name)
+
+
+@subcommand(
+    "put",
+    help=f"""Bring files and folders to a machine.
+
+    REMOTE is a folder there, or a new name for one file or folder; below the home if it does not begin with /. Files
+    are replaced, and folders are not.
+
+    {_NAME_HELP}""",
+    examples="""
+    longshore machines put h1 data.csv input/ work/
+    longshore machines put fit-1 model-3.bin model.bin
+    """,
+)
+@folder_option
+@_name_argument
+@click.argument("paths", metavar="LOCAL... REMOTE", nargs=-1, required=True)
+def _put(invocation: Invocation, folder: Path | None, name: str, paths: tuple[str, ...]) -> int:
+    if len(paths) == 1:
+        raise click.UsageError("say what to bring, and where", click.get_current_context())
+    from longshore_cli.by_hand import put
+
+    return put(invocation, folder, name, [Path(path) for path in paths[:-1]], paths[-1])
+
+
+@subcommand(
+    "get",
+    help=f"""Bring files and folders from a machine.
+
+    LOCAL is a folder here, or a new name for one file or folder. Files are replaced, and folders are not.
+
+    {_NAME_HELP}""",
+    examples="""
+    longshore machines get h1 work/results .
+    longshore machines get fit-1 model.bin model-3.bin
+    """,
+)
+@folder_option
+@_name_argument
+@click.argument("paths", metavar="REMOTE... LOCAL", nargs=-1, required=True)
+def _get(invocation: Invocation, folder: Path | None, name: str, paths: tuple[str, ...]) -> int:
+    if len(paths) == 1:
+        raise click.UsageError("say what to bring, and where", click.get_current_context())
+    from longshore_cli.by_hand import get
+
+    return get(invocation, folder, name, paths[:-1], Path(paths[-1]))
+
+
 assert isinstance(command, click.Group)
-for _each in (_list, _up, _down, _stop, _start):
+for _each in (_list, _up, _down, _stop, _start, _ssh, _exec, _put, _get):
     command.add_command(_each)

@@ -25,6 +25,7 @@ from longshore.machines.hosts import CheckedHost, check_hosts
 from longshore.machines.images import delete_images, list_images, make_image
 from longshore.machines.offers import find_offers
 from longshore.machines.renting import rent
+from longshore.machines.shells import open_shell
 from longshore.machines.values import (
     Collected,
     Deed,
@@ -59,6 +60,7 @@ __all__ = [
     "list",
     "make_image_of",
     "offers",
+    "open_shell",
     "remove_images",
     "start",
     "stop",

@@ -61,6 +61,7 @@ def _row(listing: Listing, machine: Machine, whose: Whose, lease: Lease | None =
         whose=whose,
         lease=lease.id if lease else "",
         phase=lease.phase if lease else None,
+        host_key=tags.get(Tag.HOST_KEY, ""),
     )
 
 

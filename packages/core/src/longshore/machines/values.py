@@ -67,6 +67,8 @@ class MachineInfo:
     lease: str = ""
     """Id of its lease; empty for all that is not ours."""
     phase: LeasePhase | None = None
+    host_key: str = ""
+    """Fingerprint of the key that it was given at birth; empty when it was given none."""
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ and any name: ``stores.fsspec``. Each points at a module (or object) with functi
 """
 
 from longshore.plugin.hooks import hookimpl
-from longshore.plugin.hosts import Checks, Finding, Soundness
+from longshore.plugin.hosts import Checks, Finding, Shell, Shells, Soundness
 from longshore.plugin.protocols import (
     API_VERSION,
     AssignmentStrategy,
@@ -70,6 +70,8 @@ __all__ = [
     "Scope",
     "Session",
     "SessionEvent",
+    "Shell",
+    "Shells",
     "Sink",
     "Soundness",
     "SpotNotice",

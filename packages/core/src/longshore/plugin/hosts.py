@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
-__all__ = ["Checks", "Finding", "Soundness"]
+__all__ = ["Checks", "Finding", "Shell", "Shells", "Soundness"]
 
 
 class Soundness(StrEnum):
@@ -46,5 +47,56 @@ class Checks(Protocol):
 
         Several are looked at in threads at once. What is wrong with a host is a finding, and no error. Leaves nothing
         there.
+        """
+        ...
+
+
+class Shell(Protocol):
+    """A login to one machine, for work by hand. All methods raise `MachineUnreachable` when the link breaks."""
+
+    def execute(self, words: Sequence[str], *, feed: int | None, tell: Callable[[int, bytes], None]) -> int:
+        """Execute a command in the home there, without a shell of its own; give its exit code.
+
+        ``feed`` is a file descriptor that its standard input is read from, None for none. ``tell`` is called with 1 or
+        2, for stdout or stderr, and what was written; from a thread for each.
+        """
+        ...
+
+    def interact(self) -> int:
+        """Connect the terminal that stdin and stdout are to a login shell, until that ends; give its exit code."""
+        ...
+
+    def put(self, sources: Sequence[Path], target: str) -> None:
+        """Bring files and folders there: into a folder, or one of them under a new name.
+
+        Each arrives whole or not at all; files are replaced, and folders are not.
+
+        Raises:
+            ExecutorError: when the target is no such place.
+        """
+        ...
+
+    def get(self, sources: Sequence[str], target: Path) -> None:
+        """Bring files and folders here, by the same rules.
+
+        Raises:
+            ExecutorError: when one is not there, or the target is no such place.
+        """
+        ...
+
+    def close(self) -> None:
+        """Log out."""
+        ...
+
+
+@runtime_checkable
+class Shells(Protocol):
+    """Ability of an executor: it lets its user work on a machine by hand."""
+
+    def shell(self, address: str, *, host_key: str = "") -> Shell:
+        """Log in to a host of the config, or to a machine with an address, and the fingerprint of its key if known.
+
+        Raises:
+            ExecutorError: as `longshore.plugin.protocols.Executor.open` does.
         """
         ...

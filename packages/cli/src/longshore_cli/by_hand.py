@@ -1,0 +1,85 @@
+"""Work by hand on one machine: a command, a shell, files there and back."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import click
+
+from longshore.machines import open_shell
+from longshore.plugin import Shell
+from longshore_cli.invocation import Invocation
+from longshore_cli.output import can_ask
+from longshore_cli.places import folder_of
+from longshore_cli.telling import telling
+from longshore_cli.text import Cleaner
+
+__all__ = ["execute", "get", "interact", "put"]
+
+
+def execute(invocation: Invocation, folder: Path | None, name: str, words: Sequence[str]) -> int:
+    """Execute a command on a machine; give its exit code."""
+    shown = {1: _Shown(sys.stdout.fileno()), 2: _Shown(sys.stderr.fileno())}
+    with _logged_in(invocation, folder, name) as shell:
+        code = shell.execute(words, feed=sys.stdin.fileno(), tell=lambda stream, data: shown[stream].write(data))
+    for each in shown.values():
+        each.close()
+    return code
+
+
+def interact(invocation: Invocation, folder: Path | None, name: str) -> int:
+    """Open a shell on a machine.
+
+    Raises:
+        click.UsageError: when nobody sits at a terminal.
+    """
+    if not (can_ask() and sys.stdout.isatty()):
+        raise click.UsageError("a shell needs a terminal; `longshore machines exec` executes one command without")
+    with _logged_in(invocation, folder, name) as shell:
+        return shell.interact()
+
+
+def put(invocation: Invocation, folder: Path | None, name: str, sources: Sequence[Path], target: str) -> int:
+    """Bring files there."""
+    with _logged_in(invocation, folder, name) as shell:
+        shell.put(sources, target)
+    return 0
+
+
+def get(invocation: Invocation, folder: Path | None, name: str, sources: Sequence[str], target: Path) -> int:
+    """Bring files here."""
+    with _logged_in(invocation, folder, name) as shell:
+        shell.get(sources, target)
+    return 0
+
+
+@contextmanager
+def _logged_in(invocation: Invocation, folder: Path | None, name: str) -> Iterator[Shell]:
+    with ExitStack() as stack:
+        with telling(invocation) as tell:  # its line is gone before the machine says anything
+            shell = stack.enter_context(open_shell(name, folder=folder_of(folder), tell=tell))
+        invocation.began = True
+        yield shell
+
+
+class _Shown:
+    """Writes what a machine says to a stream: byte by byte as it is, without what would steer a terminal on one."""
+
+    def __init__(self, stream: int) -> None:
+        self._file = open(stream, "wb", buffering=0, closefd=False)  # noqa: SIM115  the stream outlives it
+        self._decode: Callable[..., str] = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._cleaner = Cleaner() if self._file.isatty() else None
+
+    def write(self, data: bytes) -> None:
+        if self._cleaner is not None:
+            data = self._cleaner.feed(self._decode(data)).encode()
+        while data:
+            data = data[self._file.write(data) or 0 :]
+
+    def close(self) -> None:
+        if self._cleaner is not None:
+            self._file.write((self._cleaner.feed(self._decode(b"", final=True)) + self._cleaner.close()).encode())

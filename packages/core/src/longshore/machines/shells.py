@@ -1,0 +1,63 @@
+"""Logging in to a machine by its name, be it a host that a pool names or one that is rented."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from longshore.errors import UsageError
+from longshore.machines.ending import chosen
+from longshore.machines.fleet import open_fleet
+from longshore.machines.hosts import given_hosts, make_executor
+from longshore.machines.values import MachineInfo
+from longshore.plugin.hosts import Shell, Shells
+from longshore.runtime.registry import Registry
+
+__all__ = ["open_shell"]
+
+
+def _silent(_: str) -> None:
+    return
+
+
+@contextmanager
+def open_shell(name: str, *, folder: Path | str = ".", tell: Callable[[str], None] = _silent) -> Iterator[Shell]:
+    """Log in to a machine for work by hand: a host as a pool names it, ``pool/host``, or a rented machine.
+
+    A host of a pool goes before a rented machine, and no cloud is asked then.
+
+    Raises:
+        UsageError: when there is none of this name, several, or one that nobody can log in to.
+        ConfigError: when pools are described wrongly.
+        PluginError: when the executor is missing or broken.
+        ExecutorError: when the machine does not answer, or lets nobody in.
+    """
+    with tempfile.TemporaryDirectory(prefix="longshore-shell-") as made:
+        executor, address, host_key = _meant(name, Path(folder), Path(made), tell)
+        if not isinstance(executor, Shells):
+            raise UsageError(f"{name}: the executor of its pool lets nobody log in by hand")
+        tell(f"logging in to {name}")
+        shell = executor.shell(address, host_key=host_key)
+        try:
+            yield shell
+        finally:
+            shell.close()
+
+
+def _meant(name: str, folder: Path, aside: Path, tell: Callable[[str], None]) -> tuple[object, str, str]:
+    """Find the executor, the address and the host key, if it is known, of what a name means."""
+    given = [host for host in given_hosts(folder, aside) if name in {host.host, host.name}]
+    if len(given) > 1:
+        raise UsageError(f"{name!r} could be any of {', '.join(host.name for host in given)}; name one of these")
+    if given:
+        return given[0].executor, given[0].host, ""
+    with open_fleet(folder, tell=tell) as fleet:
+        [machine] = chosen(fleet, [name], foreign=True)
+        if not isinstance(machine, MachineInfo) or not machine.address:
+            raise UsageError(f"{name} has no address yet; look again in a minute")
+        pool = fleet.renting.pools.get(machine.pool)
+        if pool is None:
+            raise UsageError(f"{name} is of pool {machine.pool!r}, which nothing here describes; go to its project")
+        return make_executor(Registry(), pool, folder, aside), machine.address, machine.host_key
