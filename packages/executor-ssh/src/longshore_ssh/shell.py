@@ -209,7 +209,7 @@ def _spoken(text: str) -> str:
     encoded = "".join(chr(byte) if plain.fullmatch(bytes([byte])) else f"\\0{byte:03o}" for byte in os.fsencode(text))
     if len(encoded) > _MOST_COMMAND:
         raise UsageError("the command is too long; put a script there, and execute that")
-    return f"exec sh -c 'eval \"$(printf %b \"$0\")\"; exit $?' '{encoded}'"
+    return f"exec sh -c 'cd 2>/dev/null; eval \"$(printf %b \"$0\")\"; exit $?' '{encoded}'"
 
 
 def _beside(work: Callable[[], None]) -> threading.Thread:
