@@ -17,6 +17,7 @@ from longshore.errors import PluginMissing, RunLocked, UsageError
 from longshore.model.events import AttemptEnded, AttemptStarted, RunEnded
 from longshore.runtime.control import Events, ask
 from longshore.runtime.history import AttemptInfo, RunReader
+from longshore.runtime.planning import plan
 from longshore.runtime.project import Project
 from longshore.scheduler.state import TaskPhase
 
@@ -586,3 +587,19 @@ def test_a_run_that_waits_for_another_goes_on_when_that_one_ends(tmp_path: Path)
             assert phases(two) == {"a": "waiting"}
             gate.write_text("")
             assert two.wait(timeout=30) == "succeeded"
+
+
+def test_a_success_is_remembered_though_its_run_is_let_go_at_once(tmp_path: Path) -> None:
+    text = 'name = "w"\n[tasks.a]\ncommand = "true"\n[tasks.b]\ncommand = "read x < gate"\nafter = ["a"]\n'
+    os.mkfifo(tmp_path / "gate")
+    (tmp_path / "longshore.toml").write_text(text.replace("gate", str(tmp_path / "gate")))
+    loaded = load(tmp_path)
+    run = start(loaded.spec, loaded.folder)
+    run.wait(tasks=["a"], timeout=60)
+    run.detach()
+
+    assert {each.task: each.runs for each in plan(loaded.spec, loaded.folder)} == {"a": False, "b": True}
+
+    with resume(tmp_path) as again:
+        (tmp_path / "gate").write_text("x\n")
+        assert again.wait(timeout=60) == "succeeded"

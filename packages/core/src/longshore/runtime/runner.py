@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from longshore.errors import LongshoreError
+from longshore.errors import JournalError, LongshoreError
 from longshore.model.events import AttemptIntended, BuildIntended, Event, ObjectsDiscarded, RunEnded
 from longshore.model.lease_events import LeaseDraining, LeaseIntended, TasksRefused
 from longshore.plugin.protocols import AssignmentStrategy
@@ -110,11 +110,18 @@ class Runner:
             JournalError: when the journal cannot be written. Nothing was done that is not in it.
             PluginBroken: when the strategy breaks its contract.
         """
-        # What was posted before opens a run again that was interrupted, or is to be tried again.
-        self._turn(self._posted(), performer)
-        while self.state.ended is None:
-            events = self._next(performer)
-            self._turn(events, performer)
+        try:
+            # What was posted before opens a run again that was interrupted, or is to be tried again.
+            self._turn(self._posted(), performer)
+            while self.state.ended is None:
+                events = self._next(performer)
+                self._turn(events, performer)
+        except JournalError:
+            raise
+        except LongshoreError:
+            # What is in the journal counts, and whoever continues the run does not hear of it again.
+            self._sync(performer)
+            raise
         self._sync(performer)
         return self.state.ended
 
