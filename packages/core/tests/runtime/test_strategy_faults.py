@@ -69,7 +69,8 @@ def test_a_run_that_a_strategy_has_ended_is_continued_when_it_is_mended(install:
     module = install("dist", "strategy.faulty", FAULTY.format(answer="return list(machines[0].absent)"))
     run(tmp_path, '"faulty"')
     [file] = tmp_path.glob(f"{module}.py")
-    file.write_text(file.read_text().replace("list(machines[0].absent)", "[Assignment('a', machines[0].id)]"))
+    mended = "[Assignment(each.id, m.id) for m in machines[:1] for each in waiting if each.needs.fits(m.free)]"
+    file.write_text(file.read_text().replace("list(machines[0].absent)", mended))
     importlib.reload(sys.modules[module])
 
     with resume(tmp_path) as again:
