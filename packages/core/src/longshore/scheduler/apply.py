@@ -168,6 +168,7 @@ def _identified(state: RunState, event: TasksIdentified) -> None:
                     task.view = evolve(task.view, inputs=item.inputs)
                 enqueue(state, task)
             else:
+                moving.at_home(state, item.outputs)
                 succeed(state, task, TaskPhase.UP_TO_DATE, item.outputs, item.result)
 
 

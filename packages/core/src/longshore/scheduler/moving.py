@@ -18,6 +18,7 @@ from longshore.scheduler.whereabouts import Elsewhere
 
 __all__ = [
     "arrive",
+    "at_home",
     "is_staged",
     "move_failed",
     "must_come_home",
@@ -72,6 +73,7 @@ def wrote(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> None
     where = state.where
     store = where.stores.get(state.machines[task.machine].store)
     if store is None:
+        at_home(state, outputs)
         return
     garbage = where.garbage.get(state.machines[task.machine].store, OrderedDict[str, None]())
     for artifact in outputs:
@@ -82,6 +84,13 @@ def wrote(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> None
             listed = (artifact.sha256, "file") in where.arrived
             entry = where.elsewhere.setdefault(artifact.sha256, Elsewhere(artifact, listed=listed))
             entry.tasks[task.task.id] = None
+
+
+def at_home(state: RunState, outputs: Iterable[Artifact]) -> None:
+    """Note that outputs are in the project's store at once: whoever writes the same elsewhere adds nothing."""
+    where = state.where
+    if where.stores:
+        where.arrived.update((each.sha256, each.kind) for each in outputs if each.sha256 not in where.elsewhere)
 
 
 def must_settle(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> Iterator[Artifact]:
