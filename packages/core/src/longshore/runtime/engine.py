@@ -351,9 +351,3 @@ def _with_jobs(machine: Machine, jobs: int) -> Machine:
     has = machine.resources
     resources = Resources(cpus=float(jobs), memory_bytes=has.memory_bytes, gpus=has.gpus, disk_bytes=has.disk_bytes)
     return evolve(machine, resources=resources, slots=jobs)
-
-
-def _wrapped(what: str, error: Exception) -> RunError:
-    wrapped = RunError(f"{what}: {type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped
