@@ -11,8 +11,8 @@ from .rig import AwsRig, Cloud, running_cloud
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    with running_cloud(tmp_path_factory.mktemp("aws")) as cloud:
+def aws() -> Iterator[Cloud]:
+    with running_cloud() as cloud:
         yield cloud
 
 

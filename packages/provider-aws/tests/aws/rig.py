@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,19 +69,16 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud(folder: Path) -> Iterator[Cloud]:
+def running_cloud() -> Iterator[Cloud]:
     """Start it, and end it."""
-    ready = folder / "ports.json"
-    argv = [sys.executable, "-W", "ignore", "-m", "aws.cloud.server", str(ready)]
+    argv = [sys.executable, "-W", "ignore", "-m", "aws.cloud.server"]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, env=env) as process:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as process:
         try:
-            until = time.monotonic() + 60
-            while not ready.exists():
-                assert process.poll() is None, "the stand-in for AWS did not start"
-                assert time.monotonic() < until, "the stand-in for AWS does not start"
-                time.sleep(0.05)  # another program's start has no event to wait for
-            ports = json.loads(ready.read_text())
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, "the stand-in for AWS did not start"
+            ports = json.loads(line)
             cloud = Cloud(url=f"http://127.0.0.1:{ports['aws']}", books=f"http://127.0.0.1:{ports['books']}")
             # moto reads its lists at the first question, which takes longer than any test is ready to wait.
             cloud.admin().describe_images(MaxResults=5)

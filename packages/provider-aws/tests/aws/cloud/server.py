@@ -1,19 +1,17 @@
 """AWS for tests: moto, in a process of its own, behind a layer that adds what moto lacks and goes wrong when told to.
 
-``python -m aws.cloud.server FILE`` serves two ports, and writes them into FILE as JSON: ``aws`` is what a provider
+``python -m aws.cloud.server`` serves two ports, and prints them as a line of JSON: ``aws`` is what a provider
 meets, ``books`` is moto itself and the layer's control (``POST /-/NAME``).
 """
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MOTO_ENABLE_AMI_VALIDATION", "true")
@@ -27,7 +25,7 @@ from werkzeug.serving import make_server
 Start = Callable[..., Any]
 
 
-def serve(ready: Path) -> None:
+def serve() -> None:
     """Serve until killed, or until the standard input ends: whoever started it has gone."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = DomainDispatcherApplication(create_backend_app)
@@ -48,11 +46,9 @@ def serve(ready: Path) -> None:
     }
     for server in servers.values():
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    partial = ready.with_suffix(".partial")
-    partial.write_text(json.dumps({name: server.server_port for name, server in servers.items()}))
-    partial.replace(ready)
-    io.TextIOWrapper(sys.stdin.buffer).read()
+    print(json.dumps({name: server.server_port for name, server in servers.items()}), flush=True)
+    sys.stdin.read()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve()
