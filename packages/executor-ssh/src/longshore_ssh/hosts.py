@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from longshore.model.machine import Machine
 from longshore.model.resources import Resources
+from longshore.plugin.catalogue import Catalogue, default_folder
 from longshore_ssh.config import HostConfig, SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.programs import begin
@@ -21,9 +17,8 @@ from longshore_ssh.targets import Target, target_of
 
 __all__ = ["machines_of", "probe"]
 
-_log = logging.getLogger("longshore_ssh")
-
-_BELIEVED_SECONDS = 7 * 24 * 3600
+_BELIEVED = timedelta(days=7)
+"""What a host has said of itself is asked again after this time: a plan need not ask each time."""
 _AT_ONCE = 16
 
 
@@ -34,17 +29,20 @@ def machines_of(config: SshConfig, pool: str) -> Sequence[Machine]:
         MachineUnreachable: when one does not answer.
         ExecutorError: when one is not the host that is meant, or lets nobody in.
     """
-    memory = _Memory()
+    kept = Catalogue(default_folder(), now=lambda: datetime.now(UTC))
+
+    def facts_of(host: HostConfig, target: Target) -> Mapping[str, Any]:
+        if host.cpus is not None and host.memory is not None:
+            return {}  # the config says enough
+        facts: Mapping[str, Any] = kept.get(
+            f"ssh/{_key(target)}", lambda: dict(probe(target, config)), keep=_BELIEVED
+        ).value
+        return facts
+
     targets = [target_of(host, config) for host in config.hosts]
-    known = [_said(host) or memory.recall(target) for host, target in zip(config.hosts, targets, strict=True)]
-    unknown = [target for target, facts in zip(targets, known, strict=True) if facts is None]
-    if unknown:
-        with ThreadPoolExecutor(min(_AT_ONCE, len(unknown))) as crew:
-            asked = list(crew.map(lambda target: probe(target, config), unknown))
-        memory.keep(dict(zip(unknown, asked, strict=True)))
-        answers = iter(asked)
-        known = [next(answers) if facts is None else facts for facts in known]
-    return [_machine(host, pool, facts or {}) for host, facts in zip(config.hosts, known, strict=True)]
+    with ThreadPoolExecutor(_AT_ONCE) as crew:
+        known = list(crew.map(facts_of, config.hosts, targets))
+    return [_machine(host, pool, facts) for host, facts in zip(config.hosts, known, strict=True)]
 
 
 def probe(target: Target, config: SshConfig) -> Mapping[str, Any]:
@@ -55,13 +53,6 @@ def probe(target: Target, config: SshConfig) -> Mapping[str, Any]:
         return begin(connection, config, "facts", "runs", seconds=seconds).facts
     finally:
         connection.close()
-
-
-def _said(host: HostConfig) -> Mapping[str, Any] | None:
-    """Give what the config says of a host, if that is enough."""
-    if host.cpus is None or host.memory is None:
-        return None
-    return {}
 
 
 def _machine(host: HostConfig, pool: str, facts: Mapping[str, Any]) -> Machine:
@@ -79,44 +70,6 @@ def _machine(host: HostConfig, pool: str, facts: Mapping[str, Any]) -> Machine:
         address=host.host,
         tags={**seen, **host.labels},
     )
-
-
-class _Memory:
-    """What hosts have said of themselves lately, in a file of the user's cache: a plan need not ask them again."""
-
-    def __init__(self) -> None:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-        self._path = folder / "longshore" / "hosts.json"
-        self._known = self._read()
-
-    def recall(self, target: Target) -> Mapping[str, Any] | None:
-        """Give what is known of a host; None when that is nothing, or old."""
-        entry = self._known.get(_key(target))
-        if entry is None or not 0 <= time.time() - entry["seen"] < _BELIEVED_SECONDS:
-            return None
-        return dict(entry["facts"])
-
-    def keep(self, facts: Mapping[Target, Mapping[str, Any]]) -> None:
-        """Remember what hosts have said; it is no loss when that cannot be written down."""
-        known = {**self._read()}
-        known.update({_key(target): {"seen": time.time(), "facts": dict(said)} for target, said in facts.items()})
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps(known, indent=1))
-            beside.replace(self._path)
-        except OSError as error:
-            _log.info("what hosts are like is not remembered: %s", error)
-
-    def _read(self) -> dict[str, Any]:
-        with suppress(OSError, ValueError, TypeError):
-            known = json.loads(self._path.read_text())
-            return {
-                str(key): entry
-                for key, entry in known.items()
-                if isinstance(entry["seen"], int | float) and {"cpus", "memory"} <= entry["facts"].keys()
-            }
-        return {}
 
 
 def _key(target: Target) -> str:
