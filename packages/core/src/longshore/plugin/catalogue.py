@@ -1,4 +1,4 @@
-"""What clouds list slowly and change seldom (machine types, prices), kept on disk with the date of each answer."""
+"""What is slow to ask and seldom changes (machine types, prices, hosts), kept on disk with the date of each answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Catalogue", "Entry", "default_folder"]
 
 @frozen(kw_only=True)
 class Entry:
-    """One answer of a cloud, as JSON has it, and when it was given."""
+    """One answer, as JSON has it, and when it was given."""
 
     value: Any
     at: datetime
