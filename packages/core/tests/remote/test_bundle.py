@@ -25,6 +25,7 @@ CONTROLLERS = {
     "discards",
     "remote_session",
     "session",
+    "sharing",
     "shim_session",
     "shim_transfers",
     "transfers",

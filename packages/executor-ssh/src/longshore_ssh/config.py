@@ -183,9 +183,16 @@ class SshConfig:
     """A file; empty for those that ``ssh`` uses."""
     folder: str = "~/.cache/longshore"
     """Where on the hosts all that is ours lies; made with mode 0700."""
+    shared_fs: bool = field(default=False)
+    """Whether ``folder`` is on one file system for all of them: then what one host has is there for all."""
     python: str = ""
     """A Python on the hosts, 3.8 or later; empty to look for one."""
     connect_timeout: timedelta = field(default=timedelta(seconds=30), validator=_positive)
     """How long logging in may take."""
     reconnect: timedelta = field(default=timedelta(minutes=10), validator=_positive)
     """How long a link may be down before the host counts as lost."""
+
+    @shared_fs.validator
+    def _has_hosts(self, _attribute: Attribute[bool], value: bool) -> None:
+        if value and not self.hosts:
+            raise ValueError("shared_fs is for hosts that are listed; rented machines share no file system")

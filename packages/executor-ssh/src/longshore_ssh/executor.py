@@ -16,6 +16,7 @@ from longshore.plugin.hosts import Finding
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
+from longshore.remote.sharing import SharedStore
 from longshore.remote.shim_session import ShimSession
 from longshore_ssh.check import examine
 from longshore_ssh.config import HostConfig, SshConfig
@@ -36,6 +37,7 @@ class SshExecutor:
     def __init__(self, config: SshConfig, context: ExecutorContext) -> None:
         self._config = config
         self._context = context
+        self._shared = SharedStore() if config.shared_fs else None
 
     def hosts(self) -> Sequence[str]:
         """Name the hosts of the config."""
@@ -66,17 +68,21 @@ class SshExecutor:
         Raises:
             FenceRefused: when a newer controller has been there.
             MachineUnreachable: when it does not answer.
-            ExecutorError: when it is another host than the one that is meant, or lets nobody in.
+            ExecutorError: when it is another host than the one that is meant, lets nobody in, or does not share the
+                file system that its pool is said to have.
         """
         run = self._context.run
-        link = SshLink(find_target(machine, self._config), self._config, f"runs/{_name(run)}.{_name(machine.id)}")
+        place = f"runs/{_name(run)}.{_name(machine.id)}"
+        # A machine's id is longer than its pool's name, which is the store's, so nobody else's folder is called so.
+        store = f"runs/{_name(run)}.{_name(machine.store)}/store" if machine.store else f"{place}/store"
+        link = SshLink(find_target(machine, self._config), self._config, place, store)
         try:
             link.open()
             if fence < link.fence:
                 raise FenceRefused(f"a newer controller has taken run {run} over (its fence is {link.fence})")
             hello = _hello(machine, link, self._context, fence)
             kind = ShimSession if link.python == SHIM else RemoteSession
-            return kind(machine.id, hello, link, sink, self._context)
+            return kind(machine.id, hello, link, sink, self._context, shared=self._shared if machine.store else None)
         except BaseException:
             link.close()
             raise
@@ -105,7 +111,7 @@ def _hello(machine: Machine, link: SshLink, context: ExecutorContext, fence: int
         "env": None,
         "python": link.python,
         "project": link.folder,
-        "store": f"{link.folder}/store",
+        "store": link.store,
         "logs": f"{link.folder}/logs",
         "unattended": context.unattended.total_seconds(),
         "tied": False,

@@ -42,7 +42,8 @@ def machines_of(config: SshConfig, pool: str) -> Sequence[Machine]:
     targets = [target_of(host, config) for host in config.hosts]
     with ThreadPoolExecutor(_AT_ONCE) as crew:
         known = list(crew.map(facts_of, config.hosts, targets))
-    return [_machine(host, pool, facts) for host, facts in zip(config.hosts, known, strict=True)]
+    store = pool if config.shared_fs else None
+    return [_machine(host, pool, facts, store) for host, facts in zip(config.hosts, known, strict=True)]
 
 
 def probe(target: Target, config: SshConfig) -> Mapping[str, Any]:
@@ -55,7 +56,7 @@ def probe(target: Target, config: SshConfig) -> Mapping[str, Any]:
         connection.close()
 
 
-def _machine(host: HostConfig, pool: str, facts: Mapping[str, Any]) -> Machine:
+def _machine(host: HostConfig, pool: str, facts: Mapping[str, Any], store: str | None) -> Machine:
     resources = Resources(
         cpus=host.cpus if host.cpus is not None else float(facts["cpus"]),
         memory_bytes=host.memory if host.memory is not None else int(facts["memory"]),
@@ -69,6 +70,7 @@ def _machine(host: HostConfig, pool: str, facts: Mapping[str, Any]) -> Machine:
         slots=host.slots,
         address=host.host,
         tags={**seen, **host.labels},
+        store=store,
     )
 
 

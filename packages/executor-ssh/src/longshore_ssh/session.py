@@ -36,17 +36,19 @@ _Result = TypeVar("_Result")
 class SshLink:
     """A `longshore.remote.remote_session.RemoteLink`: one connection for what is said, another for data."""
 
-    def __init__(self, target: Target, config: SshConfig, place: str) -> None:
+    def __init__(self, target: Target, config: SshConfig, place: str, store: str) -> None:
         """Prepare; nothing is opened before `open`.
 
         Args:
             target: where the host is.
             config: the pool's options.
             place: the supervisor's folder, below ours on the host.
+            store: that of its attempts, below the same.
         """
         self._target = target
         self._config = config
         self._place = place
+        self._store = store
         self._seconds = config.connect_timeout.total_seconds()
         self.python = ""
         """The host's Python, once it is known; or `SHIM`."""
@@ -61,6 +63,8 @@ class SshLink:
         """The highest that the host has seen."""
         self.folder = ""
         """The supervisor's, as the host names it."""
+        self.store = ""
+        """That of its attempts, in the same way."""
 
     def open(self) -> None:
         """Log in, and link to the supervisor, or start one.
@@ -127,6 +131,7 @@ class SshLink:
             self._deaths.note_start()
         self.fence = int(told["fence"])
         self.folder = begun.place
+        self.store = begun.place.removesuffix(self._place) + self._store
         self._patience.linked(time.monotonic())
         return as_socket(begun.channel, rest, f"longshore-{self._target.name}")
 
@@ -134,7 +139,7 @@ class SshLink:
         try:
             if self._bulk is None:
                 self._bulk = Connection.open(self._target, seconds=self._seconds, window=_BULK_WINDOW)
-            begun = self._begin(self._bulk, "exchange", f"{self._place}/store")
+            begun = self._begin(self._bulk, "exchange", self._store)
         except BaseException:
             bulk, self._bulk = self._bulk, None
             if bulk is not None:

@@ -74,7 +74,7 @@ def bundle_in(folder: str, digest: str, size: int) -> str:
     content = read_exactly(size)
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError("it was damaged on its way")
-    beside = "%s.%d" % (path, os.getpid())
+    beside = "%s.%s" % (path, os.urandom(6).hex())  # hosts with one file system may do this at once
     try:
         with open(beside, "wb") as file:
             file.write(content)

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from longshore.remote.processes import send_signal
 from longshore.remote.protocol import decode_lines
 from longshore.remote.watch import exit_handle
 
-__all__ = ["SECONDS", "Lab", "Sshd", "free_port", "make_key", "missing", "programs_without_python"]
+__all__ = ["SECONDS", "Lab", "Meter", "Sshd", "free_port", "make_key", "missing", "programs_without_python"]
 
 SECONDS = 30.0
 """No wait is longer."""
@@ -104,6 +105,7 @@ class Lab:
         self.known_hosts = self.folder / "ours" / "known_hosts"
         self.known_hosts.touch()
         self.hosts: list[Sshd] = []
+        self._meters: dict[str, Meter] = {}
 
     def host(self, *options: str, path: Path | None = None) -> Sshd:
         """Start another host, and know its key.
@@ -122,16 +124,72 @@ class Lab:
     def ssh_config(self, *names: str) -> str:
         """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""
         return "".join(
-            f"Host {name}\n    HostName {host.address}\n    Port {host.port}\n    User {self.user}\n"
+            f"Host {name}\n    HostName {host.address}\n    Port {self._port(host)}\n    User {self.user}\n"
+            f"    HostKeyAlias [{host.address}]:{host.port}\n"
             f"    IdentityFile {self.key}\n    UserKnownHostsFile {self.known_hosts}\n"
             for name, host in zip(names, self.hosts, strict=True)
         )
+
+    def meter(self, host: Sshd) -> Meter:
+        """Count from now on what travels to a host and from it, by the names of `ssh_config`."""
+        return self._meters.setdefault(host.address, Meter(host.address, host.port))
+
+    def _port(self, host: Sshd) -> int:
+        meter = self._meters.get(host.address)
+        return host.port if meter is None else meter.port
 
     def close(self) -> None:
         """End all hosts, and leave nothing."""
         for host in self.hosts:
             host.close()
+        for meter in self._meters.values():
+            meter.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Meter:
+    """Another port of a host, that counts the bytes which go through it."""
+
+    def __init__(self, address: str, port: int) -> None:
+        """Listen at the same address."""
+        self.sent = 0
+        self.received = 0
+        self._target = (address, port)
+        self._listener = socket.create_server((address, 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        """Take nobody in any more, and hang up."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(SECONDS)
+
+    def _serve(self) -> None:
+        with self._listener:
+            while True:
+                try:
+                    near, _ = self._listener.accept()
+                except OSError:
+                    return
+                thread = threading.Thread(target=self._carry, args=(near,), daemon=True)
+                thread.start()
+                self._threads.append(thread)
+
+    def _carry(self, near: socket.socket) -> None:
+        with near, contextlib.suppress(OSError), socket.create_connection(self._target, SECONDS) as far:
+            while True:
+                for source in select.select([near, far], [], [])[0]:
+                    content = source.recv(1 << 16)
+                    if not content:
+                        return
+                    if source is near:
+                        self.sent += len(content)
+                        far.sendall(content)
+                    else:
+                        self.received += len(content)
+                        near.sendall(content)
 
 
 class Sshd:

@@ -119,3 +119,10 @@ def test_a_good_link_lets_what_was_before_be_forgotten() -> None:
 
     assert patience.lost(50.0) == 0.0
     assert patience.failed(109.0) == 0.1
+
+
+def test_only_hosts_that_are_listed_share_a_file_system() -> None:
+    assert SshConfig(hosts=["h1"], shared_fs=True).shared_fs
+
+    with pytest.raises(ValueError, match="shared_fs is for hosts that are listed"):
+        SshConfig(shared_fs=True)

@@ -44,15 +44,18 @@ outputs = ["d.txt"]
 class Project:
     """A workflow file on some hosts, and a user whose ``~/.ssh/config`` knows them."""
 
-    def __init__(self, folder: Path, lab: Lab, text: str, *, hosts: int = 4) -> None:
+    def __init__(
+        self, folder: Path, lab: Lab, text: str, *, hosts: int = 4, path: Path | None = None, metered: bool = False
+    ) -> None:
         self.folder = folder / "project"
         self.home = folder / "home"
         self.folder.mkdir()
         (self.home / ".ssh").mkdir(parents=True)
         names = [f"h{number}" for number in range(1, hosts + 1)]
         for _ in names:
-            lab.host()
+            lab.host(path=path)
         self.lab = lab
+        self.meters = [lab.meter(host) for host in lab.hosts] if metered else []
         (self.home / ".ssh" / "config").write_text(lab.ssh_config(*names))
         tables = ", ".join(f'{{ host = "{name}", cpus = 1 }}' for name in names)
         (self.folder / "longshore.toml").write_text(text.replace("{hosts}", tables))
@@ -65,7 +68,18 @@ class Project:
         return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
 
     def say(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
+        done = self._done(words)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def fail(self, *words: str) -> str:
+        """Give what is said when it fails."""
+        done = self._done(words)
+        assert done.returncode, done.stdout
+        return done.stderr
+
+    def _done(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             self.command(*words),
             cwd=self.folder,
             env=self.env,
@@ -74,8 +88,6 @@ class Project:
             text=True,
             timeout=SECONDS,
         )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
 
     def count(self, names: Sequence[str]) -> dict[str, int]:
         """Say how often each task has been executed, on all hosts together."""

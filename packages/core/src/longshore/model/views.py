@@ -58,8 +58,6 @@ class MachineView:
     """The biggest single task that it can take when idle."""
     price_per_hour: Money | None = None
     """What it costs while it is rented; None when it costs nothing, or nobody knows."""
-    shares_files: bool = True
-    """Whether attempts on it share a file system."""
     has: Container[str] = field(default=_EVERYTHING, eq=False)
     """The digests that are in its store, as far as they are known; for a machine with the project's store all but
     those that only other machines have.

@@ -33,6 +33,7 @@ MODULES = (
     "limits",
     "links",
     "logs",
+    "nearby",
     "orphans",
     "packing",
     "places",

@@ -11,6 +11,17 @@ It answers one line after the other, in the packed form of `longshore.remote.pac
 ``give``
     objects: rows of sha256 and offset. Each is answered by ``object`` and ``size``, and its body from the offset on;
     or by ``missing``.
+``near``
+    path and answer, of a file that is on the controller's computer, and of one beside it. Answered by ``near``: whether
+    the file is here too, and the other one was written with the same content.
+``link``
+    objects: rows of sha256, size, path, and whether the file there is an object of a store of ours. They are in the
+    store afterwards, without having travelled. Answered by ``linked``, their number.
+``hand``
+    store and objects: digests that are in that store afterwards, too. Answered by ``handed``, their number, or by
+    ``missing``.
+``clear``
+    The store goes: its run needs nothing of it. Answered by ``cleared``.
 ``files``
     root, and paths below it. Each is answered by ``file``, ``size`` and ``mode``, its whole body and ``sha256``; or by
     ``missing``.
@@ -18,8 +29,9 @@ It answers one line after the other, in the packed form of `longshore.remote.pac
 What goes wrong is answered by ``problem``, a text, with ``kind`` (full, damaged or other) and ``object``, and ends the
 program.
 
-A store belongs to a run: it is ``<folder>/runs/<run>/store``. In ``<folder>/cache`` all that was ever sent to this
-machine is kept for some time, as other names of the same files, so that the next run need not be sent it again.
+A store belongs to a run: it is ``<folder>/runs/<run>.<machine>/store``, or that of several machines that share it. In
+``<folder>/cache`` all that was ever sent to this machine is kept for some time, as other names of the same files, so
+that the next run need not be sent it again.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -32,8 +44,9 @@ import sys
 import time
 
 from longshore.remote.digest import NotStorable, parse_listing
+from longshore.remote.nearby import answer_mark, hand_over, link, take_over
 from longshore.remote.packing import Broken, Damaged, Reader, Writer, part_size, receive_body, send_body
-from longshore.remote.store import StagingProblem, inside, object_path
+from longshore.remote.store import StagingProblem, inside, object_path, remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +90,10 @@ class Exchange:
             "take": self._take,
             "give": self._give,
             "files": self._files,
+            "near": self._near,
+            "link": self._link,
+            "hand": self._hand,
+            "clear": self._clear,
         }
         try:
             while True:
@@ -88,6 +105,8 @@ class Exchange:
                 self._writer.flush()
         except Broken:
             return
+        except Damaged as error:
+            self._problem("damaged", str(error))
         except StagingProblem as error:
             self._problem("other", str(error))
         except (KeyError, TypeError, ValueError) as error:
@@ -132,7 +151,7 @@ class Exchange:
         try:
             if size not in (None, os.stat(kept).st_size):
                 return False
-            _link(kept, place)
+            link(kept, place)
             os.utime(kept)
         except OSError:
             return False
@@ -146,7 +165,7 @@ class Exchange:
                 self._problem("damaged", str(error), sha256)
                 sys.exit(1)
             try:
-                _link(object_path(self._store, sha256), object_path(self._cache, sha256))
+                link(object_path(self._store, sha256), object_path(self._cache, sha256))
             except OSError:
                 continue  # the next run is sent it again
         self._writer.line({"taken": len(message["objects"])})
@@ -179,6 +198,27 @@ class Exchange:
             finally:
                 os.close(handle)
 
+    def _near(self, message: Message) -> None:
+        self._writer.line({"near": answer_mark(message["path"], message["answer"])})
+
+    def _link(self, message: Message) -> None:
+        take_over(self._store, message["objects"])
+        self._writer.line({"linked": len(message["objects"])})
+
+    def _hand(self, message: Message) -> None:
+        missing = hand_over(self._store, message["store"], message["objects"])
+        self._writer.line({"missing": missing} if missing else {"handed": len(message["objects"])})
+
+    def _clear(self, _message: Message) -> None:
+        gone = "%s.%s" % (self._store, os.urandom(6).hex())
+        try:
+            os.rename(self._store, gone)  # for whoever else is about to remove it
+            remove_tree(gone)
+            os.rmdir(os.path.dirname(self._store))
+        except OSError:
+            pass  # it has gone, or what is left cannot be removed
+        self._writer.line({"cleared": True})
+
     def _trim(self) -> None:
         """Remove from the cache what no run has asked for in a long time; once a day is enough."""
         now = time.time()
@@ -202,14 +242,3 @@ class Exchange:
                         os.unlink(path)
                 except OSError:
                     continue
-
-
-def _link(source: str, target: str) -> None:
-    """Give an object another name. Silent when it has it."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        os.link(source, target)

@@ -18,6 +18,7 @@ from longshore.model.events import AttemptEnded
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.session import SupervisorSession
+from longshore.remote.sharing import NearTransfers, SharedStore
 from longshore.remote.transfers import DataStream, Transfers
 
 __all__ = ["RemoteLink", "RemoteSession"]
@@ -59,11 +60,15 @@ class RemoteLink(Protocol):
 class RemoteSession(SupervisorSession):
     """A `longshore.plugin.protocols.Session`: inputs are sent to the machine's store, and output comes live."""
 
-    _transfers_type = Transfers
-    """How data travels."""
-
     def __init__(
-        self, machine: str, hello: dict[str, Any], link: RemoteLink, sink: Sink, context: ExecutorContext
+        self,
+        machine: str,
+        hello: dict[str, Any],
+        link: RemoteLink,
+        sink: Sink,
+        context: ExecutorContext,
+        *,
+        shared: SharedStore | None = None,
     ) -> None:
         """Link to the supervisor.
 
@@ -73,15 +78,21 @@ class RemoteSession(SupervisorSession):
             link: the way there.
             sink: where events go.
             context: what the core has said.
+            shared: the machine's store, when other machines have it, too.
 
         Raises:
             MachineUnreachable: when there is no way.
+            ExecutorError: when the others do not have it.
         """
         self._link = link
+        self._shared = shared
         self._work = f"{hello['project']}/work"
         self._output = _Output(context.run_folder / "logs")
-        self._transfers = self._transfers_type(link.open_data, context.store_folder)
+        self._store = context.store_folder
+        self._transfers = self._new_transfers()
         self._over = False
+        if shared is not None:
+            shared.meet(machine, self._transfers)
         super().__init__(machine, hello, link.connect, sink, link.trouble, patience=_PATIENCE_SECONDS)
 
     def create(self, attempt: AttemptSpec) -> None:
@@ -108,7 +119,13 @@ class RemoteSession(SupervisorSession):
         self._transfers.fetch(f"{self._work}/{task}.{number}", paths, into)
 
     def discard(self, digests: Collection[str]) -> None:
-        """Let the machine's store forget objects, but for those that attempts claim which are not released."""
+        """Let the machine's store forget objects, but for those that attempts claim which are not released.
+
+        A store that others have too forgets nothing before the end of the run: nobody knows all of the attempts that
+        are about to read or write the same.
+        """
+        if self._shared is not None:
+            return
         self._transfers.forget(digests)
         super().discard(digests)
 
@@ -122,6 +139,21 @@ class RemoteSession(SupervisorSession):
     def clear(self) -> None:
         """Leave nothing of the run there, as soon as the link is closed."""
         self._over = True
+        if self._shared is not None:
+            self._link.stop_waiting()
+            self._transfers.close()
+            transfers = self._new_transfers()
+            try:
+                self._shared.clear(transfers)
+            finally:
+                transfers.close()
+
+    def _new_transfers(self) -> Transfers:
+        sending = None if self._shared is None else self._shared.sending
+        return self._kind_of_transfers()(self._link.open_data, self._store, sending)
+
+    def _kind_of_transfers(self) -> type[Transfers]:
+        return Transfers if self._shared is None else NearTransfers
 
     def close(self) -> None:
         """Drop the link; attempts live on."""

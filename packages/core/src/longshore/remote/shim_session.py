@@ -9,6 +9,7 @@ from typing import Any
 from longshore.model.attempt import split_attempt_id
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.remote_session import RemoteLink, RemoteSession
+from longshore.remote.sharing import SharedStore
 from longshore.remote.shim_transfers import ShimTransfers
 from longshore.remote.wire import ended_event
 from longshore.remote.words import encode
@@ -34,14 +35,23 @@ class ShimSession(RemoteSession):
     """
 
     _encode = staticmethod(encode)
-    _transfers_type = ShimTransfers
 
     def __init__(
-        self, machine: str, hello: dict[str, Any], link: RemoteLink, sink: Sink, context: ExecutorContext
+        self,
+        machine: str,
+        hello: dict[str, Any],
+        link: RemoteLink,
+        sink: Sink,
+        context: ExecutorContext,
+        *,
+        shared: SharedStore | None = None,
     ) -> None:
         """Link to a shim; arguments and errors are those of `RemoteSession`."""
         self._logs = context.run_folder / "logs"
-        super().__init__(machine, hello, link, sink, context)
+        super().__init__(machine, hello, link, sink, context, shared=shared)
+
+    def _kind_of_transfers(self) -> type[ShimTransfers]:
+        return ShimTransfers
 
     def go(self, attempt: str) -> None:
         """Start it, when there is room for it. A Python call is refused by its end: there is nothing to make it."""

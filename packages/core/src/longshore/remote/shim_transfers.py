@@ -7,7 +7,6 @@ processes. From a shim they come as they are, one after the other, after a line 
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TypeVar
 from longshore.errors import DigestMismatch, InputMissing, StagingError
 from longshore.remote.digest import digest_bytes
 from longshore.remote.packing import Broken, Damaged, Part
-from longshore.remote.transfers import Transfers, _local, _Source
+from longshore.remote.transfers import Source, Transfers, local_problem
 from longshore.remote.words import word
 
 __all__ = ["ShimTransfers"]
@@ -49,12 +48,20 @@ class ShimTransfers(Transfers):
             for told in self._ask_lines(b"lack", [f"{sha256} {size} {kind}" for sha256, size, kind in some])
         }
 
+    def clear(self) -> None:
+        """Remove the machine's store with all that is in it."""
+        self._repeat(self._clear)
+
+    def _clear(self) -> None:
+        self._writer.write(b"clear\n")
+        self._writer.flush()
+        self._answer()
+
     # --- putting
 
-    def _send(self, sources: Sequence[_Source], offsets: Mapping[str, int]) -> None:
+    def _send(self, sources: Sequence[Source], offsets: Mapping[str, int]) -> None:
         for source in sources:
-            if source.path and not os.path.isfile(source.path):
-                raise InputMissing(f"{source.name}: {source.path} is not there, or is no file")
+            source.check()
         for archive in _archives(sources):
             total = sum(_BLOCK_BYTES + _padded(source.size) for source in archive) + 2 * _BLOCK_BYTES
             self._writer.write(b"take %d\n" % total)
@@ -69,7 +76,7 @@ class ShimTransfers(Transfers):
             self._answer()
             self._progress += len(archive)
 
-    def _send_one(self, source: _Source, _offset: int) -> None:
+    def _send_one(self, source: Source, _offset: int) -> None:
         head = tarfile.TarInfo(f"objects/{source.sha256[:2]}/{source.sha256}")
         head.size = source.size
         head.mode = 0o444
@@ -80,7 +87,7 @@ class ShimTransfers(Transfers):
             self._writer.write(source.content)
         self._writer.write(bytes(_padded(source.size) - source.size))
 
-    def _send_file(self, source: _Source) -> None:
+    def _send_file(self, source: Source) -> None:
         digest = hashlib.sha256()
         left = source.size
         try:
@@ -138,7 +145,7 @@ class ShimTransfers(Transfers):
         except Damaged as error:
             raise DigestMismatch(f"{path}: it was damaged on the machine or on its way: {error}") from error
         except OSError as error:
-            raise _local(error, path) from error
+            raise local_problem(error, path) from error
         self._progress += 1
 
     def _ask_files(self, root: str, paths: Sequence[str]) -> None:
@@ -162,9 +169,9 @@ def _batches(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
         yield rows[start : start + _AT_ONCE]
 
 
-def _archives(sources: Sequence[_Source]) -> Iterator[Sequence[_Source]]:
+def _archives(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
     """Cut what is to be sent into archives: what has arrived in one need not be sent again when the next breaks off."""
-    archive: list[_Source] = []
+    archive: list[Source] = []
     size = 0
     for source in sources:
         archive.append(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ from longshore.remote.digest import Entry, NotStorable, digest_bytes, digest_fol
 from longshore.remote.packing import Broken, Damaged, Reader, Writer, bodies, part_size, receive_body, send_body
 from longshore.remote.store import StagingProblem, object_path, put_bytes, translate
 
-__all__ = ["DataStream", "Transfers"]
+__all__ = ["DataStream", "Source", "Transfers", "local_problem"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class DataStream(Protocol):
         ...
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     """Bytes that can be sent: a file of this computer, or a listing."""
 
     sha256: str
@@ -52,17 +53,32 @@ class _Source(NamedTuple):
     name: str
     """What it is, in messages."""
 
+    def check(self) -> None:
+        """See whether it is there.
+
+        Raises:
+            InputMissing: when it is not.
+        """
+        if self.path and not os.path.isfile(self.path):
+            raise InputMissing(f"{self.name}: {self.path} is not there, or is no file")
+
 
 class Transfers:
     """Moves objects between the project's store and that of one machine, over a stream that is opened when needed."""
 
-    def __init__(self, open_stream: Callable[[], DataStream], store: Path) -> None:
+    def __init__(
+        self,
+        open_stream: Callable[[], DataStream],
+        store: Path,
+        sending: Callable[[Collection[str]], AbstractContextManager[None]] | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             open_stream: gives a stream to the machine. It waits for as long as the link may be down, then raises
                 MachineUnreachable.
             store: the project's.
+            sending: gives a block in which nobody else sends objects to the same store; None when nobody else does.
         """
         self._open_stream = open_stream
         self._store = str(store)
@@ -72,6 +88,7 @@ class Transfers:
         self._there: set[str] = set()
         """What the machine has, as far as we have seen."""
         self._progress = 0
+        self._sending = sending or (lambda _digests: nullcontext())
 
     def put(self, items: Iterable[Item]) -> None:
         """Send what the machine lacks; the errors are those of `longshore.plugin.protocols.Session.put`."""
@@ -79,6 +96,19 @@ class Transfers:
         if wanted:
             self._repeat(lambda: self._put(list(wanted.values())))
             self._there.update(wanted)
+
+    def keep(self, content: bytes) -> None:
+        """Send a few bytes of our own; the errors are those of `put`."""
+        source = Source(digest_bytes(content), len(content), "", content, "what is sent to see whether it arrives")
+        self._repeat(lambda: self._send([source], {source.sha256: 0}))
+
+    def has(self, sha256: str, size: int) -> bool:
+        """Ask whether a file is there; the errors are those of `put`."""
+        return not self._repeat(lambda: self._lacked([(sha256, size, "file")]))
+
+    def clear(self) -> None:
+        """Remove the machine's store with all that is in it; the errors are those of `put`."""
+        self._repeat(lambda: self._ask({"op": "clear"}))
 
     def get(self, artifacts: Iterable[Artifact]) -> None:
         """Bring home what is not here; the errors are those of `longshore.plugin.protocols.Session.get`."""
@@ -155,7 +185,11 @@ class Transfers:
 
     def _put(self, items: Sequence[Item]) -> None:
         by_digest = {item.sha256: item for item in items}
-        lacked = dict(self._lacked([(item.sha256, item.size, item.kind) for item in items]))
+        with self._sending(by_digest):
+            self._put_alone(by_digest)
+
+    def _put_alone(self, by_digest: Mapping[str, Item]) -> None:
+        lacked = dict(self._lacked([(item.sha256, item.size, item.kind) for item in by_digest.values()]))
         folders = [by_digest[sha256] for sha256 in lacked if by_digest[sha256].kind == "folder"]
         listings = {folder.sha256: self._listing(folder) for folder in folders}
         within = {
@@ -167,16 +201,16 @@ class Transfers:
         inner = self._lacked([(source.sha256, source.size, "file") for source in within.values()])
         files = [self._file(by_digest[sha256]) for sha256 in lacked if by_digest[sha256].kind != "folder"]
         whole = [
-            _Source(folder.sha256, len(listing), "", listing, f"input {folder.path}")
+            Source(folder.sha256, len(listing), "", listing, f"input {folder.path}")
             for folder, listing in ((folder, listings[folder.sha256]) for folder in folders)
         ]
         offsets = {**lacked, **inner, **dict.fromkeys(listings, 0)}
         # A listing goes last: it makes a folder whole.
         self._send([*files, *(within[sha256] for sha256 in inner), *whole], offsets)
 
-    def _file(self, item: Item) -> _Source:
+    def _file(self, item: Item) -> Source:
         path = item.source or object_path(self._store, item.sha256)
-        return _Source(item.sha256, item.size, path, b"", f"input {item.path}")
+        return Source(item.sha256, item.size, path, b"", f"input {item.path}")
 
     def _listing(self, item: Item) -> bytes:
         """Give the listing of a folder: from its files, from the project's store, or from the machine."""
@@ -198,18 +232,17 @@ class Transfers:
         except (NotStorable, OSError) as error:
             raise StagingError(f"input {item.path}: {error}") from error
 
-    def _within(self, folder: Item, listing: bytes) -> Iterable[_Source]:
+    def _within(self, folder: Item, listing: bytes) -> Iterable[Source]:
         for entry in _entries(listing, f"input {folder.path}"):
             if entry.kind == "f":
                 path = f"{folder.source}/{entry.path}" if folder.source else object_path(self._store, entry.sha256)
-                yield _Source(entry.sha256, entry.size, path, b"", f"input {folder.path}/{entry.path}")
+                yield Source(entry.sha256, entry.size, path, b"", f"input {folder.path}/{entry.path}")
 
-    def _send(self, sources: Sequence[_Source], offsets: Mapping[str, int]) -> None:
+    def _send(self, sources: Sequence[Source], offsets: Mapping[str, int]) -> None:
         if not sources:
             return
         for source in sources:
-            if source.path and not os.path.isfile(source.path):
-                raise InputMissing(f"{source.name}: {source.path} is not there, or is no file")
+            source.check()
         rows = [(source.sha256, source.size, offsets[source.sha256]) for source in sources]
         self._writer.line({"op": "take", "objects": rows})
         try:
@@ -222,7 +255,7 @@ class Transfers:
         self._answer()
         self._progress += len(sources)
 
-    def _send_one(self, source: _Source, offset: int) -> None:
+    def _send_one(self, source: Source, offset: int) -> None:
         if not source.path:
             self._writer.write(b"d" + source.size.to_bytes(8, "big") + source.content)
             return
@@ -289,7 +322,7 @@ class Transfers:
         try:
             put_bytes(self._store, listing, sha256)
         except OSError as error:
-            raise _local(error, "the project's store") from error
+            raise local_problem(error, "the project's store") from error
 
     def _receive(self, files: Mapping[str, tuple[int, str]]) -> None:
         if not files:
@@ -307,7 +340,7 @@ class Transfers:
             except (Damaged, StagingProblem) as error:
                 raise DigestMismatch(f"{path}: it was damaged on the machine or on its way: {error}") from error
             except OSError as error:
-                raise _local(error, path) from error
+                raise local_problem(error, path) from error
             self._progress += 1
 
     def _fetch(self, root: str, paths: Sequence[str], into: Path) -> None:
@@ -323,7 +356,7 @@ class Transfers:
                 self._write_file(partial, told, path)
                 partial.replace(target)
             except OSError as error:
-                raise _local(error, path) from error
+                raise local_problem(error, path) from error
             finally:
                 partial.unlink(missing_ok=True)
 
@@ -355,7 +388,8 @@ def _entries(listing: bytes, name: str) -> Sequence[Entry]:
         raise DigestMismatch(f"{name}: {error}") from error
 
 
-def _local(error: OSError, name: str) -> StagingError:
+def local_problem(error: OSError, name: str) -> StagingError:
+    """Say what prevents that something is written here, by its class."""
     problem = translate(error, f"{name}: it cannot be written here")
     return DiskFull(str(problem)) if problem.full else StagingError(str(problem))
 

@@ -2,7 +2,7 @@
 
 exchange() {
     store=$1
-    part=$store/tmp/shim.$$
+    part=$store/tmp/shim.$(uname -n).$$
     problem=$(mkdir -p "$store/objects" "$store/tmp" 2>&1) || store_problem "$problem"
     trap 'rm -rf "$part"' EXIT
     trap 'exit' HUP TERM PIPE
@@ -16,6 +16,11 @@ exchange() {
         files)
             decode "$2"
             give_files "$decoded"
+            ;;
+        clear)
+            cd / && rm -rf "$store"
+            rmdir "${store%/*}" 2>/dev/null
+            echo '{"cleared":true}'
             ;;
         *) store_problem 'that is no request' ;;
         esac
