@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "resume": "Continue a run that was interrupted or lost its controller.",
         "cancel": "End a running run, or some of its tasks.",
         "runs": "List the runs of this project.",
+        "report": "Tell what a run came to: figures, tables, pictures and a page.",
         "import": "Write a workflow like one that others have published and recorded.",
         "graph": "Draw a workflow as Mermaid, DOT or SVG.",
         "machines": "List, rent, stop, start and end machines, by the same words on every cloud.",

@@ -35,8 +35,10 @@ class _LetGo(BaseException):
     """Raised in the main thread by a signal that asks us to go and leave what runs alone."""
 
 
-def attend(begin: Begin, invocation: Invocation) -> int:
+def attend(begin: Begin, invocation: Invocation, *, answer: Callable[[object], None] = answer_json) -> int:
     """Begin a run and stay with it until it has ended or is let go; give the exit code of the command.
+
+    ``answer`` gets the JSON document of the run, when one is wanted.
 
     Raises:
         LongshoreError: what prevents it from beginning, or stops its controller.
@@ -67,7 +69,7 @@ def attend(begin: Begin, invocation: Invocation) -> int:
                     f"The run has stopped, and what runs lives on; `longshore resume {run.id}` continues it."
                 )
                 raise
-    return conclude(run.reader(), run.results, invocation, interrupted=bool(asked))
+    return conclude(run.reader(), run.results, invocation, interrupted=bool(asked), answer=answer)
 
 
 def _displays(run: Run, invocation: Invocation, stack: ExitStack) -> list[Display]:
@@ -133,18 +135,37 @@ def _signals(run: Run, tell: Callable[[str], None]) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def conclude(reader: RunReader, results: Path, invocation: Invocation, *, interrupted: bool = False) -> int:
+def conclude(
+    reader: RunReader,
+    results: Path,
+    invocation: Invocation,
+    *,
+    interrupted: bool = False,
+    answer: Callable[[object], None] = answer_json,
+) -> int:
     """Tell how a run stands now, and turn that into an exit code."""
     # Behind the run, so that it costs a run of a few milliseconds nothing before it begins.
     from longshore_cli.summary import summarize
 
     summary = summarize(reader, results)
     state = summary.info.state
+    if not invocation.quiet:
+        for line in _figures(reader):
+            say(line)
     if not (invocation.quiet and state == "succeeded" and not summary.undelivered):
         for line in summary.lines():
             say(line)
     if invocation.json:
-        answer_json(summary.document())
+        answer(summary.document())
     if state == "succeeded":
         return 1 if summary.undelivered else 0
     return _INTERRUPTED if interrupted or state == "interrupted" else 1
+
+
+def _figures(reader: RunReader) -> list[str]:
+    """Give the table of figures; nothing of a run in which at most one attempt was made, which has no mean."""
+    from longshore_cli.report.figures import read_figures
+    from longshore_cli.report.summary_table import summary_table
+
+    figures = read_figures(reader)
+    return summary_table([figures]).lines() if figures.attempts > 1 else []

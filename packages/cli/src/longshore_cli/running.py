@@ -48,6 +48,7 @@ class Wishes:
     add: Path | None
     run: str | None
     yes: bool
+    repeat: int
 
     @property
     def options(self) -> RunOptions:
@@ -65,6 +66,8 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
     """Begin a run of a workflow, or continue the one that is unfinished; give the exit code."""
     if wishes.new and wishes.go_on:
         raise click.UsageError("--new and --continue contradict each other; give one of them")
+    if wishes.repeat > 1 and wishes.go_on:
+        raise click.UsageError("--repeat begins new runs, and --continue continues one; give one of them")
     if wishes.run is not None:
         raise click.UsageError("--run goes with --add; `longshore resume RUN` continues a run")
     loaded = load_workflow(wishes.file, wishes.sets, strategy=wishes.strategy)
@@ -73,11 +76,20 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         spec = evolve(spec, keep_going=wishes.keep_going)
     _check_reruns(spec, wishes.rerun)
     project = Project(loaded.folder)
+    if wishes.repeat > 1:
+        return _repeat(spec, project, wishes, invocation)
     unfinished = None if wishes.new else _unfinished(project, spec.name)
     if unfinished is not None and _continues(project, unfinished, spec, wishes):
         return _continue(project, unfinished, wishes, invocation)
     agree_to_pay(spec, yes=wishes.yes)
     return attend(lambda listen: start(spec, loaded.folder, wishes.options, listen=listen), invocation)
+
+
+def _repeat(spec: WorkflowSpec, project: Project, wishes: Wishes, invocation: Invocation) -> int:
+    from longshore_cli.repeating import repeat
+
+    agree_to_pay(spec, yes=wishes.yes)
+    return repeat(spec, project, wishes.options, wishes.repeat, invocation)
 
 
 def _check_reruns(spec: WorkflowSpec, rerun: tuple[str, ...]) -> None:
@@ -195,6 +207,8 @@ def join(wishes: Wishes, invocation: Invocation) -> int:
         ConfigError: with every mistake in the file.
     """
     assert wishes.add is not None
+    if wishes.repeat > 1:
+        raise click.UsageError("--repeat begins new runs, and --add goes to one that is there; give one of them")
     place = workflow_file(wishes.file).parent if wishes.file is not None else folder_of(None)
     project = Project(place.absolute())
     name = project.find_run(wishes.run) if wishes.run is not None else _open_run(project)

@@ -24,6 +24,7 @@ __all__ = ["command"]
     longshore run --first 2 --only report
     longshore run --new --rerun 'fit[year=2001]'
     longshore run --add more.toml
+    longshore run --repeat 5
     longshore run --json > run.json
     """,
 )
@@ -59,6 +60,13 @@ __all__ = ["command"]
     "--add", type=click.Path(path_type=Path), metavar="FILE", help="Let the tasks of this file join a run (see --run)."
 )
 @run_option
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Run it N times, one after another, whatever succeeded before, and give mean and deviation.",
+)
 @click.option("--yes", is_flag=True, help="Rent what costs money without asking.")
 @json_option
 def command(invocation: Invocation, **flags: Any) -> int:
@@ -77,6 +85,7 @@ def command(invocation: Invocation, **flags: Any) -> int:
 
     The JSON document is {"run", "workflow", "state", "started", "ended", "seconds", "tasks", "phases", "failed":
     [{"task", "phase", "class", "outcome", "attempts", "evidence", "workdir"}], "undelivered", "results", "resumable"}.
+    With --repeat it is {"group", "runs": [such documents], "figures"}, the last as in `longshore report --json`.
     """
     # Imported here, so that the help of this command needs nothing of the core.
     from longshore_cli.running import Wishes, join, run

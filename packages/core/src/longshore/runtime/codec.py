@@ -22,7 +22,7 @@ from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime import lease_event_codec
 
-__all__ = ["decode", "encode"]
+__all__ = ["decode", "encode", "read_outcome"]
 
 Body = dict[str, Any]
 
@@ -64,7 +64,12 @@ def _outcome(outcome: Outcome) -> list[Any]:
             return ["cancelled"]
 
 
-def _read_outcome(value: list[Any]) -> Outcome:
+def read_outcome(value: list[Any]) -> Outcome:
+    """Read how an attempt ended.
+
+    Raises:
+        ValueError: when it says nothing of that kind.
+    """
     match value:
         case ["exited", int(code)]:
             return Exited(code)
@@ -120,7 +125,7 @@ def _read_attempt_ended(at: datetime, body: Mapping[str, Any]) -> ev.AttemptEnde
         at=at,
         task=body["task"],
         attempt=body["attempt"],
-        outcome=_read_outcome(body["outcome"]),
+        outcome=read_outcome(body["outcome"]),
         failure=None if failure is None else FailureClass(failure),
         evidence=body.get("evidence", ""),
         started_at=_moment(body.get("started_at")),

@@ -1,0 +1,76 @@
+"""What the tasks of a run made, and when it came home, as rows, read from the journal by SQL."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from longshore.runtime.history import RunReader
+
+__all__ = ["MoveRow", "OutputRow", "read_moves", "read_outputs"]
+
+
+@frozen(kw_only=True)
+class MoveRow:
+    """Outputs of a task that came from a machine into the project's store."""
+
+    task: str
+    machine: str
+    at: float
+    size_bytes: int
+
+
+@frozen(kw_only=True)
+class OutputRow:
+    """One output of a task, or what a Python call returned."""
+
+    task: str
+    path: str
+    """Empty for what a call returned."""
+    kind: str
+    size_bytes: int
+    sha256: str
+    value: str
+    """What a call returned, as JSON text."""
+    source: str
+    """The run in which it was made; empty when it was this one."""
+
+
+_MOVES = """
+    SELECT substr(piece.value ->> 0, 1, instr(piece.value ->> 0, '/') - 1), body ->> 'source', at,
+        sum(piece.value ->> 2)
+    FROM events, json_each(body, '$.artifacts') AS piece WHERE kind = 'Moved' GROUP BY seq, 1 ORDER BY seq
+"""
+
+
+def read_moves(reader: RunReader) -> list[MoveRow]:
+    """List what came from machines into the project's store, in the order in which it came."""
+    with reader._reading() as db:
+        rows = db.execute(_MOVES).fetchall()
+    return [MoveRow(task=task, machine=machine, at=at, size_bytes=size) for task, machine, at, size in rows]
+
+
+_OUTPUTS = """
+    WITH made AS (
+        SELECT seq, body ->> 'task' AS task, body -> 'outputs' AS outputs, body ->> 'result' AS result, '' AS source
+        FROM events WHERE kind = 'AttemptEnded' AND body ->> 'failure' IS NULL AND body ->> '$.outcome[0]' = 'exited'
+        UNION ALL
+        SELECT seq, item.value ->> 0, item.value -> 2, item.value ->> 3, item.value ->> 4
+        FROM events, json_each(body, '$.items') AS item
+        WHERE kind = 'TasksIdentified' AND json_array_length(item.value) = 5),
+      last AS (SELECT task, outputs, result, source, max(seq) AS seq FROM made GROUP BY task)
+    SELECT task, piece.value ->> 0, piece.value ->> 4, piece.value ->> 2, piece.value ->> 1, NULL, source, seq
+    FROM last, json_each(outputs) AS piece
+    UNION ALL
+    SELECT task, '', 'value', length(CAST(result AS BLOB)), '', result, source, seq FROM last WHERE result IS NOT NULL
+    ORDER BY seq
+"""
+
+
+def read_outputs(reader: RunReader) -> list[OutputRow]:
+    """List what succeeded tasks have made, here or in an earlier run, in the order in which it was known."""
+    with reader._reading() as db:
+        rows = db.execute(_OUTPUTS).fetchall()
+    return [
+        OutputRow(task=task, path=path, kind=kind, size_bytes=size, sha256=digest, value=value or "", source=source)
+        for task, path, kind, size, digest, value, source, _ in rows
+    ]
