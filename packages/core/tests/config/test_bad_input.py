@@ -248,9 +248,6 @@ CASES = {
         says="one, two",
         remedy='"default"',
     ),
-    "a provider without executor": Case(
-        text=NAME + '[pools.one]\nprovider = "aws"\n' + HELLO, line=2, key="pools.one", says="'aws'", remedy="executor"
-    ),
     "rented machines, and tasks that stay here": Case(
         text=CLOUD.replace("ssh", "local") + HELLO,
         line=4,

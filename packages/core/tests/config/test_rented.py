@@ -29,6 +29,12 @@ def kinds(read: Read, words: str) -> tuple[MachineKind, ...]:
     return rented(read, words).kinds
 
 
+def test_rented_machines_are_reached_by_ssh_unless_the_pool_says_otherwise(read: Read) -> None:
+    text = 'name = "w"\n[pools.cloud]\nprovider = "aws"\n{}\n[tasks.a]\ncommand = "true"\n'
+    [usual], [other] = read(text.format("")).spec.pools, read(text.format('executor = "mine"')).spec.pools
+    assert (usual.executor, other.executor) == ("ssh", "mine")
+
+
 def test_without_a_word_there_is_one_machine_at_most(read: Read) -> None:
     assert kinds(read, "") == (MachineKind(needs=Needs(), least=0, most=1),)
 

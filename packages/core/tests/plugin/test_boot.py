@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import select
@@ -54,6 +55,15 @@ def test_the_end_time_and_the_unattended_time_are_given_to_the_machines_own_watc
     assert f" {int(SPEC.ends_at.timestamp())} 1800 /run/longshore/beat " in watched[0]
 
 
+@given(st.integers(1, 10**6))
+def test_a_machine_looks_for_beats_more_often_than_they_come(seconds: int) -> None:
+    booted = first_boot(evolve(SPEC, unattended=timedelta(seconds=seconds)), user="me")
+    [watched] = [line for line in booted.splitlines() if line.startswith("setsid")]
+    every = int(watched.split("/run/longshore/beat ")[1].split()[0])
+    assert 1 <= every <= max(1, seconds / 8, 1)
+    assert every <= 15
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=200))
 def test_whatever_a_boot_script_says_arrives_as_it_is_and_is_no_part_of_our_own(script: str) -> None:
     booted = first_boot(evolve(SPEC, boot_script=script), user="me")
@@ -98,7 +108,8 @@ def watching(folder: Path, *, ends_at: float, unattended: int) -> Iterator[int]:
     poweroff.chmod(0o755)
     (folder / "watch").write_text(WATCH)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    argv = ["/bin/sh", str(folder / "watch"), str(int(ends_at)), str(unattended), str(folder / "beat"), "0.05"]
+    argv = ["/bin/sh", str(folder / "watch"), str(int(ends_at)), str(unattended), str(folder / "run" / "beat"), "0.05"]
+    argv.append(getpass.getuser())
     env = {"PATH": f"{folder}:{os.environ['PATH']}"}
     with subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -123,9 +134,11 @@ def test_a_machine_ends_itself_when_nobody_attends_to_it(tmp_path: Path) -> None
 
 
 def test_a_machine_that_is_attended_to_stays_and_takes_each_beat_away(tmp_path: Path) -> None:
-    beat = tmp_path / "beat"
+    beat = tmp_path / "run" / "beat"
     with watching(tmp_path, ends_at=time.time() + _LONG, unattended=2) as reader:
         until = time.monotonic() + 4
+        while not beat.parent.exists():
+            assert not is_off(reader, 0.05)
         while time.monotonic() < until:
             beat.touch()
             assert not is_off(reader, 0.2)

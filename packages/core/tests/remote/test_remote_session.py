@@ -237,6 +237,7 @@ class Follower:
             store=f"{here}/store",
             logs=f"{here}/logs",
             unattended=60.0,
+            beat_file=f"{folder}/watched/beat",
         )
         self.say(op="follow", **{"from": {f"r/{task}/1": sizes for task, sizes in known.items()}})
         self.output: dict[tuple[str, str], bytearray] = {}
@@ -314,6 +315,21 @@ def test_logs_of_released_attempts_are_removed(world: Path) -> None:
     follower.until("beat")
 
     assert [name for name in os.listdir(world / "runs" / "r" / "logs") if not name.startswith(".")] == []
+    follower.say(op="leave")
+    follower.pipe.close()
+
+
+def test_a_machine_that_ends_itself_unless_attended_to_is_told_by_each_beat(world: Path) -> None:
+    beat = world / "watched" / "beat"
+    beat.parent.mkdir()
+    follower = Follower(world)
+    follower.until("hello")
+    beat.unlink()
+
+    follower.say(op="beat", unattended=60.0)
+    follower.until("beat")
+
+    assert beat.exists()
     follower.say(op="leave")
     follower.pipe.close()
 

@@ -5,26 +5,32 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from attrs import evolve
 
-from longshore.errors import FenceRefused
+from longshore.errors import FenceRefused, MachineUnreachable
 from longshore.model.machine import Machine
+from longshore.plugin.boot import BEAT_FILE
 from longshore.plugin.hosts import Finding
-from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.plugin.protocols import ExecutorContext, FirstBoot, Sink
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.sharing import SharedStore
 from longshore.remote.shim_session import ShimSession
+from longshore_ssh.boot import BORN_KIND, first_boot
 from longshore_ssh.check import examine
 from longshore_ssh.config import HostConfig, SshConfig
 from longshore_ssh.connection import Connection
+from longshore_ssh.errors import LoginRefused, NotTheHost
+from longshore_ssh.keys import public_line
 from longshore_ssh.programs import SHIM
+from longshore_ssh.rented import as_rented, login_key, meet
 from longshore_ssh.session import SshLink
 from longshore_ssh.shell import SshShell
-from longshore_ssh.targets import find_target, target_of
+from longshore_ssh.targets import Target, find_target, target_of
 
 __all__ = ["SshExecutor"]
 
@@ -53,7 +59,18 @@ class SshExecutor:
         given = {host.host: host for host in self._config.hosts}
         target = target_of(given.get(address) or HostConfig(host=address), self._config, fingerprint=host_key)
         seconds = self._config.connect_timeout.total_seconds()
-        return SshShell(Connection.open(target, seconds=seconds), seconds)
+        connection = Connection.open(as_rented(target, self._config) if host_key else target, seconds=seconds)
+        meet(connection, seconds=seconds)
+        return SshShell(connection, seconds)
+
+    def first_boot(self, derived: Callable[[str], bytes], *, unattended: timedelta) -> FirstBoot:
+        """Prepare a machine: it lets our key in, and shows a host key that follows from the launch.
+
+        Raises:
+            ExecutorError: when we cannot have a key.
+        """
+        login = public_line(login_key(self._config), self._config.passphrase_env)
+        return first_boot(derived("ssh host key"), login)
 
     def _try(self, machine: Machine) -> None:
         """Start a supervisor for nobody, hear what it says, and let it leave; the errors are those of `open`."""
@@ -71,13 +88,29 @@ class SshExecutor:
             ExecutorError: when it is another host than the one that is meant, lets nobody in, or does not share the
                 file system that its pool is said to have.
         """
+        if not machine.address:
+            raise MachineUnreachable(f"{machine.id} has no address yet")
+        target = find_target(machine, self._config)
+        if not target.fingerprint:
+            return self._open(target, machine, fence, sink)
+        target = as_rented(target, self._config)
+        try:
+            return self._open(target, machine, fence, sink)
+        except (NotTheHost, LoginRefused) as error:
+            if target.host_key_kind == BORN_KIND:
+                raise
+            # Before the boot data has been executed it shows another key, and does not know ours.
+            raise MachineUnreachable(f"{machine.id} is not as its boot data would make it (yet): {error}") from error
+
+    def _open(self, target: Target, machine: Machine, fence: int, sink: Sink) -> RemoteSession:
         run = self._context.run
         place = f"runs/{_name(run)}.{_name(machine.id)}"
         # A machine's id is longer than its pool's name, which is the store's, so nobody else's folder is called so.
         store = f"runs/{_name(run)}.{_name(machine.store)}/store" if machine.store else f"{place}/store"
-        link = SshLink(find_target(machine, self._config), self._config, place, store)
+        link = SshLink(target, self._config, place, store)
         try:
             link.open()
+            link.meet()
             if fence < link.fence:
                 raise FenceRefused(f"a newer controller has taken run {run} over (its fence is {link.fence})")
             hello = _hello(machine, link, self._context, fence)
@@ -115,4 +148,5 @@ def _hello(machine: Machine, link: SshLink, context: ExecutorContext, fence: int
         "logs": f"{link.folder}/logs",
         "unattended": context.unattended.total_seconds(),
         "tied": False,
+        "beat_file": BEAT_FILE,
     }

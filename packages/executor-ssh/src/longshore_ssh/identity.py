@@ -12,19 +12,35 @@ import paramiko
 from longshore_ssh.errors import NotTheHost
 from longshore_ssh.targets import Target
 
-__all__ = ["fingerprint", "known_types", "verify"]
+__all__ = ["fingerprint", "fingerprint_of", "known_types", "verify"]
 
 _SHORT_NAMES = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}
 
 
 def fingerprint(key: paramiko.PKey) -> str:
     """Give a key's fingerprint as ``ssh-keygen -l`` shows it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode("ascii").rstrip("=")
+    return _shown(key.asbytes())
+
+
+def fingerprint_of(line: str) -> str:
+    """Give the fingerprint of a public key as a line: kind, base64, and maybe a comment.
+
+    Raises:
+        ValueError: when it is no such line.
+    """
+    words = line.split()
+    if len(words) < 2:
+        raise ValueError(f"{line!r} is no public key")
+    return _shown(base64.b64decode(words[1], validate=True))
+
+
+def _shown(blob: bytes) -> str:
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
 def known_types(target: Target) -> Sequence[str]:
     """List the kinds of keys that we know of a host, so that it is asked for one of these."""
-    return [] if target.fingerprint else list(_known(target))
+    return [target.host_key_kind] if target.fingerprint else list(_known(target))
 
 
 def verify(target: Target, key: paramiko.PKey) -> None:

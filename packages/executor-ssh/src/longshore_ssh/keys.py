@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import getpass
 import os
 import sys
@@ -18,7 +19,7 @@ from paramiko.pkey import UnknownKeyType
 from longshore_ssh.errors import LoginRefused
 from longshore_ssh.targets import Target
 
-__all__ = ["login_keys", "password_for"]
+__all__ = ["login_keys", "password_for", "public_line"]
 
 _DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
 _TRIES = 3
@@ -46,7 +47,20 @@ def login_keys(target: Target) -> Generator[tuple[str, paramiko.PKey], None, Non
                 raise LoginRefused(f"{target.name}: the private key {path} does not exist")
             continue
         if _public_of(path) not in offered:
-            yield str(path), _open_key(path, target)
+            yield str(path), _open_key(path, target.name, target.passphrase_env)
+
+
+def public_line(path: Path, passphrase_env: str) -> str:
+    """Give the public half of a private key, as ``authorized_keys`` has it.
+
+    Raises:
+        LoginRefused: when it cannot be read.
+    """
+    blob = _public_of(path)
+    if blob is None:
+        blob = _open_key(path, path.name, passphrase_env).asbytes()
+    kind = paramiko.Message(blob).get_text()
+    return f"{kind} {base64.b64encode(blob).decode('ascii')} longshore"
 
 
 def _default_files() -> tuple[Path, ...]:
@@ -77,13 +91,13 @@ def _agent() -> Iterator[Sequence[paramiko.PKey]]:
             agent.close()
 
 
-def _open_key(path: Path, target: Target) -> paramiko.PKey:
+def _open_key(path: Path, name: str, passphrase_env: str) -> paramiko.PKey:
     with _one_at_a_time:
         try:
             status = path.stat()
         except OSError as error:
-            raise LoginRefused(f"{target.name}: the private key {path} cannot be read: {error.strerror}") from error
-        return _load(path, (status.st_mtime_ns, status.st_size), target.passphrase_env)
+            raise LoginRefused(f"{name}: the private key {path} cannot be read: {error.strerror}") from error
+        return _load(path, (status.st_mtime_ns, status.st_size), passphrase_env)
 
 
 @lru_cache(maxsize=64)  # to open an encrypted key takes half a second, and maybe a question

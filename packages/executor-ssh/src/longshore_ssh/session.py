@@ -17,6 +17,7 @@ from longshore_ssh.connection import Connection
 from longshore_ssh.errors import plain_text
 from longshore_ssh.patience import Patience
 from longshore_ssh.programs import SHIM, Begun, begin
+from longshore_ssh.rented import meet
 from longshore_ssh.targets import Target
 from longshore_ssh.transfer import ChannelStream, as_socket
 
@@ -83,6 +84,11 @@ class SshLink:
                 if not left or "MaxStartups" not in str(error) or self._stopped.wait(wait):
                     raise
                 wait *= 1.6
+
+    def meet(self) -> None:
+        """Ask a rented machine, once it is linked, who it will be from now on."""
+        if self._control is not None:
+            self._target = meet(self._control, seconds=self._seconds)
 
     def connect(self) -> socket.socket:
         """Give a stream to the supervisor; after a break it is waited for as long as the user is patient."""

@@ -46,6 +46,8 @@ class Target:
     known_hosts: tuple[Path, ...] = ()
     fingerprint: str = ""
     """Of the only host key that is right; empty when ``known_hosts`` decides."""
+    host_key_kind: str = ""
+    """Which kind of key that is; empty when nobody knows."""
     password: bool = False
     """Whether to log in by password, and nothing else."""
     password_env: str = field(default="")
@@ -53,10 +55,16 @@ class Target:
 
 
 def find_target(machine: Machine, config: SshConfig) -> Target:
-    """Say how to log in to a machine: a host of the config, or one that was handed over with its address."""
+    """Say how to log in to a machine: a host of the config, or one that was handed over with its address.
+
+    Raises:
+        ExecutorError: as `target_of`; also when the address is none for SSH.
+    """
     given = {host.host: host for host in config.hosts}
-    address = machine.address or machine.id
-    host = given.get(address) or HostConfig(host=address)
+    try:
+        host = given.get(machine.address) or HostConfig(host=machine.address)
+    except ValueError as error:
+        raise ExecutorError(f"{machine.id} cannot be reached by SSH: {error}") from error
     return target_of(host, config, fingerprint=machine.tags.get(Tag.HOST_KEY, ""))
 
 

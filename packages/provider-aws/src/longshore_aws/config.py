@@ -13,8 +13,8 @@ from attrs.validators import ge, in_, le
 __all__ = ["IMAGES", "AwsConfig", "Disk", "NamedImage"]
 
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}|tag:[^=]+=.+|")
-_TAGS_LEFT = 41
-"""AWS takes 50 tags, and nine are ours."""
+_TAGS_LEFT = 40
+"""AWS takes 50 tags, and ten are ours."""
 
 
 @frozen(kw_only=True)

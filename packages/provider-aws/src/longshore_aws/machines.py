@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
-from longshore.model.machine_spec import Tag
+from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
 from longshore_aws.catalog import Catalog
 from longshore_aws.clients import Clients
@@ -71,7 +71,7 @@ class Machines:
             id=row["InstanceId"],
             pool=tags.get(Tag.POOL, ""),
             resources=self._resources(region, row["InstanceType"], cpus),
-            address=row.get("PublicIpAddress") or row.get("PrivateIpAddress") or "",
+            address=login_address(row.get("PublicIpAddress") or row.get("PrivateIpAddress") or "", tags),
             tags=tags,
             type=row["InstanceType"],
             region=region,

@@ -167,7 +167,7 @@ class AwsProvider:
 
     def _request(self, spec: MachineSpec, token: str, count: int, together: str) -> dict[str, Any]:
         """Write the create call: it follows from the spec and the token, and from what the account has."""
-        offer, tags = spec.offer, as_list({**self._config.tags, **spec.tags(token)})
+        offer, tags = spec.offer, as_list({**self._config.tags, **spec.tags(token), Tag.USER: self._config.login})
         image = self._network.image(spec.image or self._config.image, offer.region, offer.arch)
         subnet, network = self._network.place(offer.region, offer.zone)
         group, key = self._sides.ensure(spec, network, together=together)

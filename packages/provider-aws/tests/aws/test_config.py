@@ -18,7 +18,7 @@ from longshore_aws.config import AwsConfig, Disk
         ({"spot_limit": "cheap"}, "is no price"),
         ({"tags": {"aws:owner": "me"}}, "cannot be"),
         ({"tags": {"longshore-owner": "me"}}, "cannot be"),
-        ({"tags": {str(number): "" for number in range(42)}}, "42 tags are more than the 41"),
+        ({"tags": {str(number): "" for number in range(41)}}, "41 tags are more than the 40"),
         ({"tags": {"team": "x" * 300}}, "at most 256"),
     ],
 )

@@ -228,6 +228,8 @@ TASK_KEYS: dict[str, Parser] = {
     **CALL_KEYS,
 }
 
+_RENTED_EXECUTOR = "ssh"
+"""How tasks get to machines that are rented, where a pool does not say it."""
 _POOL_KEYS: dict[str, Parser] = {"executor": text, "provider": text, "tasks": whole(1)}
 
 
@@ -238,6 +240,8 @@ def pool(name: str, value: object) -> PoolSpec:
         raise wrong(f"{describe(value)} stands where a table is needed", f"write [pools.{name}] and the keys below it")
     known = {**_POOL_KEYS, **RENTED_KEYS} if "provider" in value else _POOL_KEYS
     ours, rest = _parted(value, known)
+    if "provider" in ours:
+        ours.setdefault("executor", _RENTED_EXECUTOR)
     mistakes: list[Mistake] = []
     words: dict[str, Any] = {}
     machines: RentedPool | None = None
@@ -248,10 +252,7 @@ def pool(name: str, value: object) -> PoolSpec:
             machines = rented(renting)
     except ValueError as error:
         mistakes += mistakes_of(error)
-    if "provider" in ours and "executor" not in ours:
-        message = f"the pool rents machines from {ours['provider']!r} but does not say how tasks get there"
-        mistakes += wrong(message, 'add executor = "ssh"').mistakes
-    elif "provider" in ours and ours["executor"] == LOCAL_POOL:
+    if "provider" in ours and ours["executor"] == LOCAL_POOL:
         message = "the executor 'local' runs tasks on this computer, and not on machines that are rented"
         mistakes += wrong(message, 'write executor = "ssh"', ("executor",)).mistakes
     if mistakes:

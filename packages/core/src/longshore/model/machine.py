@@ -40,6 +40,9 @@ class Machine:
     slots: int | None = None
     """At most so many attempts at once; None for no such limit."""
     address: str = ""
+    """As its executor reaches it: a host, with the user who logs in before an ``@`` where the provider knows; empty
+    when it has none yet.
+    """
     tags: Mapping[str, str] = field(factory=dict[str, str], converter=_frozen)
     type: str = ""
     """The cloud's own name of its type; empty when it is not rented."""

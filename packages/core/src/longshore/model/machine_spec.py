@@ -13,7 +13,7 @@ from attrs.validators import min_len
 from longshore.model.offer import Offer
 from longshore.model.times import aware, write_time
 
-__all__ = ["MachineSpec", "SideResource", "Tag"]
+__all__ = ["MachineSpec", "SideResource", "Tag", "login_address"]
 
 
 class Tag(StrEnum):
@@ -30,6 +30,8 @@ class Tag(StrEnum):
     ENDS_AT = "longshore-ends-at"
     HOST_KEY = "longshore-host-key"
     NAME = "longshore-name"
+    USER = "longshore-user"
+    """Who logs in, where the provider knows."""
 
 
 def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
@@ -79,6 +81,12 @@ class MachineSpec:
     def owner_tags(self) -> dict[str, str]:
         """Give the tags of what outlives one machine: its side resources (law P9)."""
         return {str(Tag.OWNER): self.owner, str(Tag.LEDGER): self.ledger, str(Tag.PROJECT): self.project}
+
+
+def login_address(host: str, tags: Mapping[str, str]) -> str:
+    """Give the address of a machine as its executor takes it: with who logs in, where its tags say so."""
+    user = tags.get(Tag.USER, "")
+    return f"{user}@{host}" if host and user else host
 
 
 @frozen(kw_only=True)

@@ -23,7 +23,8 @@ WATCH = textwrap.dedent("""\
     #!/bin/sh
     # Ends this machine at its end time, or when nobody has attended to it for too long. Both are looked at by the
     # machine alone: it needs no rights in the cloud, and nobody else has to live.
-    ends_at=$1 unattended=$2 beat=$3 every=$4
+    ends_at=$1 unattended=$2 beat=$3 every=$4 user=$5
+    mkdir -p "${beat%/*}" && chown "$user" "${beat%/*}"
     uptime_seconds() {
         read -r now rest </proc/uptime
         now=${now%%.*}
@@ -46,7 +47,9 @@ WATCH = textwrap.dedent("""\
         sleep "$every"
     done
     """)
-"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY``, in seconds (since 1970, or long)."""
+"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY USER``, in seconds (since 1970, or
+long). The user owns the folder of the beat file, which is made anew after each boot.
+"""
 
 _UNIT = textwrap.dedent("""\
     [Unit]
@@ -56,8 +59,6 @@ _UNIT = textwrap.dedent("""\
     ExecStart=/bin/sh {watch} {arguments}
     Restart=always
     RestartSec=5
-    RuntimeDirectory=longshore
-    RuntimeDirectoryPreserve=yes
 
     [Install]
     WantedBy=multi-user.target
@@ -66,6 +67,8 @@ _WATCH_FILE = "/usr/local/sbin/longshore-watch"
 _UNIT_FILE = "/etc/systemd/system/longshore-watch.service"
 _PART_FOLDER = "/var/lib/longshore/boot"
 _EVERY = timedelta(seconds=15)
+_LOOKS = 8
+"""A machine looks at least so often within its unattended time: what attends to it does so four times."""
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _LONGEST = 16384
 """Bytes of user data that every cloud takes."""
@@ -83,13 +86,15 @@ def first_boot(spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), l
     if not _USER.fullmatch(user):
         raise InvalidRequest(f"{user!r} is no name of a login user; use small letters, digits, '-' and '_'")
     seconds = int(spec.unattended.total_seconds())
-    arguments = f"{int(spec.ends_at.timestamp())} {seconds} {BEAT_FILE} {int(_EVERY.total_seconds())}"
+    every = max(1, int(min(_EVERY, spec.unattended / _LOOKS).total_seconds()))
+    arguments = f"{int(spec.ends_at.timestamp())} {seconds} {BEAT_FILE} {every} {user}"
     unit = _UNIT.format(watch=_WATCH_FILE, arguments=arguments)
     lines = [
         "#!/bin/sh",
         "umask 022",
-        "mkdir -p /run/longshore /usr/local/sbin /var/lib/longshore",
+        "mkdir -p /usr/local/sbin /var/lib/longshore",
         _write(_WATCH_FILE, WATCH, "0755"),
+        _user(user),
         # The watch comes first: whatever fails after it, the machine ends.
         "if [ -d /run/systemd/system ]; then",
         _write(_UNIT_FILE, unit, "0644"),
@@ -98,7 +103,6 @@ def first_boot(spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), l
         f"setsid sh {_WATCH_FILE} {arguments} </dev/null >/dev/null 2>&1 &",
         "fi",
         *_login(user, spec.keys),
-        f"chown {user} /run/longshore",
         "umask 077",
         f"mkdir -p {_PART_FOLDER}",
     ]
@@ -114,14 +118,18 @@ def first_boot(spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), l
     return text
 
 
+def _user(user: str) -> str:
+    """Make the login user when the image lacks it."""
+    return f"id -u {user} >/dev/null 2>&1 || useradd -m -s /bin/sh -p '*' {user}"
+
+
 def _login(user: str, keys: tuple[str, ...]) -> list[str]:
-    """Let keys log in as a user, who is made when the image lacks it."""
+    """Let keys log in as a user."""
     for key in keys:
         if not key.isprintable() or len(key.split()) < 2:
             raise InvalidRequest(f"{key[:40]!r} is no public key; give one line as in authorized_keys")
     text = "".join(f"{key}\n" for key in keys)
     return [
-        f"id -u {user} >/dev/null 2>&1 || useradd -m -s /bin/sh {user}",
         f"home=$(getent passwd {user} | cut -d: -f6)",
         'mkdir -p "$home/.ssh"',
         f'printf %s {_encode(text)} | base64 -d >>"$home/.ssh/authorized_keys"',

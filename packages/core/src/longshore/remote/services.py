@@ -87,6 +87,7 @@ class Services:
         self.software = Software(lambda: _program(folder, "builder.py"))
         self.workers = Workers(self, _program(folder, "worker.py"))
         self.base: Mapping[str, str] = {}
+        self._beat_file: str | None = None
 
     def configure(self, hello: dict[str, Any]) -> None:
         """Take over what a controller says of this machine and of its run."""
@@ -97,6 +98,16 @@ class Services:
         self.staging.store = hello["store"]
         self.software.configure(hello.get("environments"))
         self.workers.configure(hello["python"], hello["project"], self.base)
+        self._beat_file = hello.get("beat_file")
+
+    def attend(self) -> None:
+        """Tell the machine's own watch, if it has one, that somebody attends to it."""
+        if self._beat_file is None:
+            return
+        try:
+            os.close(os.open(self._beat_file, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        except OSError:
+            return  # it is no machine that would end itself
 
     def remove_stale(self, used: Collection[str]) -> None:
         """Remove the spare folders that supervisors who were killed have left, but for those that are used."""

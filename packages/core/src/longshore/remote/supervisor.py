@@ -138,6 +138,7 @@ class Supervisor:
         """Serve another controller from now on."""
         self._over = False
         self._services.configure(hello)
+        self._services.attend()
 
     def heard(self, messages: list[dict[str, Any]]) -> None:
         """Do what the controller says."""
@@ -210,6 +211,7 @@ class Supervisor:
             self._services.record.add(encode({"event": "released", "ids": gone}))
 
     def _beat(self, message: dict[str, Any]) -> None:
+        self._services.attend()
         self._links.beat(message["unattended"])
         self._links.tell(_BEAT)
 

@@ -94,6 +94,8 @@ def _hello(message: _Message) -> Iterator[list[bytes]]:
     line = [b"hello", _number(message["cpus"] * 1000), _number(message["memory"]), slots, word(message["store"])]
     if message["env"] is not None:
         line += [b"x", *_variables(message["env"])]
+    if message.get("beat_file"):
+        line.append(word(message["beat_file"], "b"))
     yield [*line, *(word(name, "g") for name in message["gpus"])]
 
 

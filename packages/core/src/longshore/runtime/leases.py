@@ -98,7 +98,9 @@ class LeaseKeeper:
         self._another = another
         self._dress = dress
         self.seen: dict[str, Machine] = {}
-        """Machines as the cloud has shown them last, by id; read by other threads too."""
+        """Machines as the cloud has shown them last, by id, also those that a list does not have yet; read by other
+        threads too.
+        """
 
     @cached_property
     def scope(self) -> Scope:
@@ -118,7 +120,7 @@ class LeaseKeeper:
         scope = self.scope
         asked_at = self._now()
         machines = tuple(self.provider.find(owner=self.owner))
-        self.seen = {machine.id: machine for machine in machines}
+        self.seen = {**self.seen, **{machine.id: machine for machine in machines}}
         return Listing(provider=self.name, scope=scope, terms=self.provider.terms, asked_at=asked_at, machines=machines)
 
     def book(self, *, over: Collection[str] = (), attended: Collection[str] = (), busy: Collection[str] = ()) -> Book:

@@ -25,7 +25,7 @@ read_machine() {
     now
     attended=$now
     setsid=$(command -v setsid) env=$(command -v env)
-    clean='' base_env='' all_gpus='' free_gpus='' free_cpus=0 free_memory=0 slots=- store=''
+    clean='' base_env='' beat_file='' all_gpus='' free_gpus='' free_cpus=0 free_memory=0 slots=- store=''
     running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0
     count_kills
     kills_before=$kills
@@ -249,6 +249,7 @@ obey() {
         ;;
     beat)
         unattended=$1
+        attend
         tell '{"event":"beat"}'
         ;;
     leave)
@@ -263,7 +264,7 @@ obey() {
 }
 
 # Learn what the machine has: thousandths of cores, bytes, slots, the store, then words: x for a clean environment, e
-# for a variable of it, g for a GPU's name.
+# for a variable of it, b for the file by which the machine's own watch is told that somebody attends, g for a GPU's name.
 configure() {
     decode "$4"
     store=$decoded
@@ -278,8 +279,18 @@ configure() {
         case $word in
         x) clean=yes ;;
         e*) base_env="$base_env $word" ;;
+        b*)
+            decode "${word#b}"
+            beat_file=$decoded
+            attend
+            ;;
         g*) all_gpus="$all_gpus${word#g} " ;;
         esac
     done
     count_gpus
+}
+
+# Tell the machine's own watch, if it has one, that somebody attends to it.
+attend() {
+    [ -z "$beat_file" ] || { true >"$beat_file"; } 2>/dev/null
 }
