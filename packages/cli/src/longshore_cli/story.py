@@ -15,6 +15,7 @@ from longshore.model.names import near
 from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.scheduler.apply import selected
+from longshore.scheduler.collecting import is_finished
 from longshore.scheduler.pools import why_waiting
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
 
@@ -105,11 +106,15 @@ class Replayed:
             if other.phase not in DONE and other.readers is not None and name in other.readers
         ]
         for group_name, group in self.state.groups.items():
-            if name not in group.readers or not (group.unfinished or not group.made):
+            if name not in group.readers or is_finished(self.state, group):
                 continue
             members = [self.state.tasks[member] for member in group.members.values()]
             bad = [member for member in members if member.phase in ENDED - DONE]
-            if len(members) == 1:
+            if group_name in self.state.spoiled:
+                waits.append(self.state.spoiled[group_name])
+            elif not group.unfinished and group.made:
+                waits.append(f"{group_name} (its table)")
+            elif len(members) == 1:
                 waits.append(f"{members[0].task.id} ({members[0].phase})")
             elif bad:
                 waits.append(f"{bad[0].task.id} ({bad[0].phase})")

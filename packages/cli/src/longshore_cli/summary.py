@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from longshore.model.events import InputsFailed, ResultsDelivered
+from longshore.model.events import InputsFailed, ResultsDelivered, TableMade
 from longshore.model.lease_events import TasksRefused
 from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo, RunInfo, RunReader, TaskInfo
@@ -150,11 +150,14 @@ def _refusal(reader: RunReader, task: str) -> str:
 def _undelivered(reader: RunReader, info: RunInfo) -> tuple[str, ...]:
     if info.state == "running":
         return ()
-    problems = {
-        event.task: event.problem
-        for _, event in reader.events(kind="ResultsDelivered")
-        if isinstance(event, ResultsDelivered)
-    }
+    problems: dict[str, str] = {}
+    for kind in ("ResultsDelivered", "TableMade"):
+        for _, event in reader.events(kind=kind):
+            match event:
+                case ResultsDelivered(task=name, problem=problem) | TableMade(name=name, problem=problem):
+                    problems[name] = problem
+                case _:
+                    pass
     return tuple(clean(problem) for problem in problems.values() if problem)
 
 

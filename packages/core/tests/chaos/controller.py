@@ -1,5 +1,5 @@
-"""A controller that kills itself with SIGKILL: ``controller.py FOLDER EDGE``, where EDGE counts the steps to die at; 0
-for never.
+"""A controller that kills itself with SIGKILL: ``controller.py FOLDER EDGE [CLASS]``, where EDGE counts the steps to
+die at; 0 for never. With a class those of its functions alone are counted.
 
 It starts the workflow in FOLDER, or resumes its latest run. The steps are the entries and returns of the functions that
 write the journal and of those that act on the world, seen by a profile hook, so that the product needs no switch for
@@ -23,6 +23,9 @@ from longshore.runtime.run import resume, start
 EDGES = frozenset(
     {
         "Cache.remember",
+        "Collecting._kept",
+        "Collecting._made",
+        "Collecting.make",
         "Crew._deliver",
         "Crew._ended",
         "Crew.perform",
@@ -43,13 +46,14 @@ EDGES = frozenset(
 )
 
 
-def die_at(edge: int) -> None:
+def die_at(edge: int, only: str) -> None:
     """Kill this process at the n-th step that any thread takes."""
     seen = 0
+    steps = {name for name in EDGES if name.startswith(only)}
 
     def step(frame: FrameType, event: str, _argument: Any) -> None:
         nonlocal seen
-        if event in {"call", "return"} and frame.f_code.co_qualname in EDGES:
+        if event in {"call", "return"} and frame.f_code.co_qualname in steps:
             seen += 1
             if seen == edge:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -62,7 +66,7 @@ def main() -> int:
     folder = Path(sys.argv[1])
     edge = int(sys.argv[2])
     if edge:
-        die_at(edge)
+        die_at(edge, sys.argv[3] if len(sys.argv) > 3 else "")
     project = Project(folder)
     if any(project.run_ids()):
         run = resume(folder)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,9 +55,9 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def control(folder: Path, edge: int = 0, seconds: float | None = None) -> int:
+def control(folder: Path, edge: int = 0, seconds: float | None = None, only: str = "") -> int:
     """Run a controller; kill it after some seconds, if it has not killed itself before. Answer how it ended."""
-    process = subprocess.Popen([sys.executable, CONTROLLER, folder, str(edge)])
+    process = subprocess.Popen([sys.executable, CONTROLLER, folder, str(edge), only])
     try:
         return process.wait(seconds if seconds is not None else 120)
     except subprocess.TimeoutExpired:
@@ -96,6 +98,38 @@ def test_a_controller_killed_at_a_journal_edge_runs_everything_exactly_once(proj
     assert control(project) == 0
 
     assert_everything_ran_once(project)
+
+
+COLLECTING = """
+name = "collecting"
+[tasks.fit]
+for_each.n = { range = [1, 3] }
+command = 'printf "a\\n$n" > row.csv'
+outputs = ["row.csv"]
+collect = "results.sqlite"
+[tasks.report]
+command = "cp workflow:///fit/results.sqlite copy.sqlite"
+outputs = ["copy.sqlite"]
+"""
+
+
+def test_a_controller_killed_while_it_makes_a_table_makes_it_whole_and_once(tmp_path: Path) -> None:
+    edge = 0
+    while True:
+        edge += 1
+        folder = tmp_path / str(edge)
+        folder.mkdir()
+        (folder / "longshore.toml").write_text(COLLECTING)
+        killed = control(folder, edge=edge, only="Collecting.") == -signal.SIGKILL
+        if not killed:
+            break
+        assert control(folder) == 0
+        [run] = Project(folder).run_ids()
+        with closing(sqlite3.connect(Project(folder).results(run) / "report" / "copy.sqlite")) as db:
+            assert db.execute("SELECT n, a FROM results").fetchall() == [(1, 1), (2, 2), (3, 3)]
+        assert len(list(RunReader(Project(folder).run_folder(run)).events(kind="TableMade"))) == 1
+
+    assert edge == 2 * 4 + 1, "make, _made and twice _kept, each when it begins and when it ends"
 
 
 def test_the_harness_does_kill(project: Path) -> None:

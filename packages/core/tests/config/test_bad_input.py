@@ -31,7 +31,32 @@ CLOUD = NAME + '[pools.cloud]\nprovider = "aws"\nexecutor = "ssh"\n'
 TWO = NAME + '[tasks.a]\ncommand = "true"\noutputs = ["a.txt"]\n[tasks.b]\n'
 FIT = NAME + '[tasks.fit]\nfor_each.year = [2001, 2002]\ncommand = "true"\noutputs = ["m"]\n[tasks.b]\n'
 
+
+def collected(
+    value: str, says: str, remedy: str, *, below: str = "", outputs: str = '"m.json"', many: str = "repeat = 2"
+) -> Case:
+    """A task that is to be collected in a way that cannot be."""
+    text = f'{NAME}[tasks.fit]\n{many}\ncommand = "true"\noutputs = [{outputs}]\ncollect = {value}\n'
+    return Case(text=text, line=6, key=f"tasks.fit.collect{below}", says=says, remedy=remedy)
+
+
 CASES = {
+    "a table of one task": collected('"a.csv"', "no members", "for_each", many="keep = true"),
+    "a table of another kind": collected('"a.xls"', "'a.xls'", ".parquet"),
+    "a table in a folder": collected('"t/a.csv"', "lies in a folder", "results folder"),
+    "a table in the place of the errors": collected('"errors.csv"', "beside the table", "another name"),
+    "a table without a name": collected('{ from = "m.json" }', "what the table is called", "into ="),
+    "rows of an output that is not there": collected(
+        '{ into = "a.csv", from = "n.json" }', "no output 'n.json'", "'m.json'", below=".from"
+    ),
+    "rows of what is no file with a row": collected(
+        '{ into = "a.csv", from = "*.json" }', "no single file", ".json or .csv", below=".from"
+    ),
+    "an encoding that is none": collected(
+        '{ into = "a.csv", encoding = "latin-99" }', "no encoding", "latin-1", below=".encoding"
+    ),
+    "rows of one of several outputs": collected('"a.csv"', "has 2 outputs", "from =", outputs='"a.json", "b.json"'),
+    "rows of a task without outputs": collected('"a.csv"', "no output to collect", "row.json", outputs=""),
     "no name": Case(text=HELLO, line=None, key="", says="has no name", remedy='name = "..."'),
     "no tasks": Case(text=NAME, line=None, key="", says="has no tasks", remedy="[tasks.NAME]"),
     "unknown top key": Case(

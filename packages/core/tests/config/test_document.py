@@ -22,6 +22,7 @@ from longshore.model.rented import MachineKind, RentedPool, WhenIdle
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import (
+    Collect,
     FileInput,
     FilesMatching,
     LinesOf,
@@ -102,6 +103,7 @@ TASKS = st.builds(
     keep=st.booleans(),
     for_each=st.lists(st.builds(Parameter, TEXT, SOURCES), max_size=2).map(tuple),
     repeat=st.none() | COUNT,
+    collect=st.none() | st.builds(Collect, into=TEXT, source=TEXT, encoding=TEXT),
     priority=st.integers(-99, 99),
 )
 PLAIN: st.SearchStrategy[Any] = st.recursive(

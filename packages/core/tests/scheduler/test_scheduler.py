@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
 from longshore.builtin.strategies import CriticalPath
 from longshore.model.command import Shell
@@ -18,13 +19,14 @@ from longshore.model.events import (
     RetryAsked,
     RunContinued,
     StopAsked,
+    TableMade,
     TasksAdded,
 )
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.resources import Resources
 from longshore.model.retry import INFRASTRUCTURE_ATTEMPTS, RetryPolicy
-from longshore.model.task import OutputLines, Parameter, Range, Reference, TaskSpec, Values
-from longshore.scheduler.actions import CancelAttempt, WakeAt
+from longshore.model.task import Collect, OutputLines, Parameter, Range, Reference, TaskSpec, Values
+from longshore.scheduler.actions import CancelAttempt, MakeTable, WakeAt
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.decide import decide
 from longshore.scheduler.state import TaskPhase
@@ -49,6 +51,66 @@ def test_a_diamond_runs_each_task_once_after_what_it_reads() -> None:
 
     ended = [event.task for event in run.history if isinstance(event, AttemptEnded)]
     assert ended in (["a", "b", "c", "d"], ["a", "c", "b", "d"])
+
+
+def collected(name: str, *values: str) -> TaskSpec:
+    return evolve(group(name, *values), collect=Collect(into="t.csv", source="row.json"))
+
+
+def made(run: Simulation, *, problem: str = "", edition: int = 0) -> None:
+    run.take(TableMade(at=run.now, name="fit", edition=edition, table=(), problem=problem))
+
+
+def test_a_table_is_made_when_all_members_have_ended_and_what_reads_it_waits_for_that() -> None:
+    run = Simulation(workflow(collected("fit", "1", "2"), shell("report", "fit")))
+    while len(run.ended_count) < 2:
+        assert MakeTable("fit", 0) not in decide(run.state, run.strategy, run.now)
+        run.turn()
+        if run.live():
+            run.end_one(run.live()[0])
+
+    assert MakeTable("fit", 0) in decide(run.state, run.strategy, run.now)
+    assert phases(run)["report"] == "waiting"
+    assert run.play() == "succeeded"
+    assert [type(event) for event in run.history if getattr(event, "name", "") == "fit"] == [TableMade]
+
+
+def test_a_table_that_lacks_members_fails_the_run_and_its_readers_are_skipped() -> None:
+    run = Simulation(workflow(collected("fit", "1"), shell("report", "fit")))
+    run.turn()
+    run.turn()
+    run.end_one("fit[k=1]")
+    made(run, problem="it lacks one")
+
+    assert run.play() == "failed"
+    assert phases(run) == {"fit[k=1]": "succeeded", "report": "skipped"}
+
+    run.take(RetryAsked(at=run.now, tasks=()))
+    assert run.play() == "succeeded", "the second table is whole"
+    assert phases(run)["report"] == "succeeded"
+
+
+def test_of_a_table_that_was_asked_for_before_a_member_ran_again_nothing_follows() -> None:
+    run = Simulation(workflow(collected("fit", "1", "2"), shell("report", "fit")))
+    run.outcomes["fit[k=1]"] = [BROKEN, FINE]
+    while len(run.ended_count) < 2:
+        run.turn()
+        if run.live():
+            run.end_one(run.live()[0])
+    run.take(RetryAsked(at=run.now, tasks=("fit[k=1]",)))
+    made(run, edition=0)
+
+    assert phases(run)["report"] == "waiting"
+    assert run.play() == "succeeded"
+    assert [event.edition for event in run.history if isinstance(event, TableMade)] == [0, 1]
+
+
+def test_a_run_that_stops_at_the_first_failure_makes_its_table_of_what_there_is() -> None:
+    run = Simulation(workflow(collected("fit", "1", "2", "3"), keep_going=False), cpus=1)
+    run.outcomes["fit[k=1]"] = [BROKEN]
+
+    assert run.play() == "failed"
+    assert any(isinstance(event, TableMade) for event in run.history)
 
 
 def test_what_depends_on_a_failed_task_is_skipped_and_everything_else_goes_on() -> None:

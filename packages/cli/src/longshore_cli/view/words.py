@@ -18,6 +18,7 @@ from longshore.model.events import (
     Moved,
     MoveFailed,
     ResultsDelivered,
+    TableMade,
     TasksAdded,
     TasksIdentified,
 )
@@ -86,6 +87,14 @@ def _delivered(event: ResultsDelivered) -> Iterator[Line]:
         yield Line(Rank.ALWAYS, "failed", clean(event.problem))
 
 
+def _table_made(event: TableMade) -> Iterator[Line]:
+    if event.problem:
+        yield Line(Rank.ALWAYS, "failed", clean(event.problem))
+    elif event.table:
+        without = f", and {counted(event.errors, 'member')} without" if event.errors else ""
+        yield Line(Rank.USUAL, "", f"{event.table[0].path} of {event.name} has {counted(event.rows, 'row')}{without}")
+
+
 def _added(event: TasksAdded) -> Iterator[Line]:
     names = [task.name for task in event.tasks]
     yield Line(Rank.USUAL, "", f"{counted(len(names), 'task')} joined: {_few(names)}")
@@ -125,6 +134,7 @@ _WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
         **ENVIRONMENT_WORDS,
         **RENTED_WORDS,
         AttemptStarted: _started,
+        TableMade: _table_made,
         InputsFailed: _inputs_failed,
         MachineAdded: _machine_added,
         MachineGone: _machine_gone,

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, field
 
+from longshore.config.collecting import completed
 from longshore.config.cycles import find_cycles
 from longshore.config.inputs import Inputs
 from longshore.config.links import Linked, Links, source_references, speaks_of_others
@@ -15,6 +16,7 @@ from longshore.config.outputs import check_outputs, check_wanted, outputs_of
 from longshore.config.problems import Key, Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft, Sketch, read_sketch
+from longshore.model.command import Call
 from longshore.model.environment import EnvironmentSpec
 from longshore.model.task import TaskSpec
 from longshore.model.workflow import LOCAL_POOL, PoolSpec, WorkflowSpec
@@ -50,6 +52,8 @@ def assemble(
         if "outputs" in words or name in links.wanted:
             words["outputs"] = outputs_of(draft, links.wanted.get(name, {}), problems)
             check_outputs(draft, problems)
+        if "collect" in words:
+            _complete_collect(draft, problems)
         words["pool"] = pool = pools.choose(draft)
         words["environment"] = environments.choose(draft)
         inputs = files.of(draft, words.get("outputs", ()), pool)
@@ -71,6 +75,15 @@ def assemble(
         providers=_providers(used, sketch, user),
         **sketch.settings,
     )
+
+
+def _complete_collect(draft: Draft, problems: Problems) -> None:
+    words = draft.words
+    is_call = isinstance(draft.command, Call)
+    try:
+        words["collect"] = completed(words["collect"], words.get("outputs", ()), is_call=is_call, expands=draft.expands)
+    except ValueError as error:
+        problems.take(("tasks", draft.name, "collect"), error)
 
 
 def _join(sketch: Sketch, run: WorkflowSpec) -> None:

@@ -17,6 +17,7 @@ from longshore.model.outcome import FailureClass
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import (
+    Collect,
     FileInput,
     FilesMatching,
     LinesOf,
@@ -230,6 +231,15 @@ def _read_for_each(rows: Sequence[Sequence[Any]]) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, _SOURCES[kind](body)) for name, kind, body in rows)
 
 
+def _collect(collect: Collect) -> list[str]:
+    return [collect.into, collect.source, collect.encoding]
+
+
+def _read_collect(row: Sequence[str]) -> Collect:
+    into, source, encoding = row
+    return Collect(into=into, source=source, encoding=encoding)
+
+
 _FIELDS: Mapping[str, _Codec] = {
     "references": (_references, _read_references),
     "inputs": (_inputs, _read_inputs),
@@ -246,6 +256,7 @@ _FIELDS: Mapping[str, _Codec] = {
     "keep": (_same, _same),
     "for_each": (_for_each, _read_for_each),
     "repeat": (_same, _same),
+    "collect": (_collect, _read_collect),
     "priority": (_same, _same),
 }
 _BARE_TASK = TaskSpec(name="-", command=Shell("-"))

@@ -149,10 +149,10 @@ class Links:
     def _inside(
         self, draft: Draft, key: Key, mention: Mention, producer: Draft | TaskSpec, shell_text: str
     ) -> Reference:
-        member, end = "", mention.prefix_end
+        member, end, table = "", mention.prefix_end, False
         pieces: Sequence[Piece] = mention.pieces
         text = mention.path
-        if producer.expands:
+        if producer.expands and not (table := _is_table(producer, mention)):
             segment, pieces = _first_segment(mention.pieces)
             member = _member(segment, pieces, draft, producer)
             text = mention.path.partition("/")[2]
@@ -164,7 +164,8 @@ class Links:
                         "put the whole reference in quotes, or none of it",
                     )
         path, folder = _path(text, pieces, mention.shell)
-        self.wanted.setdefault(producer.name, {}).setdefault(f"{path}/" if folder else path, key)
+        if not table:
+            self.wanted.setdefault(producer.name, {}).setdefault(f"{path}/" if folder else path, key)
         return Reference(
             task=producer.name,
             path=path,
@@ -204,6 +205,12 @@ def _elsewhere(mention: Mention) -> Reference:
         start=mention.start,
         prefix_end=mention.prefix_end,
     )
+
+
+def _is_table(producer: Draft | TaskSpec, mention: Mention) -> bool:
+    """Say whether the table is meant that the producer's members are collected into, and none of them."""
+    collect = producer.words.get("collect") if isinstance(producer, Draft) else producer.collect
+    return collect is not None and mention.path == collect.into
 
 
 def _first_segment(tail: Sequence[Piece]) -> tuple[Sequence[Piece], Sequence[Piece]]:

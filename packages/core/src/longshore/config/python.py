@@ -83,6 +83,7 @@ class Words(TypedDict, total=False):
     keep: bool
     for_each: Mapping[str, Any]
     repeat: int | None
+    collect: str | Mapping[str, str]
     priority: int
 
 

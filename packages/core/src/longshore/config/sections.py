@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from longshore.config.collecting import collect
 from longshore.config.fields import (
     Parser,
     describe,
@@ -224,6 +225,7 @@ TASK_KEYS: dict[str, Parser] = {
     "keep": flag,
     "for_each": for_each,
     "repeat": whole(1),
+    "collect": collect,
     "priority": whole(-1_000_000),
     **CALL_KEYS,
 }

@@ -56,6 +56,7 @@ __all__ = [
     "RunContinued",
     "RunEnded",
     "StopAsked",
+    "TableMade",
     "TasksAdded",
     "TasksIdentified",
     "TasksRefused",
@@ -259,6 +260,24 @@ class ResultsDelivered:
 
 
 @frozen(kw_only=True)
+class TableMade:
+    """The table of a task's members is made, and at home in the results folder."""
+
+    at: datetime
+    name: str
+    """The task as written."""
+    edition: int
+    """Which of its tables: of one that was asked for before members ran again nothing follows."""
+    table: tuple[Artifact, ...]
+    """It and the errors beside it; empty when they could not be made."""
+    rows: int = 0
+    errors: int = 0
+    """How many members have no row."""
+    problem: str = ""
+    """Why members that have succeeded have no row, or there is no table."""
+
+
+@frozen(kw_only=True)
 class CancelAsked:
     """Somebody wants these tasks ended, or the whole run when there are none named."""
 
@@ -295,6 +314,7 @@ Event = (
     | AttemptStarted
     | BuildIntended
     | CancelAsked
+    | TableMade
     | EnvironmentBuilt
     | EnvironmentFailed
     | InputsFailed

@@ -14,6 +14,8 @@ from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 
 __all__ = [
+    "ERRORS_TABLE",
+    "Collect",
     "FileInput",
     "FilesMatching",
     "Input",
@@ -43,7 +45,7 @@ class Reference:
     """
     member: str = ""
     """For a producer with ``for_each``: a member, a glob over members, or this task's own parameters as in ``$year``;
-    else empty.
+    else empty. With an empty one ``path`` is the table of such a producer.
     """
     workflow: str = ""
     """Name of another workflow of the project; empty for this one."""
@@ -146,6 +148,22 @@ class Secret:
     variable: str = ""
 
 
+ERRORS_TABLE = "errors.csv"
+"""The table beside a collected one: the members that have no row there, and why."""
+
+
+@frozen(kw_only=True)
+class Collect:
+    """One table of what the members of a task give, one row a member."""
+
+    into: str
+    """The table's file name; its suffix says the format."""
+    source: str = ""
+    """The output that holds a member's row, JSON or CSV by its suffix; empty for what a Python call returns."""
+    encoding: str = "utf-8"
+    """Of the source."""
+
+
 # Two functions and not a generic one, since mypy's attrs plugin cannot tell the type of a generic converter.
 def _frozen_texts(mapping: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(dict(mapping)) if mapping else _NOTHING
@@ -190,6 +208,8 @@ class TaskSpec:
     """Bring the outputs home although other tasks read them."""
     for_each: tuple[Parameter, ...] = ()
     repeat: int | None = field(default=None, validator=optional(ge(1)))
+    collect: Collect | None = None
+    """Gather what the members give in one table; of a task that expands only."""
     priority: int = 0
     """Higher goes first among tasks that are ready; within one value the longest path to the end decides."""
 

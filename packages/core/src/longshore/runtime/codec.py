@@ -167,6 +167,14 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
     "AttemptStarted": lambda e: {"task": e.task, "attempt": e.attempt, **({"workdir": e.workdir} if e.workdir else {})},
     "BuildIntended": lambda e: {"environment": e.environment, "number": e.number, "machine": e.machine},
     "CancelAsked": lambda e: {"tasks": e.tasks},
+    "TableMade": lambda e: {
+        "name": e.name,
+        "edition": e.edition,
+        "table": _artifacts(e.table),
+        "rows": e.rows,
+        "errors": e.errors,
+        **({"problem": e.problem} if e.problem else {}),
+    },
     "EnvironmentBuilt": lambda e: {
         "environment": e.environment,
         "number": e.number,
@@ -225,6 +233,15 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     ),
     "BuildIntended": lambda at, b: ev.BuildIntended(
         at=at, environment=b["environment"], number=b["number"], machine=b["machine"]
+    ),
+    "TableMade": lambda at, b: ev.TableMade(
+        at=at,
+        name=b["name"],
+        edition=b["edition"],
+        table=_read_artifacts(b["table"]),
+        rows=b["rows"],
+        errors=b["errors"],
+        problem=b.get("problem", ""),
     ),
     "EnvironmentBuilt": lambda at, b: ev.EnvironmentBuilt(
         at=at,

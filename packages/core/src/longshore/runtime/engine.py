@@ -267,6 +267,7 @@ def check(
     ]
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
+    problems += _check_tables(state)
     for pool in used_pools(state):
         if pool.provider is not None:
             _check_rented(spec, pool, pool.provider, registry)
@@ -276,6 +277,16 @@ def check(
     if problems:
         raise ConfigError(problems)
     return state
+
+
+def _check_tables(state: RunState) -> list[Problem]:
+    """Refuse tables that could not be made: for want of a library, or since a member's folder is called the same."""
+    collecting = [group for group in state.groups.values() if group.spec.collect is not None]
+    if not collecting:
+        return []
+    from longshore.runtime.collecting import unmakeable  # noqa: PLC0415  most runs collect nothing
+
+    return [problem for group in collecting for problem in unmakeable(group.spec, group.members)]
 
 
 def _check_rented(spec: WorkflowSpec, pool: PoolSpec, provider: str, registry: Registry) -> None:

@@ -9,6 +9,8 @@ from longshore.errors import InputMissing, StagingError
 from longshore.model.attempt import Item
 from longshore.model.task import OutputFiles, OutputLines, Range, Reference, TaskSpec, Values
 from longshore.remote.store import object_path
+from longshore.runtime.collecting import table_clashes
+from longshore.scheduler.graph import expand
 
 __all__ = ["Meant", "read_values"]
 
@@ -24,11 +26,16 @@ def read_values(spec: TaskSpec, meant: Meant, store: Path) -> tuple[tuple[str, .
 
     Raises:
         InputMissing: when the output is not there.
-        StagingError: when it is not text, gives a value twice, or gives too many.
+        StagingError: when it is not text, gives a value twice or too many, or one that is called like a table.
     """
-    return tuple(
+    values = tuple(
         _values(parameter.source, meant, store, f"{spec.name}.{parameter.name}") for parameter in spec.for_each
     )
+    if spec.collect is not None:
+        clash = next(table_clashes(spec, {task.member for task in expand(spec, values)}), None)
+        if clash is not None:
+            raise StagingError(f"{clash.message}; {clash.remedy}")
+    return values
 
 
 def _values(source: object, meant: Meant, store: Path, where: str) -> tuple[str, ...]:

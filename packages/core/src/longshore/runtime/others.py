@@ -45,6 +45,8 @@ class Others:
         if group is None:
             names = ", ".join(sorted(state.groups)[:10])
             raise InputMissing(f"{reference}: run {run} has no task {reference.task!r}; it has {names}")
+        if group.spec.collect is not None and reference.path == group.spec.collect.into:
+            return {"": group.table}
         return {
             member: state.tasks[task].outputs
             for member, task in _members(group, reference).items()

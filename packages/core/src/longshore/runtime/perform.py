@@ -28,6 +28,7 @@ from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled
 from longshore.plugin.protocols import HandsOutGpus, Session, Together
 from longshore.runtime.cache import Cache, Success
+from longshore.runtime.collecting import Collecting, members_of
 from longshore.runtime.delivering import Delivering
 from longshore.runtime.dispatch import Remote, never_started
 from longshore.runtime.environments import Environments
@@ -49,6 +50,7 @@ from longshore.scheduler.actions import (
     Deliver,
     Discard,
     MakeMembers,
+    MakeTable,
     Move,
     StageAttempt,
     StartAttempt,
@@ -96,6 +98,12 @@ class Crew:
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._delivering = Delivering(project.store, project.results(run), runner.post)
+        self._collecting = Collecting(
+            store=project.store,
+            results=project.results(run),
+            run_folder=project.run_folder(run),
+            post=runner.post,
+        )
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
@@ -260,6 +268,9 @@ class Crew:
                 task = self._state.tasks[name]
                 self._delivering.add(name, task.task.folder, task.outputs)
                 self._later(self._deliver_some, name)
+            case MakeTable(name, edition):
+                spec, members = self._state.groups[name].spec, members_of(self._state, name)
+                self._later(lambda _: self._collecting.make(spec, edition, members), name)
             case MakeMembers(name):
                 self._later(self._make_members, name)
             case _:

@@ -21,6 +21,7 @@ from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
 from longshore.runtime.project import Project
 from longshore.scheduler.apply import apply
+from longshore.scheduler.collecting import is_finished
 from longshore.scheduler.state import RunState, TaskPhase, TaskState
 
 __all__ = ["Planned", "find_up_to_date", "plan"]
@@ -110,5 +111,5 @@ def _waits(state: RunState, task: TaskState) -> str:
     read = {reference.task for reference in task.task.spec.references if not reference.workflow} | set(
         task.task.spec.after
     )
-    waiting = sorted(name for name in read if name in state.groups and state.groups[name].unfinished)
+    waiting = sorted(name for name in read if name in state.groups and not is_finished(state, state.groups[name]))
     return f"after {', '.join(waiting)}" if waiting else "its members are known when it begins"

@@ -80,7 +80,8 @@ def origin_of(item: Item, state: RunState) -> str:
     group = state.groups.get(name) if top == "in" else None
     if group is None:
         return ""
-    return group.members[inner.partition("/")[0] if group.spec.expands else ""]
+    # The table of its members lies among them, and none of them has made it.
+    return group.members.get(inner.partition("/")[0] if group.spec.expands else "", "")
 
 
 class References:
@@ -136,6 +137,9 @@ class References:
             raise InputMissing(f"{reference}: the run has no task {reference.task}")
         if not group.spec.expands:
             yield folder, self._state.tasks[reference.task].outputs
+            return
+        if not reference.member:
+            yield folder, group.table
             return
         members = matching(group.members, member_of(reference, task))
         for member in group.members if members is None else members:

@@ -23,6 +23,7 @@ __all__ = [
     "EndRun",
     "Identify",
     "MakeMembers",
+    "MakeTable",
     "Move",
     "StageAttempt",
     "StartAttempt",
@@ -116,6 +117,15 @@ class Deliver:
 
 
 @frozen
+class MakeTable:
+    """Make the table of a task whose members have ended."""
+
+    name: str
+    edition: int = 0
+    """Goes up when members run again, since another table is made of them then."""
+
+
+@frozen
 class WakeAt:
     """Nothing is to be done before this moment unless something happens."""
 
@@ -133,6 +143,7 @@ Action = (
     BuildEnvironment
     | CancelAttempt
     | CancelBuild
+    | MakeTable
     | Deliver
     | Discard
     | EndRun

@@ -28,6 +28,7 @@ from longshore.model.events import (
     RunContinued,
     RunEnded,
     StopAsked,
+    TableMade,
     TasksAdded,
     TasksIdentified,
 )
@@ -43,12 +44,14 @@ from longshore.model.lease_events import (
 from longshore.model.outcome import FailureClass
 from longshore.scheduler import losing, moving
 from longshore.scheduler.building import add_tasks, make_members
+from longshore.scheduler.collecting import is_finished, recollect, table_made
 from longshore.scheduler.endings import (
     end_attempt,
     end_badly,
     fail_move,
     lose_machine,
     settle,
+    skip,
     skip_readers,
     succeed,
 )
@@ -96,6 +99,9 @@ def apply(state: RunState, event: Event) -> RunState:
             _inputs_failed(state, event)
         case MembersMade(name=name, values=values):
             _members_made(state, name, values)
+        case TableMade():
+            if not table_made(state, event):
+                _spoil(state, event.name)
         case MachineAdded():
             add_machine(state, event)
         case MachineResized(machine=name, resources=resources, alone=alone):
@@ -193,7 +199,7 @@ def _members_made(state: RunState, name: str, values: tuple[tuple[str, ...], ...
         return
     make_members(state, name, values)
     _require_all(state, [name])
-    if group.unfinished == 0:
+    if is_finished(state, group):
         met(state, group.readers)
 
 
@@ -240,26 +246,38 @@ def _retry(state: RunState, names: tuple[str, ...]) -> None:
     state.failing = state.cancelled = False
     state.where.unread.clear()
     forget_failures(state)
+    for name in list(state.spoiled):
+        recollect(state, state.groups[name])
+        _revive(state, _skipped(state, state.groups[name].readers))
     for task in list(selected(state, names)):
         if task.phase in ENDED - DONE:
             task.failures = None
             task.failure = None
             task.identity = ""
             task.cancel_asked = False
-            _revive(state, task)
+            _revive(state, [task])
     for task in list(state.tasks.values()):
         if task.phase in ENDED - DONE - {TaskPhase.SKIPPED}:
             skip_readers(state, task)
 
 
-def _revive(state: RunState, task: TaskState) -> None:
-    stack = [task]
+def _spoil(state: RunState, name: str) -> None:
+    """Let a run have failed whose table lacks members, and skip what would read it."""
+    if not state.workflow.keep_going:
+        state.failing = True
+    skip(state, state.groups[name].readers)
+
+
+def _skipped(state: RunState, names: Iterable[str]) -> list[TaskState]:
+    return [state.tasks[name] for name in names if name in state.tasks and state.tasks[name].phase is TaskPhase.SKIPPED]
+
+
+def _revive(state: RunState, tasks: Iterable[TaskState]) -> None:
+    stack = list(tasks)
     while stack:
         revived = stack.pop()
+        recollect(state, state.groups[revived.view.name])
         state.move(revived, TaskPhase.WAITING)
         losing.require(state, revived)
         consider(state, revived)
-        for name in (*(revived.readers or ()), *state.groups[revived.view.name].readers):
-            reader = state.tasks.get(name)
-            if reader is not None and reader.phase is TaskPhase.SKIPPED:
-                stack.append(reader)
+        stack += _skipped(state, (*(revived.readers or ()), *state.groups[revived.view.name].readers))

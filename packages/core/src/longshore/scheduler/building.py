@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from longshore.model.task import Reference, Task, TaskSpec
 from longshore.model.views import TaskView
 from longshore.model.workflow import WorkflowSpec
+from longshore.scheduler.collecting import is_finished
 from longshore.scheduler.graph import UNMADE, depths, expand, matching, member_of, source_references
 from longshore.scheduler.rented_state import RentedState
 from longshore.scheduler.state import DONE, ENDED, GroupState, ReadyQueue, RunState, TaskPhase, TaskState
@@ -39,6 +40,8 @@ def add_tasks(state: RunState, specs: Sequence[TaskSpec]) -> None:
     depth = depths([*known, *specs])
     for spec in specs:
         made = not (spec.for_each and any(source_references(spec)))
+        if spec.collect is not None:
+            state.unmade_tables[spec.name] = None
         group = state.groups[spec.name] = GroupState(spec=spec, made=made)
         _add_members(state, group, expand(spec), depth[spec.name])
     for spec in specs:
@@ -58,6 +61,7 @@ def make_members(state: RunState, name: str, values: Sequence[Sequence[str]]) ->
     state.unmade.pop(name, None)
     group.made = True
     group.unfinished -= 1
+    group.open -= 1
     depth = depths(group.spec for group in state.groups.values())[name]
     _add_members(state, group, expand(group.spec, values), depth)
     members = [state.tasks[task] for task in group.members.values()]
@@ -85,6 +89,7 @@ def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], dept
         group.members[task.member] = task.id
         state.next_order += 1
     group.unfinished += state.next_order - first
+    group.open += state.next_order - first
     state.phases[TaskPhase.WAITING] += state.next_order - first
 
 
@@ -156,9 +161,11 @@ def _wait_for(state: RunState, member: TaskState, task: str | None, group_name: 
         return producer.phase in ENDED
     group = state.groups[group_name]
     group.readers.append(member.task.id)
-    if group.made and group.unfinished == 0:
+    if is_finished(state, group):
         return False
     member.unmet += 1
+    if group_name in state.spoiled:
+        return True
     # Only for tasks that join later can a producer have ended badly; to look at all members of a fresh group would be
     # quadratic.
     return state.phases[TaskPhase.WAITING] != len(state.tasks) and any(

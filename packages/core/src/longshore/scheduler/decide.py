@@ -23,6 +23,7 @@ from longshore.scheduler.actions import (
     StartAttempt,
     WakeAt,
 )
+from longshore.scheduler.collecting import collections
 from longshore.scheduler.demand import contents, deliveries, member_makings, rescues, travels
 from longshore.scheduler.environments import builds, cancel_builds, has_environment
 from longshore.scheduler.leased import takes_attempts
@@ -64,6 +65,7 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     away = bool(state.where.stores)
     actions += deliveries(state, _DELIVER) if away else [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
     actions += travels(state, _DELIVER)
+    actions += collections(state)
     if not (state.stopping or state.failing or state.cancelled):
         actions += member_makings(state) if away else [MakeMembers(name) for name in state.unmade]
         # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its
@@ -84,7 +86,8 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     elif ended is not None:
         # What the tasks that failed would have read is not to be lost with the run.
         rescued = rescues(state, _DELIVER) if ended == "failed" else []
-        actions += rescued or _closing(state, ended, now)
+        left = [] if ended == "interrupted" else list(collections(state, ending=True))
+        actions += rescued or left or _closing(state, ended, now)
     elif state.delayed and state.delayed[0][0] > now:
         actions.append(WakeAt(state.delayed[0][0]))
     return actions
@@ -102,7 +105,7 @@ def _closing(state: RunState, ended: str, now: datetime) -> Sequence[Action]:
 
 def _end(state: RunState) -> str | None:
     """Say how the run has ended, or None while there is something to do."""
-    if state.live or state.undelivered or state.where.settling:
+    if state.live or state.undelivered or state.where.settling or any(collections(state)):
         return None
     if state.cancelled:
         return "cancelled"
@@ -112,8 +115,9 @@ def _end(state: RunState) -> str | None:
     if open_work:
         return "interrupted" if state.stopping else None
     if sum(state.phases[phase] for phase in DONE) == len(state.tasks):
-        return "succeeded"
-    if state.phases[TaskPhase.CANCELLED] and not (state.phases[TaskPhase.FAILED] or state.phases[TaskPhase.LOST]):
+        return "failed" if state.spoiled else "succeeded"
+    bad = state.phases[TaskPhase.FAILED] or state.phases[TaskPhase.LOST] or state.spoiled
+    if state.phases[TaskPhase.CANCELLED] and not bad:
         return "cancelled"
     return "failed"
 

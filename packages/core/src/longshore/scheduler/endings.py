@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterable
 from typing import assert_never
 
 from longshore.model.artifact import Artifact
 from longshore.model.events import AttemptEnded, MachineGone, MoveFailed
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.scheduler import losing, moving
+from longshore.scheduler.collecting import is_finished
 from longshore.scheduler.environments import lose_builds, missed
 from longshore.scheduler.queues import consider, leave_machine, met, unqueue
 from longshore.scheduler.state import PENDING, RunState, TaskPhase, TaskState
 
-__all__ = ["end_attempt", "end_badly", "fail_move", "lose_machine", "settle", "skip_readers", "succeed"]
+__all__ = ["end_attempt", "end_badly", "fail_move", "lose_machine", "settle", "skip", "skip_readers", "succeed"]
 
 # Weight of the newest duration in the running mean of a task as written.
 _PACE_WEIGHT = 0.2
@@ -133,7 +135,7 @@ def succeed(
         losing.no_longer_reads(state, task)
     if task.readers:
         met(state, task.readers)
-    if group.unfinished == 0 and group.made and group.readers:
+    if group.readers and is_finished(state, group):
         met(state, group.readers)
 
 
@@ -148,15 +150,18 @@ def end_badly(state: RunState, task: TaskState, phase: TaskPhase) -> None:
 
 def skip_readers(state: RunState, task: TaskState) -> None:
     """Skip all that waits for a task that did not succeed."""
-    stack = [task]
+    skip(state, (*(task.readers or ()), *state.groups[task.view.name].readers))
+
+
+def skip(state: RunState, names: Iterable[str]) -> None:
+    """Skip these tasks, as far as they have not begun, and all that waits for them."""
+    stack = list(names)
     while stack:
-        ended = stack.pop()
-        for name in (*(ended.readers or ()), *state.groups[ended.view.name].readers):
-            reader = state.tasks.get(name)
-            if reader is not None and reader.phase in PENDING:
-                unqueue(state, reader)
-                state.move(reader, TaskPhase.SKIPPED)
-                stack.append(reader)
+        reader = state.tasks.get(stack.pop())
+        if reader is not None and reader.phase in PENDING:
+            unqueue(state, reader)
+            state.move(reader, TaskPhase.SKIPPED)
+            stack += (*(reader.readers or ()), *state.groups[reader.view.name].readers)
 
 
 def lose_machine(state: RunState, event: MachineGone) -> None:

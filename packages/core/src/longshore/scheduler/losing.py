@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from longshore.model.events import MoveFailed, ObjectsDiscarded
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.building import waits_of
+from longshore.scheduler.collecting import is_finished, recollect
 from longshore.scheduler.queues import consider, leave_machine, unqueue
 from longshore.scheduler.state import DONE, PENDING, RunState, TaskPhase, TaskState
 
@@ -151,8 +152,9 @@ def _undo(state: RunState, task: TaskState) -> None:
                 del state.where.elsewhere[artifact.sha256]
     group = state.groups[task.view.name]
     readers = list(task.readers or ())
-    if group.made and group.unfinished == 0:
+    if is_finished(state, group):
         readers += group.readers
+    recollect(state, group)
     group.unfinished += 1
     state.undelivered.pop(task.task.id, None)
     for name in readers:

@@ -96,17 +96,18 @@ def at_home(state: RunState, outputs: Iterable[Artifact]) -> None:
 def must_settle(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> Iterator[Artifact]:
     """List what has to come home before a task has succeeded.
 
-    Of a machine that can vanish that is everything. Of others it is the listings of folders: which tasks read what
-    of them is found out at home.
+    Of a machine that can vanish that is everything. Of others it is what is collected at home, and the listings of
+    folders: which tasks read what of them is found out at home.
     """
     elsewhere = state.where.elsewhere
     vanishes = state.machines[task.machine].vanishes
     read = task.readers or state.groups[task.view.name].readers
+    collect = task.task.spec.collect
     for each in outputs:
         entry = elsewhere.get(each.sha256)
         if entry is None:
             continue
-        if vanishes:
+        if vanishes or (collect is not None and each.path == collect.source):
             yield each
         elif read and each.kind == "folder" and not entry.listed:
             yield evolve(each, kind="file", size=0)

@@ -31,6 +31,7 @@ from longshore.model.events import (
     ResultsDelivered,
     RunContinued,
     RunEnded,
+    TableMade,
     TasksIdentified,
 )
 from longshore.model.lease_events import LeaseChanged, LeaseDraining, LeaseIntended, OffersFound, TasksRefused
@@ -49,6 +50,7 @@ from longshore.scheduler.actions import (
     EndRun,
     Identify,
     MakeMembers,
+    MakeTable,
     Move,
     StageAttempt,
     StartAttempt,
@@ -138,6 +140,8 @@ class _Play:
                 self._take(MembersMade(at=self._now, name=name, values=tuple(map(tuple, values))))
             case Deliver(task):
                 self._take(ResultsDelivered(at=self._now, task=task))
+            case MakeTable(name, edition):
+                self._take(TableMade(at=self._now, name=name, edition=edition, table=()))
             case Discard(machine, digests):
                 self._take(ObjectsDiscarded(at=self._now, machine=machine, digests=digests))
             case StageAttempt(task, attempt, machine):

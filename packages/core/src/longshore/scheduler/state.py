@@ -106,6 +106,12 @@ class GroupState:
     """Tasks that wait for all of it."""
     read: bool = False
     """Whether any task reads its outputs."""
+    open: int = 0
+    """How many members have not ended; kept only while its table is still to be made."""
+    edition: int = 0
+    """As in `longshore.scheduler.actions.MakeTable`."""
+    table: tuple[Artifact, ...] = ()
+    """What its members' rows were collected into."""
 
 
 @define(eq=False)
@@ -272,6 +278,10 @@ class RunState:
     live: OrderedDict[str, None] = field(factory=OrderedDict)
     live_in_pool: Counter[str] = field(factory=Counter)
     phases: Counter[TaskPhase] = field(factory=Counter)
+    unmade_tables: OrderedDict[str, None] = field(factory=OrderedDict)
+    """Tasks as written whose table is still to be made; see `longshore.scheduler.collecting`, like the next."""
+    spoiled: dict[str, str] = field(factory=dict)
+    """Those whose table lacks members that have succeeded, and why."""
     pace: dict[str, float] = field(factory=dict)
     """By task as written: about how many seconds an attempt takes."""
     common_pace: float = 1.0
@@ -303,6 +313,8 @@ class RunState:
     def move(self, task: TaskState, phase: TaskPhase) -> None:
         """Let a task enter a phase; for `longshore.scheduler.apply` alone."""
         self.phases[task.phase] -= 1
+        if self.unmade_tables:
+            self.groups[task.view.name].open += (phase not in ENDED) - (task.phase not in ENDED)
         task.phase = phase
         self.phases[phase] += 1
         self.moved[task.task.id] = task

@@ -22,6 +22,7 @@ from longshore.model.events import (
     ResultsDelivered,
     RunContinued,
     RunEnded,
+    TableMade,
     TasksIdentified,
 )
 from longshore.model.outcome import Exited, FailureClass, Outcome
@@ -37,6 +38,7 @@ from longshore.scheduler.actions import (
     EndRun,
     Identify,
     MakeMembers,
+    MakeTable,
     Move,
     StageAttempt,
     StartAttempt,
@@ -98,6 +100,8 @@ class Simulation:
                     self.take(MembersMade(at=self.now, name=name, values=self.members[name]))
                 case Deliver(task):
                     self.take(ResultsDelivered(at=self.now, task=task))
+                case MakeTable(name, edition):
+                    self.take(TableMade(at=self.now, name=name, edition=edition, table=()))
                 case EndRun(state):
                     self.take(RunEnded(at=self.now, state=state))
                 case WakeAt(at):
