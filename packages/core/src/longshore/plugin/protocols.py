@@ -30,6 +30,7 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
 from longshore.model.environment import BuildSpec
 from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, Event, MachineGone
+from longshore.model.load import MachineLoad
 from longshore.model.machine import Machine
 from longshore.model.views import Assignment, MachineView, TaskView
 
@@ -44,6 +45,7 @@ __all__ = [
     "ExecutorRecord",
     "FirstBoot",
     "HandsOutGpus",
+    "Measures",
     "Observer",
     "ObserverRecord",
     "Session",
@@ -217,6 +219,19 @@ class Clears(Protocol):
 
         Called when the run has ended for good and none of its attempts is live. May take some seconds; what cannot be
         removed is left.
+        """
+        ...
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """Ability of a session: to tell what its machine and the attempts on it use, as long as somebody looks."""
+
+    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        """Measure every so often from now on, and tell; the machine does that by itself, and is not asked each time.
+
+        With ``every`` 0 no more is told. ``told`` may be called from any thread, and never blocks. A link that is made
+        anew goes on telling. Nothing is measured on a machine whose link is down.
         """
         ...
 

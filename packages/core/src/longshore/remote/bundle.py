@@ -33,6 +33,7 @@ MODULES = (
     "limits",
     "links",
     "logs",
+    "measuring",
     "nearby",
     "orphans",
     "packing",

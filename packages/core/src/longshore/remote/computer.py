@@ -11,7 +11,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["clean_environment", "gpu_names", "memory_bytes", "usable_cpus"]
+__all__ = [
+    "clean_environment",
+    "gpu_names",
+    "memory_bytes",
+    "physical_bytes",
+    "quotas",
+    "settings",
+    "usable_cpus",
+]
 
 _GPU_FOLDER = "/proc/driver/nvidia/gpus"
 _GPUS = "CUDA_VISIBLE_DEVICES"
@@ -39,19 +47,23 @@ def usable_cpus() -> float:
     (containers).
     """
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    return min([cores, *_quotas()])
+    return min([cores, *quotas()])
 
 
 def memory_bytes() -> int:
     """Give the memory of this computer, or less when a control group has a limit."""
-    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [
         int(text)
         for name in ("memory.max", "memory.limit_in_bytes")
-        for text in _settings("memory", name)
+        for text in settings("memory", name)
         if text.isdigit()
     ]
-    return min([physical, *(limit for limit in limits if 0 < limit < _NO_LIMIT)])
+    return min([physical_bytes(), *(limit for limit in limits if 0 < limit < _NO_LIMIT)])
+
+
+def physical_bytes() -> int:
+    """Give the memory of this computer, whatever may be used of it."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def gpu_names() -> list[str]:
@@ -65,17 +77,18 @@ def gpu_names() -> list[str]:
         return []
 
 
-def _quotas() -> Iterator[float]:
-    for text in _settings("cpu", "cpu.max"):
+def quotas() -> Iterator[float]:
+    """Give how many cores our control group, and those above it, may use, where they have a quota."""
+    for text in settings("cpu", "cpu.max"):
         quota, _, period = text.partition(" ")
         if quota.isdigit():
             yield int(quota) / int(period)
-    for quota, period in zip(_settings("cpu", "cpu.cfs_quota_us"), _settings("cpu", "cpu.cfs_period_us")):
+    for quota, period in zip(settings("cpu", "cpu.cfs_quota_us"), settings("cpu", "cpu.cfs_period_us")):
         if int(quota) > 0:
             yield int(quota) / int(period)
 
 
-def _settings(controller: str, name: str) -> Iterator[str]:
+def settings(controller: str, name: str) -> Iterator[str]:
     """Give what a setting is in our control group and in those above it, in version 1 or 2, as far as we can see
     them.
     """

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from longshore.remote.attempt import Attempt
 
-__all__ = ["Evidence", "MemoryGroups", "MemoryLimit"]
+__all__ = ["USAGE_FILES", "Evidence", "MemoryGroups", "MemoryLimit", "working_set"]
+
+USAGE_FILES = ("memory.current", "memory.usage_in_bytes")
 
 _PREFIX = "longshore-"
 _LIMIT_FILES = ("memory.max", "memory.limit_in_bytes")  # of version 2 and of version 1
@@ -62,6 +64,11 @@ class MemoryLimit:
     def kills(self) -> int:
         """Say how many of its processes the kernel has killed for want of memory."""
         return _count(os.path.join(self._folder, _EVENT_FILES[self._version == 1]), "oom_kill")
+
+    def used(self) -> int | None:
+        """Say how many bytes it holds; None when that is not told."""
+        used = _read(os.path.join(self._folder, USAGE_FILES[self._version == 1])).strip()
+        return working_set(int(used), _read(os.path.join(self._folder, "memory.stat"))) if used else None
 
     def remove(self) -> None:
         """Remove the group; its processes are over."""
@@ -159,6 +166,13 @@ def _count(path: str, name: str) -> int:
         if key == name:
             return int(value)
     return 0
+
+
+def working_set(used: int, stat: str) -> int:
+    """Give how much of the memory of a control group is really held: without what the kernel could drop at once."""
+    told = dict(line.partition(" ")[::2] for line in stat.splitlines())
+    # Version 1 tells of the group alone, too.
+    return max(0, used - int(told.get("total_inactive_file") or told.get("inactive_file") or 0))
 
 
 class Evidence:

@@ -34,6 +34,7 @@ __all__ = [
     "send_signal",
     "spawn",
     "started_at",
+    "stat_fields",
 ]
 
 MARKER = "LONGSHORE_ID"
@@ -156,13 +157,13 @@ def started_at(pid: int) -> float | None:
     """Give when a process was started, in seconds since the computer was; None when there is none, or it is over but
     not yet reaped.
     """
-    fields = _stat(pid)
+    fields = stat_fields(pid)
     if fields is None or fields[0] in ("Z", "X"):
         return None
     return int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
-def _stat(pid: int) -> list[str] | None:
+def stat_fields(pid: int) -> list[str] | None:
     """Give the fields of ``/proc/<pid>/stat`` from the third (state) on; None when there is no such process."""
     try:
         with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as file:
@@ -203,7 +204,7 @@ def find_members(attempts: Mapping[str, int]) -> dict[str, set[int]]:
     own = os.getpid()
     for name in os.listdir("/proc"):
         pid = int(name) if name.isdigit() else own
-        fields = _stat(pid) if pid != own else None
+        fields = stat_fields(pid) if pid != own else None
         if fields is None or fields[0] in ("Z", "X"):
             continue
         parents[pid] = int(fields[1])

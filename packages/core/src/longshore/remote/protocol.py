@@ -25,6 +25,9 @@ The controller sends ``op``:
 ``beat``
     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
     Answered by ``beat``, so that a link can be seen to live.
+``measure``
+    every: from now on until the link ends, a ``beat`` with what is used comes every so many seconds; none any more when
+    that is 0.
 ``follow``
     from: of attempts by id, how many bytes of their stdout and stderr the controller has. From now on until the link
     ends it is sent what attempts print; logs of attempts that it releases are removed.
@@ -54,7 +57,9 @@ The supervisor answers with ``event``:
     id, stream (``out`` or ``err``), at (an offset in bytes), base64: a piece of what an attempt has printed. All of it
     is sent before its ``ended``. A piece may be sent again.
 ``beat``
-    The answer to a ``beat``.
+    The answer to a ``beat``. While ``measure`` is on it comes by itself too, and then has attempts: rows of id, busy
+    cores, bytes of memory and bytes written to disks (null where that is not known). And, where they are known: cpus
+    (busy cores of the machine), memory and disk (bytes used, and all bytes).
 ``discarded``
     The answer to a ``discard``: what could go has gone.
 ``problem``

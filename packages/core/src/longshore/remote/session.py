@@ -12,18 +12,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.attempt import AttemptSpec, split_attempt_id
 from longshore.model.environment import BuildSpec, environment_of
 from longshore.model.events import MachineGone
+from longshore.model.load import MachineLoad
 from longshore.plugin.protocols import SessionEvent, Sink
 from longshore.remote.channel import Channel
 from longshore.remote.discards import Discards
 from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
-from longshore.remote.wire import Order, build_order, ended_event, order_of, started_event
+from longshore.remote.wire import Order, build_order, ended_event, load_of, order_of, started_event
 
 __all__ = ["Deaths", "SupervisorSession"]
 
@@ -106,6 +107,7 @@ class SupervisorSession:
         self._unreachable = ""
         self._closed = False
         self._patience = patience
+        self._measure: tuple[float, Callable[[MachineLoad], None]] | None = None
         self._asked = False
         self._channel = Channel()
         self._lock = self._channel.lock
@@ -190,6 +192,13 @@ class SupervisorSession:
             self._hello["unattended"] = max(0.0, (until - datetime.now(UTC)).total_seconds())
             self._send(self._beat_line())
 
+    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        """Have what the machine uses told again and again; never when ``every`` is 0."""
+        self._check()
+        with self._lock:
+            self._measure = (every.total_seconds(), told)
+            self._send(self._measure_line())
+
     def close(self) -> None:
         """Drop the link; the supervisor stays while it has attempts."""
         with self._lock:
@@ -204,7 +213,10 @@ class SupervisorSession:
 
     def _greeting(self) -> bytes:
         """Say what a link begins with."""
-        return self._encode(self._hello)
+        return self._encode(self._hello) + (self._measure_line() if self._measure is not None else b"")
+
+    def _measure_line(self) -> bytes:
+        return self._encode({"op": "measure", "every": self._measure[0] if self._measure is not None else 0.0})
 
     def _leave_line(self) -> bytes:
         return self._encode({"op": "leave"})
@@ -310,6 +322,8 @@ class SupervisorSession:
             return None if environment_of(split_attempt_id(told["id"])[1]) else started_event(told)
         elif event == "discarded":
             self._discards.answered()
+        elif event == "beat" and "attempts" in told and self._measure is not None:
+            self._measure[1](load_of(self._machine, told))
         elif event == "refused":
             self._refused = f"{told['reason']} (its fence is {told['fence']})"
             self._give_up(self._refused)

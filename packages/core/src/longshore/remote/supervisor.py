@@ -22,6 +22,7 @@ from longshore.remote.closing import Closing
 from longshore.remote.following import Following
 from longshore.remote.forgetting import discard
 from longshore.remote.links import Links
+from longshore.remote.measuring import Measuring
 from longshore.remote.processes import boot_id
 from longshore.remote.protocol import decode_lines, encode
 from longshore.remote.recovery import recover
@@ -53,6 +54,7 @@ class Supervisor:
         self._following = Following(self._watch, services.shelf, self._links, services.workers.hear)
         self._closing = Closing(self._services)
         self._starting = Starting(self._services, self._closing)
+        self._measuring = Measuring(self._watch, self.tell, lambda: list(self._closing.attempts.values()))
         self._over = False
         """Whether the run needs nothing of ours any more."""
         self._ended: dict[str, bytes] = {}
@@ -129,6 +131,7 @@ class Supervisor:
     def parted(self) -> None:
         """Take note that nobody controls us now."""
         self._following.stop()
+        self._measuring.stop()
 
     def drained(self) -> None:
         """Go on with what had to wait until the link has room."""
@@ -215,6 +218,9 @@ class Supervisor:
         self._links.beat(message["unattended"])
         self._links.tell(_BEAT)
 
+    def _measure(self, message: dict[str, Any]) -> None:
+        self._measuring.start(message["every"])
+
     def _follow(self, message: dict[str, Any]) -> None:
         self._following.start(message["from"])
 
@@ -242,6 +248,7 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "release": Supervisor._release,
     "beat": Supervisor._beat,
     "follow": Supervisor._follow,
+    "measure": Supervisor._measure,
     "gpus": Supervisor._gpus,
     "leave": Supervisor._leave,
 }

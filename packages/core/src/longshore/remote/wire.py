@@ -16,11 +16,12 @@ from longshore.model.command import Argv, Shell
 from longshore.model.environment import BuildSpec, environment_of
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted
+from longshore.model.load import AttemptLoad, MachineLoad, Used
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
 from longshore.model.resources import Resources
 from longshore.model.shell import plain_argv
 
-__all__ = ["Order", "build_order", "ended_event", "order_of", "started_event"]
+__all__ = ["Order", "build_order", "ended_event", "load_of", "order_of", "started_event"]
 
 _ORDINARY = Resources()
 _GRACE_SECONDS = 5.0
@@ -125,6 +126,18 @@ def started_event(told: Mapping[str, Any]) -> AttemptStarted:
     """Read a ``started``."""
     _, task, number = split_attempt_id(told["id"])
     return AttemptStarted(at=datetime.now(UTC), task=task, attempt=number, workdir=told["workdir"])
+
+
+def load_of(machine: str, told: Mapping[str, Any]) -> MachineLoad:
+    """Read a ``beat`` that says what is used."""
+    memory, disk = told.get("memory"), told.get("disk")
+    return MachineLoad(
+        machine=machine,
+        cpus=told.get("cpus"),
+        memory=None if memory is None else Used(*memory),
+        disk=None if disk is None else Used(*disk),
+        attempts=tuple(AttemptLoad(*row) for row in told["attempts"]),
+    )
 
 
 def ended_event(told: Mapping[str, Any]) -> AttemptEnded | EnvironmentBuilt | EnvironmentFailed:

@@ -28,6 +28,8 @@ The words of a message are its name and then:
     id, bytes of stdout, bytes of stderr, and so on.
 ``beat``
     seconds.
+``measure``
+    seconds.
 ``discard``
     digests.
 ``gpus``
@@ -152,6 +154,10 @@ def _beat(message: _Message) -> Iterator[list[bytes]]:
     yield [b"beat", b"%d" % max(1, math.ceil(message["unattended"]))]
 
 
+def _measure(message: _Message) -> Iterator[list[bytes]]:
+    yield [b"measure", _seconds(message["every"])]
+
+
 def _discard(message: _Message) -> Iterator[list[bytes]]:
     yield [b"discard", *map(word, message["digests"])]
 
@@ -174,6 +180,7 @@ _WRITERS: Mapping[str, Callable[[_Message], Iterator[list[bytes]]]] = {
     "follow": _follow,
     "beat": _beat,
     "discard": _discard,
+    "measure": _measure,
     "gpus": _gpus,
     "leave": _leave,
 }

@@ -10,6 +10,7 @@ if "pytest" in sys.modules:
     # What a law finds is shown as in a test of one's own; said before the modules are imported.
     sys.modules["pytest"].register_assert_rewrite(
         "longshore.testing.ability_laws",
+        "longshore.testing.executor_abilities",
         "longshore.testing.executor_contract",
         "longshore.testing.executor_data",
         "longshore.testing.provider_contract",

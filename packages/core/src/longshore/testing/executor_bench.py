@@ -17,11 +17,12 @@ from typing import Any
 import attrs
 
 from longshore.errors import LongshoreError
-from longshore.model.attempt import AttemptSpec
+from longshore.model.attempt import AttemptSpec, split_attempt_id
 from longshore.model.command import Argv, Command, Shell
-from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.model.environment import BuildSpec, environment_of
+from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, MachineGone
 from longshore.model.machine import Machine
-from longshore.plugin.protocols import Executor, ExecutorContext, Session, SessionEvent
+from longshore.plugin.protocols import Builds, Executor, ExecutorContext, Session, SessionEvent
 
 __all__ = ["ExecutorBench", "Told"]
 
@@ -175,6 +176,22 @@ class ExecutorBench:
     def until_gate(self, text: str = "") -> str:
         """Shell text that does something, then waits for the gate. It looks for a file: any command can do that."""
         return f"mkdir -p {self.scratch}\n{text}\nuntil test -e {self.scratch}/gate; do sleep 0.01; done"
+
+    def build(self, build: BuildSpec) -> EnvironmentBuilt | EnvironmentFailed:
+        """Ask for an environment and wait for the build's end. The session must be able to build."""
+        session = self.session
+        assert isinstance(session, Builds)
+        session.build(build)
+        _, task, number = split_attempt_id(build.id)
+        wanted = (environment_of(task), number)
+        ended = self._wait(
+            lambda event: (
+                isinstance(event, EnvironmentBuilt | EnvironmentFailed) and (event.environment, event.number) == wanted
+            )
+        )
+        session.release(build.id)
+        assert isinstance(ended, EnvironmentBuilt | EnvironmentFailed)
+        return ended
 
     def open_gate(self) -> None:
         """Let the attempts that wait go on."""

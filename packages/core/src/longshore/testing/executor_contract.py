@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from longshore.errors import ExecutorError, FenceRefused, InputMissing
+from longshore.errors import ExecutorError, FenceRefused
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
-from longshore.plugin.protocols import Clears, Together
+from longshore.testing.executor_abilities import SessionAbilityLaws
 from longshore.testing.executor_bench import ExecutorBench
 from longshore.testing.executor_data import DataLaws
 
 __all__ = ["ExecutorContract"]
 
 
-class ExecutorContract(DataLaws):
+class ExecutorContract(DataLaws, SessionAbilityLaws):
     """The laws of a `longshore.plugin.Executor`. Give a fixture ``bench``: an `ExecutorBench`, closed afterwards.
 
     Laws that need the link cut, the remote side killed or an imposter are skipped where the bench has no way to do it.
@@ -251,35 +251,6 @@ class ExecutorContract(DataLaws):
         bench.open_gate()
         assert bench.ended("a").outcome == Exited(0)
         assert len(bench.ends_of("a")) == 1
-
-    # --- abilities
-
-    def test_Clears_nothing_of_the_run_is_left(self, bench: ExecutorBench) -> None:
-        """Of a session that clears: after `Clears.clear` and `Session.close` the machine knows nothing of the run."""
-        session = bench.session
-        if not isinstance(session, Clears):
-            pytest.skip("its sessions do not have the ability `Clears`")
-        ended = bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
-
-        session.clear()
-        session.close()
-
-        bench.open(fence=2).adopt(["r/a/1"])
-        assert bench.ended("a", 2).outcome == Lost("never started")
-        with pytest.raises(InputMissing):
-            bench.session.get(ended.outputs)
-
-    def test_Together_nothing_is_held_back_for_ever(self, bench: ExecutorBench) -> None:
-        """Of a session that sends in one piece: all that is said within the block happens after it."""
-        session = bench.session
-        if not isinstance(session, Together):
-            pytest.skip("its sessions do not have the ability `Together`")
-
-        with session.together():
-            for number in range(10):
-                bench.go(f"t{number}", Shell(f"exit {number}"))
-
-        assert [bench.ended(f"t{number}").outcome for number in range(10)] == [Exited(n) for n in range(10)]
 
 
 def _ends(bench: ExecutorBench) -> list[AttemptEnded]:

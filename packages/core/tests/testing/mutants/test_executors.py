@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ import pytest
 from longshore.errors import InputMissing
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
+from longshore.model.environment import BuildSpec, Script, environment_of
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.model.load import MachineLoad
 from longshore.model.machine import Machine
-from longshore.model.outcome import Cancelled, Exited
+from longshore.model.outcome import Cancelled, Exited, FailureClass
 from longshore.remote.digest import digest_file
 from longshore.remote.store import StagingProblem, has_object, object_path
 from longshore.testing import ExecutorContract
@@ -229,6 +232,67 @@ class NoFence(Wrapping):
         return next(self._seen)
 
 
+class BuildsAnew(WrappedSession):
+    """Knows no environment by its content."""
+
+    def build(self, build: BuildSpec) -> None:
+        own = Script(name="after", text=f": {build.id}")
+        self.inner.build(attrs.evolve(build, environment=attrs.evolve(build.environment, after=own)))
+
+
+class CallsItBuilt(WrappedSession):
+    """Says that everything was built."""
+
+    def tell(self, *events: Told) -> None:
+        self.sink(*(self._whole(e) if isinstance(e, EnvironmentFailed) else e for e in events))
+
+    def _whole(self, event: EnvironmentFailed) -> EnvironmentBuilt:
+        return EnvironmentBuilt(at=event.at, environment=event.environment, number=event.number, key="k")
+
+
+class KeepsHalfBuilt(WrappedSession):
+    """Tells the second time what it has told the first time."""
+
+    def build(self, build: BuildSpec) -> None:
+        if build.id.endswith("/1"):
+            self.inner.build(build)
+            return
+        now, name = datetime.now(UTC), environment_of(split_attempt_id(build.id)[1])
+        text = build.environment.before and build.environment.before.text
+        kind = FailureClass.ENVIRONMENT
+        self.sink(EnvironmentFailed(at=now, environment=name, number=2, failure=kind, evidence=text or ""))
+
+
+class IgnoresEnvironments(WrappedSession):
+    """Builds them, and lets nobody use them."""
+
+    def create(self, attempt: AttemptSpec) -> None:
+        super().create(attrs.evolve(attempt, environment=""))
+
+
+class MeasuresNobody(WrappedSession):
+    """Knows what the machine uses, and nothing of its attempts."""
+
+    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        self.inner.measure(every, lambda load: told(attrs.evolve(load, attempts=())))
+
+
+class MeasuresForEver(WrappedSession):
+    """Goes on when nobody looks."""
+
+    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        if every:
+            self.inner.measure(every, told)
+
+
+class ForgetsToMeasure(WrappedSession):
+    """Stops measuring with the link."""
+
+    def drop(self) -> None:
+        self.inner.measure(timedelta(0), lambda _: None)
+        self.inner.drop()
+
+
 Open = Callable[..., MutantBench]
 
 
@@ -259,6 +323,9 @@ CAUGHT = [
     (MakesUpWhatIsMissing, LAWS.test_E7_get_says_what_it_cannot_find_and_leaves_nothing_half),
     (GuessesDigests, LAWS.test_E7_outputs_are_told_by_their_digests),
     (NoisyReconnect, LAWS.test_E9_a_reconnect_is_silent),
+    (MeasuresNobody, LAWS.test_Measures_the_machine_and_what_runs_there),
+    (MeasuresForEver, LAWS.test_Measures_no_more_when_nobody_looks),
+    (ForgetsToMeasure, LAWS.test_Measures_on_after_the_link_has_dropped),
 ]
 
 
@@ -268,6 +335,29 @@ def test_an_executor_that_breaks_a_law_is_caught_by_it(
 ) -> None:
     with pytest.raises(AssertionError):
         law(mutant(kind))
+
+
+BUILDS = [
+    (IgnoresEnvironments, LAWS.test_Builds_programs_of_an_environment_are_found_first),
+    (BuildsAnew, LAWS.test_Builds_equal_content_is_built_once),
+    (CallsItBuilt, LAWS.test_Builds_what_fails_is_told_with_its_line_and_is_not_there),
+    (KeepsHalfBuilt, LAWS.test_Builds_what_fails_is_told_with_its_line_and_is_not_there),
+]
+
+
+@pytest.mark.parametrize(("kind", "law"), BUILDS, ids=lambda each: getattr(each, "__name__", ""))
+def test_an_executor_that_builds_wrongly_is_caught(
+    kind: type[WrappedSession], law: Callable[..., None], mutant: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AssertionError):
+        law(mutant(kind), tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("law", sorted({law for _, law in BUILDS}, key=str), ids=lambda law: law.__name__)
+def test_what_surrounds_the_mutants_builds_rightly(
+    law: Callable[..., None], mutant: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    law(mutant(WrappedSession), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("kind", [HalfAFile, LosesTheEnd])

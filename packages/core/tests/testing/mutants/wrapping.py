@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +10,8 @@ from pathlib import Path
 from longshore.errors import FenceRefused
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
+from longshore.model.environment import BuildSpec
+from longshore.model.load import MachineLoad
 from longshore.model.machine import Machine
 from longshore.model.resources import Resources
 from longshore.plugin.protocols import ExecutorContext, Sink
@@ -63,6 +65,12 @@ class WrappedSession:
 
     def beat(self, until: datetime) -> None:
         self.inner.beat(until)
+
+    def build(self, build: BuildSpec) -> None:
+        self.inner.build(build)
+
+    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        self.inner.measure(every, told)
 
     def close(self) -> None:
         self.inner.close()

@@ -27,6 +27,8 @@ read_machine() {
     setsid=$(command -v setsid) env=$(command -v env)
     clean='' base_env='' beat_file='' all_gpus='' free_gpus='' free_cpus=0 free_memory=0 slots=- store=''
     running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0
+    every=0 measured=0
+    page=$(getconf PAGESIZE 2>/dev/null) || page=4096
     count_kills
     kills_before=$kills
     find_reapers
@@ -183,6 +185,7 @@ serve_on() {
         over) over "$@" ;;
         known) known "$2" "$3" ;;
         guard) check ;;
+        measure) tell_use "$2" ;;
         '') ;;
         "$link") heard "$2" "$line" ;;
         esac
@@ -198,7 +201,7 @@ serve_on() {
 # Hang up. When nothing goes on, our end does that, after all is tidied up.
 part() {
     exec 4>&-
-    link=
+    link='' every=0
 }
 
 tell() {
@@ -252,6 +255,7 @@ obey() {
         attend
         tell '{"event":"beat"}'
         ;;
+    measure) measure "$1" ;;
     leave)
         leaving=yes
         run_over=${1-0}

@@ -1,0 +1,194 @@
+"""The laws of what sessions may be able to do besides executing attempts; part of `ExecutorContract`."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from longshore.errors import InputMissing
+from longshore.model.command import Shell
+from longshore.model.environment import BuildSpec, EnvironmentSpec, Script
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.load import MachineLoad
+from longshore.model.outcome import Exited, FailureClass, Lost
+from longshore.plugin.protocols import Builds, Clears, Measures, Together
+from longshore.testing.contract import Contract
+from longshore.testing.executor_bench import ExecutorBench
+
+__all__ = ["SessionAbilityLaws"]
+
+_EVERY = timedelta(milliseconds=100)
+
+
+class SessionAbilityLaws(Contract):
+    """Each law is skipped where the sessions do not have its ability."""
+
+    # --- Builds
+
+    def test_Builds_programs_of_an_environment_are_found_first(
+        self, bench: ExecutorBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Builds: its scripts are executed, and an attempt that names its key finds its programs in its ``PATH``."""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        folder = "$LONGSHORE_ENVIRONMENT/bin"
+        tool = f"printf '#!/bin/sh\\necho built\\n' > {folder}/cat; chmod 755 {folder}/cat"
+        built = _built(bench, 1, f"mkdir -p {folder}\n{tool}")
+
+        ended = bench.execute("a", Shell("cat /dev/null"), environment=built.key)
+
+        assert (ended.outcome, bench.log("a")) == (Exited(0), "built\n")
+
+    def test_Builds_equal_content_is_built_once(
+        self, bench: ExecutorBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Builds: asked for again, also by another name, an environment is there already; and it has the same key."""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        script = f"mkdir -p {bench.scratch}; echo x >> {bench.scratch}/builds"
+
+        first, second = _built(bench, 1, script), _built(bench, 1, script, name="other")
+
+        assert bench.output(f"cat {bench.scratch}/builds") == "x\n", "it was built again"
+        assert (first.reused, second.reused) == (False, True)
+        assert first.key == second.key
+
+    def test_Builds_what_fails_is_told_with_its_line_and_is_not_there(
+        self, bench: ExecutorBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Builds: the end of a failed build says which line it was; what is half built is built anew, not used."""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        script = f"mkdir -p {bench.scratch}; echo x >> {bench.scratch}/tries\nfalse not-there\necho after"
+
+        for number in (1, 2):
+            failed = _build(bench, number, script)
+            assert isinstance(failed, EnvironmentFailed), failed
+            assert failed.failure is FailureClass.ENVIRONMENT
+            assert "false not-there" in failed.evidence
+        assert bench.output(f"cat {bench.scratch}/tries") == "x\nx\n", "what was half built was taken for whole"
+
+    # --- Measures
+
+    def test_Measures_the_machine_and_what_runs_there(self, bench: ExecutorBench) -> None:
+        """Measures: what an attempt's processes use is told again and again, and what the machine has."""
+        session, loads = _measures(bench)
+        bench.waiting("a", "while :; do :; done &")
+        session.measure(_EVERY, loads.put)
+
+        def busy(load: MachineLoad) -> bool:
+            return any(each.attempt == "r/a/1" and (each.cpus or 0) > 0 for each in load.attempts)
+
+        load = _wait(bench, loads, busy)
+
+        (attempt,) = load.attempts
+        assert load.machine == bench.machine.id
+        assert load.memory is not None
+        assert load.disk is not None
+        assert 0 < load.memory.bytes <= load.memory.of
+        assert 0 < (attempt.memory_bytes or 0) <= load.memory.of
+        assert (load.cpus or 0) > 0
+        bench.open_gate()
+        bench.ended("a")
+        _wait(bench, loads, lambda load: not load.attempts)
+
+    def test_Measures_no_more_when_nobody_looks(self, bench: ExecutorBench) -> None:
+        """Measures: with an interval of 0 nothing more is told; asked for again it goes on."""
+        session, loads = _measures(bench)
+        session.measure(_EVERY, loads.put)
+        _wait(bench, loads, lambda _: True)
+
+        session.measure(timedelta(0), loads.put)
+        bench.output("sleep 0.5")  # what is on its way arrives before the end of this
+        before = loads.qsize()
+        bench.output("sleep 0.5")
+        assert loads.qsize() == before
+
+        session.measure(_EVERY, loads.put)
+        while not loads.empty():
+            loads.get_nowait()
+        _wait(bench, loads, lambda _: True)
+
+    def test_Measures_on_after_the_link_has_dropped(self, bench: ExecutorBench) -> None:
+        """Measures: a link that is made anew goes on telling."""
+        cut = bench.cut or pytest.skip("the bench cannot cut the link")
+        session, loads = _measures(bench)
+        session.measure(_EVERY, loads.put)
+        _wait(bench, loads, lambda _: True)
+
+        cut()
+        bench.output("true")
+        while not loads.empty():
+            loads.get_nowait()
+
+        _wait(bench, loads, lambda _: True)
+
+    # --- Clears and Together
+
+    def test_Clears_nothing_of_the_run_is_left(self, bench: ExecutorBench) -> None:
+        """Of a session that clears: after `Clears.clear` and `Session.close` the machine knows nothing of the run."""
+        session = bench.session
+        if not isinstance(session, Clears):
+            pytest.skip("its sessions do not have the ability `Clears`")
+        ended = bench.execute("a", Shell("echo x > o.txt"), outputs=("o.txt",))
+
+        session.clear()
+        session.close()
+
+        bench.open(fence=2).adopt(["r/a/1"])
+        assert bench.ended("a", 2).outcome == Lost("never started")
+        with pytest.raises(InputMissing):
+            bench.session.get(ended.outputs)
+
+    def test_Together_nothing_is_held_back_for_ever(self, bench: ExecutorBench) -> None:
+        """Of a session that sends in one piece: all that is said within the block happens after it."""
+        session = bench.session
+        if not isinstance(session, Together):
+            pytest.skip("its sessions do not have the ability `Together`")
+
+        with session.together():
+            for number in range(10):
+                bench.go(f"t{number}", Shell(f"exit {number}"))
+
+        assert [bench.ended(f"t{number}").outcome for number in range(10)] == [Exited(n) for n in range(10)]
+
+
+def _build(bench: ExecutorBench, number: int, script: str, name: str = "env") -> EnvironmentBuilt | EnvironmentFailed:
+    session = bench.session
+    if not isinstance(session, Builds):
+        pytest.skip("its sessions do not have the ability `Builds`")
+    spec = EnvironmentSpec(name=name, before=Script(name="before", text=script))
+    ended = bench.build(BuildSpec(id=f"r/+{name}/{number}", environment=spec))
+    if isinstance(ended, EnvironmentFailed) and "needs python3" in ended.evidence:
+        pytest.skip("its machine has not what a build needs")
+    return ended
+
+
+def _built(bench: ExecutorBench, number: int, script: str, name: str = "env") -> EnvironmentBuilt:
+    ended = _build(bench, number, script, name)
+    assert isinstance(ended, EnvironmentBuilt), ended
+    return ended
+
+
+def _measures(bench: ExecutorBench) -> tuple[Measures, queue.SimpleQueue[MachineLoad]]:
+    session = bench.session
+    if not isinstance(session, Measures):
+        pytest.skip("its sessions do not have the ability `Measures`")
+    return session, queue.SimpleQueue()
+
+
+def _wait(
+    bench: ExecutorBench, loads: queue.SimpleQueue[MachineLoad], wanted: Callable[[MachineLoad], bool]
+) -> MachineLoad:
+    """Wait until what is wanted is told."""
+    deadline = time.monotonic() + bench.seconds
+    last: MachineLoad | None = None
+    while last is None or not wanted(last):
+        assert time.monotonic() < deadline, f"no such load is told; the last one is {last}"
+        try:
+            last = loads.get(timeout=bench.seconds)
+        except queue.Empty:
+            raise AssertionError(f"no load is told; the last one was {last}") from None
+    return last
