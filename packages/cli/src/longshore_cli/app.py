@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "Run a workflow, or continue its unfinished run.",
         "plan": "Show what a run would do, and why, without doing it.",
         "status": "Show how a run, or one of its tasks, stands.",
+        "top": "Show what the machines and attempts of a running run use now.",
         "logs": "Show what a task wrote to stdout and stderr.",
         "explain": "Say why a task ran or did not, and why it failed.",
         "resume": "Continue a run that was interrupted or lost its controller.",

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -271,3 +272,24 @@ def test_another_user_is_not_heard_even_when_the_socket_lets_them_in(tmp_path: P
     )
 
     assert "it is another user's" in said.stdout, said.stderr
+
+
+def test_machines_are_measured_while_somebody_watches(tmp_path: Path) -> None:
+    told: SimpleQueue[bool] = SimpleQueue()
+    with ControlServer(tmp_path, echo, told.put) as server:
+        first, second = Events(tmp_path, op="watch"), Events(tmp_path, op="watch")
+        assert told.get(timeout=SECONDS)
+        server.show([{"machine": "m"}])
+        server.publish([{"seq": 1}])
+        assert (next(iter(first)), next(iter(second))) == ({"machine": "m"}, {"machine": "m"})
+        first.close()
+        second.close()
+        while told.empty():
+            server.show([{"machine": "m"}])  # who has gone is noticed by what cannot be sent
+
+        assert told.get(timeout=SECONDS) is False
+        assert told.empty(), "it was told of the second one too"
+        with Events(tmp_path, op="watch", silence=0.2) as third:
+            assert third.answer["did"] == "watch"
+            assert list(third) == []
+            assert told.get(timeout=SECONDS)

@@ -27,11 +27,13 @@ class Answering:
         runner: Runner,
         add: Callable[[WorkflowSpec], None],
         retry: Callable[[Sequence[str]], None],
+        machines: Callable[[], Sequence[Mapping[str, Any]]],
     ) -> None:
         self._run = run
         self._runner = runner
         self._add = add
         self._retry = retry
+        self._machines = machines
 
     def __call__(self, op: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer one request.
@@ -43,6 +45,8 @@ class Answering:
         match op:
             case "status":
                 return self._status()
+            case "watch":
+                return {"run": self._run, "machines": self._machines()}
             case "cancel":
                 self._runner.post(CancelAsked(at=datetime.now(UTC), tasks=self._named(request)))
             case "retry":

@@ -27,7 +27,9 @@ _log = logging.getLogger(__name__)
 
 _VERSION = 1
 _FILE = "control"
-_OPS = ("add", "cancel", "retry", "status", "stop", "subscribe")
+_OPS = ("add", "cancel", "retry", "status", "stop", "subscribe", "watch")
+_STREAMS = ("subscribe", "watch")
+"""Those after which the connection is for the answers alone: what happens, and what machines use."""
 
 _MOST_BYTES = 16 << 20
 """Of one request; a workflow that is added may have many tasks."""
@@ -46,12 +48,14 @@ from several threads at once."""
 class ControlServer:
     """Listens for requests in threads of its own, from ``with`` to its end."""
 
-    def __init__(self, run_folder: Path, handler: Handler) -> None:
+    def __init__(self, run_folder: Path, handler: Handler, watched: Callable[[bool], None] = lambda _: None) -> None:
+        """Prepare; ``watched`` is told when the first comes who watches what machines use, and when the last goes."""
         self._path = run_folder / _FILE
         self._handler = handler
         self._socket: socket.socket | None = None
         self._connections: set[socket.socket] = set()
-        self._subscribers: dict[socket.socket, Queue[bytes | None]] = {}
+        self._watched = watched
+        self._streams: dict[str, dict[socket.socket, Queue[bytes | None]]] = {op: {} for op in _STREAMS}
         self._lock = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -82,24 +86,32 @@ class ControlServer:
                 server.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts; closing alone does not
             server.close()
         with self._lock:
-            self._send(None)
-            self._lock.wait_for(lambda: not self._subscribers, _GOODBYE_SECONDS)
+            for op in _STREAMS:
+                self._send(op, None)
+            self._lock.wait_for(lambda: not any(self._streams.values()), _GOODBYE_SECONDS)
 
     @property
     def has_subscribers(self) -> bool:
         """Whether anybody would hear of what is published."""
-        return bool(self._subscribers)
+        return bool(self._streams["subscribe"])
 
     def publish(self, happened: Sequence[Body]) -> None:
         """Send events to all subscribers; never blocks."""
-        if not self._subscribers:
-            return
-        lines = b"".join(map(_line, happened))
-        with self._lock:
-            self._send(lines)
+        self._publish("subscribe", happened)
 
-    def _send(self, lines: bytes | None) -> None:
-        for connection, queue in self._subscribers.items():
+    def show(self, used: Sequence[Body]) -> None:
+        """Send what machines use to all who watch; never blocks."""
+        self._publish("watch", used)
+
+    def _publish(self, op: str, told: Sequence[Body]) -> None:
+        if not self._streams[op]:
+            return
+        lines = b"".join(map(_line, told))
+        with self._lock:
+            self._send(op, lines)
+
+    def _send(self, op: str, lines: bytes | None) -> None:
+        for connection, queue in self._streams[op].items():
             try:
                 queue.put_nowait(lines)
             except Full:
@@ -144,8 +156,8 @@ class ControlServer:
                         connection.sendall(_line(answer))
                         return
                     op, answer = self._answer(line)
-                    if op == "subscribe" and answer["ok"]:
-                        self._stream(connection, answer)
+                    if op in _STREAMS and answer["ok"]:
+                        self._stream(connection, op, answer)
                         return
                     connection.sendall(_line(answer))
         except OSError:
@@ -164,12 +176,14 @@ class ControlServer:
             return "", {"ok": False, "error": f"the controller could not answer: {type(error).__name__}: {error}"}
         return op, {"ok": True, **answer}
 
-    def _stream(self, connection: socket.socket, answer: Body) -> None:
+    def _stream(self, connection: socket.socket, op: str, answer: Body) -> None:
         queue: Queue[bytes | None] = Queue(_MOST_BEHIND)
         with self._lock:
             if self._socket is None:
                 return
-            self._subscribers[connection] = queue
+            self._streams[op][connection] = queue
+            if op == "watch" and len(self._streams[op]) == 1:
+                self._watched(True)
         try:
             connection.sendall(_line(answer))
             more = True
@@ -178,7 +192,9 @@ class ControlServer:
                 connection.sendall(lines)
         finally:
             with self._lock:
-                del self._subscribers[connection]
+                del self._streams[op][connection]
+                if op == "watch" and not self._streams[op]:
+                    self._watched(False)
                 self._lock.notify_all()
 
 
@@ -196,8 +212,11 @@ def ask(run_folder: Path, op: str, request: Body | None = None, *, timeout: floa
 class Events:
     """What happens in a run from the moment when this is made, until its controller ends. To be used with ``with``."""
 
-    def __init__(self, run_folder: Path, *, timeout: float = 10.0) -> None:
-        """Subscribe.
+    def __init__(
+        self, run_folder: Path, *, op: str = "subscribe", silence: float | None = None, timeout: float = 10.0
+    ) -> None:
+        """Subscribe to what happens; with ``watch`` for ``op`` to what machines use. After so many seconds of
+        ``silence`` there is no more.
 
         Raises:
             RunError: as `ask` does.
@@ -205,17 +224,19 @@ class Events:
         self._connection = _connected(run_folder, timeout)
         self._lines = self._connection.makefile("rb")
         try:
-            _asked(self._connection, self._lines, run_folder, {"op": "subscribe"})
+            self.answer = _asked(self._connection, self._lines, run_folder, {"op": op})
+            """What was said first."""
         except BaseException:
             self.close()
             raise
-        self._connection.settimeout(None)
+        self._connection.settimeout(silence)
 
     def __iter__(self) -> Iterator[Body]:
         """Wait for events; after the last one the controller has ended, or this subscriber was too slow for it."""
-        for line in self._lines:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+        with suppress(TimeoutError):
+            for line in self._lines:
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
 
     def close(self) -> None:
         """Hear no more; also when another thread is waiting for an event."""

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
 
 from longshore.errors import (
@@ -26,8 +26,9 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, split_attempt_id
 from longshore.model.environment import BuildSpec
 from longshore.model.events import AttemptEnded, Event, InputsStaged, Moved, MoveFailed
+from longshore.model.load import MachineLoad
 from longshore.model.outcome import Cancelled, FailureClass, Lost
-from longshore.plugin.protocols import Builds, Clears, Session, Together
+from longshore.plugin.protocols import Builds, Clears, Measures, Session, Together
 
 __all__ = ["Remote", "ask_for_build", "failure_of", "never_started"]
 
@@ -83,6 +84,10 @@ class Remote:
         """Tell the machine that it is attended to until then at least."""
         self._orders.add(lambda: self._session.beat(until))
 
+    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        """Have the machine tell what is used there, if its session can."""
+        self._orders.add(lambda: self._measure(every, told))
+
     def bring(self, artifact: Artifact) -> None:
         """Bring an artifact home; those that are asked for meanwhile come with it."""
         with self._lock:
@@ -131,6 +136,11 @@ class Remote:
             ask_for_build(self._session, spec)
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is the build's end
             failed(error)
+
+    def _measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
+        session: object = self._session
+        if isinstance(session, Measures):
+            session.measure(every, told)
 
     def _cancel(self, attempt: str, staging: bool) -> None:
         # Another controller may have started it and died before it could say so; so it is ended in any case.

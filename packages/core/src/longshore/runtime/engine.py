@@ -15,7 +15,7 @@ from longshore.config.bulk import bulk
 from longshore.config.document import from_document, to_document
 from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, Problem, RunError, UsageError
-from longshore.model.events import Event, RetryAsked, RunContinued, TasksAdded
+from longshore.model.events import Event, MachineGone, RetryAsked, RunContinued, TasksAdded
 from longshore.model.machine import Machine
 from longshore.model.names import near
 from longshore.model.resources import Resources
@@ -128,7 +128,7 @@ class Engine:
         cache = Cache(self.project.store)
         crew = Crew(project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache)
         crew.renters = self._renters(crew)
-        answering = Answering(self.run, self.runner, self.add, self.retry)
+        answering = Answering(self.run, self.runner, self.add, self.retry, crew.loads.listing)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
             with ExitStack() as opened:
@@ -141,11 +141,15 @@ class Engine:
                     if here:
                         machines = [self._shared(machine, crew, opened) for machine in machines]
                     linking.open(pool, self._executors[pool.name], machines)
-                control = opened.enter_context(ControlServer(self.folder, answering))
+                control = opened.enter_context(ControlServer(self.folder, answering, crew.loads.watch))
+                crew.loads.tell = control.show
 
                 def tell(events: Sequence[Event]) -> None:
                     if control.has_subscribers:
                         control.publish([as_body(event) for event in events])
+                    for event in events:
+                        if isinstance(event, MachineGone):
+                            crew.loads.remove(event.machine)
 
                 self.runner.listen(tell)
                 if crew.renters is not None:

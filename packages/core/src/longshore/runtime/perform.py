@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import (
@@ -26,7 +28,7 @@ from longshore.model.events import (
 )
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled
-from longshore.plugin.protocols import HandsOutGpus, Session, Together
+from longshore.plugin.protocols import HandsOutGpus, Measures, Session, Together
 from longshore.runtime.cache import Cache, Success
 from longshore.runtime.collecting import Collecting, members_of
 from longshore.runtime.delivering import Delivering
@@ -34,6 +36,7 @@ from longshore.runtime.dispatch import Remote, never_started
 from longshore.runtime.environments import Environments
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
+from longshore.runtime.loads import Loads
 from longshore.runtime.members import read_values
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
@@ -88,6 +91,8 @@ class Crew:
         """The machines that other runs use too: this computer, in each pool that is on it."""
         self.renters: Renters | None = None
         """Who rents machines for the run; None when no pool has a provider."""
+        self.loads = Loads()
+        """What the machines use, for those who watch."""
         self._project = project
         self._run = run
         self._options = options
@@ -138,10 +143,14 @@ class Crew:
                 self.sessions[machine.id] = session
                 if live:
                     session.adopt(live)
+                if isinstance(session, Measures):
+                    whole = evolve(machine, resources=self.shared[machine.id].total)
+                    self.loads.add(whole, session.measure)
             else:
                 remote = self.remotes[machine.id] = Remote(machine.id, session, self._runner.post)
                 if live:
                     remote.adopt(live)
+                self.loads.add(machine, remote.measure)
 
     def news(self, events: Sequence[Event]) -> Sequence[Event]:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
