@@ -175,3 +175,20 @@ def test_a_provider_that_misspeaks_ends_the_run_in_words(project: Project, metho
     assert "plugin provider.bad of longshore-bad 0.1.0 breaks" in told.err
     assert said in told.err
     assert "Traceback" not in told.err + told.out
+
+
+def test_a_provider_says_which_rights_it_needs_by_its_own_name(project: Project) -> None:
+    package = project.folder / "longshore-mine"
+    project.call("plugins", "new", "provider", "mine")
+    code = package / "src" / "longshore_mine" / "plugin.py"
+    code.write_text(code.read_text().replace("api=", 'policy=lambda config: {"may": ["rent"]}, api='))
+    install(project, package)
+    assert project.call("mine", "policy").json == {"may": ["rent"]}
+    project.write('name = "w"\n[providers.mine]\nnonsense = 1\n')
+    refused = project.call("mine", "policy", "--json", code=2)
+    assert refused.json["error"]["problems"][0]["key"] == "providers.mine.nonsense"
+
+
+def test_a_provider_that_says_nothing_of_rights_is_named(project: Project) -> None:
+    assert "sandbox does not say which rights it needs" in project.call("sandbox", "policy", code=2).err
+    assert "there is no command 'sandbx'" in project.call("sandbx", "policy", code=2).err

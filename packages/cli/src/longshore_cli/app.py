@@ -51,9 +51,11 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a subcommand; None when there is none of this name."""
+        """Import a subcommand; None when there is none of this name. An installed provider has one of its own."""
         if cmd_name not in COMMANDS:
-            return None
+            from longshore_cli.provider_command import command_of
+
+            return command_of(cmd_name)
         from importlib import import_module
 
         command = import_module(f"longshore_cli.commands.{cmd_name}").command
@@ -64,7 +66,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand; of a misspelt one name those that are near."""
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=2)
@@ -89,7 +91,8 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`longshore COMMAND --help` has examples. Where a FILE or a RUN may be named, longshore.toml and the latest "
+    epilog="`longshore COMMAND --help` has examples. `longshore PROVIDER policy` prints which rights it needs in its "
+    "cloud. Where a FILE or a RUN may be named, longshore.toml and the latest "
     "run are meant by default.",
 )
 @click.option(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from longshore.plugin import Provider, ProviderRecord, hookimpl
 from longshore_aws.config import AwsConfig
+from longshore_aws.policy import least_policy
 
 __all__ = ["longshore_providers"]
 
@@ -19,4 +20,4 @@ def _make(config: AwsConfig) -> Provider:
 @hookimpl
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce AWS."""
-    return [ProviderRecord(name="aws", config=AwsConfig, factory=_make, api=(0, 1))]
+    return [ProviderRecord(name="aws", config=AwsConfig, factory=_make, policy=least_policy, api=(0, 1))]

@@ -298,4 +298,8 @@ class ProviderRecord:
     gives a maker of `longshore.testing.ProviderRig`, called anew for each law. None when only the plugin's own tests
     can do that.
     """
+    policy: Callable[[Any], Mapping[str, Any]] | None = None
+    """The least rights that a login needs for what the provider asks with these options, as a document in the cloud's
+    own form, which JSON can hold. Asks nobody. None when the cloud knows no such thing.
+    """
     api: tuple[int, int]

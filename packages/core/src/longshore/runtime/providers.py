@@ -9,7 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from longshore.errors import ConfigError, Problem
-from longshore.plugin.provider import Identity, Provider
+from longshore.plugin.provider import Identity, Provider, ProviderRecord
 from longshore.runtime.registry import Registry
 
 __all__ = ["OpenProvider", "Providers"]
@@ -90,12 +90,21 @@ class Providers:
                 self._open[name] = self._make(name)
             return self._open[name]
 
-    def _make(self, name: str) -> OpenProvider:
+    def described(self, name: str) -> tuple[ProviderRecord, Any]:
+        """Give what a plugin has announced under this name, and its options; nothing is made.
+
+        Raises:
+            ConfigError: when its options do not fit it; with every mistake.
+            PluginError: when there is no such plugin, or it cannot be used.
+        """
         table = self._tables.get(name, {})
-        plugin = str(table.get("plugin", name))
-        record = self._registry.provider(plugin)
+        record = self._registry.provider(str(table.get("plugin", name)))
         options = {key: value for key, value in table.items() if key not in _OURS}
         place = self._places.get(name, "")
-        config = self._registry.options(record.config, options, f"providers.{name}", place=place)
+        return record, self._registry.options(record.config, options, f"providers.{name}", place=place)
+
+    def _make(self, name: str) -> OpenProvider:
+        record, config = self.described(name)
         made = self._registry.make_provider(record, config)
-        return OpenProvider(name=name, provider=made, configured_owner=str(table.get("owner", "")), place=place)
+        owner = str(self._tables.get(name, {}).get("owner", ""))
+        return OpenProvider(name=name, provider=made, configured_owner=owner, place=self._places.get(name, ""))
