@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 _TYPES_KEPT = timedelta(days=7)
 _PRICES_KEPT = timedelta(days=1)
 _SPOT_KEPT = timedelta(minutes=10)
+_FORM = 2
+"""Of what is kept: another number when it changes, so that nobody reads what an older release has written."""
 _MIB = 1 << 20
 _ARCHITECTURES = ("x86_64", "arm64")
 _PRICE_REGION = "us-east-1"
@@ -43,7 +45,9 @@ class _Type:
     """One row of a region's list of types."""
 
     name: str
-    cpus: int
+    cores: int
+    threads: int
+    """For each core."""
     memory_mib: int
     arch: str
     gpus: int
@@ -55,12 +59,17 @@ class _Type:
 class Catalog:
     """Offers of some regions."""
 
-    def __init__(self, clients: Clients, kept: Catalogue, *, account: str, disk_bytes: int) -> None:
-        """``account`` separates what different logins may see; ``disk_bytes`` is what every machine's disk has."""
+    def __init__(
+        self, clients: Clients, kept: Catalogue, *, account: str, disk_bytes: int, threads: int | None = None
+    ) -> None:
+        """``account`` separates what different logins may see; every machine's disk has ``disk_bytes``, and each of its
+        cores at most so many ``threads``.
+        """
         self._clients = clients
         self._kept = kept
         self._account = account
         self._disk_bytes = disk_bytes
+        self._threads = threads
 
     def offers(self, needs: Needs, regions: Sequence[str]) -> list[Offer]:
         """List what meets the needs, the cheapest first and unknown prices last.
@@ -108,7 +117,8 @@ class Catalog:
         )
 
     def _resources(self, row: _Type) -> Resources:
-        return Resources(cpus=row.cpus, memory_bytes=row.memory_mib * _MIB, gpus=row.gpus, disk_bytes=self._disk_bytes)
+        cpus = row.cores * min(row.threads, self._threads or row.threads)
+        return Resources(cpus=cpus, memory_bytes=row.memory_mib * _MIB, gpus=row.gpus, disk_bytes=self._disk_bytes)
 
     def _meets(self, row: _Type, needs: Needs) -> bool:
         return self._offer(row, "any", "", None, spot=False).meets(needs)
@@ -119,7 +129,23 @@ class Catalog:
         Raises:
             ProviderError: when AWS cannot be asked.
         """
+        row = self._type(region, name)
+        return None if row is None else self._resources(row)
 
+    def cpu_options(self, region: str, name: str) -> Mapping[str, int]:
+        """Say what a create call must name so that a machine has the threads that are wanted; empty when it has them.
+
+        Raises:
+            ProviderError: when AWS cannot be asked.
+        """
+        row = None if self._threads is None else self._type(region, name)
+        if row is None or self._threads is None or row.threads <= self._threads:
+            return {}
+        return {"CoreCount": row.cores, "ThreadsPerCore": self._threads}
+
+    # --- what AWS is asked
+
+    def _type(self, region: str, name: str) -> _Type | None:
         def ask() -> list[dict[str, Any]]:
             rows = self._clients.listed(
                 "looking at a machine type",
@@ -131,9 +157,7 @@ class Catalog:
             return [row for each in rows if (row := _type_row(each)) is not None]
 
         rows = self._get(f"type/{region}/{name}", ask, _TYPES_KEPT).value
-        return self._resources(_Type(**rows[0])) if rows else None
-
-    # --- what AWS is asked
+        return _Type(**rows[0]) if rows else None
 
     def _types(self, region: str) -> list[_Type]:
         def ask() -> list[dict[str, Any]]:
@@ -207,7 +231,7 @@ class Catalog:
         return {(name, zone): _price(rate, "spot history", entry.at) for name, zone, rate in entry.value}
 
     def _get(self, what: str, ask: Any, keep: timedelta) -> Entry:
-        return self._kept.get(f"aws/{self._account}/{what}", ask, keep=keep)
+        return self._kept.get(f"aws/{_FORM}/{self._account}/{what}", ask, keep=keep)
 
 
 def _rank(offer: Offer) -> tuple[bool, Decimal, str, str]:
@@ -224,11 +248,13 @@ def _type_row(each: Mapping[str, Any]) -> dict[str, Any] | None:
     arch = next((a for a in _ARCHITECTURES if a in each["ProcessorInfo"].get("SupportedArchitectures", ())), "")
     if not arch or each.get("BareMetal"):
         return None
+    cores = each["VCpuInfo"].get("DefaultCores") or each["VCpuInfo"]["DefaultVCpus"]
     gpus = each.get("GpuInfo", {}).get("Gpus", ())
     usage = each.get("SupportedUsageClasses", ("on-demand", "spot"))
     return {
         "name": each["InstanceType"],
-        "cpus": each["VCpuInfo"]["DefaultVCpus"],
+        "cores": cores,
+        "threads": each["VCpuInfo"]["DefaultVCpus"] // cores,
         "memory_mib": each["MemoryInfo"]["SizeInMiB"],
         "arch": arch,
         "gpus": sum(gpu.get("Count", 0) for gpu in gpus),

@@ -12,7 +12,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from longshore.errors import CloudUnreachable
+from longshore.errors import CloudUnreachable, InvalidRequest
+from longshore.model.names import near
 from longshore_aws.config import AwsConfig
 from longshore_aws.errors import translated
 
@@ -96,6 +97,8 @@ class Clients:
     def _make(self, service: str, region: str, create: bool) -> Any:
         if self._session is None:
             self._session = boto3.Session(profile_name=self._config.profile or None)
+        if region and not self._config.endpoint_url:
+            _check_region(self._session, region)
         return self._session.client(
             service,
             region_name=region or None,
@@ -126,3 +129,12 @@ class Clients:
             if page is None:
                 return
             yield from page.get(key, ())
+
+
+def _check_region(session: boto3.Session, region: str) -> None:
+    """Refuse a misspelt region: the SDK would look for a computer of that name, for long and in vain."""
+    known = [each for part in session.get_available_partitions() for each in session.get_available_regions("ec2", part)]
+    if region not in known:
+        close = near(region, known)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(sorted(known))}"
+        raise InvalidRequest(f"{region!r} is no region that this boto3 knows; {hint}")

@@ -6,13 +6,20 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, in_, le
+from attrs.validators import ge, in_, le, optional
 
-__all__ = ["IMAGES", "AwsConfig", "Disk", "NamedImage"]
+__all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "Key", "NamedImage"]
+
+Address = Literal["public", "private", "id"]
 
 _SUBNET = re.compile(r"subnet-[0-9a-f]{8,17}|tag:[^=]+=.+|")
+_NETWORK = re.compile(r"vpc-[0-9a-f]{8,17}|tag:[^=]+=.+|")
+_IMAGE = re.compile(r"ami-[0-9a-f]{8,17}|ssm:/.+")
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]+")
+_FIXED = ("gp2", "standard")
 _TAGS_LEFT = 40
 """AWS takes 50 tags, and ten are ours."""
 
@@ -59,20 +66,67 @@ class Disk:
     """The machine's own disk; encrypted, and deleted with the machine."""
 
     gib: int = field(default=30, validator=[ge(8), le(16384)])
-    kind: str = field(default="gp3", validator=in_(("gp2", "gp3", "io1", "io2", "st1", "sc1", "standard")))
+    """Its size."""
+    kind: str = field(default="gp3", validator=in_(("gp2", "gp3", "io1", "io2", "standard")))
+    """As AWS calls it."""
+    iops: int | None = field(default=None, validator=optional(ge(100)))
+    """Operations a second that it is to bear; ``io1`` and ``io2`` must be told, ``gp3`` may be."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what AWS would."""
+        if (self.iops is None and self.kind.startswith("io")) or (self.iops is not None and self.kind in _FIXED):
+            raise ValueError(f"a disk of the kind {self.kind} {'takes no' if self.iops else 'needs'} iops")
 
 
-def _networks(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+@frozen(kw_only=True)
+class Key:
+    """Which key pair machines are born with. The key that the pool's executor logs in with is let in besides."""
+
+    create: bool = False
+    """Make one for the project, of the public key of the pool's executor; it goes with the last machine."""
+    name: str = ""
+    """One that is in the account already. Its private key is named in the pool: ``identity_file``."""
+    public_key: str = ""
+    """Import this one: a line as in ``authorized_keys``, or the path of a file with one."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what says nothing, or two things."""
+        if [self.create, bool(self.name), bool(self.public_key)].count(True) != 1:
+            raise ValueError('write one of create = true, name = "..." and public_key = "..."')
+
+
+def _networks(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     for each in value:
         try:
             ipaddress.ip_network(each)
         except ValueError as error:
-            raise ValueError(f"{attribute.name}: {each!r} is no network; write one as 203.0.113.7/32") from error
+            raise ValueError(f"{each!r} is no network; write one as 203.0.113.7/32") from error
 
 
 def _subnet(_: object, __: Attribute[str], value: str) -> None:
     if not _SUBNET.fullmatch(value):
         raise ValueError(f"{value!r} is no subnet; write its id (subnet-...) or tag:NAME=VALUE")
+
+
+def _network(_: object, __: Attribute[str], value: str) -> None:
+    if not _NETWORK.fullmatch(value):
+        raise ValueError(f"{value!r} is no network; write its id (vpc-...) or tag:NAME=VALUE")
+
+
+def _image(_: object, __: Attribute[str], value: str) -> None:
+    if value not in IMAGES and not _IMAGE.fullmatch(value):
+        raise ValueError(f"{value!r} is no image; use {', '.join(IMAGES)}, an id (ami-...), or ssm:/path")
+
+
+def _regions(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    for each in value:
+        if not _REGION.fullmatch(each):
+            raise ValueError(f"{each!r} is no region; regions are called as in eu-west-1, zones one letter more")
+
+
+def _address(_: object, __: Attribute[str], value: str) -> None:
+    if value not in get_args(Address):
+        raise ValueError(f"{value!r} is no address; write {', '.join(get_args(Address))}")
 
 
 def _tags(_: object, __: Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
@@ -92,21 +146,31 @@ class AwsConfig:
 
     profile: str = ""
     """A profile of the AWS configuration; empty for the default chain: variables, files, roles."""
-    regions: tuple[str, ...] = ()
+    regions: tuple[str, ...] = field(default=(), validator=_regions)
     """Where to rent, in the order of preference; empty for the region that boto3 finds."""
-    image: str = "ubuntu-24.04"
-    """A name (``ubuntu-24.04``, ``ubuntu-22.04``, ``debian-12``, ``al2023``), an id (``ami-...``), or ``ssm:/path``."""
+    image: str = field(default="ubuntu-24.04", validator=_image)
+    """A name (``ubuntu-24.04``, ``ubuntu-22.04``, ``debian-12``, ``al2023``) for the architecture of the type, an id
+    (``ami-...``), or ``ssm:/path`` of a parameter that holds an id.
+    """
     user: str = ""
-    """Who logs in; empty for the image's usual user, or ``ec2-user`` when the image is an id."""
-    key_name: str = ""
-    """A key pair that is there, whose private key you have; empty to use the run's own key."""
+    """Who logs in; empty for the image's usual user, or ``ec2-user`` when the image is an id or a parameter."""
+    key: Key = Key(create=True)
+    """The key pair: one of ``create``, ``name`` and ``public_key``."""
+    network: str = field(default="", validator=_network)
+    """A VPC: its id, or ``tag:NAME=VALUE``; empty for that of the subnet, else for the account's default one."""
     subnet: str = field(default="", validator=_subnet)
-    """An id, or ``tag:NAME=VALUE``; empty for the default network of the account."""
-    public_address: bool = True
-    """Whether machines get a public address; without one they are reached through a jump host or session manager."""
+    """An id, or ``tag:NAME=VALUE``; empty for any in the zone and network."""
+    address: Address = field(default="public", validator=_address)
+    """How machines are reached: by a ``public`` address; by the ``private`` one, from inside the network or through a
+    jump host; or by their ``id``, for a ProxyCommand such as that of Session Manager. Only with ``public`` they get a
+    public address.
+    """
     admit: tuple[str, ...] = field(default=(), validator=_networks)
-    """Networks from which SSH is let in, as ``203.0.113.7/32``; empty for the caller's own address."""
+    """Networks from which SSH is let in, as ``203.0.113.7/32``; empty for the caller's own address, wherever it is."""
     disk: Disk = Disk()
+    """The machine's own disk: ``gib`` and ``kind``."""
+    threads_per_core: int | None = field(default=None, validator=optional(in_((1, 2))))
+    """1 to rent whole cores; types that have one thread for each core anyway are as they are."""
     spot_limit: str = field(default="")
     """Most that a spot machine may cost an hour, in USD; empty for the on-demand price, which is AWS's own limit."""
     instance_profile: str = ""
@@ -123,8 +187,7 @@ class AwsConfig:
         if value and not re.fullmatch(r"\d+(\.\d+)?", value):
             raise ValueError(f"{value!r} is no price; write dollars an hour, as 0.25")
 
-    @property
-    def login(self) -> str:
-        """Who logs in."""
-        named = IMAGES.get(self.image)
+    def login(self, image: str = "") -> str:
+        """Say who logs in to machines of an image; of that of the config when it is empty."""
+        named = IMAGES.get(image or self.image)
         return self.user or (named.user if named else "ec2-user")

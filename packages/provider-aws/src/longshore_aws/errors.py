@@ -24,63 +24,87 @@ __all__ = ["code_of", "translated"]
 
 _LOG_IN = "log in again, or name a profile in [providers.aws]"
 _RAISE = "ask for more in the console of Service Quotas, or use less"
-_GRANT = "grant the action to the login"
+_GRANT = "grant it to the login; `longshore aws policy` prints all that is needed"
+_CLOCK = "set the clock of this computer right; if it is, the secret key is wrong"
+_ELSEWHERE = "another type, zone or region may be free"
+_THERE = "name one that is there; ids differ from region to region"
 
 _TABLE = Refusals(
     "AWS",
     {
-        "InsufficientInstanceCapacity": (OutOfCapacity, "another type, zone or region may be free"),
-        "InsufficientHostCapacity": (OutOfCapacity, ""),
-        "InsufficientReservedInstanceCapacity": (OutOfCapacity, ""),
-        "InsufficientCapacity*": (OutOfCapacity, ""),
+        # There is none now.
+        "Insufficient*": (OutOfCapacity, _ELSEWHERE),
         "InsufficientFreeAddressesInSubnet": (OutOfCapacity, "choose another subnet, or free addresses"),
-        "SpotMaxPriceTooLow": (OutOfCapacity, "raise spot_limit, or rent on demand"),
+        "ReservationCapacityExceeded": (OutOfCapacity, _ELSEWHERE),
+        "SpotMaxPriceTooLow": (OutOfCapacity, "raise spot_limit in [providers.aws], or rent on demand"),
+        "UnfulfillableCapacity": (OutOfCapacity, _ELSEWHERE),
         "Unsupported": (OutOfCapacity, "the zone does not have this type; another zone may"),
-        "MaxSpotInstanceCountExceeded": (QuotaExceeded, _RAISE),
-        "InstanceLimitExceeded": (QuotaExceeded, _RAISE),
-        "VcpuLimitExceeded": (QuotaExceeded, _RAISE),
-        "VolumeLimitExceeded": (QuotaExceeded, _RAISE),
-        "AddressLimitExceeded": (QuotaExceeded, _RAISE),
-        "SecurityGroupLimitExceeded": (QuotaExceeded, _RAISE),
-        "RulesPerSecurityGroupLimitExceeded": (QuotaExceeded, _RAISE),
-        "MaxIOPSLimitExceeded": (QuotaExceeded, _RAISE),
-        "LimitExceeded*": (QuotaExceeded, _RAISE),
-        "ResourceLimitExceeded": (QuotaExceeded, _RAISE),
+        "VolumeTypeNotAvailableInZone": (OutOfCapacity, "another zone may have this kind of disk"),
+        # The account may not have more.
+        "*LimitExceeded": (QuotaExceeded, _RAISE),
+        "*LimitExceededException": (QuotaExceeded, _RAISE),
+        "*CountExceeded": (QuotaExceeded, _RAISE),
+        "*QuotaExceeded*": (QuotaExceeded, _RAISE),
+        "PendingSnapshotLimitExceeded": (QuotaExceeded, "wait until the snapshots that are being made are done"),
+        # Nobody is logged in.
+        "AccountDisabled": (CredentialsError, "AWS has disabled the account"),
         "AuthFailure": (CredentialsError, _LOG_IN),
-        "ExpiredToken*": (CredentialsError, _LOG_IN),
-        "RequestExpired": (CredentialsError, "the clock of this computer is wrong, or the token is old"),
-        "InvalidClientTokenId": (CredentialsError, _LOG_IN),
-        "UnrecognizedClientException": (CredentialsError, _LOG_IN),
-        "SignatureDoesNotMatch": (CredentialsError, "the secret key is wrong, or the clock of this computer"),
-        "InvalidSignatureException": (CredentialsError, "the secret key is wrong, or the clock of this computer"),
-        "MissingAuthenticationToken*": (CredentialsError, _LOG_IN),
-        "OptInRequired": (CredentialsError, "the account is not signed up for this service or region"),
-        "PendingVerification": (CredentialsError, "AWS still verifies the account"),
         "Blocked": (CredentialsError, "AWS has blocked the account"),
-        "UnauthorizedOperation": (AccessDenied, _GRANT),
+        "ExpiredToken*": (CredentialsError, "the session is over; log in again"),
+        "IncompleteSignature*": (CredentialsError, _LOG_IN),
+        "InvalidAccessKeyId": (CredentialsError, _LOG_IN),
+        "InvalidClientTokenId": (CredentialsError, _LOG_IN),
+        "InvalidSignatureException": (CredentialsError, _CLOCK),
+        "MissingAuthenticationToken*": (CredentialsError, _LOG_IN),
+        "OptInRequired": (CredentialsError, "sign the account up for this service, region or image in the console"),
+        "PendingVerification": (CredentialsError, "AWS still verifies the account; try again later"),
+        "RequestExpired": (CredentialsError, _CLOCK),
+        "RequestTimeTooSkewed": (CredentialsError, _CLOCK),
+        "SignatureDoesNotMatch": (CredentialsError, _CLOCK),
+        "SubscriptionRequired*": (CredentialsError, "sign the account up for this service in the console"),
+        "UnrecognizedClientException": (CredentialsError, _LOG_IN),
+        # The login may not do this.
         "AccessDenied*": (AccessDenied, _GRANT),
-        "UnauthorizedException": (AccessDenied, _GRANT),
+        "AuthFailure.ServiceLinkedRoleCreationNotPermitted": (
+            AccessDenied,
+            "grant iam:CreateServiceLinkedRole, or let an administrator rent one spot machine",
+        ),
+        "NotAuthorized": (AccessDenied, _GRANT),
+        "Unauthorized*": (AccessDenied, _GRANT),
+        # Too fast.
         "RequestLimitExceeded": (Throttled, ""),
-        "Throttl*": (Throttled, ""),
-        "TooManyRequests*": (Throttled, ""),
         "RequestThrottled*": (Throttled, ""),
-        "InternalError": (CloudUnreachable, ""),
-        "InternalFailure": (CloudUnreachable, ""),
-        "ServiceUnavailable": (CloudUnreachable, ""),
+        "SlowDown": (Throttled, ""),
+        "Throttl*": (Throttled, ""),
+        "*ThrottledException": (Throttled, ""),
+        "TooManyRequests*": (Throttled, ""),
+        # Nobody answers for it.
+        "Internal*": (CloudUnreachable, ""),
+        "RequestTimeout*": (CloudUnreachable, ""),
+        "ServiceUnavailable*": (CloudUnreachable, ""),
         "Unavailable": (CloudUnreachable, ""),
-        "Invalid*": (InvalidRequest, ""),
-        "Malformed*": (InvalidRequest, ""),
-        "Missing*": (InvalidRequest, ""),
-        "Unknown*": (InvalidRequest, ""),
+        # AWS will never take it.
+        "DefaultVpcDoesNotExist": (InvalidRequest, "name a subnet in [providers.aws]"),
+        "DependencyViolation": (InvalidRequest, "something still uses it; once that has gone, so does this"),
         "IdempotentParameterMismatch": (InvalidRequest, ""),
         "IncorrectInstanceState": (InvalidRequest, ""),
+        "IncorrectState": (InvalidRequest, ""),
+        "Invalid*": (InvalidRequest, ""),
+        "InvalidAMIID.*": (InvalidRequest, _THERE),
+        "InvalidInstanceType": (InvalidRequest, "`longshore offers --provider aws` lists the types that are offered"),
+        "InvalidKeyPair.NotFound": (InvalidRequest, _THERE),
+        "InvalidSubnetID.NotFound": (InvalidRequest, _THERE),
+        "Malformed*": (InvalidRequest, ""),
+        "Missing*": (InvalidRequest, ""),
+        "NoSuch*": (InvalidRequest, ""),
         "OperationNotPermitted": (InvalidRequest, ""),
         "ParameterNotFound": (InvalidRequest, "the image has another name, or is not published in this region"),
-        "TagLimitExceeded": (InvalidRequest, "use fewer tags"),
+        "TagLimitExceeded": (InvalidRequest, "use fewer tags in [providers.aws] tags"),
+        "Unknown*": (InvalidRequest, ""),
         "UnsupportedOperation": (InvalidRequest, ""),
         "VPCIdNotSpecified": (InvalidRequest, "the account has no default network; name a subnet in [providers.aws]"),
-        "MissingInput": (InvalidRequest, ""),
-        "DefaultVpcDoesNotExist": (InvalidRequest, "name a subnet in [providers.aws]"),
+        "VPCResourceNotSpecified": (InvalidRequest, "the type needs a network; name a subnet in [providers.aws]"),
+        "ValidationError*": (InvalidRequest, ""),
     },
 )
 """From the list of error codes in the EC2 API reference, and those of STS, SSM, Service Quotas and Pricing."""
@@ -113,16 +137,19 @@ def translated(doing: str) -> Iterator[None]:
     try:
         yield
     except sdk.ClientError as error:
-        raise _TABLE.error(
-            code_of(error) or "an error without code",
-            str(error.response.get("Error", {}).get("Message", "")),
-            doing=doing,
-        ) from error
+        raise _TABLE.error(code_of(error) or "an error without code", _message(error), doing=doing) from error
     except ResponseParserError as error:
         # The answer was cut off, or comes from something between us and AWS: what was asked may be done.
         raise CloudUnreachable(f"{doing}: what came is no answer of AWS") from error
     except sdk.BotoCoreError as error:
         raise _of_sdk(error, doing) from error
+
+
+def _message(error: sdk.ClientError) -> str:
+    """Give what AWS says, without what only AWS can read, and with the action that was asked for."""
+    words = str(error.response.get("Error", {}).get("Message", "")).partition("Encoded authorization failure")[0]
+    action = error.operation_name
+    return words if action in words else f"{words.strip()} ({action})"
 
 
 def _of_sdk(error: sdk.BotoCoreError, doing: str) -> ProviderError:

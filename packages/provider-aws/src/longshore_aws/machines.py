@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from attrs import evolve
 from botocore.exceptions import ClientError
 
 from longshore.errors import ProviderError
@@ -14,6 +15,7 @@ from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
 from longshore_aws.catalog import Catalog
 from longshore_aws.clients import Clients
+from longshore_aws.config import Address
 from longshore_aws.errors import code_of, translated
 from longshore_aws.tags import as_filter, as_mapping
 
@@ -31,15 +33,52 @@ LIVING = ("pending", "running", "stopping", "stopped")
 _MACHINE_ID = re.compile(r"i-[0-9a-f]{1,17}")
 _UNKNOWN_IDS = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
 _PAGE = 100
+_ADDRESSES: Mapping[Address, Callable[[Mapping[str, Any]], Any]] = {
+    "public": lambda row: row.get("PublicIpAddress"),
+    "private": lambda row: row.get("PrivateIpAddress"),
+    "id": lambda row: row["InstanceId"],
+}
 
 
 class Machines:
     """Asks EC2 about machines. Any thread may ask."""
 
-    def __init__(self, clients: Clients, catalog: Catalog) -> None:
-        """The catalogue says what a machine of a type has."""
+    def __init__(self, clients: Clients, catalog: Catalog, address: Address) -> None:
+        """The catalogue says what a machine of a type has; ``address`` by which of its addresses it is reached."""
         self._clients = clients
         self._catalog = catalog
+        self._address = address
+
+    def owned(self, region: str, owner: str) -> list[Machine]:
+        """List the owner's machines of a region, those that are ending too; with what AWS's own checks say of them.
+
+        Raises:
+            ProviderError: when the list cannot be had whole.
+        """
+        machines = self.tagged(region, {Tag.OWNER: owner})
+        if not any(each.state is MachineState.RUNNING for each in machines):
+            return machines
+        impaired = self._impaired(region)
+        return [
+            evolve(each, state=MachineState.IMPAIRED)
+            if each.id in impaired and each.state is MachineState.RUNNING
+            else each
+            for each in machines
+        ]
+
+    def _impaired(self, region: str) -> set[str]:
+        """Name the machines of the account that fail a check: of their own, or of the computer that they are on."""
+        return {
+            row["InstanceId"]
+            for check in ("instance-status", "system-status")
+            for row in self._clients.listed(
+                "looking at the checks of machines",
+                region,
+                "describe_instance_status",
+                "InstanceStatuses",
+                Filters=[{"Name": f"{check}.status", "Values": ["impaired"]}],
+            )
+        }
 
     def tagged(self, region: str, tags: Mapping[Tag, str]) -> list[Machine]:
         """List the machines of a region that have all these tags; those that are ending too.
@@ -71,7 +110,7 @@ class Machines:
             id=row["InstanceId"],
             pool=tags.get(Tag.POOL, ""),
             resources=self._resources(region, row["InstanceType"], cpus),
-            address=login_address(row.get("PublicIpAddress") or row.get("PrivateIpAddress") or "", tags),
+            address=login_address(str(_ADDRESSES[self._address](row) or ""), tags),
             tags=tags,
             type=row["InstanceType"],
             region=region,

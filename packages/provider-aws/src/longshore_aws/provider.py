@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -15,19 +14,18 @@ from longshore.errors import InvalidRequest, OutOfCapacity
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
-from longshore.plugin.boot import first_boot
 from longshore.plugin.catalogue import Catalogue, default_folder
 from longshore.plugin.provider import Quota, Scope, SpotNotice, Terms
 from longshore_aws.catalog import Catalog
 from longshore_aws.clients import Clients
 from longshore_aws.config import AwsConfig
+from longshore_aws.creation import Creation
 from longshore_aws.errors import code_of, translated
 from longshore_aws.images import ImageKeeper
 from longshore_aws.machines import LIVING, Machines
 from longshore_aws.network import Network
 from longshore_aws.quotas import Limits
 from longshore_aws.sides import Sides
-from longshore_aws.tags import as_list
 
 __all__ = ["AwsProvider"]
 
@@ -58,7 +56,6 @@ class AwsProvider:
         self._clients = Clients(config, answer=answer, deadline=_TERMS.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._sides = Sides(self._clients, config)
-        self._network = Network(self._clients, config)
 
     def __repr__(self) -> str:
         """Show no login."""
@@ -96,7 +93,13 @@ class AwsProvider:
     @cached_property
     def _catalog(self) -> Catalog:
         account = hashlib.sha256(f"{self._config.profile}\n{self._config.endpoint_url}".encode()).hexdigest()[:16]
-        return Catalog(self._clients, self._kept, account=account, disk_bytes=self._config.disk.gib << 30)
+        return Catalog(
+            self._clients,
+            self._kept,
+            account=account,
+            disk_bytes=self._config.disk.gib << 30,
+            threads=self._config.threads_per_core,
+        )
 
     def offers(self, needs: Needs) -> Sequence[Offer]:
         """List types by zone, on demand and spot, the cheapest first; those whose price nobody tells come last."""
@@ -116,7 +119,11 @@ class AwsProvider:
 
     @cached_property
     def _machines(self) -> Machines:
-        return Machines(self._clients, self._catalog)
+        return Machines(self._clients, self._catalog, self._config.address)
+
+    @cached_property
+    def _creation(self) -> Creation:
+        return Creation(self._config, Network(self._clients, self._config), self._sides, self._catalog)
 
     @cached_property
     def _limits(self) -> Limits:
@@ -137,7 +144,7 @@ class AwsProvider:
         there = self._under(token, spec.owner, region)
         if there:
             return self._exactly(there, count)
-        request = self._request(spec, token, count, together)
+        request = self._creation.request(spec, token, count, together=together)
         with translated(f"renting {spec.offer}"):
             try:
                 rows = self._clients.of("ec2", region, create=True).run_instances(**request)["Instances"]
@@ -165,62 +172,11 @@ class AwsProvider:
         found = self._machines.tagged(region, {Tag.TOKEN: token, Tag.OWNER: owner})
         return [each for each in found if each.state is not MachineState.ENDING]
 
-    def _request(self, spec: MachineSpec, token: str, count: int, together: str) -> dict[str, Any]:
-        """Write the create call: it follows from the spec and the token, and from what the account has."""
-        offer, tags = spec.offer, as_list({**self._config.tags, **spec.tags(token), Tag.USER: self._config.login})
-        image = self._network.image(spec.image or self._config.image, offer.region, offer.arch)
-        subnet, network = self._network.place(offer.region, offer.zone)
-        group, key = self._sides.ensure(spec, network, together=together)
-        interface = {
-            "DeviceIndex": 0,
-            "AssociatePublicIpAddress": self._config.public_address,
-            "SubnetId": subnet,
-            "Groups": [group],
-            "DeleteOnTermination": True,
-        }
-        disk = {
-            "DeleteOnTermination": True,
-            "Encrypted": True,
-            "VolumeSize": self._config.disk.gib,
-            "VolumeType": self._config.disk.kind,
-        }
-        request: dict[str, Any] = {
-            "ClientToken": token,
-            "MinCount": count,
-            "MaxCount": count,
-            "ImageId": image.id,
-            "InstanceType": offer.type,
-            "Placement": {"AvailabilityZone": offer.zone} if offer.zone else {},
-            "NetworkInterfaces": [interface],
-            "BlockDeviceMappings": [{"DeviceName": image.device, "Ebs": disk}],
-            "InstanceInitiatedShutdownBehavior": "terminate",
-            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 2},
-            "UserData": first_boot(spec, user=self._config.login, scripts=(self._config.user_data,)),
-            "TagSpecifications": [
-                {"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume", "network-interface")
-            ],
-        }
-        if key:
-            request["KeyName"] = key
-        if together:
-            request["Placement"]["GroupName"] = f"longshore-{together}"
-        if self._config.instance_profile:
-            request["IamInstanceProfile"] = {"Name": self._config.instance_profile}
-        if offer.spot:
-            limit = {"MaxPrice": self._config.spot_limit} if self._config.spot_limit else {}
-            options = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate", **limit}
-            request["InstanceMarketOptions"] = {"MarketType": "spot", "SpotOptions": options}
-        return request
-
     # --- what we have
 
     def find(self, *, owner: str) -> Sequence[Machine]:
         """List the owner's machines in all regions, page after page."""
-        return [
-            machine
-            for region in self._clients.regions()
-            for machine in self._machines.tagged(region, {Tag.OWNER: owner})
-        ]
+        return [machine for region in self._clients.regions() for machine in self._machines.owned(region, owner)]
 
     def terminate(self, machine_ids: Collection[str]) -> None:
         """End machines, in whichever region they are."""

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,9 +20,11 @@ from longshore_aws.config import AwsConfig
 from longshore_aws.errors import code_of, translated
 from longshore_aws.tags import as_filter, as_list, as_mapping
 
-__all__ = ["Sides"]
+__all__ = ["Sides", "public_key"]
 
 _SSH = 22
+_KEY_KINDS = ("ssh-ed25519 ", "ssh-rsa ")
+_KEY_WORDS = 2
 _KEY, _GROUP, _DISK, _PLACEMENT = "key-pair", "security-group", "volume", "placement-group"
 _ADDRESS_URL = "https://checkip.amazonaws.com"
 _ALIVE = ["pending", "running", "stopping", "stopped"]
@@ -51,8 +54,8 @@ class Sides:
         tags = {**self._config.tags, **spec.owner_tags()}
         region = spec.offer.region
         kinds = {_GROUP: group_name(spec)}
-        if spec.keys and not self._config.key_name:
-            kinds[_KEY] = _key_name(spec)
+        if key := self._key_to_make(spec):
+            kinds[_KEY] = _key_name(spec, key)
         if together:
             kinds[_PLACEMENT] = f"longshore-{together}"
         return [
@@ -68,11 +71,13 @@ class Sides:
         """
         region = spec.offer.region
         tags = {**self._config.tags, **spec.owner_tags()}
-        key = self._config.key_name
-        if spec.keys and not key:
-            key = _key_name(spec)
+        name = self._config.key.name
+        if name:
+            self._check_key(region, name)
+        elif public := self._key_to_make(spec):
+            name = _key_name(spec, public)
             with translated("making a key pair"):
-                self._make_key(region, key, spec.keys[0], tags)
+                self._make_key(region, name, public, tags)
         if together:
             with translated("making a placement group"), _already("InvalidPlacementGroup.Duplicate"):
                 self._clients.of("ec2", region, create=True).create_placement_group(
@@ -80,7 +85,23 @@ class Sides:
                     Strategy="cluster",
                     TagSpecifications=[{"ResourceType": "placement-group", "Tags": as_list(tags)}],
                 )
-        return self._ensure_group(spec, network, tags), key
+        return self._ensure_group(spec, network, tags), name
+
+    def _key_to_make(self, spec: MachineSpec) -> str:
+        """Give the public key of the pair that a spec needs; empty when it needs none of ours."""
+        if self._config.key.create:
+            return spec.keys[0] if spec.keys else ""
+        return public_key(self._config.key.public_key)
+
+    def _check_key(self, region: str, name: str) -> None:
+        with translated(f"looking for the key pair {name}"):
+            filters = [{"Name": "key-name", "Values": [as_filter(name)]}]
+            pairs = self._clients.of("ec2", region).describe_key_pairs(Filters=filters)["KeyPairs"]
+        if not any(pair["KeyName"] == name for pair in pairs):
+            raise InvalidRequest(
+                f"there is no key pair {name!r} in {region}; they differ from region to region: import it there, or "
+                'write key = { public_key = "~/.ssh/id_ed25519.pub" } in [providers.aws]'
+            )
 
     def _make_key(self, region: str, name: str, public: str, tags: Mapping[str, str]) -> None:
         client = self._clients.of("ec2", region, create=True)
@@ -270,9 +291,26 @@ def group_name(spec: MachineSpec) -> str:
     return f"longshore-{_digest(spec.owner, spec.ledger, spec.project)}"
 
 
-def _key_name(spec: MachineSpec) -> str:
+def _key_name(spec: MachineSpec, key: str) -> str:
     """Name the key pair, by its key too: another key needs another pair."""
-    return f"longshore-{_digest(spec.owner, spec.ledger, spec.project, spec.keys[0])}"
+    return f"longshore-{_digest(spec.owner, spec.ledger, spec.project, key)}"
+
+
+def public_key(given: str) -> str:
+    """Give a public key that is written out, or stands in a file; empty for an empty word.
+
+    Raises:
+        InvalidRequest: when there is no such file, or it holds no public key.
+    """
+    text = given.strip()
+    if given and len(given.split()) < _KEY_WORDS:
+        try:
+            text = Path(given).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidRequest(f"the public key {given} cannot be read: {error}") from error
+    if text and not (text.isprintable() and text.startswith(_KEY_KINDS) and len(text.split()) >= _KEY_WORDS):
+        raise InvalidRequest(f"{given[:80]!r} is no public key that AWS takes; it takes ed25519 and RSA keys")
+    return text
 
 
 def _digest(*words: str) -> str:

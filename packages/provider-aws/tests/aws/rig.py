@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,22 @@ from longshore.testing.provider_rig import Paid
 from longshore_aws.config import AwsConfig
 from longshore_aws.provider import AwsProvider
 
-__all__ = ["REGION", "AwsRig", "Cloud", "running_cloud"]
+__all__ = ["IMAGE", "PUBLIC_KEY", "REGION", "AwsRig", "Cloud", "running_cloud"]
 
 REGION = "eu-west-1"
 _NOBODY: Mapping[str, Any] = {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
+IMAGE = "ami-03cf127a"
+"""An image that this AWS has."""
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
 _ANSWER = timedelta(seconds=1.5)
 _LIVING = ["pending", "running", "stopping", "stopped"]
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
+
+
+@cache
+def _client(service: str, url: str) -> Any:
+    """Make a client, once: the SDK reads a description of all that a service can do."""
+    return boto3.client(service, region_name=REGION, endpoint_url=url, **_NOBODY)
 
 
 @frozen(kw_only=True)
@@ -57,15 +66,36 @@ class Cloud:
         ) as answer:
             answer.read()
         self.control("reset")
+        self._open_network()
+
+    def _open_network(self) -> None:
+        """Give the default network its way out, which AWS's has and moto's has not."""
+        admin = self.admin()
+        network = admin.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+        gateway = admin.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        admin.attach_internet_gateway(InternetGatewayId=gateway, VpcId=network)
+        routes = admin.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [network]}])["RouteTables"]
+        admin.create_route(RouteTableId=routes[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+    def furnish(self, *, network_tag: tuple[str, str], key: str, parameter: str) -> None:
+        """Let the account have what a config may name: a tagged network, a key pair, an image by a parameter."""
+        admin = self.admin()
+        network = admin.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+        admin.create_tags(Resources=[network], Tags=[{"Key": network_tag[0], "Value": network_tag[1]}])
+        admin.import_key_pair(KeyName=key, PublicKeyMaterial=PUBLIC_KEY.encode())
+        self.admin("ssm").put_parameter(Name=parameter, Value=IMAGE, Type="String")
+        self.control("parameter", name=parameter, value=IMAGE)
+
+    def lonely_subnet(self) -> str:
+        """Make a network that nothing leads out of, and a subnet in it."""
+        admin = self.admin()
+        network = admin.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+        made = admin.create_subnet(VpcId=network, CidrBlock="10.9.1.0/24", AvailabilityZone=f"{REGION}a")
+        return str(made["Subnet"]["SubnetId"])
 
     def admin(self, service: str = "ec2") -> Any:
         """Look at the account past the layer."""
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.books,
-            **_NOBODY,
-        )
+        return _client(service, self.books)
 
 
 @contextmanager
@@ -82,7 +112,7 @@ def running_cloud() -> Iterator[Cloud]:
             cloud = Cloud(url=f"http://127.0.0.1:{ports['aws']}", books=f"http://127.0.0.1:{ports['books']}")
             # moto reads its lists at the first question, which takes longer than any test is ready to wait.
             cloud.admin().describe_images(MaxResults=5)
-            rented = boto3.client("ec2", region_name=REGION, endpoint_url=cloud.url, **_NOBODY)
+            rented = _client("ec2", cloud.url)
             rented.describe_instance_types()
             rented.describe_instance_type_offerings(LocationType="availability-zone")
             rented.describe_spot_price_history()
@@ -157,7 +187,11 @@ class AwsRig:
         admin = self._cloud.admin()
         groups = [each for each in admin.describe_security_groups()["SecurityGroups"] if each["GroupName"] != "default"]
         rows = [("security-group", each["GroupName"], each) for each in groups]
-        rows += [("key-pair", each["KeyName"], each) for each in admin.describe_key_pairs()["KeyPairs"]]
+        rows += [
+            ("key-pair", each["KeyName"], each)
+            for each in admin.describe_key_pairs()["KeyPairs"]
+            if each["KeyName"] != "mine"
+        ]
         return [
             SideResource(
                 id=f"{REGION}/{kind}/{name}",
@@ -167,6 +201,13 @@ class AwsRig:
             )
             for kind, name, row in rows
         ]
+
+    def lose_disk(self, tags: Mapping[str, str]) -> None:
+        """Leave a disk behind that no machine has."""
+        rows = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self._cloud.admin().create_volume(
+            AvailabilityZone=f"{REGION}a", Size=8, TagSpecifications=[{"ResourceType": "volume", "Tags": rows}]
+        )
 
     def crowd(self, count: int) -> None:
         """Let colleagues rent, and name their tags much like ours."""
@@ -184,7 +225,7 @@ class AwsRig:
             if not share:
                 continue
             admin.run_instances(
-                ImageId="ami-03cf127a",
+                ImageId=IMAGE,
                 MinCount=share,
                 MaxCount=share,
                 InstanceType="t3.micro",

@@ -28,8 +28,8 @@ def test_a_value_that_cannot_be_is_refused_in_words(options: dict[str, Any], wor
 
 
 def test_a_disk_has_a_size_and_a_kind_that_aws_knows() -> None:
-    for options in ({"gib": 1}, {"kind": "floppy"}):
-        with pytest.raises(ValueError, match=r"kind|gib"):
+    for options in ({"gib": 1}, {"kind": "floppy"}, {"kind": "gp2", "iops": 3000}):
+        with pytest.raises(ValueError, match=r"kind|gib|iops"):
             Disk(**options)
 
 
@@ -44,4 +44,4 @@ def test_a_disk_has_a_size_and_a_kind_that_aws_knows() -> None:
     ],
 )
 def test_who_logs_in_follows_from_the_image_unless_it_is_said(options: dict[str, str], user: str) -> None:
-    assert AwsConfig(**options).login == user  # type: ignore[arg-type]
+    assert AwsConfig(**options).login() == user  # type: ignore[arg-type]

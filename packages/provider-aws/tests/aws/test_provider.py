@@ -5,10 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-from attrs import evolve
-
-from longshore.errors import AccessDenied, CredentialsError, InvalidRequest
 from longshore.model.offer import Needs
 from longshore_aws.plugin import longshore_providers
 
@@ -83,34 +79,3 @@ def test_a_price_list_that_may_not_be_read_leaves_prices_unknown_and_offers_ther
     cloud.control("deny", actions=["GetProducts"])
     offers = rig.provider().offers(Needs(type="c5.xlarge"))
     assert {each.price is None for each in offers if not each.spot} == {True}
-
-
-def test_without_credentials_it_says_how_to_log_in(rig: AwsRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with pytest.raises(CredentialsError, match="log in again"):
-        rig.provider().find(owner="me")
-
-
-def test_a_zone_without_a_subnet_is_refused_before_anything_is_made(rig: AwsRig) -> None:
-    spec = rig.spec()
-    with pytest.raises(InvalidRequest, match="does not have a default subnet in eu-west-1z"):
-        rig.provider().launch(evolve(spec, offer=evolve(spec.offer, zone=f"{REGION}z")), token="t-1")
-    assert rig.sides() == []
-    assert rig.paid() == []
-
-
-@pytest.mark.parametrize("image", ["windows", "ami-00000000", "ssm:/no/such"])
-def test_an_image_that_is_not_there_is_named(rig: AwsRig, image: str) -> None:
-    with pytest.raises(InvalidRequest, match=image.removeprefix("ssm:")):
-        rig.provider(image=image).launch(rig.spec(), token="t-1")
-    assert rig.paid() == []
-
-
-def test_a_missing_right_is_named_with_its_action(rig: AwsRig, cloud: Cloud) -> None:
-    cloud.control("deny", actions=["TerminateInstances"])
-    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
-    with pytest.raises(AccessDenied, match=r"TerminateInstances.*grant the action"):
-        rig.provider().terminate([machine.id])

@@ -20,6 +20,8 @@ class MachineState(StrEnum):
 
     STARTING = "starting"
     RUNNING = "running"
+    IMPAIRED = "impaired"
+    """It runs, and the cloud's own checks say that something is wrong with it."""
     STOPPED = "stopped"
     """Powered off and still ours; most clouds go on charging for its disk, some for all of it."""
     ENDING = "ending"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 from longshore.errors import ProviderError
 
@@ -14,14 +15,15 @@ _LONGEST = 500
 class Refusals:
     """A table from a cloud's error codes to error classes and what to do about them.
 
-    A code may end with ``*``: it then stands for all that begin so; the longest that fits counts.
+    A ``*`` at the end or the beginning of a code stands for anything; of those that fit the longest counts.
     """
 
     def __init__(self, cloud: str, table: Mapping[str, tuple[type[ProviderError], str]]) -> None:
         """Name the cloud, and give for each code its class and the remedy (empty when the class says it all)."""
         self._cloud = cloud
-        self._exact = {code: row for code, row in table.items() if not code.endswith("*")}
-        self._prefixes = sorted(((code[:-1], row) for code, row in table.items() if code.endswith("*")), reverse=True)
+        self._exact = {code: row for code, row in table.items() if "*" not in code}
+        patterns = ((code, row) for code, row in table.items() if "*" in code)
+        self._patterns = sorted(patterns, key=lambda each: len(each[0]), reverse=True)
 
     def error(self, code: str, message: str, *, doing: str) -> ProviderError:
         """Make the error for a code; `ProviderError` itself for one that nobody has heard of.
@@ -31,7 +33,7 @@ class Refusals:
         """
         row = self._exact.get(code)
         if row is None:
-            row = next((row for prefix, row in self._prefixes if code.startswith(prefix)), (ProviderError, ""))
+            row = next((row for pattern, row in self._patterns if fnmatchcase(code, pattern)), (ProviderError, ""))
         kind, remedy = row
         words = " ".join(message.split())[:_LONGEST]
         text = f"{doing}: {self._cloud} says {code}: {words}" if words else f"{doing}: {self._cloud} says {code}"

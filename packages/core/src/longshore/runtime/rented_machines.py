@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RentedMachines"]
 
-_UP = frozenset({MachineState.STARTING, MachineState.RUNNING})
+_UP = frozenset({MachineState.STARTING, MachineState.RUNNING, MachineState.IMPAIRED})
 
 
 @frozen(kw_only=True)

@@ -13,7 +13,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from aws.cloud.services import NOT_MOTO, PLACEMENTS, QUOTAS, console, spot_requests
+from aws.cloud.services import NOT_MOTO, PLACEMENTS, QUOTAS, console, spot_requests, statuses
 
 __all__ = ["Layer"]
 
@@ -30,6 +30,8 @@ _ERRORS: Mapping[str, tuple[str, int, str]] = {
     "invalid": ("InvalidParameterValue", 400, "Value () for parameter is invalid"),
     "unknown": ("SomethingNew", 400, "Nobody has heard of this"),
 }
+_CODE = "code:"
+"""A fault that begins so is an error of AWS's with this code."""
 _HANG_SECONDS = 5.0
 _CATALOGUE = frozenset({"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"})
 _FEW_TYPES = ("t3.", "c5.", "c6g.", "m5.", "p3.")
@@ -57,11 +59,16 @@ class Layer:
         PLACEMENTS.clear()
         self._faults: list[tuple[str, str, int]] = []
         self._seen: list[tuple[str, dict[str, str]]] = []
+        self._called: set[str] = set()
+        """Every action, as policies call it."""
         self._tokens: dict[str, tuple[dict[str, str], Answer]] = {}
         self._born: dict[str, datetime] = {}
         self._births: dict[str, dict[str, str]] = {}
         self._reclaims: dict[str, datetime] = {}
         """When spot machines are taken back."""
+        self._impaired: set[str] = set()
+        self._parameters: dict[str, str] = {}
+        """The account's own names of images."""
         self._offset = timedelta(0)
         self._denied: set[str] = set()
 
@@ -80,10 +87,16 @@ class Layer:
                     return self._now().isoformat()
                 case "requests":
                     return self._seen
+                case "called":
+                    return sorted(self._called)
                 case "births":
                     return self._births
                 case "reclaim":
                     self._reclaims[body["machine"]] = self._now() + timedelta(seconds=body["after"])
+                case "parameter":
+                    self._parameters[body["name"]] = body["value"]
+                case "impair":
+                    self._impaired.add(body["machine"])
                 case "deny":
                     self._denied = set(body["actions"])
                 case _:
@@ -106,11 +119,12 @@ class Layer:
         action = _ACTIONS.get(name, name)
         with self._lock:
             self._seen.append((action, form))
+            self._called.add(f"{_service(target, form)}:{name}")
             fault = self._take(action)
             denied = name in self._denied
         if denied:
             answer = _refusal("denied", action, name, target)
-        elif fault in _ERRORS:
+        elif fault in _ERRORS or fault.startswith(_CODE):
             answer = _refusal(fault, action, name, target)
         elif fault == "hang":
             time.sleep(_HANG_SECONDS)
@@ -142,6 +156,8 @@ class Layer:
             return own(json.loads(body) if target else form)
         if name == "DescribeSpotInstanceRequests":
             return spot_requests(form, {machine: at - _NOTICE for machine, at in self._reclaims.items()})
+        if name == "DescribeInstanceStatus":
+            return statuses(form, self._impaired)
         if name == "GetConsoleOutput":
             return console(
                 form["InstanceId"], up=self._now() >= self._born.get(form["InstanceId"], self._now()) + _BOOT
@@ -183,7 +199,8 @@ class Layer:
             if asked != form:
                 return _error("IdempotentParameterMismatch", 400, "The request uses the same client token")
             return self._as_now(environ, answer)
-        image = _image(form.get("ImageId", ""))
+        wanted = form.get("ImageId", "")
+        image = self._parameters.get(wanted.removeprefix("resolve:ssm:")) or _image(wanted)
         if image is None:
             return _error("InvalidAMIID.NotFound", 400, f"The image id '[{form.get('ImageId')}]' does not exist")
         if self._cpus(environ) + 2 * int(form["MaxCount"]) > QUOTAS["L-1216C47A"]:
@@ -282,6 +299,13 @@ def _machines(tree: ET.Element) -> list[ET.Element]:
     return [item for group in tree.iterfind(f".//{_NAMESPACE}instancesSet") for item in group]
 
 
+def _service(target: str, form: Mapping[str, str]) -> str:
+    """Name a service as policies do; those of forms are told apart by the version of their protocol."""
+    prefix = target.partition(".")[0]
+    known = {"AWSPriceListService": "pricing", "ServiceQuotasV20190624": "servicequotas", "AmazonSSM": "ssm"}
+    return known[prefix] if prefix else {"2016-11-15": "ec2", "2011-06-15": "sts"}[form["Version"]]
+
+
 def _image(wanted: str) -> str | None:
     """Resolve a public parameter, as AWS does; moto's own images stand for those of the makers."""
     path = wanted.removeprefix("resolve:ssm:")
@@ -297,7 +321,7 @@ def _image(wanted: str) -> str | None:
 
 
 def _refusal(fault: str, action: str, name: str, target: str) -> Answer:
-    code, status, message = _ERRORS[fault]
+    code, status, message = _ERRORS.get(fault) or (fault.removeprefix(_CODE), 400, "It cannot be")
     # An SDK repeats a read after a server's error; a read is never refused for want of capacity but here.
     return _error(code, 400 if status == 500 and action != "create" else status, f"{message} ({name})", target)
 

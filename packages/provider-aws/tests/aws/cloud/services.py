@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from xml.sax.saxutils import escape
 
-__all__ = ["NOT_MOTO", "PLACEMENTS", "QUOTAS", "console", "spot_requests"]
+__all__ = ["NOT_MOTO", "PLACEMENTS", "QUOTAS", "console", "spot_requests", "statuses"]
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
@@ -67,6 +67,21 @@ def spot_requests(form: Mapping[str, str], marked: Mapping[str, datetime]) -> An
         '<DescribeSpotInstanceRequestsResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
         f"<requestId>r</requestId><spotInstanceRequestSet>{items}</spotInstanceRequestSet>"
         "</DescribeSpotInstanceRequestsResponse>"
+    )
+    return "200 OK", [("Content-Type", "text/xml")], text.encode()
+
+
+def statuses(form: Mapping[str, str], impaired: Collection[str]) -> Answer:
+    """List the machines whose own check fails; all others pass all checks."""
+    wanted = form.get("Filter.1.Name") == "instance-status.status"
+    items = "".join(
+        f"<item><instanceId>{machine}</instanceId><instanceStatus><status>impaired</status></instanceStatus></item>"
+        for machine in sorted(impaired)
+        if wanted
+    )
+    text = (
+        '<DescribeInstanceStatusResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
+        f"<instanceStatusSet>{items}</instanceStatusSet></DescribeInstanceStatusResponse>"
     )
     return "200 OK", [("Content-Type", "text/xml")], text.encode()
 
