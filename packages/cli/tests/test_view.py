@@ -94,6 +94,14 @@ def lease(phase: LeasePhase, **words: Any) -> LeaseChanged:
             Line(Rank.VERBOSE, "", "2 outputs came home from h1 (2 KiB)"),
         ),
         (
+            Moved(at=AT, artifacts=(OUTPUT,), source="h1", target="h2", straight=True),
+            Line(Rank.VERBOSE, "", "1 output went straight from h1 to h2 (1 KiB)"),
+        ),
+        (
+            Moved(at=AT, artifacts=(OUTPUT,), source="h1", target="h2"),
+            Line(Rank.VERBOSE, "", "1 output went by here from h1 to h2 (1 KiB)"),
+        ),
+        (
             MoveFailed(at=AT, artifact=OUTPUT, source="h1", failure=FailureClass.STAGING, reason="no"),
             Line(Rank.USUAL, "lost", "fit/x did not come from h1: no"),
         ),

@@ -25,6 +25,7 @@
     ├── BudgetExceeded          a launch might cost more than is left; raise max_cost or rent less
     ├── ExecutorError           running on a machine went wrong
     │   ├── MachineUnreachable  the link is down, or was never up
+    │   ├── PeerOutOfReach      one machine cannot get data from another; let them come by way of home
     │   └── FenceRefused        somebody newer has taken the run over; stop
     ├── StagingError            data cannot be where it must be
     │   ├── InputMissing
@@ -57,6 +58,7 @@ __all__ = [
     "LongshoreError",
     "MachineUnreachable",
     "OutOfCapacity",
+    "PeerOutOfReach",
     "PluginBroken",
     "PluginClash",
     "PluginError",
@@ -188,6 +190,10 @@ class ExecutorError(LongshoreError):
 
 class MachineUnreachable(ExecutorError):
     """The link to the machine is down or was never up."""
+
+
+class PeerOutOfReach(ExecutorError):
+    """One machine cannot get data from another one; they may come by way of home."""
 
 
 class FenceRefused(ExecutorError):

@@ -23,6 +23,7 @@ HERE = Path(longshore.remote.__path__[0])
 CONTROLLERS = {
     "channel",
     "discards",
+    "peers",
     "remote_session",
     "session",
     "sharing",

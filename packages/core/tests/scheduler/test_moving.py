@@ -54,7 +54,8 @@ def worlds(draw: st.DrawFn) -> World:
     hosts = [Host(name=f"h{n}", store=store, vanishes=vanish and store != "") for n, store in enumerate(stores)]
     specs = draw(graphs())
     seed = draw(st.integers(0, 2**16))
-    return World(workflow(*specs), hosts, seed, folders=draw(names), fickle=draw(names), twins=draw(names))
+    strangers = draw(st.sampled_from([0.0, 0.5, 1.0]))
+    return World(workflow(*specs), hosts, seed, draw(names), draw(names), draw(names), strangers)
 
 
 def facts(state: RunState) -> dict[str, object]:

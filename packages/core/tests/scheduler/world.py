@@ -74,6 +74,7 @@ class World:
         folders: frozenset[str] = frozenset(),
         fickle: frozenset[str] = frozenset(),
         twins: frozenset[str] = frozenset(),
+        strangers: float = 0.0,
     ) -> None:
         self.spec = spec
         self.hosts = hosts
@@ -81,6 +82,8 @@ class World:
         self.folders = folders
         self.fickle = fickle
         self.twins = twins
+        self.strangers = strangers
+        """How often what one machine wants of another one comes home instead."""
         self.moths = False
         """Whether objects may vanish from stores, so that inputs are not always where they are thought to be."""
         self.listed: set[str] = set()
@@ -105,7 +108,8 @@ class World:
 
     def __repr__(self) -> str:
         reads = {spec.name: sorted(producers(spec)) + ["keep"] * spec.keep for spec in self.spec.tasks}
-        return f"World({reads}, {self.hosts}, seed={self.seed}, {self.folders}, {self.fickle}, {self.twins})"
+        drawn = (self.folders, self.fickle, self.twins, self.strangers)
+        return f"World({reads}, {self.hosts}, seed={self.seed}, {', '.join(map(str, drawn))})"
 
     # --- what has happened
 
@@ -153,10 +157,12 @@ class World:
             del self.stores[host.store]
         self.running = {task: run for task, run in self.running.items() if run[1] != host.name}
         self.staging = [each for each in self.staging if each.machine != host.name]
-        self.on_their_way = [each for each in self.on_their_way if each.source != host.name]
+        self.on_their_way = [each for each in self.on_their_way if host.name not in {each.source, each.target}]
         # Whatever was asked of the link ends with it; should the machine come back, it is asked again.
         self.asked = {
-            each for each in self.asked if host.name not in {getattr(each, "source", ""), getattr(each, "machine", "")}
+            each
+            for each in self.asked
+            if host.name not in {getattr(each, name, "") for name in ("source", "target", "machine")}
         }
         self.take(MachineGone(at=self.now, machine=host.name, reason="it caught fire"))
 
@@ -207,7 +213,11 @@ class World:
     def _begin(self, action: Action) -> None:
         match action:
             case Move():
-                same = [m for m in self.on_their_way if (m.artifact, m.source) == (action.artifact, action.source)]
+                same = [
+                    each
+                    for each in self.on_their_way
+                    if (each.artifact, each.source, each.target) == (action.artifact, action.source, action.target)
+                ]
                 # What was thought lost meanwhile, and was not, may be wanted again.
                 assert not same or self.moths, "a move under way is asked for twice"
                 self.on_their_way.append(action)
@@ -257,9 +267,19 @@ class World:
             failure = FailureClass.NETWORK if broken else FailureClass.STAGING
             self.take(
                 MoveFailed(
-                    at=self.now, artifact=artifact, source=move.source, failure=failure, reason="no", lost=not broken
+                    at=self.now,
+                    artifact=artifact,
+                    source=move.source,
+                    target=move.target,
+                    failure=failure,
+                    reason="no",
+                    lost=not broken,
                 )
             )
+            return
+        if move.target and self.random.random() > self.strangers:
+            self.store(move.target).add(artifact.sha256)
+            self.take(Moved(at=self.now, artifacts=(artifact,), source=move.source, target=move.target))
             return
         is_listing = artifact.kind == "file" and artifact.sha256 in self.trees
         (self.listed if is_listing else self.home).add(artifact.sha256)

@@ -185,6 +185,8 @@ class SshConfig:
     """Where on the hosts all that is ours lies; made with mode 0700."""
     shared_fs: bool = field(default=False)
     """Whether ``folder`` is on one file system for all of them: then what one host has is there for all."""
+    direct: bool = True
+    """Whether hosts may get data from each other; else all go through this computer."""
     python: str = ""
     """A Python on the hosts, 3.8 or later; empty to look for one."""
     connect_timeout: timedelta = field(default=timedelta(seconds=30), validator=_positive)

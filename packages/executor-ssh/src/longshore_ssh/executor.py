@@ -16,6 +16,7 @@ from longshore.model.machine import Machine
 from longshore.plugin.boot import BEAT_FILE
 from longshore.plugin.hosts import Finding
 from longshore.plugin.protocols import ExecutorContext, FirstBoot, Sink
+from longshore.remote.peers import PeerSession
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.sharing import SharedStore
@@ -114,7 +115,7 @@ class SshExecutor:
             if fence < link.fence:
                 raise FenceRefused(f"a newer controller has taken run {run} over (its fence is {link.fence})")
             hello = _hello(machine, link, self._context, fence)
-            kind = ShimSession if link.python == SHIM else RemoteSession
+            kind = ShimSession if link.python == SHIM else PeerSession
             return kind(machine.id, hello, link, sink, self._context, shared=self._shared if machine.store else None)
         except BaseException:
             link.close()

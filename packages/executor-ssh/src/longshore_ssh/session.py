@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from longshore.errors import ExecutorError, MachineUnreachable
@@ -14,6 +14,7 @@ from longshore.remote.session import Deaths
 from longshore.remote.transfers import DataStream
 from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
+from longshore_ssh.door_keys import make_key
 from longshore_ssh.errors import plain_text
 from longshore_ssh.patience import Patience
 from longshore_ssh.programs import SHIM, Begun, begin
@@ -35,7 +36,7 @@ _Result = TypeVar("_Result")
 
 
 class SshLink:
-    """A `longshore.remote.remote_session.RemoteLink`: one connection for what is said, another for data."""
+    """A `longshore.remote.peers.PeerLink`: one connection for what is said, another for data."""
 
     def __init__(self, target: Target, config: SshConfig, place: str, store: str) -> None:
         """Prepare; nothing is opened before `open`.
@@ -101,6 +102,25 @@ class SshLink:
         """Give a stream to the exchange, on a connection of its own: what is said need not wait behind data."""
         patience = Patience(budget=self._config.reconnect.total_seconds())
         return _insist(self._exchange, patience, self._stopped)
+
+    def open_apart(self, *, silence: float | None = None) -> DataStream:
+        """Give a stream to the exchange on a connection that ends with it, from any thread. It is tried once."""
+        connection = Connection.open(self._target, seconds=self._seconds, window=_BULK_WINDOW)
+        try:
+            begun = begin(connection, self._config, "exchange", self._store, known=self.python, seconds=self._seconds)
+        except BaseException:
+            connection.close()
+            raise
+        begun.channel.settimeout(silence)
+        return ChannelStream(begun.channel, begun.rest, connection.close)
+
+    def new_key(self) -> str:
+        """Make a key for data that go straight from host to host; none where the pool does not want that."""
+        return make_key() if self._config.direct else ""
+
+    def names(self) -> Sequence[str]:
+        """Give the host's address, as we know it."""
+        return [self._target.host]
 
     def trouble(self) -> str:
         """Give the end of what supervisors have left in words."""

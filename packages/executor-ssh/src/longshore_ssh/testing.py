@@ -26,12 +26,23 @@ from longshore.remote.processes import send_signal
 from longshore.remote.protocol import decode_lines
 from longshore.remote.watch import exit_handle
 
-__all__ = ["SECONDS", "Lab", "Meter", "Sshd", "free_port", "make_key", "missing", "programs_without_python"]
+__all__ = [
+    "SECONDS",
+    "Lab",
+    "Meter",
+    "Sshd",
+    "free_port",
+    "make_key",
+    "missing",
+    "no_islands",
+    "programs_without_python",
+]
 
 SECONDS = 30.0
 """No wait is longer."""
 _ROOTS_USER = "longshore-ssh-test"
 _BELOW = "/run/sshd"
+_SSH_PORT = 22
 
 
 def missing() -> str:
@@ -107,14 +118,15 @@ class Lab:
         self.hosts: list[Sshd] = []
         self._meters: dict[str, Meter] = {}
 
-    def host(self, *options: str, path: Path | None = None) -> Sshd:
+    def host(self, *options: str, path: Path | None = None, island: bool = False) -> Sshd:
         """Start another host, and know its key.
 
         Args:
             options: lines of its sshd_config.
             path: the one folder in which those who log in find programs; the usual ones when nothing is said.
+            island: whether it has a network of its own, from which no other host can be reached; only as root.
         """
-        host = Sshd(self, len(self.hosts) + 11, options, path)
+        host = Sshd(self, len(self.hosts) + 11, options, path, Island() if island else None)
         self.hosts.append(host)
         host.start()
         with self.known_hosts.open("a") as file:
@@ -124,19 +136,19 @@ class Lab:
     def ssh_config(self, *names: str) -> str:
         """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""
         return "".join(
-            f"Host {name}\n    HostName {host.address}\n    Port {self._port(host)}\n    User {self.user}\n"
+            f"Host {name}\n    HostName {place[0]}\n    Port {place[1]}\n    User {self.user}\n"
             f"    HostKeyAlias [{host.address}]:{host.port}\n"
             f"    IdentityFile {self.key}\n    UserKnownHostsFile {self.known_hosts}\n"
-            for name, host in zip(names, self.hosts, strict=True)
+            for name, host, place in zip(names, self.hosts, map(self._place, self.hosts), strict=True)
         )
 
     def meter(self, host: Sshd) -> Meter:
         """Count from now on what travels to a host and from it, by the names of `ssh_config`."""
         return self._meters.setdefault(host.address, Meter(host.address, host.port))
 
-    def _port(self, host: Sshd) -> int:
+    def _place(self, host: Sshd) -> tuple[str, int]:
         meter = self._meters.get(host.address)
-        return host.port if meter is None else meter.port
+        return (host.address, host.port) if meter is None else ("127.0.0.1", meter.port)
 
     def close(self) -> None:
         """End all hosts, and leave nothing."""
@@ -147,15 +159,60 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+class Island:
+    """A network with two ends: this computer, and one host that can reach nobody else."""
+
+    def __init__(self) -> None:
+        """Make it.
+
+        Raises:
+            OSError, subprocess.CalledProcessError: when that cannot be; see `no_islands`.
+        """
+        mark = os.urandom(4)
+        self._name = f"longshore-{mark.hex()}"
+        ours = f"ls{mark.hex()}"
+        net = f"10.{200 + mark[0] % 50}.{mark[1]}"
+        last = mark[2] & 0xFC
+        self.address = f"{net}.{last + 2}"
+        for words in (
+            f"netns add {self._name}",
+            f"link add {ours} type veth peer name eth0 netns {self._name}",
+            f"addr add {net}.{last + 1}/30 dev {ours}",
+            f"link set {ours} up",
+            f"-n {self._name} addr add {self.address}/30 dev eth0",
+            f"-n {self._name} link set eth0 up",
+            f"-n {self._name} link set lo up",
+        ):
+            subprocess.run(["ip", *words.split()], check=True, capture_output=True, timeout=SECONDS)
+
+    @property
+    def words(self) -> Sequence[str]:
+        """What to write before a command that is executed there."""
+        return ("nsenter", f"--net=/run/netns/{self._name}")
+
+    def close(self) -> None:
+        """Remove it."""
+        subprocess.run(["ip", "netns", "del", self._name], check=False, capture_output=True, timeout=SECONDS)
+
+
+def no_islands() -> str:
+    """Say why there can be no hosts with networks of their own; empty when there can."""
+    try:
+        Island().close()
+    except (OSError, subprocess.CalledProcessError) as error:
+        return f"networks cannot be made here: {error}"
+    return ""
+
+
 class Meter:
-    """Another port of a host, that counts the bytes which go through it."""
+    """Another place of a host, at 127.0.0.1, that counts the bytes which go through it."""
 
     def __init__(self, address: str, port: int) -> None:
-        """Listen at the same address."""
+        """Listen."""
         self.sent = 0
         self.received = 0
         self._target = (address, port)
-        self._listener = socket.create_server((address, 0))
+        self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
         self._threads[0].start()
@@ -195,11 +252,14 @@ class Meter:
 class Sshd:
     """One host."""
 
-    def __init__(self, lab: Lab, number: int, options: Sequence[str], path: Path | None) -> None:
+    def __init__(
+        self, lab: Lab, number: int, options: Sequence[str], path: Path | None, island: Island | None = None
+    ) -> None:
         """Prepare; `Lab.host` starts it."""
         self.lab = lab
-        self.address = f"127.0.0.{number}"
-        self.port = free_port(self.address)
+        self.address = f"127.0.0.{number}" if island is None else island.address
+        self.port = free_port(self.address) if island is None else _SSH_PORT
+        self._island = island
         self.folder = lab.folder / f"h{number}"
         self.home = self.folder / "home"
         self.home.mkdir(parents=True)
@@ -238,7 +298,7 @@ class Sshd:
         config.write_text("\n".join(self._lines()) + "\n")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_program() or "sshd", "-D", "-e", "-f", str(config)],
+                [*(self._island.words if self._island else ()), _program() or "sshd", "-D", "-e", "-f", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -322,6 +382,8 @@ class Sshd:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.stop()
+        if self._island is not None:
+            self._island.close()
 
 
 def _wait_over(handle: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 
 import paramiko
 
@@ -20,9 +21,17 @@ _PIECE_BYTES = (1 << 15) - 64
 class ChannelStream:
     """A `longshore.remote.transfers.DataStream`."""
 
-    def __init__(self, channel: paramiko.Channel, rest: bytes) -> None:
+    def __init__(self, channel: paramiko.Channel, rest: bytes, closed: Callable[[], None] | None = None) -> None:
+        """Speak over a channel.
+
+        Args:
+            channel: to the program.
+            rest: what was read of it already.
+            closed: is called when the stream is closed.
+        """
         self._channel = channel
         self._rest = rest
+        self._closed = closed
 
     def send(self, content: bytes | memoryview) -> None:
         """Send all of it."""
@@ -47,6 +56,8 @@ class ChannelStream:
         """End it."""
         with contextlib.suppress(OSError, paramiko.SSHException, EOFError):
             self._channel.close()
+        if self._closed is not None:
+            self._closed()
 
 
 def as_socket(channel: paramiko.Channel, rest: bytes, name: str) -> socket.socket:

@@ -75,7 +75,9 @@ def _machine_gone(event: MachineGone) -> Iterator[Line]:
 
 def _moved(event: Moved) -> Iterator[Line]:
     size = format_size(sum(each.size for each in event.artifacts))
-    yield Line(Rank.VERBOSE, "", f"{counted(len(event.artifacts), 'output')} came home from {event.source} ({size})")
+    way = "came home from" if not event.target else "went straight from" if event.straight else "went by here from"
+    where = f"{event.source} to {event.target}" if event.target else event.source
+    yield Line(Rank.VERBOSE, "", f"{counted(len(event.artifacts), 'output')} {way} {where} ({size})")
 
 
 def _move_failed(event: MoveFailed) -> Iterator[Line]:

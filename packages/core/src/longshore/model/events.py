@@ -220,21 +220,29 @@ class InputsStaged:
 
 @frozen(kw_only=True)
 class Moved:
-    """Artifacts have come from a machine's store into the project's. A folder as a file stands for its listing."""
+    """Artifacts have come from a machine's store into the project's, or into that of another machine. A folder as a
+    file stands for its listing.
+    """
 
     at: datetime
     artifacts: tuple[Artifact, ...]
     source: str
     """The machine."""
+    target: str = ""
+    """The other machine; empty for the project's store."""
+    straight: bool = False
+    """Whether they went from one machine to the other, and not through this computer."""
 
 
 @frozen(kw_only=True)
 class MoveFailed:
-    """An artifact could not be brought from a machine's store into the project's."""
+    """An artifact could not be brought from a machine's store into the project's, or into that of another machine."""
 
     at: datetime
     artifact: Artifact
     source: str
+    target: str = ""
+    """As it was asked for."""
     failure: FailureClass
     reason: str
     lost: bool = False

@@ -48,6 +48,7 @@ __all__ = [
     "Measures",
     "Observer",
     "ObserverRecord",
+    "Peers",
     "Session",
     "SessionEvent",
     "Sink",
@@ -189,6 +190,27 @@ class Together(Protocol):
 
     def together(self) -> AbstractContextManager[None]:
         """Hold back what is said within the block, and send it at its end."""
+        ...
+
+
+@runtime_checkable
+class Peers(Protocol):
+    """Ability of a session: its machine gets data from another machine's store, and not by way of ours."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        """See to it that this machine's store has all these, from that of another machine of the run; say whether they
+        went straight from there to here, and not through this computer.
+
+        As with `Session.get`, what is there already does not travel, each is brought whole or not at all, and is
+        verified by digest where it arrives. Called by the thread that calls `Session.put`, while other threads use the
+        other session.
+
+        Raises:
+            PeerOutOfReach: when there is no such way from that machine, or one of the two does not answer at once.
+            InputMissing: when the other machine does not have one (any more); names it.
+            DigestMismatch: when one is not what its digest says.
+            DiskFull: when this machine has no room.
+        """
         ...
 
 

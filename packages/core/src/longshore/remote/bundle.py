@@ -37,6 +37,7 @@ MODULES = (
     "nearby",
     "orphans",
     "packing",
+    "peering",
     "places",
     "processes",
     "protocol",

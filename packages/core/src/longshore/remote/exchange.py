@@ -20,6 +20,14 @@ It answers one line after the other, in the packed form of `longshore.remote.pac
 ``hand``
     store and objects: digests that are in that store afterwards, too. Answered by ``handed``, their number, or by
     ``missing``.
+``serve``
+    pem, a certificate with its key, and hosts, names by which this machine may be found. Others who have that key may
+    ask to ``give`` from now on, until this program ends. Answered by ``hosts`` and ``port``, or by ``apart``, which
+    says why that cannot be.
+``pull``
+    objects: rows of sha256, size and kind, which are in the store afterwards; pem, hosts and port of the door of
+    another machine that has them. Without a pem the controller is asked instead: a ``give`` is said here, and answered
+    here. In the end answered by ``pulled``, by ``missing``, or by ``apart``, which says why the door cannot be reached.
 ``clear``
     The store goes: its run needs nothing of it. Answered by ``cleared``.
 ``files``
@@ -46,6 +54,7 @@ import time
 from longshore.remote.digest import NotStorable, parse_listing
 from longshore.remote.nearby import answer_mark, hand_over, link, take_over
 from longshore.remote.packing import Broken, Damaged, Reader, Writer, part_size, receive_body, send_body
+from longshore.remote.peering import Apart, Door, addresses, bring, knock
 from longshore.remote.store import StagingProblem, inside, object_path, remove_tree
 
 TYPE_CHECKING = False
@@ -94,6 +103,8 @@ class Exchange:
             "link": self._link,
             "hand": self._hand,
             "clear": self._clear,
+            "serve": self._open_door,
+            "pull": self._pull,
         }
         try:
             while True:
@@ -127,7 +138,7 @@ class Exchange:
         lack = [
             (index, part_size(self._store, sha256, size))
             for index, (sha256, size, kind) in enumerate(message["objects"])
-            if not (self._has(sha256, size) if kind == "file" else self._has_folder(sha256))
+            if not self._has_row((sha256, size, kind))
         ]
         self._writer.line({"lack": lack})
 
@@ -208,6 +219,49 @@ class Exchange:
     def _hand(self, message: Message) -> None:
         missing = hand_over(self._store, message["store"], message["objects"])
         self._writer.line({"missing": missing} if missing else {"handed": len(message["objects"])})
+
+    def _open_door(self, message: Message) -> None:
+        spare = os.path.join(self._store, "tmp")
+        try:
+            door = Door(message["pem"], spare, lambda reader, writer: Exchange(self._store, reader, writer).give_only())
+        except (OSError, ImportError) as error:
+            self._writer.line({"apart": str(error)})
+        else:
+            self._writer.line({"hosts": addresses(message["hosts"]), "port": door.port})
+
+    def give_only(self) -> None:
+        """Answer a visitor, who may ask for objects and for nothing else.
+
+        Raises:
+            Broken, OSError: when he has gone.
+            KeyError, TypeError, ValueError: when he says what makes no sense.
+        """
+        while True:
+            message = self._reader.line()
+            if message is None or message.get("op") != "give":
+                return
+            self._give(message)
+            self._writer.flush()
+
+    def _pull(self, message: Message) -> None:
+        rows = message["objects"]
+        try:
+            if "pem" not in message:
+                missing = bring(self._store, rows, self._reader, self._writer, self._has_row)
+            else:
+                spare = os.path.join(self._store, "tmp")
+                with knock(message["pem"], spare, message["hosts"], message["port"]) as (reader, writer):
+                    missing = bring(self._store, rows, reader, writer, self._has_row)
+        except (Apart, Broken) as error:
+            if "pem" not in message:
+                raise
+            self._writer.line({"apart": str(error)})
+            return
+        self._writer.line({"missing": missing} if missing else {"pulled": len(rows)})
+
+    def _has_row(self, row: tuple[str, int, str]) -> bool:
+        sha256, size, kind = row
+        return self._has(sha256, size) if kind == "file" else self._has_folder(sha256)
 
     def _clear(self, _message: Message) -> None:
         gone = "%s.%s" % (self._store, os.urandom(6).hex())

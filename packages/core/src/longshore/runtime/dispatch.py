@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from queue import Empty, SimpleQueue
 
 from longshore.errors import (
     DigestMismatch,
@@ -20,6 +19,7 @@ from longshore.errors import (
     ExecutorError,
     InputMissing,
     LongshoreError,
+    PeerOutOfReach,
     StagingError,
 )
 from longshore.model.artifact import Artifact
@@ -28,17 +28,14 @@ from longshore.model.environment import BuildSpec
 from longshore.model.events import AttemptEnded, Event, InputsStaged, Moved, MoveFailed
 from longshore.model.load import MachineLoad
 from longshore.model.outcome import Cancelled, FailureClass, Lost
-from longshore.plugin.protocols import Builds, Clears, Measures, Session, Together
+from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Together
+from longshore.runtime.lanes import Job, Lane, do_all
 
 __all__ = ["Remote", "ask_for_build", "failure_of", "never_started"]
 
 _log = logging.getLogger(__name__)
 
-_TOGETHER = 500
-"""So many orders go in one piece at most, so that what happens meanwhile is acted upon."""
-
 Post = Callable[..., None]
-Job = Callable[[], None]
 
 
 class Remote:
@@ -55,10 +52,12 @@ class Remote:
         """Attempts that must never start. The thread of orders adds to it; the other one may look a moment too early,
         and no harm is done.
         """
-        self._moves: list[Artifact] = []
+        self._moves: list[tuple[Artifact, str]] = []
+        """What is to come home, and for which machine, if it was wanted there."""
+        self._pulls: dict[Remote, list[Artifact]] = {}
         self._lock = threading.Lock()
-        self._orders = _Lane(f"orders-{machine}", self._together)
-        self._data = _Lane(f"data-{machine}")
+        self._orders = Lane(f"orders-{machine}", self._together)
+        self._data = Lane(f"data-{machine}")
 
     def start(self, spec: AttemptSpec, *, put: bool) -> None:
         """Create an attempt and start it, with ``put`` after its inputs have been brought there."""
@@ -88,11 +87,21 @@ class Remote:
         """Have the machine tell what is used there, if its session can."""
         self._orders.add(lambda: self._measure(every, told))
 
-    def bring(self, artifact: Artifact) -> None:
-        """Bring an artifact home; those that are asked for meanwhile come with it."""
+    def bring(self, artifact: Artifact, *, target: str = "") -> None:
+        """Bring an artifact home; those that are asked for meanwhile come with it. ``target`` is the machine that
+        wants it, and cannot get it otherwise.
+        """
         with self._lock:
-            self._moves.append(artifact)
+            self._moves.append((artifact, target))
         self._data.add(self._bring)
+
+    def pull(self, artifact: Artifact, source: Remote) -> None:
+        """Bring an artifact here from another machine; as with `bring`, those that are asked for meanwhile come
+        with it.
+        """
+        with self._lock:
+            self._pulls.setdefault(source, []).append(artifact)
+        self._data.add(lambda: self._pull(source))
 
     def discard(self, digests: Sequence[str]) -> None:
         """Let the machine forget objects; in order with releases, which say what ends the run knows of."""
@@ -117,7 +126,7 @@ class Remote:
         with ExitStack() as piece:
             if len(jobs) > 1 and isinstance(session, Together):
                 piece.enter_context(session.together())
-            _do(jobs)
+            do_all(jobs)
 
     def _create(self, spec: AttemptSpec, put: bool) -> None:
         self._session.create(spec)
@@ -177,35 +186,64 @@ class Remote:
     def _bring(self) -> None:
         with self._lock:
             wanted, self._moves = self._moves, []
+        self._carry(self._session.get, wanted, lambda moved: Moved(at=_now(), artifacts=moved, source=self._machine))
+
+    def _pull(self, source: Remote) -> None:
+        with self._lock:
+            wanted = [(artifact, self._machine) for artifact in self._pulls.pop(source, [])]
+        session: object = self._session
+        straight = False
+
+        def pull(artifacts: Sequence[Artifact]) -> None:
+            nonlocal straight
+            if not isinstance(session, Peers):
+                raise PeerOutOfReach(f"{self._machine} gets no data from others")
+            straight = session.pull(artifacts, source._session)
+
+        def moved(artifacts: tuple[Artifact, ...]) -> Moved:
+            return Moved(
+                at=_now(), artifacts=artifacts, source=source._machine, target=self._machine, straight=straight
+            )
+
+        try:
+            self._carry(pull, wanted, moved, source._machine)
+        except PeerOutOfReach as error:
+            _log.debug("data come by way of home: %s", error)
+            for artifact, _ in wanted:
+                source.bring(artifact, target=self._machine)
+
+    def _carry(
+        self,
+        move: Callable[[Sequence[Artifact]], None],
+        wanted: Sequence[tuple[Artifact, str]],
+        moved: Callable[[tuple[Artifact, ...]], Event],
+        source: str = "",
+    ) -> None:
+        """Move artifacts and tell of it."""
         if not wanted:
             return
+        artifacts = [artifact for artifact, _ in wanted]
         try:
-            self._session.get(wanted)
-        except StagingError:
-            # Which of them it was is found out one by one; those that have come do not travel again.
-            for artifact in wanted:
-                self._bring_one(artifact)
+            move(artifacts)
+        except PeerOutOfReach:
+            raise
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is told by its class
-            self._post(*(self._failed(artifact, error) for artifact in wanted))
+            if isinstance(error, StagingError) and len(wanted) > 1:
+                # Which of them it was is found out one by one; those that have come do not travel again.
+                for each in wanted:
+                    self._carry(move, [each], moved, source)
+            else:
+                self._post(*(self._failed(*each, error, source or self._machine) for each in wanted))
         else:
-            self._post(Moved(at=_now(), artifacts=tuple(wanted), source=self._machine))
+            self._post(moved(tuple(artifacts)))
 
-    def _bring_one(self, artifact: Artifact) -> None:
-        event: Event
-        try:
-            self._session.get([artifact])
-        except Exception as error:  # noqa: BLE001  as above
-            event = self._failed(artifact, error)
-        else:
-            event = Moved(at=_now(), artifacts=(artifact,), source=self._machine)
-        self._post(event)
-
-    def _failed(self, artifact: Artifact, error: Exception) -> MoveFailed:
-        _log.debug("%s did not come from %s", artifact.path, self._machine, exc_info=error)
+    def _failed(self, artifact: Artifact, target: str, error: Exception, source: str) -> MoveFailed:
+        _log.debug("%s did not come from %s", artifact.path, source, exc_info=error)
         return MoveFailed(
             at=_now(),
             artifact=artifact,
-            source=self._machine,
+            source=source,
+            target=target,
             failure=failure_of(error),
             reason=_words(error),
             lost=isinstance(error, InputMissing | DigestMismatch),
@@ -218,59 +256,6 @@ class Remote:
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
             _, task, number = split_attempt_id(attempt)
             self._post(never_started(task, number, error))
-
-
-class _Lane:
-    """A thread that does jobs in their order."""
-
-    def __init__(self, name: str, together: Callable[[Sequence[Job]], None] | None = None) -> None:
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._together = together
-        self._last: Job | None = None
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    def add(self, job: Job) -> None:
-        self._jobs.put(job)
-
-    def close(self, last: Job | None = None) -> None:
-        """Let the thread end when all that was asked for is done, and then one thing more, alone."""
-        self._last = last
-        self._jobs.put(None)
-
-    def join(self, seconds: float) -> None:
-        self._thread.join(seconds)
-
-    def _work(self) -> None:
-        while True:
-            jobs = self._take()
-            todo = [job for job in jobs if job is not None]
-            try:
-                (self._together or _do)(todo)
-            except Exception:  # noqa: BLE001  whatever a plugin raises, the thread goes on
-                # The link fails in the middle of a piece: the session takes it up again, or says that it cannot.
-                _log.debug("%s", self._thread.name, exc_info=True)
-            if None in jobs:
-                _do([self._last] if self._last is not None else [])
-                return
-
-    def _take(self) -> list[Job | None]:
-        jobs = [self._jobs.get()]
-        while self._together is not None and len(jobs) < _TOGETHER:
-            try:
-                jobs.append(self._jobs.get_nowait())
-            except Empty:
-                break
-        return jobs
-
-
-def _do(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        try:
-            job()
-        except Exception:  # noqa: BLE001  one that fails is not to take the others with it
-            # What matters is told by events; the rest (a release to a machine that is gone) harms nobody.
-            _log.debug("an order was not carried out", exc_info=True)
 
 
 def ask_for_build(session: object, spec: BuildSpec) -> None:

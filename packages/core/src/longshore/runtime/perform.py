@@ -261,8 +261,11 @@ class Crew:
                 self._cancel(action)
             case StageAttempt():
                 self._start(action)
-            case Move(artifact, source):
-                self.remotes[source].bring(artifact)
+            case Move(artifact, source, _, target):
+                if target:
+                    self.remotes[target].pull(artifact, self.remotes[source])
+                else:
+                    self.remotes[source].bring(artifact)
             case Discard(machine, digests):
                 self.remotes[machine].discard(digests)
             case BuildEnvironment(environment, number, machine):

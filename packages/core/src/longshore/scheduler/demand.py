@@ -13,7 +13,7 @@ from attrs import evolve
 from longshore.model.artifact import Artifact, Input
 from longshore.scheduler.actions import Action, Deliver, Discard, MakeMembers, Move, StageAttempt
 from longshore.scheduler.building import waits_of
-from longshore.scheduler.moving import must_come_home, must_settle
+from longshore.scheduler.moving import must_settle, must_travel
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskState
 from longshore.scheduler.whereabouts import HomeStore
 
@@ -49,9 +49,11 @@ def travels(state: RunState, most: int) -> Iterator[Action]:
         return
     machines = _machines(state)
     yield from _stages(state)
-    asked: set[tuple[str, str]] = set()
+    asked: set[tuple[str, str, str]] = set()
+    for artifact, origin, store in _of_staging(state):
+        if not store or store in machines:
+            yield from _move(state, machines, artifact, origin, asked, store)
     for artifact, origin in chain(
-        _of_staging(state),
         _of_settling(state),
         ((each, "") for name in state.unmade for each in _values(state, name)),
         ((each, "") for name in islice(state.undelivered, most) for each in _away(state, state.tasks[name].outputs)),
@@ -68,7 +70,7 @@ def rescues(state: RunState, most: int) -> list[Move]:
     if not state.where.elsewhere:
         return []
     machines = _machines(state)
-    asked: set[tuple[str, str]] = set()
+    asked: set[tuple[str, str, str]] = set()
     wanted: list[Move] = []
     for task in state.tasks.values():
         if len(wanted) >= most:
@@ -101,19 +103,20 @@ def _stages(state: RunState) -> Iterator[StageAttempt]:
         machine = state.machines[task.machine]
         if name in state.cancelling or not machine.linked:
             continue
-        if not any(must_come_home(state, each, machine.store) for each in task.view.inputs):
+        if not any(must_travel(state, each, machine.store) for each in task.view.inputs):
             yield StageAttempt(name, task.attempts, task.machine)
 
 
-def _of_staging(state: RunState) -> Iterator[tuple[Artifact, str]]:
+def _of_staging(state: RunState) -> Iterator[tuple[Artifact, str, str]]:
+    """List what attempts wait for that others have: what, who wrote it, and the store where it is wanted."""
     for name in state.where.staging:
         if name in state.cancelling:
             continue
         task = state.tasks[name]
         store = state.machines[task.machine].store
         for each in task.view.inputs:
-            if must_come_home(state, each, store):
-                yield _artifact(each), each.origin
+            if must_travel(state, each, store):
+                yield _artifact(each), each.origin, store
 
 
 def _of_settling(state: RunState) -> Iterator[tuple[Artifact, str]]:
@@ -140,10 +143,15 @@ def _artifact(read: Input) -> Artifact:
 
 
 def _move(
-    state: RunState, machines: dict[str, str], artifact: Artifact, origin: str, asked: set[tuple[str, str]]
+    state: RunState,
+    machines: dict[str, str],
+    artifact: Artifact,
+    origin: str,
+    asked: set[tuple[str, str, str]],
+    target: str = "",
 ) -> Iterator[Move]:
-    """Ask for an artifact, once, if a machine can be reached that has it."""
-    key = (artifact.sha256, artifact.kind)
+    """Ask for an artifact in a store, once, if a machine can be reached that has it."""
+    key = (artifact.sha256, artifact.kind, target)
     if key in asked:
         return
     asked.add(key)
@@ -157,7 +165,8 @@ def _move(
         wholes = [each.sha256 for each in state.tasks[origin].outputs if each.sha256 in where.elsewhere]
     for store, machine in machines.items():
         if any(sha256 in where.stores[store] for sha256 in wholes):
-            yield Move(artifact, machine, where.failures[artifact.sha256])
+            failures = where.failures.get((artifact.sha256, target), 0)
+            yield Move(artifact, machine, failures, machines[target] if target else "")
             return
 
 

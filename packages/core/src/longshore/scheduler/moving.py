@@ -21,8 +21,8 @@ __all__ = [
     "at_home",
     "is_staged",
     "move_failed",
-    "must_come_home",
     "must_settle",
+    "must_travel",
     "needs_staging",
     "settled",
     "wrote",
@@ -38,12 +38,12 @@ def needs_staging(state: RunState, task: TaskState) -> bool:
         return False
     store = state.where.stores.get(state.machines[task.machine].store)
     if store is None:
-        return any(must_come_home(state, each) for each in task.view.inputs)
+        return any(must_travel(state, each) for each in task.view.inputs)
     return any(each.sha256 not in store for each in task.view.inputs)
 
 
-def must_come_home(state: RunState, read: Input, store: str = "") -> bool:
-    """Say whether an input must come home before it can be in a store (without one: in the project's)."""
+def must_travel(state: RunState, read: Input, store: str = "") -> bool:
+    """Say whether an input is neither at home nor in a store, so that another machine has to give it."""
     where = state.where
     has = where.stores.get(store, ())
     if not read.origin or read.sha256 in has or (read.sha256, read.kind) in where.arrived:
@@ -114,8 +114,13 @@ def must_settle(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -
 
 
 def arrive(state: RunState, event: Moved) -> list[str]:
-    """Note what has come home; name the tasks that may have settled by that."""
+    """Note what has come home, or to a machine; name the tasks that may have settled by that."""
     where = state.where
+    if event.target:
+        store = state.machines[event.target].store
+        if store in where.stores:
+            where.stores[store].update(each.sha256 for each in event.artifacts)
+        return []
     touched: dict[str, None] = {}
     for artifact in event.artifacts:
         where.arrived.add((artifact.sha256, artifact.kind))
@@ -148,12 +153,20 @@ def move_failed(state: RunState, event: MoveFailed) -> list[str]:
         return lose_object(state, event)
     where = state.where
     sha256 = event.artifact.sha256
-    where.failures[sha256] += 1
-    if where.failures[sha256] < MOVE_ATTEMPTS:
+    target = state.machines[event.target].store if event.target else ""
+    where.failures[sha256, target] += 1
+    if where.failures[sha256, target] < MOVE_ATTEMPTS:
         return []
-    del where.failures[sha256]
-    failing = [name for name, ended in where.settling.items() if any(each.sha256 == sha256 for each in ended.outputs)]
-    failing += [name for name in where.staging if any(each.sha256 == sha256 for each in state.tasks[name].view.inputs)]
+    del where.failures[sha256, target]
+    failing = [
+        name
+        for name in where.staging
+        if state.machines[state.tasks[name].machine].store == target
+        and any(each.sha256 == sha256 for each in state.tasks[name].view.inputs)
+    ]
+    if target:
+        return failing
+    failing += [name for name, ended in where.settling.items() if any(each.sha256 == sha256 for each in ended.outputs)]
     if not failing:
         where.given_up[sha256] = event.reason
     return failing

@@ -146,8 +146,8 @@ class _Play:
                 self._take(ObjectsDiscarded(at=self._now, machine=machine, digests=digests))
             case StageAttempt(task, attempt, machine):
                 return self._ask(action, self._missing(task), partial(self._stage, task, attempt))
-            case Move(artifact, source):
-                return self._ask(action, artifact.size, partial(self._arrive, artifact, source))
+            case Move(artifact, source, _, target):
+                return self._ask(action, artifact.size, partial(self._arrive, artifact, source, target))
             case BuildEnvironment(environment, number, machine):
                 # How long a build takes nobody can say; it is not played.
                 self._take(BuildIntended(at=self._now, environment=environment, number=number, machine=machine))
@@ -282,8 +282,8 @@ class _Play:
             self._take(InputsStaged(at=self._now, task=task, attempt=attempt))
             self._begin(state)
 
-    def _arrive(self, artifact: Artifact, source: str) -> None:
-        self._take(Moved(at=self._now, artifacts=(artifact,), source=source))
+    def _arrive(self, artifact: Artifact, source: str, target: str) -> None:
+        self._take(Moved(at=self._now, artifacts=(artifact,), source=source, target=target))
 
     def _begin(self, task: TaskState) -> None:
         place = self._places[task.machine]

@@ -47,8 +47,8 @@ class Whereabouts:
     """Tasks that run again since somebody needs what was lost, and why."""
     garbage: dict[str, OrderedDict[str, None]] = field(factory=dict)
     """By store: what nobody needs there any more."""
-    failures: Counter[str] = field(factory=Counter)
-    """By digest: how often it could not be brought home."""
+    failures: Counter[tuple[str, str]] = field(factory=Counter)
+    """By digest and store: how often it could not be brought there; by an empty name to home."""
     given_up: dict[str, str] = field(factory=dict)
     """What cannot be brought home, and why."""
     unread: dict[tuple[str | None, str], int] = field(factory=dict)

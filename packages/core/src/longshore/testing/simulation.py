@@ -109,8 +109,8 @@ class Simulation:
                         self.now = at
                 case StageAttempt(task, attempt):
                     self.take(InputsStaged(at=self.now, task=task, attempt=attempt))
-                case Move(artifact, source):
-                    self.take(Moved(at=self.now, artifacts=(artifact,), source=source))
+                case Move(artifact, source, _, target):
+                    self.take(Moved(at=self.now, artifacts=(artifact,), source=source, target=target))
                 case Discard(machine, digests):
                     self.take(ObjectsDiscarded(at=self.now, machine=machine, digests=digests))
                 case BuildEnvironment(environment, number, machine):
