@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from longshore.config.document import from_document
@@ -13,6 +14,7 @@ from longshore.model.events import CancelAsked, Event, StopAsked
 from longshore.model.names import near
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.codec import encode
+from longshore.runtime.fetching import Fetched
 from longshore.runtime.runner import Runner
 
 __all__ = ["Answering", "as_body"]
@@ -28,12 +30,14 @@ class Answering:
         add: Callable[[WorkflowSpec], None],
         retry: Callable[[Sequence[str]], None],
         machines: Callable[[], Sequence[Mapping[str, Any]]],
+        fetch: Callable[[Path, Sequence[str]], Fetched],
     ) -> None:
         self._run = run
         self._runner = runner
         self._add = add
         self._retry = retry
         self._machines = machines
+        self._fetch = fetch
 
     def __call__(self, op: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Answer one request.
@@ -57,6 +61,13 @@ class Answering:
                 spec = from_document(_text(request, "document"))
                 self._add(spec)
                 return {"tasks": [task.name for task in spec.tasks]}
+            case "fetch":
+                fetched = self._fetch(Path(_text(request, "to")), self._named(request))
+                return {
+                    "written": [str(path) for path in fetched.written],
+                    "missing": dict(fetched.missing),
+                    "unready": list(fetched.unready),
+                }
             case _:
                 raise UsageError(f"a controller cannot do {op!r}")
         return {}

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _VERSION = 1
 _FILE = "control"
-_OPS = ("add", "cancel", "retry", "status", "stop", "subscribe", "watch")
+_OPS = ("add", "cancel", "fetch", "retry", "status", "stop", "subscribe", "watch")
 _STREAMS = ("subscribe", "watch")
 """Those after which the connection is for the answers alone: what happens, and what machines use."""
 

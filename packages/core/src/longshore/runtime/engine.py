@@ -24,6 +24,7 @@ from longshore.plugin.protocols import Executor, ExecutorContext
 from longshore.runtime.answering import Answering, as_body
 from longshore.runtime.cache import Cache
 from longshore.runtime.control import ControlServer
+from longshore.runtime.fetching import Fetched, fetch
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
 from longshore.runtime.linking import Linking
@@ -33,10 +34,10 @@ from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.registry import Registry
-from longshore.runtime.results import deliver, mark_latest
+from longshore.runtime.results import mark_latest
 from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
-from longshore.scheduler.apply import apply, selected
+from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
 
@@ -128,7 +129,7 @@ class Engine:
         cache = Cache(self.project.store)
         crew = Crew(project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache)
         crew.renters = self._renters(crew)
-        answering = Answering(self.run, self.runner, self.add, self.retry, crew.loads.listing)
+        answering = Answering(self.run, self.runner, self.add, self.retry, crew.loads.listing, self.fetch)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
             with ExitStack() as opened:
@@ -192,15 +193,9 @@ class Engine:
         resolved = resolve(spec, self.project.folder)
         self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks))
 
-    def fetch(self, to: Path, names: Sequence[str]) -> list[Path]:
-        """Copy the outputs of tasks that have succeeded into a folder."""
-        state = self.runner.state
-        tasks = list(selected(state, names)) if names else list(state.tasks.values())
-        written: list[Path] = []
-        for task in tasks:
-            if task.phase in DONE and task.outputs:
-                written += deliver(self.project.store, task.outputs, to / task.task.folder)
-        return written
+    def fetch(self, to: Path, names: Sequence[str]) -> Fetched:
+        """Copy the outputs of tasks that have succeeded, all or these, into a folder."""
+        return fetch(self.runner.state, self.project.store, to, names)
 
     def _executor(self, pool: PoolSpec) -> Executor:
         record = self._registry.executor(pool.executor)

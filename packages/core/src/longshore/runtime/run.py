@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from longshore.errors import LongshoreError, RunError, UsageError
+from longshore.errors import LongshoreError, RunError, StagingError, UsageError
 from longshore.model.events import CancelAsked, Event, StopAsked
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.engine import Engine
@@ -228,8 +228,15 @@ class Run:
         self._thread.join()
 
     def fetch(self, to: Path, tasks: Sequence[str] = ()) -> list[Path]:
-        """Copy the outputs of tasks that have succeeded, all or these, into a folder; answer what was written."""
-        return self._engine.fetch(to, tasks)
+        """Copy the outputs of tasks that have succeeded, all or these, into a folder; answer what was written.
+
+        Raises:
+            StagingError: when some of it cannot be had any more; the rest has been copied then.
+        """
+        fetched = self._engine.fetch(to, tasks)
+        if fetched.missing:
+            raise StagingError("; ".join(fetched.missing.values()))
+        return list(fetched.written)
 
     def reader(self) -> RunReader:
         """Look at the run's record."""

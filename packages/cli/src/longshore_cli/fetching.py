@@ -1,0 +1,65 @@
+"""How `fetch` gets what tasks have written: from the run's controller while there is one, else from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from longshore.errors import UsageError
+from longshore.runtime.control import ask
+from longshore.runtime.fetching import fetch
+from longshore.runtime.history import RunReader
+from longshore.runtime.project import Project
+from longshore.scheduler.state import ENDED
+from longshore_cli.invocation import Invocation
+from longshore_cli.output import answer, answer_json, say
+from longshore_cli.story import Replayed
+from longshore_cli.summary import quoted, shown_path
+from longshore_cli.text import clean, counted
+
+__all__ = ["fetch_results"]
+
+_PATIENCE_SECONDS = 24 * 3600.0
+"""Much may have to come from far away; when the controller ends, so does the link to it."""
+
+
+def fetch_results(
+    project: Project, reader: RunReader, tasks: Sequence[str], to: Path, invocation: Invocation, *, now: bool
+) -> int:
+    """Copy the outputs of these tasks, or of all, and tell; give the exit code.
+
+    Raises:
+        UsageError: when there is no such task, or one has not ended and ``now`` is not set.
+    """
+    replayed = Replayed(reader)
+    found = [each for name in tasks for each in replayed.find(name)] or list(replayed.state.tasks.values())
+    unended = [each.task.id for each in found if each.phase not in ENDED]
+    if unended and not now:
+        first = f"{unended[0]} has" if len(unended) == 1 else f"{unended[0]} and {len(unended) - 1:,} others have"
+        raise UsageError(f"{first} not ended in run {reader.folder.name}; --now fetches what there is")
+    place = to.absolute()
+    if reader.info().state == "running":
+        request = {"to": str(place), "tasks": list(tasks)}
+        got = dict(ask(reader.folder, "fetch", request, timeout=_PATIENCE_SECONDS))
+    else:
+        fetched = fetch(replayed.state, project.store, place, tasks)
+        got = {
+            "written": [str(path) for path in fetched.written],
+            "missing": dict(fetched.missing),
+            "unready": list(fetched.unready),
+        }
+    _tell(got, reader.folder.name, place, invocation)
+    return 1 if got["missing"] or (got["unready"] and not now) else 0
+
+
+def _tell(got: dict[str, Any], run: str, to: Path, invocation: Invocation) -> None:
+    if invocation.json:
+        answer_json({"run": run, "to": str(to)} | {key: got[key] for key in ("written", "missing", "unready")})
+        return
+    for task, reason in got["missing"].items():
+        say(f"longshore: {task}: {clean(reason)}; `longshore run --rerun {quoted(task)}` makes it again")
+    if invocation.quiet:
+        return
+    unready = f", {counted(len(got['unready']), 'task')} did not succeed so far" if got["unready"] else ""
+    answer(f"{counted(len(got['written']), 'output')} of run {run} in {shown_path(to)}/{unready}")

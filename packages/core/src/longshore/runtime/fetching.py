@@ -1,0 +1,56 @@
+"""Copying what tasks have written to a folder that somebody names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import field, frozen
+
+from longshore.errors import StagingError
+from longshore.model.artifact import Artifact
+from longshore.runtime.results import deliver
+from longshore.scheduler.apply import selected
+from longshore.scheduler.state import DONE, RunState
+
+__all__ = ["Fetched", "fetch"]
+
+
+@frozen(kw_only=True)
+class Fetched:
+    """What came, and what did not."""
+
+    written: tuple[Path, ...]
+    missing: Mapping[str, str] = field(factory=dict[str, str])
+    """Tasks that have succeeded and whose outputs cannot be had, and why."""
+    unready: tuple[str, ...] = ()
+    """Tasks that have not succeeded."""
+
+
+def fetch(state: RunState, store: Path, to: Path, names: Sequence[str] = ()) -> Fetched:
+    """Copy the outputs of tasks that have succeeded, all or these, and their tables, each into its folder below ``to``.
+
+    What is there already is replaced by files of the same names; the rest of the folder stays.
+
+    Raises:
+        StagingError: when the folder cannot be written.
+    """
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StagingError(f"{to} cannot be written: {error.strerror}") from error
+    tasks = list(selected(state, names)) if names else list(state.tasks.values())
+    groups = [state.groups[name] for name in (names or list(state.groups)) if name in state.groups]
+    wanted: dict[str, tuple[str, Sequence[Artifact]]] = {
+        each.task.id: (each.task.folder, each.outputs) for each in tasks if each.phase in DONE
+    }
+    wanted |= {f"{each.spec.name} (its table)": (each.spec.name, each.table) for each in groups}
+    written: list[Path] = []
+    missing: dict[str, str] = {}
+    for name, (folder, outputs) in wanted.items():
+        try:
+            written += deliver(store, outputs, to / folder) if outputs else ()
+        except StagingError as error:
+            missing[name] = str(error)
+    unready = tuple(each.task.id for each in tasks if each.phase not in DONE)
+    return Fetched(written=tuple(written), missing=missing, unready=unready)
