@@ -233,6 +233,16 @@ def test_commands_tasks_and_runs_are_completed(project: Project) -> None:
     assert completed(project, f"longshore status --run {run['id']} rep") == ["report"]
 
 
+def test_hosts_and_machines_by_hand_are_completed(project: Project) -> None:
+    pytest.importorskip("longshore_ssh", reason="longshore-ssh is not installed here")
+    pools = '[pools.lab]\nexecutor = "ssh"\nhosts = ["host-1", "host-2", "other"]\n'
+    project.write(f'name = "x"\n{pools}[tasks.a]\ncommand = "true"\n')
+
+    for word in ("ssh", "exec", "put", "get"):
+        assert completed(project, f"longshore machines {word} host") == ["host-1", "host-2"]
+    assert completed(project, "longshore machines ssh lab/o") == ["lab/other"]
+
+
 def test_every_command_has_the_same_options_for_how_much_is_said() -> None:
     for name in COMMANDS:
         options = {

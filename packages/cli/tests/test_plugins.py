@@ -78,6 +78,15 @@ def test_what_cannot_be_checked_is_said_in_a_line(project: Project, words: list[
     assert said in project.call("plugins", "check", *words, code=2).err
 
 
+def test_a_name_that_several_plugins_have_is_asked_for_with_its_role(project: Project) -> None:
+    pytest.importorskip("longshore_sandbox", reason="longshore-sandbox is not installed here")
+
+    said = project.call("plugins", "check", "sandbox", code=2).err
+
+    assert "2 plugins are called 'sandbox'" in said
+    assert "`longshore plugins check executor.sandbox` or `longshore plugins check provider.sandbox`" in said
+
+
 @pytest.mark.parametrize("kind", ["executor", "provider", "store", "strategy"])
 def test_a_new_plugin_passes_its_contract_as_it_is_written(project: Project, kind: str) -> None:
     project.call("plugins", "new", kind, f"my-{kind}")

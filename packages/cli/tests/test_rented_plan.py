@@ -9,6 +9,8 @@ import pytest
 from longshore.config import load
 from longshore_cli.rented_plan import rented_lines
 
+from .harness import Project
+
 HEAD = 'name = "w"\n[providers.sandbox]\nfolder = "FOLDER"\n[pools.cloud]\nprovider = "sandbox"\nexecutor = "sandbox"\n'
 TASK = '\n[tasks.a]\ncommand = "true"\n'
 
@@ -53,3 +55,16 @@ def test_a_plan_says_what_may_be_rented_for_how_long_and_for_how_much(tmp_path: 
 def test_a_plan_says_where_a_machine_that_is_off_still_costs(tmp_path: Path) -> None:
     [_, warning] = lines(tmp_path, "", "power_off_still_costs = true")
     assert "still costs until it is ended" in warning
+
+
+def test_an_executor_that_cannot_reach_the_machines_is_refused_with_the_one_that_can(project: Project) -> None:
+    pytest.importorskip("longshore_sandbox", reason="longshore-sandbox is not installed here")
+    pytest.importorskip("longshore_ssh", reason="longshore-ssh is not installed here")
+    words = HEAD.replace("FOLDER", str(project.folder / "cloud")).replace('executor = "sandbox"', 'executor = "ssh"')
+    project.write(words + TASK)
+
+    said = project.call("plan", code=2).err
+
+    assert "pools.cloud.executor" in said
+    assert "the executor 'ssh' does not reach machines of sandbox" in said
+    assert 'write executor = "sandbox"' in said

@@ -28,7 +28,7 @@ from longshore.model.events import (
     TasksIdentified,
 )
 from longshore.model.lease import LeasePhase
-from longshore.model.lease_events import LeaseChanged, LeaseIntended, LeasesLeft, OffersMissing, TasksRefused
+from longshore.model.lease_events import LeaseChanged, LeasesLeft, OffersMissing, TasksRefused
 from longshore.model.offer import Offer, Price
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.quantity import Money
@@ -107,8 +107,12 @@ def lease(phase: LeasePhase, **words: Any) -> LeaseChanged:
         ),
         (ResultsDelivered(at=AT, task="fit", problem="full"), Line(Rank.ALWAYS, "failed", "full")),
         (
-            LeaseIntended(at=AT, lease="cloud-1", pool="cloud", kind=0, offer=OFFER, ends_at=AT),
+            lease(LeasePhase.INTENDED, machine="", price=Money(amount=Decimal("0.10"), currency="USD")),
             Line(Rank.USUAL, "", "renting small in north (spot), 0.10 USD an hour for pool cloud (cloud-1)"),
+        ),
+        (
+            lease(LeasePhase.KNOWN, warm=True),
+            Line(Rank.USUAL, "", "going on with machine i-1, which an earlier run has left (cloud-1)"),
         ),
         (lease(LeasePhase.ENDING), Line(Rank.USUAL, "", "ending machine i-1")),
         (

@@ -37,7 +37,8 @@ def role_of(name: str) -> tuple[str, str]:
             f"distribution with several is named with its role, as in strategy.{name}"
         )
     if len(roles) > 1:
-        raise UsageError(f"there are several: {' and '.join(f'{role}.{name}' for role in roles)}")
+        words = " or ".join(f"`longshore plugins check {role}.{name}`" for role in roles)
+        raise UsageError(f"{len(roles)} plugins are called {name!r}; say which one: {words}")
     return roles[0], name
 
 

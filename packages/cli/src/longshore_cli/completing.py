@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from longshore_cli.places import find_project
 
-__all__ = ["machines", "pools", "providers", "runs", "runs_and_tasks", "tasks"]
+__all__ = ["machines", "pools", "providers", "reachable", "runs", "runs_and_tasks", "tasks"]
 
 _MOST = 200
 
@@ -50,6 +50,25 @@ def machines(_ctx: click.Context, _: click.Parameter, incomplete: str) -> list[C
     except LongshoreError:
         return []
     return [CompletionItem(name) for name in names if name.startswith(incomplete)][:_MOST]
+
+
+def reachable(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer hosts as pools name them, and as POOL/HOST once that is begun; then rented machines."""
+    import tempfile
+    from pathlib import Path
+
+    from longshore.errors import LongshoreError
+    from longshore.machines.hosts import given_hosts
+    from longshore_cli.places import folder_of
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="longshore-complete-") as aside:
+            given = given_hosts(folder_of(ctx.params.get("folder")), Path(aside))
+    except LongshoreError:
+        given = []
+    names = dict.fromkeys(host.name if "/" in incomplete else host.host for host in given)
+    hosts = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return [*hosts, *machines(ctx, parameter, incomplete)][:_MOST]
 
 
 def pools(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

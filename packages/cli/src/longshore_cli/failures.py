@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from longshore.errors import ConfigError, LongshoreError, Problem
+from longshore.plugin.folders import state_folder
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer_json, say
 from longshore_cli.text import clean, counted
@@ -87,8 +88,7 @@ def _of_us(error: Exception, invocation: Invocation) -> str:
 
 def _write_details(error: Exception, invocation: Invocation) -> Path:
     """Write a traceback and what was typed where a later report finds them."""
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    folder = state / "longshore" / "errors"
+    folder = state_folder(os.environ) / "errors"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(prefix="error-", suffix=".log", dir=folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 from attrs import evolve
 
 from longshore.errors import ExecutorError, MachineUnreachable
+from longshore.plugin import state_folder
 from longshore_ssh.boot import BORN_FILE, BORN_KIND, GIVEN_KIND
 from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
@@ -30,9 +31,8 @@ _MOST_BYTES = 4096
 
 
 def _folder() -> Path:
-    """Say where that is kept: ``$XDG_STATE_HOME/longshore/ssh``, else below ``~/.local/state``."""
-    base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "longshore" / "ssh"
+    """Say where that is kept."""
+    return state_folder(os.environ) / "ssh"
 
 
 def login_key(config: SshConfig) -> Path:

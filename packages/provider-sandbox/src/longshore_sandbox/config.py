@@ -13,6 +13,7 @@ from attrs.validators import ge, gt, in_, min_len
 
 from longshore.errors import ConfigError, Problem
 from longshore.model.quantity import parse_duration, parse_size
+from longshore.plugin import state_folder
 from longshore.runtime.plugin_options import structure
 from longshore.testing import ManualClock
 from longshore.testing.fake_cloud_parts import CloudHabits, Kind
@@ -33,9 +34,8 @@ CLOCK = "clock"
 
 
 def default_folder(environ: Mapping[str, str]) -> Path:
-    """Say where a user's sandbox is: ``$XDG_STATE_HOME/longshore/sandbox``, else below ``~/.local/state``."""
-    state = environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return Path(state) / "longshore" / "sandbox"
+    """Say where a user's sandbox is: in the folder of his state."""
+    return state_folder(environ) / "sandbox"
 
 
 def _whole(folder: Path | str | None) -> Path:

@@ -18,7 +18,16 @@ _BUILT_FOR = (0, 1)
 @hookimpl
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce the cloud."""
-    return [ProviderRecord(name="sandbox", config=SandboxConfig, factory=SandboxProvider, rigs=_rigs, api=_BUILT_FOR)]
+    return [
+        ProviderRecord(
+            name="sandbox",
+            config=SandboxConfig,
+            factory=SandboxProvider,
+            executors=("sandbox",),
+            rigs=_rigs,
+            api=_BUILT_FOR,
+        )
+    ]
 
 
 def _rigs(config: SandboxConfig) -> AbstractContextManager[Callable[[], object]]:

@@ -269,6 +269,8 @@ def test_a_machine_that_is_kept_serves_the_next_run_of_its_project_and_no_other(
     with play(pool, '[tasks.two]\ncommand = "true"\n') as second:
         second.wait(timeout=60)
     assert machines(second) == {kept.id}
+    told = [event for _, event in second.reader().events() if isinstance(event, LeaseChanged)]
+    assert (told[0].warm, told[0].phase) == (True, LeasePhase.KNOWN)
     assert [machine.id for machine in cloud.living()] == [kept.id]
 
     with play(f'{pool}\n[tasks.three]\ncommand = "true"\n', "", fresh=True) as third:

@@ -32,8 +32,9 @@ def command(invocation: Invocation, folder: Path | None) -> int:
     Exit code 1 when something would make a run fail. The JSON document is
     {"ok": bool, "checks": [{"name", "state", "says", "remedy"}]} with the states ok, warning and bad.
     """
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "longshore"
-    findings = list(examine(folder_of(folder), state))
+    from longshore.plugin.folders import state_folder
+
+    findings = list(examine(folder_of(folder), state_folder(os.environ)))
     sound = all(finding.state != "bad" for finding in findings)
     if invocation.json:
         answer_json({"ok": sound, "checks": [asdict(finding) for finding in findings]})

@@ -11,7 +11,7 @@ import click
 from longshore_cli.command import Command, folder_option, json_option
 from longshore_cli.command import command as subcommand
 from longshore_cli.completing import machines as machine_names
-from longshore_cli.completing import pools, providers
+from longshore_cli.completing import pools, providers, reachable
 from longshore_cli.invocation import Invocation
 from longshore_cli.parameters import DURATION, MONEY
 
@@ -203,7 +203,7 @@ Their addresses may be others than before. {_JSON_HELP}""",
 
 _NAME_HELP = """\
 NAME is a host as a pool names it, POOL/HOST, or a rented machine by its name or id."""
-_name_argument = click.argument("name", shell_complete=machine_names)
+_name_argument = click.argument("name", shell_complete=reachable)
 
 
 @subcommand(

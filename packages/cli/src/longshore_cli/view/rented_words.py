@@ -10,26 +10,26 @@ from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import (
     LeaseChanged,
     LeaseDraining,
-    LeaseIntended,
     LeasesLeft,
     OffersMissing,
     TasksRefused,
 )
+from longshore.model.offer import OfferKey
 from longshore_cli.text import clean, counted
 from longshore_cli.view.line import Line, Rank
 
 __all__ = ["RENTED_WORDS"]
 
 
-def _intended(event: LeaseIntended) -> Iterator[Line]:
-    price = event.offer.price
-    rate = f", {price.per_hour} an hour" if price is not None else ""
-    yield Line(Rank.USUAL, "", f"renting {event.offer}{rate} for pool {event.pool} ({event.lease})")
-
-
 def _changed(event: LeaseChanged) -> Iterator[Line]:
     name = event.machine or event.lease
+    rate = f", {event.price} an hour" if event.price is not None else ""
     match event.phase:
+        case LeasePhase.INTENDED:
+            # Only now is it known that no machine of an earlier run would do.
+            yield Line(Rank.USUAL, "", f"renting {_words(event.offer)}{rate} for pool {event.pool} ({event.lease})")
+        case LeasePhase.KNOWN | LeasePhase.STOPPED if event.warm:
+            yield Line(Rank.USUAL, "", f"going on with machine {name}, which an earlier run has left ({event.lease})")
         case LeasePhase.READY if event.kept:
             yield Line(Rank.USUAL, "", f"machine {name} stays up for the next run, until {event.ends_at:%H:%M} UTC")
         case LeasePhase.STOPPED:
@@ -43,6 +43,11 @@ def _changed(event: LeaseChanged) -> Iterator[Line]:
             yield Line(Rank.ALWAYS, "lost", f"{name} was not rented: {event.failure}: {clean(event.reason)}")
         case _:
             return
+
+
+def _words(offer: OfferKey) -> str:
+    kind, region, zone, spot = offer
+    return f"{kind} in {zone or region}{' (spot)' if spot else ''}"
 
 
 def _draining(event: LeaseDraining) -> Iterator[Line]:
@@ -67,7 +72,6 @@ RENTED_WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
     {
         LeaseChanged: _changed,
         LeaseDraining: _draining,
-        LeaseIntended: _intended,
         LeasesLeft: _left,
         OffersMissing: _missing,
         TasksRefused: _refused,

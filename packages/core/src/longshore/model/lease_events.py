@@ -73,6 +73,8 @@ class LeaseChanged:
     ends_at: datetime
     kept: bool = False
     """The run has left the machine to the next run of its project."""
+    warm: bool = False
+    """An earlier run has left the machine to this one."""
     failure: FailureClass | None = None
     """What went wrong, when the lease did not end by the run's own wish."""
     reason: str = ""

@@ -5,6 +5,7 @@ A distribution names its plugins as entry points of the group ``longshore``: ``e
 and any name: ``stores.fsspec``. Each points at a module (or object) with functions marked `hookimpl`.
 """
 
+from longshore.plugin.folders import state_folder
 from longshore.plugin.hooks import hookimpl
 from longshore.plugin.hosts import Checks, Finding, Shell, Shells, Soundness
 from longshore.plugin.protocols import (
@@ -87,4 +88,5 @@ __all__ = [
     "Sweeps",
     "Terms",
     "hookimpl",
+    "state_folder",
 ]

@@ -293,6 +293,8 @@ class ProviderRecord:
     name: str
     config: type
     factory: Callable[[Any], Provider]
+    executors: tuple[str, ...] = ()
+    """The executors that can reach its machines, when others cannot; the first is the one to advise."""
     rigs: Callable[[Any], AbstractContextManager[Callable[[], Any]]] | None = None
     """How ``longshore plugins check`` tries it without renting anything for real. Given the options: a context that
     gives a maker of `longshore.testing.ProviderRig`, called anew for each law. None when only the plugin's own tests

@@ -23,6 +23,7 @@ from typing import Any, Self
 from attrs import frozen
 
 from longshore.model.resources import Resources
+from longshore.plugin.folders import state_folder
 from longshore.runtime.processes import ProcessMark, is_alive, this_process, watch
 from longshore.runtime.shares import NOTHING, Amounts, Claim, Settled, settle
 
@@ -61,9 +62,8 @@ def capacity_folder(environ: Mapping[str, str]) -> Path:
     runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
     if runtime.is_dir() and os.access(runtime, os.W_OK):
         return runtime / "longshore"
-    state = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
     # A home folder may be shared by many computers.
-    return Path(state) / "longshore" / "computers" / os.uname().nodename
+    return state_folder(environ) / "computers" / os.uname().nodename
 
 
 class Capacity:

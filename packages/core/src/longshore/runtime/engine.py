@@ -294,7 +294,13 @@ def _check_rented(spec: WorkflowSpec, pool: PoolSpec, provider: str, registry: R
 
     record = registry.executor(pool.executor)
     registry.options(record.config, pool.options, f"pools.{pool.name}")
-    Providers(spec.providers, registry).open(provider)
+    providers = Providers(spec.providers, registry)
+    providers.open(provider)
+    reaching = providers.described(provider)[0].executors
+    if reaching and pool.executor not in reaching:
+        message = f"the executor {pool.executor!r} does not reach machines of {provider}"
+        remedy = f'write executor = "{reaching[0]}"'
+        raise ConfigError([Problem(place="", key=f"pools.{pool.name}.executor", message=message, remedy=remedy)])
 
 
 def _members_remedy(close: Sequence[str]) -> str:

@@ -65,6 +65,8 @@ def _changed(event: ev.LeaseChanged) -> Body:
         body["cost"] = write_money(event.cost)
     if event.kept:
         body["kept"] = True
+    if event.warm:
+        body["warm"] = True
     if event.failure is not None:
         body["failure"] = event.failure.value
     if event.reason:
@@ -85,6 +87,7 @@ def _read_changed(at: datetime, body: Body) -> ev.LeaseChanged:
         cost=read_money(body.get("cost")),
         ends_at=_moment(body["ends_at"]),
         kept=body.get("kept", False),
+        warm=body.get("warm", False),
         failure=None if failure is None else FailureClass(failure),
         reason=body.get("reason", ""),
     )

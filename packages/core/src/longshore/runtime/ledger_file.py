@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from longshore.errors import DiskFull, LedgerError
+from longshore.plugin.folders import state_folder
 
 __all__ = ["SCHEMA_VERSION", "default_path", "locked", "open_file", "transaction", "translated"]
 
@@ -57,11 +58,8 @@ _PAUSE_SECONDS = 0.02
 
 
 def default_path(environment: Mapping[str, str]) -> Path:
-    """Say where a user's ledger lies: ``$XDG_STATE_HOME/longshore/ledger.db``, else below ``~/.local/state``."""
-    state = environment.get("XDG_STATE_HOME", "")
-    # The XDG specification has relative paths ignored.
-    folder = Path(state) if os.path.isabs(state) else Path.home() / ".local" / "state"
-    return folder / "longshore" / "ledger.db"
+    """Say where a user's ledger lies: in the folder of his state, so that it outlives all projects."""
+    return state_folder(environment) / "ledger.db"
 
 
 def open_file(path: Path) -> sqlite3.Connection:

@@ -37,6 +37,7 @@ class Mirror:
         self._post = post
         self._now = now
         self._told: dict[str, LeaseChanged] = {}
+        self._warm: set[str] = set()
         self._failures: dict[str, tuple[FailureClass, str]] = {}
 
     def id_of(self, name: str) -> str:
@@ -47,6 +48,10 @@ class Mirror:
         """Read the run's leases that live, by their names in the run."""
         found = self._ledger.leases(run=self._run)
         return {self._name(lease): lease for lease in found if lease.provider == self._provider}
+
+    def warmed(self, name: str) -> None:
+        """Note that a lease goes on with a machine that an earlier run has left."""
+        self._warm.add(name)
 
     def failed(self, name: str, failure: FailureClass, reason: str) -> None:
         """Note what went wrong with a lease; the first word counts. It is told with the lease's next change."""
@@ -106,6 +111,7 @@ class Mirror:
             cost=self._ledger.set_aside(lease.id),
             ends_at=lease.spec.ends_at,
             kept=lease.kept,
+            warm=name in self._warm,
             failure=failure,
             reason=reason,
         )

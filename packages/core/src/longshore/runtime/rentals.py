@@ -136,6 +136,8 @@ class Rentals:
         except BudgetExceeded as error:
             self._mirror.refused(_state_of(action), str(error), FailureClass.CAPACITY)
             return
+        if taken is not None:
+            self._mirror.warmed(action.lease)
         self._mirror.tell()
         if taken is None:
             # What is refused was noted by `_refused`; otherwise the next look asks again.
