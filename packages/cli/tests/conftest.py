@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .harness import Project, end_clouds, end_marked
+from .harness import Project, end_clouds, new_project
 
 
 @pytest.fixture(autouse=True)
@@ -22,19 +20,5 @@ def _end_clouds(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """An empty project; what its runs leave behind is ended with it."""
-    mark = f"LONGSHORE_TEST_MARK={uuid.uuid4().hex}"
-    home, folder = tmp_path / "home", tmp_path / "project"
-    home.mkdir()
-    folder.mkdir()
-    key, _, value = mark.partition("=")
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "XDG_STATE_HOME": str(home / "state"),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "LANG": "C.UTF-8",
-        "TERM": "dumb",
-        key: value,
-    }
-    yield Project(folder, env)
-    end_marked(mark)
+    with new_project(tmp_path) as made:
+        yield made

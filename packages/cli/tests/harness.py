@@ -14,7 +14,9 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,27 @@ class Project:
     def state(self) -> str:
         """Say how the latest run stands."""
         return str(self.call("status", "--json").json["state"])
+
+
+@contextmanager
+def new_project(parent: Path) -> Iterator[Project]:
+    """Make an empty project; what its runs leave behind is ended with it."""
+    mark = f"LONGSHORE_TEST_MARK={uuid.uuid4().hex}"
+    home, folder = parent / "home", parent / "project"
+    home.mkdir()
+    folder.mkdir()
+    key, _, value = mark.partition("=")
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "XDG_STATE_HOME": str(home / "state"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        key: value,
+    }
+    yield Project(folder, env)
+    end_marked(mark)
 
 
 class Terminal:

@@ -75,12 +75,14 @@ def spec(name: str, reads: str = "", values: tuple[str, ...] = ()) -> TaskSpec:
 def test_a_for_each_is_one_box_with_its_number() -> None:
     workflow = WorkflowSpec(name="pv", tasks=(spec("fit", values=("1", "2", "3")), spec("report", reads="fit")))
     assert picture_of(workflow) == Picture(
-        title="pv", boxes=(Box(name="fit", note="3 x year"), Box(name="report")), arrows=((0, 1),)
+        title="pv", boxes=(Box(name="fit", note="3 x year", many=True), Box(name="report")), arrows=((0, 1),)
     )
 
 
 HOSTILE = Picture(
-    title='<a href="x">', boxes=(Box(name='"];<script>\\', note="2 x <b>"), Box(name="x\x1b[31my")), arrows=((0, 1),)
+    title='<a href="x">',
+    boxes=(Box(name='"];<script>\\', note="2 x <b>", many=True), Box(name="x\x1b[31my")),
+    arrows=((0, 1),),
 )
 
 

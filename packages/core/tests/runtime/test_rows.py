@@ -19,6 +19,7 @@ from longshore.model.events import (
     EnvironmentFailed,
     Event,
     Identified,
+    InputsFailed,
     InputsStaged,
     MachineAdded,
     MachineGone,
@@ -27,7 +28,7 @@ from longshore.model.events import (
     RunEnded,
     TasksIdentified,
 )
-from longshore.model.lease_events import LeaseChanged, LeaseIntended
+from longshore.model.lease_events import LeaseChanged, LeaseIntended, TasksRefused
 from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Usage
@@ -37,7 +38,7 @@ from longshore.runtime.attempt_rows import RestRow, read_attempts, read_rests
 from longshore.runtime.fleet_rows import read_builds, read_leases, read_machines
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
-from longshore.runtime.output_rows import read_moves, read_outputs
+from longshore.runtime.output_rows import read_moves, read_outputs, read_refusals
 
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ROOM = Resources(cpus=2, memory_bytes=1)
@@ -191,9 +192,9 @@ def test_machines_say_when_they_came_and_why_they_went(written: Written) -> None
             MachineGone(at=at(9), machine="i-1", reason="taken away"),
         )
     )
-    assert [(row.machine, row.pool, since(row.added), since(row.gone), row.reason) for row in rows] == [
-        ("local", "local", 0, None, ""),
-        ("i-1", "cloud", 1, 9, "taken away"),
+    assert [(row.machine, row.pool, row.cpus, since(row.added), since(row.gone), row.reason) for row in rows] == [
+        ("local", "local", 2, 0, None, ""),
+        ("i-1", "cloud", 2, 1, 9, "taken away"),
     ]
 
 
@@ -270,3 +271,16 @@ def test_what_came_home_is_told_by_task(written: Written) -> None:
         ("a", "m", 3, 3),
         ("b", "m", 3, 4),
     ]
+
+
+def test_why_a_task_could_not_begin_is_what_was_said_last(written: Written) -> None:
+    reader = written(
+        InputsFailed(at=at(0), task="a", reason="it is gone"),
+        TasksRefused(at=at(1), tasks=("b", "c"), reason="none is large enough"),
+        InputsFailed(at=at(2), task="a", reason="it is gone still"),
+    )
+    assert read_refusals(reader) == {
+        "a": "it is gone still",
+        "b": "none is large enough",
+        "c": "none is large enough",
+    }

@@ -17,7 +17,13 @@ class Box:
 
     name: str
     note: str = ""
-    """How many tasks it stands for, and over what, as in ``20 x year``; empty for a task that stands alone."""
+    """How many tasks it stands for, and over what, as in ``20 x year``, or how they stand; empty for a task that stands
+    alone.
+    """
+    many: bool = False
+    """Whether it stands for the members of a ``for_each`` or ``repeat``."""
+    tone: str = ""
+    """Its colour: succeeded, failed, running, waiting, or empty where nothing has run."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -52,4 +58,4 @@ def _box(spec: TaskSpec) -> Box:
     members = expand(spec)
     over = [parameter.name for parameter in spec.for_each] + (["repeat"] if spec.repeat is not None else [])
     count = "?" if len(members) == 1 and members[0].member == UNMADE else f"{len(members):,}"
-    return Box(name=spec.name, note=f"{count} x {', '.join(over)}")
+    return Box(name=spec.name, note=f"{count} x {', '.join(over)}", many=True)

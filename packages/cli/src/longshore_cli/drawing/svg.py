@@ -24,6 +24,14 @@ _HEAD = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
     '<path d="M0,0 L8,4 L0,8 z" fill="#5b6b7b"/></marker></defs>'
 )
+_COLOURS = {
+    "": ("#eef4fb", "#3b6ea5"),
+    "succeeded": ("#e3f4ea", "#2e7d4f"),
+    "failed": ("#fde6dc", "#c2410c"),
+    "running": ("#e0f2fe", "#0369a1"),
+    "waiting": ("#f1f3f5", "#868e96"),
+}
+"""Inside and edge of a box, by its tone."""
 _FONT = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
@@ -66,13 +74,12 @@ def _arrow(route: Sequence[Point]) -> str:
 
 def _rectangle(box: Box, lines: tuple[str, ...], width: float, centre: Point) -> str:
     x, y = centre[0] - width / 2, centre[1] - _HEIGHT / 2
-    many = len(lines) > 1
     parts = [f"<g><title>{escape(clean(' '.join(box.lines)))}</title>"]
-    if many:
+    if box.many:
         # A second edge behind the box: this is a stack of tasks.
-        parts.append(_edge(x + 4, y - 4, width))
-    parts.append(_edge(x, y, width))
-    baselines = (centre[1] - 3, centre[1] + 13) if many else (centre[1] + 4,)
+        parts.append(_edge(box, x + 4, y - 4, width))
+    parts.append(_edge(box, x, y, width))
+    baselines = (centre[1] - 3, centre[1] + 13) if len(lines) > 1 else (centre[1] + 4,)
     for line, baseline, colour in zip(lines, baselines, ("#1f2933", "#52606d"), strict=False):
         parts.append(
             f'<text x="{centre[0]:.1f}" y="{baseline:.1f}" text-anchor="middle" fill="{colour}">{escape(line)}</text>'
@@ -81,6 +88,7 @@ def _rectangle(box: Box, lines: tuple[str, ...], width: float, centre: Point) ->
     return "".join(parts)
 
 
-def _edge(x: float, y: float, width: float) -> str:
+def _edge(box: Box, x: float, y: float, width: float) -> str:
+    inside, edge = _COLOURS[box.tone]
     place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{_HEIGHT:.0f}"'
-    return f'<rect {place} rx="6" fill="#eef4fb" stroke="#3b6ea5"/>'
+    return f'<rect {place} rx="6" fill="{inside}" stroke="{edge}"/>'

@@ -17,7 +17,7 @@ def mermaid(picture: Picture) -> str:
     lines = ["flowchart TD"]
     for number, box in enumerate(picture.boxes):
         label = "<br>".join(_mermaid_text(line) for line in box.lines)
-        shape = f'[["{label}"]]' if box.note else f'["{label}"]'
+        shape = f'[["{label}"]]' if box.many else f'["{label}"]'
         lines.append(f"    t{number}{shape}")
     lines += [f"    t{start} --> t{end}" for start, end in picture.arrows]
     return "\n".join(lines)
@@ -31,7 +31,7 @@ def dot(picture: Picture) -> str:
     """Write a digraph for Graphviz."""
     lines = [f"digraph {_dot_text(picture.title)} {{", "    node [shape=box, style=rounded];"]
     for number, box in enumerate(picture.boxes):
-        more = ", peripheries=2" if box.note else ""
+        more = ", peripheries=2" if box.many else ""
         lines.append(f"    t{number} [label={_dot_text(*box.lines)}{more}];")
     lines += [f"    t{start} -> t{end};" for start, end in picture.arrows]
     return "\n".join([*lines, "}"])

@@ -13,7 +13,7 @@ from longshore.runtime.attempt_rows import AttemptRow, RestRow, read_attempts, r
 from longshore.runtime.fleet_rows import LeaseRow, read_leases
 from longshore.runtime.history import RunInfo, RunReader
 
-__all__ = ["Figures", "busy_until", "figure", "mean_and_deviation", "read_figures", "total_cost"]
+__all__ = ["Figures", "add_up", "figure", "last_known", "mean_and_deviation", "read_figures"]
 
 _ERRORS = ("failed", "lost")
 _DONE = ("succeeded", "up to date", "failed", "lost", "cancelled", "skipped")
@@ -102,7 +102,7 @@ def figure(
     longest = max(times, key=times.__getitem__, default="")
     first = min((each.started for each in attempts if each.started is not None), default=None)
     last = max((each.ended for each in ran if each.ended is not None), default=None)
-    end = info.ended.timestamp() if info.ended is not None else max([began, *busy_until(attempts)])
+    end = last_known(info, attempts)
     idle = _idle(rests, ran)
     return Figures(
         run=info.id,
@@ -124,21 +124,23 @@ def figure(
         nodes=len({each.machine for each in attempts if each.started is not None}),
         setup=None if first is None else first - began - _within(idle, began, first),
         total=end - began - _within(idle, began, end),
-        costs=total_cost(leases),
+        costs=add_up(lease.cost for lease in leases),
     )
 
 
-def busy_until(attempts: Iterable[AttemptRow]) -> Iterable[float]:
-    """Give the last that is known of each attempt."""
-    return (each.heard or each.started or each.intended for each in attempts)
+def last_known(info: RunInfo, attempts: Iterable[AttemptRow]) -> float:
+    """Say when a run ended or, of one that has not, the last that is known of it."""
+    if info.ended is not None:
+        return info.ended.timestamp()
+    return max([info.started.timestamp(), *(each.heard or each.started or each.intended for each in attempts)])
 
 
-def total_cost(leases: Iterable[LeaseRow]) -> tuple[Money, ...]:
-    """Add up what was rented, by currency."""
+def add_up(amounts: Iterable[Money | None]) -> tuple[Money, ...]:
+    """Add what is known, by currency."""
     sums: dict[str, Decimal] = {}
-    for lease in leases:
-        if lease.cost is not None:
-            sums[lease.cost.currency] = sums.get(lease.cost.currency, Decimal(0)) + lease.cost.amount
+    for each in amounts:
+        if each is not None:
+            sums[each.currency] = sums.get(each.currency, Decimal(0)) + each.amount
     return tuple(Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items()))
 
 

@@ -101,6 +101,8 @@ def money(amount: Money) -> str:
     places = Decimal("0.01")
     while amount.amount and amount.amount < places * 10 and places > Decimal("0.000001"):
         places /= 10
+    if 0 < amount.amount < places:
+        return f"less than {places:f} {amount.currency}"
     return f"{amount.amount.quantize(places, ROUND_HALF_UP):f} {amount.currency}"
 
 

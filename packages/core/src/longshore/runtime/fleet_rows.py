@@ -41,6 +41,7 @@ class MachineRow:
 
     machine: str
     pool: str
+    cpus: float
     added: float
     gone: float | None
     reason: str
@@ -96,8 +97,8 @@ def read_builds(reader: RunReader) -> list[BuildRow]:
 
 
 _MACHINES = """
-    SELECT body ->> 'machine', max(body ->> 'pool'), min(at), max(at) FILTER (WHERE kind = 'MachineGone'),
-        max(body ->> 'reason')
+    SELECT body ->> 'machine', max(body ->> 'pool'), max(body ->> '$.resources[0]'), min(at),
+        max(at) FILTER (WHERE kind = 'MachineGone'), max(body ->> 'reason')
     FROM events WHERE kind IN ('MachineAdded', 'MachineGone') GROUP BY 1 ORDER BY min(seq)
 """
 
@@ -107,8 +108,8 @@ def read_machines(reader: RunReader) -> list[MachineRow]:
     with reader._reading() as db:
         rows = db.execute(_MACHINES).fetchall()
     return [
-        MachineRow(machine=machine, pool=pool, added=added, gone=gone, reason=reason or "")
-        for machine, pool, added, gone, reason in rows
+        MachineRow(machine=machine, pool=pool, cpus=cpus, added=added, gone=gone, reason=reason or "")
+        for machine, pool, cpus, added, gone, reason in rows
     ]
 
 

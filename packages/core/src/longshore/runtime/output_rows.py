@@ -1,4 +1,4 @@
-"""What the tasks of a run made, and when it came home, as rows, read from the journal by SQL."""
+"""What the tasks of a run made, when it came home, and why some could not begin: rows, read from the journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from attrs import frozen
 
 from longshore.runtime.history import RunReader
 
-__all__ = ["MoveRow", "OutputRow", "read_moves", "read_outputs"]
+__all__ = ["MoveRow", "OutputRow", "read_moves", "read_outputs", "read_refusals"]
 
 
 @frozen(kw_only=True)
@@ -74,3 +74,17 @@ def read_outputs(reader: RunReader) -> list[OutputRow]:
         OutputRow(task=task, path=path, kind=kind, size_bytes=size, sha256=digest, value=value or "", source=source)
         for task, path, kind, size, digest, value, source, _ in rows
     ]
+
+
+_REFUSALS = """
+    SELECT seq, body ->> 'task', body ->> 'reason' FROM events WHERE kind = 'InputsFailed'
+    UNION ALL
+    SELECT seq, task.value, body ->> 'reason' FROM events, json_each(body, '$.tasks') AS task
+    WHERE kind = 'TasksRefused' ORDER BY seq
+"""
+
+
+def read_refusals(reader: RunReader) -> dict[str, str]:
+    """Say of each task why its inputs, or a machine for it, could not be had the last time."""
+    with reader._reading() as db:
+        return {task: reason for _, task, reason in db.execute(_REFUSALS)}
