@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "explain": "Say why a task ran or did not, and why it failed.",
         "resume": "Continue a run that was interrupted or lost its controller.",
         "cancel": "End a running run, or some of its tasks.",
-        "runs": "List the runs of this project.",
+        "runs": "List the runs of this project, or compare two of them.",
         "report": "Tell what a run came to: figures, tables, pictures and a page.",
         "import": "Write a workflow like one that others have published and recorded.",
         "graph": "Draw a workflow as Mermaid, DOT or SVG.",

@@ -35,6 +35,7 @@ class Wishes:
     file: Path | None
     jobs: int | None
     sets: tuple[str, ...]
+    params: tuple[str, ...]
     only: tuple[str, ...]
     first: int | None
     strategy: str | None
@@ -70,7 +71,7 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         raise click.UsageError("--repeat begins new runs, and --continue continues one; give one of them")
     if wishes.run is not None:
         raise click.UsageError("--run goes with --add; `longshore resume RUN` continues a run")
-    loaded = load_workflow(wishes.file, wishes.sets, strategy=wishes.strategy)
+    loaded = load_workflow(wishes.file, wishes.sets, strategy=wishes.strategy, params=wishes.params)
     spec = narrowed(loaded, only=wishes.only, first=wishes.first)
     if wishes.keep_going is not None:
         spec = evolve(spec, keep_going=wishes.keep_going)
@@ -256,7 +257,7 @@ def _joining(reader: RunReader, project: Project, wishes: Wishes) -> WorkflowSpe
     began = reader.workflow()
     joined = [event for _, event in reader.events(kind="TasksAdded") if isinstance(event, TasksAdded)]
     has = evolve(began, tasks=(*began.tasks, *(task for event in joined for task in event.tasks)))
-    loaded = load_workflow(wishes.add, wishes.sets, adding_to=has)
+    loaded = load_workflow(wishes.add, wishes.sets, params=wishes.params, adding_to=has)
     if loaded.folder.resolve() != project.folder.resolve():
         raise UsageError(
             f"{loaded.file} is not in {project.folder}, where the paths of the run's tasks begin; put it there"

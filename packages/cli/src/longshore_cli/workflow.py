@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from longshore.config import Loaded
     from longshore.model.workflow import WorkflowSpec
 
-__all__ = ["load_workflow", "narrowed", "only_option", "set_option", "strategy_option", "trial_option"]
+__all__ = ["load_workflow", "narrowed", "only_option", "param_option", "set_option", "strategy_option", "trial_option"]
 
 
 set_option = click.option(
@@ -24,6 +24,14 @@ set_option = click.option(
     metavar="KEY.PATH=VALUE",
     multiple=True,
     help="Put this value, written as in the file, in the place of the file's; repeatable.",
+)
+param_option = click.option(
+    "-P",
+    "--param",
+    "params",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Run with this value of a parameter: of the file's [params], or the only one of a for_each; repeatable.",
 )
 only_option = click.option(
     "--only",
@@ -43,18 +51,23 @@ strategy_option = click.option(
 
 
 def load_workflow(
-    file: Path | None, sets: tuple[str, ...], *, strategy: str | None = None, adding_to: WorkflowSpec | None = None
+    file: Path | None,
+    sets: tuple[str, ...],
+    *,
+    strategy: str | None = None,
+    params: tuple[str, ...] = (),
+    adding_to: WorkflowSpec | None = None,
 ) -> Loaded:
     """Read the workflow that was named, or the project's; its warnings are told.
 
     Raises:
-        ConfigError: with every mistake in the file and in ``sets``.
+        ConfigError: with every mistake in the file, in ``sets`` and in ``params``.
         click.UsageError: when there is no file.
     """
     # Imported here, since help and views of runs need no parser.
     from longshore.config import load
 
-    loaded = load(workflow_file(file), sets, strategy=strategy, adding_to=adding_to)
+    loaded = load(workflow_file(file), sets, strategy=strategy, params=params, adding_to=adding_to)
     for warning in loaded.warnings:
         warn(warning)
     return loaded
@@ -65,7 +78,7 @@ def narrowed(loaded: Loaded, *, only: tuple[str, ...] = (), first: int | None = 
 
     Raises:
         ConfigError: when values cannot be read; with the places where they are asked for.
-        UsageError: when ``only`` names no task.
+        UsageError: when ``only`` names no task, or a value of a parameter was chosen that there is not.
     """
     from longshore.config.resolve import resolve
 
@@ -75,6 +88,10 @@ def narrowed(loaded: Loaded, *, only: tuple[str, ...] = (), first: int | None = 
 
         spec = only_tasks(spec, only)
     spec = resolve(spec, loaded.folder, loaded.place)
+    if loaded.chosen:
+        from longshore.scheduler.narrow import only_values
+
+        spec = only_values(spec, loaded.chosen)
     if first is not None:
         from longshore.scheduler.narrow import first_members
 

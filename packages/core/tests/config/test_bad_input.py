@@ -41,6 +41,26 @@ def collected(
 
 
 CASES = {
+    "a list as parameter": Case(
+        text=NAME + "[params]\nyears = [1]\n" + HELLO, line=3, key="params.years", says="a list", remedy="a text"
+    ),
+    "a parameter that programs depend on": Case(
+        text=NAME + '[params]\nPATH = "x"\n' + HELLO, line=3, key="params.PATH", says="overwrite", remedy=""
+    ),
+    "a parameter that there is not": Case(
+        text=NAME + "[params]\nyear = 1\n" + HELLO + 'params = ["yaer"]\n',
+        line=6,
+        key="tasks.hello.params",
+        says="no parameter 'yaer'",
+        remedy="'year'",
+    ),
+    "a parameter of the workflow and of a task": Case(
+        text=NAME + '[params]\nyear = 1\n[tasks.a]\nfor_each.year = [2]\ncommand = "echo $year"\n',
+        line=5,
+        key="tasks.a.for_each.year",
+        says="too",
+        remedy="another name",
+    ),
     "a table of one task": collected('"a.csv"', "no members", "for_each", many="keep = true"),
     "a table of another kind": collected('"a.xls"', "'a.xls'", ".parquet"),
     "a table in a folder": collected('"t/a.csv"', "lies in a folder", "results folder"),

@@ -103,6 +103,7 @@ TASKS = st.builds(
     keep=st.booleans(),
     for_each=st.lists(st.builds(Parameter, TEXT, SOURCES), max_size=2).map(tuple),
     repeat=st.none() | COUNT,
+    params=st.lists(st.tuples(TEXT, TEXT), max_size=2).map(tuple),
     collect=st.none() | st.builds(Collect, into=TEXT, source=TEXT, encoding=TEXT),
     priority=st.integers(-99, 99),
 )

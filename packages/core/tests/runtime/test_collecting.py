@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from longshore import ConfigError, Run, RunOptions, load, resume, start
 from longshore.model.events import TableMade
 from longshore.runtime.history import RunReader
+from longshore.runtime.member_rows import Written
 from longshore.runtime.planning import plan
-from longshore.runtime.rows import Written
 from longshore.runtime.tables import Spool, write_table
 
 Play = Callable[..., Run]

@@ -12,7 +12,7 @@ from longshore_cli.command import command as subcommand
 from longshore_cli.command import json_option
 from longshore_cli.completing import tasks
 from longshore_cli.invocation import Invocation
-from longshore_cli.workflow import only_option, set_option, trial_option
+from longshore_cli.workflow import only_option, param_option, set_option, trial_option
 
 __all__ = ["command"]
 
@@ -58,6 +58,7 @@ def _duration(_: click.Context, __: click.Parameter, value: str) -> timedelta:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="At most so many tasks at once.")
 @set_option
+@param_option
 @only_option
 @trial_option
 @click.option(
@@ -112,6 +113,7 @@ def command(
     file: Path | None,
     jobs: int | None,
     sets: tuple[str, ...],
+    params: tuple[str, ...],
     only: tuple[str, ...],
     first: int | None,
     strategies: tuple[str, ...],
@@ -141,7 +143,7 @@ def command(
 
     # All that is made stays until it is shown.
     with bulk():
-        loaded = load_workflow(file, sets, strategy=strategies[0] if len(strategies) == 1 else None)
+        loaded = load_workflow(file, sets, strategy=strategies[0] if len(strategies) == 1 else None, params=params)
         spec = narrowed(loaded, only=only, first=first)
         options = RunOptions(jobs=jobs, cache=not no_cache, rerun=rerun)
         told = assumed["machines"] or any(assumed[name] is not None for name in ("durations", "seconds", "bandwidth"))

@@ -11,7 +11,7 @@ from longshore_cli.command import command as subcommand
 from longshore_cli.command import json_option, run_option
 from longshore_cli.completing import tasks
 from longshore_cli.invocation import Invocation
-from longshore_cli.workflow import only_option, set_option, strategy_option, trial_option
+from longshore_cli.workflow import only_option, param_option, set_option, strategy_option, trial_option
 
 __all__ = ["command"]
 
@@ -21,6 +21,7 @@ __all__ = ["command"]
     examples="""
     longshore run
     longshore run other.toml -j 4 --set tasks.fit.timeout='"2 h"'
+    longshore run -P year=2001
     longshore run --first 2 --only report
     longshore run --new --rerun 'fit[year=2001]'
     longshore run --add more.toml
@@ -31,6 +32,7 @@ __all__ = ["command"]
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="At most so many tasks at once.")
 @set_option
+@param_option
 @only_option
 @trial_option
 @strategy_option

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from longshore.errors import LongshoreError
 from longshore.runtime.history import RunInfo, RunReader
+from longshore_cli.command import Command, folder_option, json_option
 from longshore_cli.command import command as subcommand
-from longshore_cli.command import folder_option, json_option
+from longshore_cli.completing import runs
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint, say
 from longshore_cli.places import find_project
@@ -18,21 +21,30 @@ from longshore_cli.text import ago, clean, counts, duration, table
 __all__ = ["command"]
 
 
+class _Runs(Command, click.Group):
+    """Lists by itself; a word behind it does something else."""
+
+
 @subcommand(
     "runs",
+    cls=_Runs,
+    invoke_without_command=True,
     examples="""
     longshore runs
     longshore runs --json | jq -r '.runs[] | select(.state == "failed") | .id'
+    longshore runs diff 20260314-092653 20260315-101500
     """,
 )
 @folder_option
 @json_option
 def command(invocation: Invocation, folder: Path | None) -> None:
-    """List the runs of this project.
+    """List the runs of this project, or compare two of them.
 
     The newest comes first. The JSON document is {"runs": [{"id", "workflow", "state", "started", "ended", "tasks",
     "phases"}]}; a run whose record cannot be read has the state "damaged" and a "problem".
     """
+    if click.get_current_context().invoked_subcommand is not None:
+        return
     project = find_project(folder)
     found = [_look(RunReader(project.run_folder(run))) for run in project.run_ids()]
     if invocation.json:
@@ -73,3 +85,36 @@ def _document(run: str, look: RunInfo | str) -> dict[str, Any]:
         "tasks": look.tasks,
         "phases": look.phases,
     }
+
+
+@subcommand(
+    "diff",
+    examples="""
+    longshore runs diff 20260314-092653 20260315-101500
+    longshore runs diff 20260314
+    longshore runs diff 20260314 20260315 --json | jq '.seconds'
+    """,
+)
+@click.argument("first", shell_complete=runs)
+@click.argument("second", required=False, shell_complete=runs)
+@folder_option
+@json_option
+def _diff(invocation: Invocation, first: str, second: str | None, folder: Path | None) -> None:
+    """Compare two runs: what ran again in the SECOND, and why, and what it took and cost more or less.
+
+    Runs are named by the beginning of their ids; the latest is the second one when none is named. Shown are tasks that
+    ran in the second run, ended otherwise there, or are in one of the runs only; -v shows all of them.
+
+    The JSON document is {"first", "second": {"run", "state", "ran", "seconds", "series", "costs"}, "seconds", "costs",
+    "params", "tasks": [{"task", "first", "second": {"phase", "attempts", "seconds", "why"}, "why"}]}, where "seconds"
+    and "costs" at the top are by how much the second run exceeds the first.
+    """
+    from longshore_cli.comparing import show_difference
+
+    project = find_project(folder)
+    one, other = (RunReader(project.run_folder(project.find_run(run))) for run in (first, second))
+    show_difference(one, other, invocation)
+
+
+assert isinstance(command, click.Group)
+command.add_command(_diff)

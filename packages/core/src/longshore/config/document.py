@@ -57,6 +57,7 @@ def to_document(spec: WorkflowSpec) -> str:
     body["environments"] = [_environment(each) for each in spec.environments]
     body["providers"] = {name: _plain(options) for name, options in spec.providers.items()}
     body |= {
+        "params": dict(spec.params),
         "env_file": spec.env_file,
         "strategy": [spec.strategy.name, _plain(spec.strategy.options)],
         "max_tasks": spec.max_tasks,
@@ -89,6 +90,7 @@ def from_document(text: str) -> WorkflowSpec:
             pools=tuple(_read_pool(pool) for pool in body["pools"]),
             environments=tuple(_read_environment(row) for row in body["environments"]),
             providers={name: _read_plain(options) for name, options in body["providers"].items()},
+            params=body.get("params", {}),
             env_file=body["env_file"],
             strategy=_read_strategy(body["strategy"]),
             max_tasks=body["max_tasks"],
@@ -231,6 +233,10 @@ def _read_for_each(rows: Sequence[Sequence[Any]]) -> tuple[Parameter, ...]:
     return tuple(Parameter(name, _SOURCES[kind](body)) for name, kind, body in rows)
 
 
+def _read_params(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple([(name, value) for name, value in rows])
+
+
 def _collect(collect: Collect) -> list[str]:
     return [collect.into, collect.source, collect.encoding]
 
@@ -256,6 +262,7 @@ _FIELDS: Mapping[str, _Codec] = {
     "keep": (_same, _same),
     "for_each": (_for_each, _read_for_each),
     "repeat": (_same, _same),
+    "params": (_same, _read_params),
     "collect": (_collect, _read_collect),
     "priority": (_same, _same),
 }

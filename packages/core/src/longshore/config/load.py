@@ -34,6 +34,8 @@ class Loaded:
     folder: Path
     """Where the paths in it begin, and where ``.longshore/`` and ``results/`` lie."""
     file: Path
+    chosen: Mapping[str, str] = field(factory=dict[str, str])
+    """The only values that are wanted of parameters of a ``for_each``."""
     warnings: tuple[str, ...] = ()
     """What is no mistake but should be known."""
     place: Places = field(repr=False, eq=False)
@@ -45,13 +47,16 @@ def load(
     overrides: Sequence[str] = (),
     *,
     strategy: str | None = None,
+    params: Sequence[str] = (),
     adding_to: WorkflowSpec | None = None,
 ) -> Loaded:
     """Read a workflow from a file, or from the ``longshore.toml`` of a folder.
 
     A ``.py`` file is executed, with its folder on the path, and must define ``workflow``. ``overrides`` are texts like
     ``tasks.fit.timeout="2 h"`` that win over the file. ``strategy`` is the name of another than the file's, whose
-    options do not count then. With ``adding_to`` the tasks are to join that workflow's run.
+    options do not count then. ``params`` are texts like ``year=2001``: values of the workflow's parameters, or the only
+    values that are wanted of a parameter of a ``for_each``; `longshore.scheduler.narrow` keeps those. With
+    ``adding_to`` the tasks are to join that workflow's run.
 
     Raises:
         ConfigError: with every mistake.
@@ -61,23 +66,50 @@ def load(
         file /= DEFAULT_FILE
     try:
         with bulk():
-            return _load(file, overrides, strategy, adding_to)
+            return _load(file, overrides, strategy, params, adding_to)
     except RecursionError:
         message, remedy = "tables and lists are nested too deeply", "take some levels out"
         raise ConfigError([Problem(place=file.name, key="", message=message, remedy=remedy)]) from None
 
 
-def _load(file: Path, overrides: Sequence[str], strategy: str | None, adding_to: WorkflowSpec | None) -> Loaded:
+def _load(
+    file: Path,
+    overrides: Sequence[str],
+    strategy: str | None,
+    params: Sequence[str],
+    adding_to: WorkflowSpec | None,
+) -> Loaded:
     raw, places = read_raw(file)
     problems = Problems(places)
     if overrides or strategy is not None:
         from longshore.config.overrides import override  # noqa: PLC0415 - asked for by few
 
         raw, problems.places = override(raw, overrides, problems, strategy=strategy)
+    chosen: dict[str, str] = {}
+    if params:
+        raw, chosen = _with_params(raw, params, problems)
     spec = assemble(raw, read_user(problems), file.parent, problems, adding_to)
     return Loaded(
-        spec=spec, folder=file.parent, file=file, warnings=_warnings(spec, file.parent), place=problems.places
+        spec=spec,
+        folder=file.parent,
+        file=file,
+        chosen=chosen,
+        warnings=_warnings(spec, file.parent),
+        place=problems.places,
     )
+
+
+def _with_params(
+    raw: Mapping[str, Any], words: Sequence[str], problems: Problems
+) -> tuple[Mapping[str, Any], dict[str, str]]:
+    from longshore.config.params import chosen_params  # noqa: PLC0415 - asked for by few
+
+    try:
+        ours, only = chosen_params(raw, words)
+    except ValueError as error:
+        problems.take_from("the command line", error)
+        return raw, {}
+    return ({**raw, "params": {**raw["params"], **ours}} if ours else raw), only
 
 
 def read_raw(file: Path) -> tuple[Mapping[str, Any], Places]:

@@ -83,6 +83,7 @@ class Words(TypedDict, total=False):
     keep: bool
     for_each: Mapping[str, Any]
     repeat: int | None
+    params: Iterable[str]
     collect: str | Mapping[str, str]
     priority: int
 
@@ -100,6 +101,7 @@ class Workflow:
         pools: Mapping[str, Mapping[str, Any]] | None = None,
         environments: Mapping[str, Mapping[str, Any]] | None = None,
         providers: Mapping[str, Mapping[str, Any]] | None = None,
+        params: Mapping[str, str | float] | None = None,
         env_file: str | PurePath | None = None,
         strategy: str | Mapping[str, Any] | None = None,
         max_tasks: int | None = None,
@@ -109,6 +111,7 @@ class Workflow:
     ) -> None:
         self.name = name
         settings = {
+            "params": dict(params) if params else None,
             "env_file": env_file,
             "strategy": strategy,
             "max_tasks": max_tasks,

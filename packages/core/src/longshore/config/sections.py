@@ -225,6 +225,7 @@ TASK_KEYS: dict[str, Parser] = {
     "keep": flag,
     "for_each": for_each,
     "repeat": whole(1),
+    "params": texts,
     "collect": collect,
     "priority": whole(-1_000_000),
     **CALL_KEYS,

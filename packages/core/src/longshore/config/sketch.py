@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import define, field
@@ -10,6 +11,7 @@ from attrs import define, field
 from longshore.config.environments import environment
 from longshore.config.fields import Parser, describe, flag, table, text, whole
 from longshore.config.for_each import check_count
+from longshore.config.params import params, used_params
 from longshore.config.problems import Problems, mistakes_of
 from longshore.config.rented import money
 from longshore.config.sections import (
@@ -32,6 +34,7 @@ __all__ = ["Draft", "Sketch", "read_sketch", "read_tables"]
 
 Raw = Mapping[str, Any]
 _NO_CODE = CallWords()
+_NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 
 @define
@@ -45,11 +48,13 @@ class Draft:
     inputs: tuple[FileInput | UrlInput | Link, ...] = ()
     for_each: tuple[tuple[str, Source | LinkedSource], ...] = ()
     code: CallWords = _NO_CODE
+    shared: tuple[str, ...] = ()
+    """Parameters of the workflow that it uses."""
 
     @property
     def parameters(self) -> frozenset[str]:
         """The names that ``$name`` can have in a member segment."""
-        names = [name for name, _ in self.for_each]
+        names = [*(name for name, _ in self.for_each), *self.shared]
         return frozenset([*names, "repeat"] if "repeat" in self.words else names)
 
     @property
@@ -79,6 +84,7 @@ _SETTINGS: dict[str, Parser] = {
     "strategy": strategy,
     "max_tasks": whole(1),
     "keep_going": flag,
+    "params": params,
     "env_file": text,
     "max_cost": money,
     "project": text,
@@ -155,7 +161,7 @@ def _read_tasks(tasks: object, sketch: Sketch, problems: Problems) -> None:
             if parsed is None:
                 continue
         draft = _draft(name, parsed, problems)
-        if draft is None:
+        if draft is None or not _takes_params(draft, sketch.settings.get("params", _NO_PARAMS), problems):
             sketch.broken.add(name)
         else:
             sketch.drafts[name] = draft
@@ -204,6 +210,29 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
         python=extra.python if extra.pickle else "",
     )
     return Draft(name, call, words, inputs, for_each, extra)
+
+
+def _takes_params(draft: Draft, known: Mapping[str, str], problems: Problems) -> bool:
+    """Give a task the workflow's parameters that it uses; say whether they go together with its own."""
+    named = draft.words.pop("params", ())
+    if not known and not named:
+        return True
+    key = ("tasks", draft.name)
+    try:
+        used = used_params(known, draft.command, draft.inputs, named)
+    except ValueError as error:
+        problems.take(key, error)
+        return False
+    own = draft.parameters
+    double = next((name for name, _ in used if name in own), None)
+    if double is not None:
+        message = f"the workflow has a parameter {double!r}, too"
+        problems.add((*key, "for_each", double), message, "give one of them another name")
+        return False
+    if used:
+        draft.words["params"] = used
+        draft.shared = tuple(name for name, _ in used)
+    return True
 
 
 def _check_members(

@@ -208,6 +208,8 @@ class TaskSpec:
     """Bring the outputs home although other tasks read them."""
     for_each: tuple[Parameter, ...] = ()
     repeat: int | None = field(default=None, validator=optional(ge(1)))
+    params: tuple[tuple[str, str], ...] = ()
+    """The workflow's parameters that it uses, with their values: every member has them beside its own."""
     collect: Collect | None = None
     """Gather what the members give in one table; of a task that expands only."""
     priority: int = 0

@@ -64,6 +64,8 @@ class WorkflowSpec:
         factory=dict[str, Mapping[str, Any]], converter=_frozen_providers
     )
     """Options of the providers that pools rent from, by name; the plugins check them."""
+    params: Mapping[str, str] = field(factory=dict[str, str], converter=_frozen)
+    """What it is run with; tasks have those that they use."""
     env_file: str | None = None
     """File of NAME=value lines for the tasks' environment; its content is never journalled."""
     strategy: StrategySpec = StrategySpec()

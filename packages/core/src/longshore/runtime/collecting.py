@@ -23,8 +23,8 @@ from longshore.model.task import ERRORS_TABLE, Collect, TaskSpec
 from longshore.remote.digest import digest_file
 from longshore.remote.store import put_file, remove_tree
 from longshore.runtime.history import RunReader
+from longshore.runtime.member_rows import MOST_COLUMNS, NoRow, Row, Written, read_file, read_result
 from longshore.runtime.results import deliver
-from longshore.runtime.rows import MOST_COLUMNS, NoRow, Row, Written, read_file, read_result
 from longshore.runtime.tables import Spool, lacking, write_csv, write_table
 from longshore.scheduler.state import DONE, RunState, TaskPhase, TaskState
 

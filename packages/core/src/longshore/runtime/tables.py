@@ -17,7 +17,7 @@ from typing import IO, Any
 from attrs import define, field
 
 from longshore.model.jsontext import json_writer
-from longshore.runtime.rows import Row, Value, Written
+from longshore.runtime.member_rows import Row, Value, Written
 
 __all__ = ["Spool", "lacking", "write_csv", "write_table"]
 

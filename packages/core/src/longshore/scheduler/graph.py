@@ -33,11 +33,11 @@ def expand(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> list[
         ValueError: when a source still has to be read from the project's files.
     """
     if not spec.expands:
-        return [Task(id=spec.name, spec=spec)]
+        return [Task(id=spec.name, spec=spec, params=spec.params)]
     names = [parameter.name for parameter in spec.for_each]
     columns = [list(values) for values in made] if made is not None else _columns(spec)
     if columns is None:
-        return [Task(id=f"{spec.name}[{UNMADE}]", spec=spec, member=UNMADE)]
+        return [Task(id=f"{spec.name}[{UNMADE}]", spec=spec, params=spec.params, member=UNMADE)]
     if spec.repeat is not None:
         names.append("repeat")
         columns.append([str(number) for number in range(1, spec.repeat + 1)])
@@ -73,7 +73,7 @@ def _member(spec: TaskSpec, params: tuple[tuple[str, str], ...]) -> Task:
     identity = f"{spec.name}[{label}]"
     if len(identity) > _LONGEST_ID:
         identity = f"{spec.name}[{member}]"
-    return Task(id=identity, spec=spec, params=params, member=member)
+    return Task(id=identity, spec=spec, params=(*params, *spec.params), member=member)
 
 
 def substitute(text: str, params: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:

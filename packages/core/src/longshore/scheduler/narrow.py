@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from attrs import evolve
 
@@ -12,7 +12,7 @@ from longshore.model.task import FilesMatching, OutputFiles, Parameter, Range, V
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.graph import producers
 
-__all__ = ["first_members", "only_tasks"]
+__all__ = ["first_members", "only_tasks", "only_values"]
 
 
 def only_tasks(spec: WorkflowSpec, names: Collection[str]) -> WorkflowSpec:
@@ -34,6 +34,35 @@ def only_tasks(spec: WorkflowSpec, names: Collection[str]) -> WorkflowSpec:
             kept.add(name)
             stack.extend(producers(known[name]))
     return evolve(spec, tasks=tuple(task for task in spec.tasks if task.name in kept))
+
+
+def only_values(spec: WorkflowSpec, chosen: Mapping[str, str]) -> WorkflowSpec:
+    """Keep only these values of parameters, in every task that has such a parameter; ranges and files are read before.
+
+    Raises:
+        UsageError: when none of these tasks has the value, or an earlier task has yet to give it.
+    """
+    tasks = list(spec.tasks)
+    for name, value in chosen.items():
+        others: list[str] = []
+        found = False
+        for number, task in enumerate(tasks):
+            for place, parameter in enumerate(task.for_each):
+                if parameter.name != name:
+                    continue
+                if not isinstance(parameter.source, Values):
+                    raise UsageError(f"-P {name}={value}: an earlier task has yet to give the values of {name!r}")
+                if value not in parameter.source.values:
+                    others += parameter.source.values
+                    continue
+                found = True
+                one = evolve(parameter, source=Values((value,)))
+                tasks[number] = evolve(task, for_each=(*task.for_each[:place], one, *task.for_each[place + 1 :]))
+        if not found:
+            close = near(value, others)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(others[:5])}, ..."
+            raise UsageError(f"-P {name}={value}: {name!r} has no such value; {hint}")
+    return evolve(spec, tasks=tuple(tasks))
 
 
 def first_members(spec: WorkflowSpec, count: int) -> WorkflowSpec:
