@@ -158,6 +158,12 @@ def test_repeating_contradicts_going_on(project: Project, words: tuple[str, ...]
     assert "--repeat begins new runs" in project.call("run", "--repeat", "2", *words, code=2).err
 
 
+@pytest.fixture
+def drawn() -> None:
+    """Skip, visibly, where what draws is not installed."""
+    pytest.importorskip("vl_convert", reason="what draws reports is not installed here")
+
+
 FILES = "report.html results.csv logs.csv errors.csv tasks.csv performance.txt gantt.svg gantt.png".split()
 
 
@@ -166,6 +172,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("drawn")
 def test_the_files_of_a_report_tell_of_every_task_every_attempt_and_every_failure(mixed: Project) -> None:
     document = mixed.call("report", "--json").json
     files = [Path(name) for name in document["files"]]
@@ -196,6 +203,7 @@ def test_the_files_of_a_report_tell_of_every_task_every_attempt_and_every_failur
     assert (folder / "gantt.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_task_that_could_not_begin_is_an_error_with_its_reason(project: Project) -> None:
     """The file is there when the run begins, and gone when its reader could."""
     home = project.folder
@@ -211,6 +219,7 @@ def test_a_task_that_could_not_begin_is_an_error_with_its_reason(project: Projec
     assert "gone.txt" in error["evidence"]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_what_python_calls_return_has_a_column_for_each_key(project: Project) -> None:
     project.write(
         "from longshore import Workflow\n"
@@ -227,6 +236,7 @@ def test_what_python_calls_return_has_a_column_for_each_key(project: Project) ->
     ] == [("fit2001", "2001", "0.5", 'a,"b"'), ("fit2002", "2002", "0.5", 'a,"b"')]
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_report_of_a_run_that_is_not_over_has_all_its_tasks(project: Project) -> None:
     home = project.folder
     project.write(
@@ -243,6 +253,7 @@ def test_a_report_of_a_run_that_is_not_over_has_all_its_tasks(project: Project) 
     running.communicate(timeout=SECONDS)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_report_goes_where_it_is_told_and_says_when_it_cannot(mixed: Project) -> None:
     told = mixed.call("report", "--to", "here").out.splitlines()
     assert told == [f"here/{name}" for name in FILES]
@@ -261,6 +272,7 @@ def test_without_what_draws_a_report_says_how_to_get_it_and_its_figures_are_told
     assert "efficiency" in without.call("report", "--text").out
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_report_of_ten_thousand_tasks_has_less_than_five_megabytes(project: Project) -> None:
     """The journal is written here, as a run of 10,000 short tasks writes it."""
     begin = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

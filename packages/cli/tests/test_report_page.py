@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,7 @@ command = "cat workflow:///fit/*/x"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The report of a run in which something hostile has failed."""
+    pytest.importorskip("vl_convert", reason="what draws reports is not installed here")
     with new_project(tmp_path_factory.mktemp("page")) as project:
         project.write(WORKFLOW)
         project.write(f"\x1b]0;taken\x07so it is\n{HOSTILE}\n", "words")
@@ -121,6 +123,22 @@ def test_a_part_of_a_name_makes_tasks_stand_out(tab: Tab, page: Path) -> None:
     tab.value("document.querySelector('input[type=search]').focus()")
     tab.ask("Input.insertText", text="N=4")
     tab.until(f"document.querySelector('#gantt canvas').toDataURL() !== {before!r}")
+
+
+def test_a_bar_says_more_under_the_pointer(tab: Tab, page: Path) -> None:
+    open_page(tab, page, WIDE)
+    tab.value("document.querySelector('#gantt').scrollIntoView()")
+    box = tab.value("JSON.stringify(document.querySelector('#gantt canvas').getBoundingClientRect())")
+    place = json.loads(box)
+    tip = "document.querySelector('#vg-tooltip-element.visible')"
+    for part in range(20, 80):
+        x, y = place["left"] + place["width"] * part / 100, place["top"] + place["height"] / 2
+        tab.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        if tab.value(f"{tip} !== null"):
+            break
+    assert tab.value(f"{tip}.textContent.includes('attempt 1')")
+    assert tab.value(f"getComputedStyle({tip}).visibility") == "visible"
+    assert tab.problems == []
 
 
 def test_the_tables_can_be_scrolled_by_keyboard_on_a_phone(tab: Tab, page: Path) -> None:

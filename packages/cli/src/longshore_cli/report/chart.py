@@ -68,7 +68,7 @@ def chart(gantt: Gantt, *, width: int | str, title: str) -> dict[str, Any]:
                 "field": "kind",
                 "type": "nominal",
                 "scale": colour,
-                "legend": {"title": None, "orient": "top", "columns": 0},
+                "legend": {"title": None, "orient": "top", "columns": 3},
             },
             # What is rare must be seen however short it was.
             "stroke": {

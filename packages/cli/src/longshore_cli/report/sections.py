@@ -13,13 +13,14 @@ from longshore_cli.report.html import Html, details, element, joined, table
 from longshore_cli.report.record import Record, written_name
 from longshore_cli.report.spending import UNUSED, spending_of
 from longshore_cli.report.summary_table import money
-from longshore_cli.text import counted, counts, duration, last_lines
+from longshore_cli.text import counted, counts, duration, last_lines, shorten
 
 __all__ = ["environments", "machines", "slowest", "spending", "tasks", "trouble"]
 
 _MOST_SLOW = 20
 _MOST_ROWS = 100
 _MOST_LINES = 30
+_LONGEST_LINE = 80
 
 
 def tasks(record: Record) -> Html:
@@ -134,10 +135,11 @@ def _then(record: Record, attempt: AttemptRow) -> str:
 
 
 def _proof(evidence: str) -> str | Html:
+    """Show the last line, which says most, and the rest on demand."""
     lines = last_lines(evidence, _MOST_LINES)
     if len(lines) < 2:
-        return lines[0] if lines else ""
-    return details(lines[0], "\n".join(lines))
+        return "".join(lines)
+    return details(shorten(lines[-1], _LONGEST_LINE), "\n".join(lines))
 
 
 def machines(record: Record) -> Html:
