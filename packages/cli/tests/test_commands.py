@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -18,6 +19,49 @@ from longshore_cli.app import COMMANDS, cli
 from longshore_cli.command import Command
 
 from .harness import SECONDS, Project
+
+AWAY = frozenset(
+    f"longshore.{name}"
+    for name in (
+        "config.environment_document",
+        "config.environments",
+        "config.rented",
+        "config.rented_document",
+        "model.environment",
+        "model.environment_events",
+        "model.lease",
+        "model.lease_events",
+        "model.load",
+        "model.machine_spec",
+        "model.move_events",
+        "model.offer",
+        "model.rented",
+        "plugin.hosts",
+        "plugin.provider",
+        "remote.wire_builds",
+        "remote.wire_loads",
+        "runtime.away_codec",
+        "runtime.collecting",
+        "runtime.dispatch",
+        "runtime.environments",
+        "runtime.guarded_executor",
+        "runtime.lease_event_codec",
+        "runtime.perform_away",
+        "runtime.renters",
+        "scheduler.apply_away",
+        "scheduler.away_actions",
+        "scheduler.build_state",
+        "scheduler.demand",
+        "scheduler.environments",
+        "scheduler.intents",
+        "scheduler.leased",
+        "scheduler.rented_state",
+        "scheduler.renting",
+        "scheduler.renting_actions",
+        "scheduler.workload",
+    )
+) | {"longshore_cli.view.away_words"}
+"""What a run needs that rents machines, builds environments, moves data between machines, collects, or is watched."""
 
 LATE = ("attrs", "cattrs", "longshore", "pluggy", "rich", "sqlite3", "tomllib")
 
@@ -74,6 +118,23 @@ def test_help_loads_nothing_of_the_core(project: Project, words: tuple[str, ...]
 def test_a_run_that_nobody_watches_loads_no_terminal_library(project: Project) -> None:
     project.write('name = "x"\n[tasks.t]\ncommand = "true"\n')
     assert "rich" not in loaded_by(project, "run")
+
+
+def test_a_plain_run_loads_nothing_that_rents_builds_moves_or_collects(project: Project) -> None:
+    project.write(
+        """
+        name = "x"
+        [tasks.a]
+        command = "echo 1 > one"
+        outputs = ["one"]
+        [tasks.b]
+        command = "cat workflow:///a/one"
+        [tasks.c]
+        command = "false"
+        """
+    )
+    assert AWAY & loaded_by(project, "run") == set()
+    assert [name for name in sorted(AWAY) if find_spec(name) is None] == []
 
 
 def test_the_version_is_told(project: Project) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.config import load
+from longshore.config.load import load
 from longshore_cli.rented_plan import rented_lines
 
 from .harness import Project

@@ -20,8 +20,6 @@ from longshore.model.events import (
     InputsFailed,
     MachineGone,
     MembersMade,
-    Moved,
-    MoveFailed,
     ResultsDelivered,
     StopAsked,
     TasksAdded,
@@ -29,6 +27,7 @@ from longshore.model.events import (
 )
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeaseChanged, LeasesLeft, OffersMissing, TasksRefused
+from longshore.model.move_events import Moved, MoveFailed
 from longshore.model.offer import Offer, Price
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.quantity import Money

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from attrs import evolve, frozen
 
-from longshore.config import load
+from longshore.config.load import load
 from longshore.config.template import template
 from longshore.errors import ConfigError
 from longshore_cli.places import WORKFLOW_FILE

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from longshore.errors import UsageError
-from longshore.model.environment import build_name
-from longshore.model.events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
+from longshore.model.attempt import build_name
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.names import near
 from longshore.scheduler.state import TaskPhase
 from longshore_cli.output import say

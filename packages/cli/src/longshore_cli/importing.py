@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from longshore.config import load
+from longshore.config.load import load
 from longshore.config.wfformat import WORK, WORK_FILE, translate
 from longshore.errors import UsageError
 from longshore_cli.invocation import Invocation

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import frozen
 
-from longshore.config.fields import Parser, number, size, table, text, whole
+from longshore.config.fields import Parser, money, number, size, table, text, whole
 from longshore.config.problems import mistakes_of, wrong
-from longshore.config.rented import money
 from longshore.model.quantity import format_size
 from longshore.model.resources import Resources
 from longshore.model.workflow import StrategySpec, WorkflowSpec
@@ -28,7 +27,7 @@ from longshore_cli.text import clean, counted, duration
 from longshore_cli.text import table as columns
 
 if TYPE_CHECKING:
-    from longshore.config import Loaded
+    from longshore.config.load import Loaded
 
 __all__ = ["Wishes", "show_simulation"]
 

@@ -9,7 +9,6 @@ from typing import Any
 from attrs import frozen
 
 from longshore.model.events import InputsFailed, ResultsDelivered, TableMade
-from longshore.model.lease_events import TasksRefused
 from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo, RunInfo, RunReader, TaskInfo
 from longshore_cli.output import paint
@@ -139,6 +138,8 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
 
 def _refusal(reader: RunReader, task: str) -> str:
     """Say why a task's inputs, or a machine for it, could not be had, if that is how it ended."""
+    from longshore.model.lease_events import TasksRefused
+
     reasons = [
         event.reason
         for _, event in reader.events(about=task)

@@ -11,8 +11,7 @@ from typing import Any
 from attrs import define, field
 
 from longshore.errors import RunError
-from longshore.model.attempt import split_attempt_id
-from longshore.model.environment import environment_of
+from longshore.model.attempt import environment_of, split_attempt_id
 from longshore.runtime.control import Events
 from longshore.runtime.history import RunReader
 from longshore_cli.invocation import Invocation

@@ -12,7 +12,7 @@ from longshore_cli.output import warn
 from longshore_cli.places import workflow_file
 
 if TYPE_CHECKING:
-    from longshore.config import Loaded
+    from longshore.config.load import Loaded
     from longshore.model.workflow import WorkflowSpec
 
 __all__ = ["load_workflow", "narrowed", "only_option", "param_option", "set_option", "strategy_option", "trial_option"]
@@ -65,7 +65,7 @@ def load_workflow(
         click.UsageError: when there is no file.
     """
     # Imported here, since help and views of runs need no parser.
-    from longshore.config import load
+    from longshore.config.load import load
 
     loaded = load(workflow_file(file), sets, strategy=strategy, params=params, adding_to=adding_to)
     for warning in loaded.warnings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from longshore import machines
-    from longshore.config import load
+    from longshore.config.load import load
     from longshore.config.python import Param
     from longshore.errors import ConfigError, LongshoreError
     from longshore.runtime.api import Workflow
@@ -42,7 +42,7 @@ _HOMES = {
     "RunOptions": "longshore.runtime.options",
     "VirtualMachine": "longshore.scheduler.virtual",
     "Workflow": "longshore.runtime.api",
-    "load": "longshore.config",
+    "load": "longshore.config.load",
     "resume": "longshore.runtime.run",
     "simulate": "longshore.runtime.simulating",
     "start": "longshore.runtime.run",

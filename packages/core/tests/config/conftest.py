@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.config import Loaded, load
+from longshore.config.load import Loaded, load
 
 Write = Callable[..., Loaded]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from longshore.config import Loaded, load
+from longshore.config.load import Loaded, load
 from longshore.errors import ConfigError
 
 Read = Callable[..., Loaded]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from longshore.config import Loaded
+from longshore.config.load import Loaded
 from longshore.errors import ConfigError
 from longshore.model.task import (
     FileInput,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.config import Loaded, load
+from longshore.config.load import Loaded, load
 from longshore.config.template import template
 from longshore.errors import ConfigError
 from longshore.model.command import Argv, Shell

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longshore import Param, Workflow, load
-from longshore.config import Loaded
+from longshore.config.load import Loaded
 from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, UsageError
 from longshore.model.task import TaskSpec, Values

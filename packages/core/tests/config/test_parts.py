@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.config import Loaded
 from longshore.config.cycles import find_cycles
 from longshore.config.env_file import read_env_file
 from longshore.config.globs import matches, may_meet
+from longshore.config.load import Loaded
 from longshore.config.places import TomlPlaces, key_lines
 from longshore.config.problems import Mistakes
 from longshore.config.resolve import resolve

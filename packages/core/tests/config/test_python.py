@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from longshore.config import Loaded, load
+from longshore.config.load import Loaded, load
 from longshore.config.python import Param, Workflow
 from longshore.errors import ConfigError
 from longshore.model.command import Call

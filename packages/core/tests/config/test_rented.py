@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from longshore.config import Loaded
+from longshore.config.load import Loaded
 from longshore.errors import ConfigError
 from longshore.model.offer import Needs
 from longshore.model.quantity import Money

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from longshore import Run
-from longshore.model.events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo
 from longshore.runtime.journal import Journal

@@ -15,7 +15,7 @@ from select import select
 import pytest
 
 from longshore import resume
-from longshore.model.events import BuildIntended, EnvironmentBuilt
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt
 from longshore.runtime.control import ask
 from longshore.runtime.journal import Journal
 from longshore.runtime.project import Project

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from longshore.builtin.strategies import CriticalPath
 from longshore.model.command import Shell
 from longshore.model.environment import EnvironmentSpec
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
-    BuildIntended,
     CancelAsked,
-    EnvironmentBuilt,
-    EnvironmentFailed,
     Event,
     Identified,
     MachineAdded,
@@ -27,19 +25,21 @@ from longshore.model.events import (
     RunContinued,
     StopAsked,
     TasksIdentified,
-    TasksRefused,
 )
+from longshore.model.lease_events import TasksRefused
 from longshore.model.outcome import Exited, FailureClass, Lost
 from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
 from longshore.model.workflow import WorkflowSpec
-from longshore.scheduler.actions import Action, BuildEnvironment, CancelBuild, EndRun, Identify, StartAttempt, WakeAt
+from longshore.scheduler.actions import Action, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild
+from longshore.scheduler.build_state import BuildPhase
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.environments import BUILD_ATTEMPTS, HOPELESS_MACHINES
 from longshore.scheduler.renting_actions import RefuseTasks
-from longshore.scheduler.state import BuildPhase, TaskPhase
+from longshore.scheduler.state import TaskPhase
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from longshore.model.events import AttemptIntended, Moved
+from longshore.model.events import AttemptIntended
+from longshore.model.move_events import Moved
 
 from .rig import DIAMOND, Rig
 

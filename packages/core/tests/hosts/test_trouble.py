@@ -11,15 +11,8 @@ import pytest
 
 from longshore import Run
 from longshore.errors import MachineUnreachable
-from longshore.model.events import (
-    AttemptEnded,
-    AttemptIntended,
-    InputsStaged,
-    MachineGone,
-    Moved,
-    ObjectsDiscarded,
-    TasksIdentified,
-)
+from longshore.model.events import AttemptEnded, AttemptIntended, MachineGone, TasksIdentified
+from longshore.model.move_events import InputsStaged, Moved, ObjectsDiscarded
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.state import TaskPhase
 

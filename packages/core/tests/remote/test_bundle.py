@@ -31,6 +31,8 @@ CONTROLLERS = {
     "shim_transfers",
     "transfers",
     "wire",
+    "wire_builds",
+    "wire_loads",
     "words",
 }
 """The controller's side of the link."""

@@ -10,26 +10,23 @@ from pathlib import Path
 import pytest
 
 from longshore.model.artifact import Artifact
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
     AttemptStarted,
-    BuildIntended,
-    EnvironmentBuilt,
-    EnvironmentFailed,
     Event,
     Identified,
     InputsFailed,
-    InputsStaged,
     MachineAdded,
     MachineGone,
-    Moved,
     RunContinued,
     RunEnded,
     TasksIdentified,
 )
 from longshore.model.lease_events import LeaseChanged, LeaseIntended, TasksRefused
 from longshore.model.lease_phase import LeasePhase
+from longshore.model.move_events import InputsStaged, Moved
 from longshore.model.offer import Offer
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Usage
 from longshore.model.quantity import Money

@@ -15,33 +15,20 @@ from longshore.model.events import (
     AttemptIntended,
     Event,
     Identified,
-    InputsStaged,
     MachineAdded,
     MachineGone,
-    Moved,
-    MoveFailed,
-    ObjectsDiscarded,
     ResultsDelivered,
     RunContinued,
     RunEnded,
     TasksIdentified,
 )
+from longshore.model.move_events import InputsStaged, Moved, MoveFailed, ObjectsDiscarded
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
-from longshore.scheduler.actions import (
-    Action,
-    CancelAttempt,
-    Deliver,
-    Discard,
-    EndRun,
-    Identify,
-    Move,
-    StageAttempt,
-    StartAttempt,
-    WakeAt,
-)
+from longshore.scheduler.actions import Action, CancelAttempt, Deliver, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
+from longshore.scheduler.away_actions import Discard, Move, StageAttempt
 from longshore.scheduler.building import begin, waits_of
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers

@@ -37,10 +37,11 @@ __all__ = ["command"]
 def command(
     invocation: Invocation, words: tuple[str, ...], to: Path, now: bool, run: str | None, folder: Path | None
 ) -> int:
-    r"""Copy what tasks have written to a folder: of all tasks that have succeeded, or of these, and their tables.
+    r"""Copy what tasks have written to a folder, also while the run goes on.
 
-    The latest run is meant by default, and all members when a task as written is named. Outputs that are still on
-    other machines are brought home first. Files of the same names are replaced, and nothing else in the folder changes.
+    Without names it is what all tasks that have succeeded wrote, and their tables. The latest run is meant by default,
+    and all members when a task as written is named. Outputs that are still on other machines are brought home first.
+    Files of the same names are replaced, and nothing else in the folder changes.
 
     \b
     Exit codes: 0 all is there, 1 some outputs cannot be had any more or their

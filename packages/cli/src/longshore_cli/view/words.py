@@ -9,29 +9,32 @@ from typing import Any
 
 from longshore.model.events import (
     AttemptEnded,
+    AttemptIntended,
     AttemptStarted,
+    CancelAsked,
     Event,
     InputsFailed,
     MachineAdded,
     MachineGone,
+    MachineResized,
     MembersMade,
-    Moved,
-    MoveFailed,
     ResultsDelivered,
+    RetryAsked,
+    RunContinued,
+    RunEnded,
+    StopAsked,
     TableMade,
     TasksAdded,
     TasksIdentified,
 )
 from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
-from longshore.model.quantity import format_size
 from longshore_cli.text import clean, counted, duration
-from longshore_cli.view.environment_words import ENVIRONMENT_WORDS
 from longshore_cli.view.line import Line, Rank
-from longshore_cli.view.rented_words import RENTED_WORDS
 
 __all__ = ["Again", "Line", "Rank", "failure_words", "lines_of"]
 
 
+_Words = Callable[[Any], Iterable[Line]]
 Again = Callable[[str], bool]
 """Says of a task one of whose attempts has failed whether it is tried again."""
 
@@ -40,8 +43,18 @@ def lines_of(event: Event, again: Again) -> Iterable[Line]:
     """Say an event in words; nothing for those that say nothing to a user."""
     if isinstance(event, AttemptEnded):
         return (_end_of(event, again),)
-    words = _WORDS.get(type(event))
+    kind = type(event)
+    if kind in _SILENT:
+        return ()
+    words = _WORDS.get(kind) or _away_words(kind)
     return words(event) if words is not None else ()
+
+
+def _away_words(kind: type) -> _Words | None:
+    # Few runs have such events, and all wait for imports.
+    from longshore_cli.view.away_words import AWAY_WORDS
+
+    return AWAY_WORDS.get(kind)
 
 
 def _started(event: AttemptStarted) -> Iterator[Line]:
@@ -71,17 +84,6 @@ def _machine_added(event: MachineAdded) -> Iterator[Line]:
 
 def _machine_gone(event: MachineGone) -> Iterator[Line]:
     yield Line(Rank.ALWAYS, "lost", f"machine {event.machine} is gone: {clean(event.reason)}")
-
-
-def _moved(event: Moved) -> Iterator[Line]:
-    size = format_size(sum(each.size for each in event.artifacts))
-    way = "came home from" if not event.target else "went straight from" if event.straight else "went by here from"
-    where = f"{event.source} to {event.target}" if event.target else event.source
-    yield Line(Rank.VERBOSE, "", f"{counted(len(event.artifacts), 'output')} {way} {where} ({size})")
-
-
-def _move_failed(event: MoveFailed) -> Iterator[Line]:
-    yield Line(Rank.USUAL, "lost", f"{event.artifact.path} did not come from {event.source}: {clean(event.reason)}")
 
 
 def _delivered(event: ResultsDelivered) -> Iterator[Line]:
@@ -131,18 +133,15 @@ def _few(names: list[str]) -> str:
     return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown
 
 
-_WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
+_SILENT = frozenset({AttemptIntended, CancelAsked, MachineResized, RetryAsked, RunContinued, RunEnded, StopAsked})
+_WORDS: Mapping[type, _Words] = MappingProxyType(
     {
-        **ENVIRONMENT_WORDS,
-        **RENTED_WORDS,
         AttemptStarted: _started,
         TableMade: _table_made,
         InputsFailed: _inputs_failed,
         MachineAdded: _machine_added,
         MachineGone: _machine_gone,
         MembersMade: _members_made,
-        Moved: _moved,
-        MoveFailed: _move_failed,
         ResultsDelivered: _delivered,
         TasksAdded: _added,
         TasksIdentified: _identified,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -17,9 +17,11 @@ from longshore.config.problems import Key, Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft, Sketch, read_sketch
 from longshore.model.command import Call
-from longshore.model.environment import EnvironmentSpec
 from longshore.model.task import TaskSpec
 from longshore.model.workflow import LOCAL_POOL, PoolSpec, WorkflowSpec
+
+if TYPE_CHECKING:
+    from longshore.model.environment import EnvironmentSpec
 
 __all__ = ["assemble"]
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, assert_never
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, assert_never
 
-from longshore.config.rented_document import read_money, read_rented, write_money, write_rented
+from attrs import evolve
+
 from longshore.errors import JournalError
 from longshore.model.command import Argv, Call, Command, Shell
-from longshore.model.environment import EnvironmentSpec, Requirement, Script
 from longshore.model.jsontext import json_writer
 from longshore.model.outcome import FailureClass
+from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import (
@@ -34,7 +36,10 @@ from longshore.model.task import (
 )
 from longshore.model.workflow import PoolSpec, StrategySpec, WorkflowSpec
 
-__all__ = ["VERSION", "from_document", "to_document"]
+if TYPE_CHECKING:
+    from longshore.model.environment import EnvironmentSpec
+
+__all__ = ["VERSION", "from_document", "read_money", "to_document", "write_money"]
 
 VERSION = 1
 """Goes up when an older Longshore would misread a newer document; keys that may be passed over do not raise it."""
@@ -54,7 +59,7 @@ def to_document(spec: WorkflowSpec) -> str:
     body: dict[str, Any] = {"version": VERSION, "name": spec.name}
     body["tasks"] = [_task(task) for task in spec.tasks]
     body["pools"] = [_pool(pool) for pool in spec.pools]
-    body["environments"] = [_environment(each) for each in spec.environments]
+    body["environments"] = _environments(spec.environments) if spec.environments else []
     body["providers"] = {name: _plain(options) for name, options in spec.providers.items()}
     body |= {
         "params": dict(spec.params),
@@ -88,7 +93,7 @@ def from_document(text: str) -> WorkflowSpec:
             name=body["name"],
             tasks=tuple([_read_task(task) for task in body["tasks"]]),
             pools=tuple(_read_pool(pool) for pool in body["pools"]),
-            environments=tuple(_read_environment(row) for row in body["environments"]),
+            environments=_read_environments(body["environments"]) if body["environments"] else (),
             providers={name: _read_plain(options) for name, options in body["providers"].items()},
             params=body.get("params", {}),
             env_file=body["env_file"],
@@ -313,46 +318,43 @@ def _read_command(body: Any) -> Command:
 
 def _pool(pool: PoolSpec) -> list[Any]:
     row = [pool.name, pool.executor, pool.provider, pool.tasks, _plain(pool.options)]
-    return row if pool.rented is None else [*row, write_rented(pool.rented)]
+    if pool.rented is None:
+        return row
+    from longshore.config.rented_document import write_rented  # noqa: PLC0415  few workflows rent
+
+    return [*row, write_rented(pool.rented)]
 
 
 def _read_pool(row: Sequence[Any]) -> PoolSpec:
     name, executor, provider, tasks, options, *rented = row
-    return PoolSpec(
-        name=name,
-        executor=executor,
-        provider=provider,
-        tasks=tasks,
-        options=_read_plain(options),
-        rented=read_rented(rented[0]) if rented else None,
-    )
+    pool = PoolSpec(name=name, executor=executor, provider=provider, tasks=tasks, options=_read_plain(options))
+    if not rented:
+        return pool
+    from longshore.config.rented_document import read_rented  # noqa: PLC0415  as above
+
+    return evolve(pool, rented=read_rented(rented[0]))
 
 
-def _environment(spec: EnvironmentSpec) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "before": spec.before and [spec.before.name, spec.before.text],
-        "pip": [[each.text, each.place] for each in spec.pip],
-        "constraints": [[each.text, each.place] for each in spec.constraints],
-        "pip_file": spec.pip_file,
-        "python": spec.python,
-        "after": spec.after and [spec.after.name, spec.after.text],
-    }
+def _environments(specs: Iterable[EnvironmentSpec]) -> list[dict[str, Any]]:
+    from longshore.config.environment_document import write_environment  # noqa: PLC0415  few workflows have any
+
+    return [write_environment(each) for each in specs]
 
 
-def _read_environment(row: dict[str, Any]) -> EnvironmentSpec:
-    def script(words: list[Any] | None) -> Script | None:
-        return None if words is None else Script(name=words[0], text=words[1])
+def _read_environments(rows: Iterable[dict[str, Any]]) -> tuple[EnvironmentSpec, ...]:
+    from longshore.config.environment_document import read_environment  # noqa: PLC0415  as above
 
-    return EnvironmentSpec(
-        name=row["name"],
-        before=script(row["before"]),
-        pip=tuple(Requirement(text, place) for text, place in row["pip"]),
-        constraints=tuple(Requirement(text, place) for text, place in row["constraints"]),
-        pip_file=row["pip_file"],
-        python=row["python"],
-        after=script(row["after"]),
-    )
+    return tuple([read_environment(row) for row in rows])
+
+
+def write_money(money: Money | None) -> list[str] | None:
+    """Write an amount exactly."""
+    return None if money is None else [str(money.amount), money.currency]
+
+
+def read_money(row: Any) -> Money | None:
+    """Read an amount."""
+    return None if row is None else Money(amount=Decimal(row[0]), currency=row[1])
 
 
 def _read_strategy(row: str | list[Any]) -> StrategySpec:

@@ -15,7 +15,7 @@ from typing import Any
 from longshore.config.problems import Mistake, Mistakes, hint, mistakes_of, wrong
 from longshore.config.urls import is_url
 from longshore.model.names import clean_relative
-from longshore.model.quantity import parse_duration, parse_size
+from longshore.model.quantity import Money, parse_duration, parse_money, parse_size
 
 __all__ = [
     "Parser",
@@ -23,6 +23,7 @@ __all__ = [
     "duration",
     "flag",
     "mapping_of",
+    "money",
     "number",
     "plain",
     "relative",
@@ -80,6 +81,16 @@ def text(value: object) -> str:
 def variable(value: object) -> str:
     """What an environment variable is set to; may be empty."""
     return value if value == "" and isinstance(value, str) else text(value)
+
+
+def money(value: object) -> Money:
+    """An amount of money that is more than nothing."""
+    if not isinstance(value, str):
+        raise wrong(f"{describe(value)} is no amount of money", 'write it with its currency in quotes, as in "5 USD"')
+    amount = parse_money(value)
+    if not amount.amount:
+        raise wrong(f"{value!r} is no money at all", "write how much may be spent, or leave the key out")
+    return amount
 
 
 def flag(value: object) -> bool:

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from longshore.config.call_words import FUNCTION, CallWords
 from longshore.config.problems import wrong
-from longshore.config.sections import FUNCTION, CallWords
 
 __all__ = ["describe_function"]
 

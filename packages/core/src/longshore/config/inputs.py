@@ -8,12 +8,12 @@ from pathlib import Path
 
 from attrs import define, field
 
+from longshore.config.call_words import CallWords
 from longshore.config.globs import is_glob, may_meet
 from longshore.config.mentions import plain_words
 from longshore.config.modules import Modules
 from longshore.config.problems import Problems
 from longshore.config.project_files import ProjectFiles
-from longshore.config.sections import CallWords
 from longshore.config.sketch import Draft
 from longshore.config.variables import variables_in
 from longshore.model.command import Argv, Call, Shell

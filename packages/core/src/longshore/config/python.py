@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path, PurePath
 from types import FrameType
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from attrs import frozen
 
-from longshore.config.assemble import assemble
-from longshore.config.bulk import bulk
+from longshore.config.call_words import CallWords
 from longshore.config.functions import describe_function
-from longshore.config.load import read_user
 from longshore.config.problems import Key, Problems, key_text
-from longshore.config.sections import CallWords
 from longshore.errors import ConfigError, Problem
-from longshore.model.workflow import WorkflowSpec
+
+if TYPE_CHECKING:
+    from longshore.model.workflow import WorkflowSpec
 
 __all__ = ["Output", "Param", "TaskHandle", "Words", "Workflow"]
 
@@ -187,6 +186,11 @@ class Workflow:
         Raises:
             ConfigError: with every mistake, each with the line of the call.
         """
+        # Who only builds a workflow, or imports a module that has one, need not wait for all that reads it.
+        from longshore.config.assemble import assemble  # noqa: PLC0415  as above
+        from longshore.config.bulk import bulk  # noqa: PLC0415  as above
+        from longshore.config.load import read_user  # noqa: PLC0415  as above
+
         problems = Problems(self.place)
         user = read_user(problems)
         with bulk():

@@ -7,14 +7,13 @@ from typing import Any
 
 from attrs import evolve
 
-from longshore.config.fields import Parser, describe, duration, flag, number, size, table, text, texts, whole
+from longshore.config.fields import Parser, describe, duration, flag, money, number, size, table, text, texts, whole
 from longshore.config.problems import Mistake, Mistakes, wrong
 from longshore.model.hours import Hours, parse_hours
 from longshore.model.offer import Needs
-from longshore.model.quantity import Money, parse_money
 from longshore.model.rented import MachineKind, RentedPool, WhenIdle
 
-__all__ = ["RENTED_KEYS", "money", "rented"]
+__all__ = ["RENTED_KEYS", "rented"]
 
 _NEEDS_KEYS: dict[str, Parser] = {
     "cpus": number,
@@ -29,16 +28,6 @@ _NEEDS_EXAMPLE = '{ cpus = 4, memory = "16 GiB" }'
 _MACHINES_EXAMPLE = "{ min = 0, max = 8 }"
 _SPREAD_MOST = 10_000
 """When cpus are spread, their number alone says how many machines there are."""
-
-
-def money(value: object) -> Money:
-    """An amount of money that is more than nothing."""
-    if not isinstance(value, str):
-        raise wrong(f"{describe(value)} is no amount of money", 'write it with its currency in quotes, as in "5 USD"')
-    amount = parse_money(value)
-    if not amount.amount:
-        raise wrong(f"{value!r} is no money at all", "write how much may be spent, or leave the key out")
-    return amount
 
 
 def _needs(value: object) -> dict[str, Any]:

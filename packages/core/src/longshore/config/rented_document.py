@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
+from longshore.config.document import read_money, write_money
 from longshore.model.hours import Hours
 from longshore.model.offer import Needs
-from longshore.model.quantity import Money
 from longshore.model.rented import MachineKind, RentedPool, WhenIdle
 
-__all__ = ["read_money", "read_rented", "write_money", "write_rented"]
+__all__ = ["read_rented", "write_rented"]
 
 _MICROSECOND = timedelta(microseconds=1)
 _NEEDS = ("cpus", "memory_bytes", "gpus", "gpu_model", "arch", "disk_bytes", "type")
-
-
-def write_money(money: Money | None) -> list[str] | None:
-    """Write an amount exactly."""
-    return None if money is None else [str(money.amount), money.currency]
-
-
-def read_money(row: Any) -> Money | None:
-    """Read an amount."""
-    return None if row is None else Money(amount=Decimal(row[0]), currency=row[1])
 
 
 def _span(duration: timedelta) -> int:

@@ -5,16 +5,19 @@ journal has it.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from longshore.config.environments import read_environment
 from longshore.config.for_each import check_count, check_values
 from longshore.config.problems import Key, Places, Problems, wrong
 from longshore.config.project_files import ProjectFiles
 from longshore.model.names import clean_relative
 from longshore.model.task import FilesMatching, LinesOf, Parameter, Range, TaskSpec, Values
 from longshore.model.workflow import WorkflowSpec
+
+if TYPE_CHECKING:
+    from longshore.model.environment import EnvironmentSpec
 
 __all__ = ["resolve"]
 
@@ -35,9 +38,15 @@ def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> Workf
     problems = Problems(place)
     files = ProjectFiles(folder)
     tasks = tuple([_resolved(task, files, problems) if task.for_each else task for task in spec.tasks])
-    environments = tuple([read_environment(each, folder, problems) for each in spec.environments])
+    environments = _environments(spec, folder, problems) if spec.environments else ()
     problems.check()
     return evolve(spec, tasks=tasks, environments=environments)
+
+
+def _environments(spec: WorkflowSpec, folder: Path, problems: Problems) -> tuple[EnvironmentSpec, ...]:
+    from longshore.config.environments import read_environment  # noqa: PLC0415  few workflows have any
+
+    return tuple([read_environment(each, folder, problems) for each in spec.environments])
 
 
 def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems) -> TaskSpec:

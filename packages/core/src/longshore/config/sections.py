@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from longshore.config.call_words import FUNCTION, CallWords
 from longshore.config.collecting import collect
 from longshore.config.fields import (
     Parser,
@@ -29,22 +30,22 @@ from longshore.config.fields import (
 )
 from longshore.config.for_each import for_each
 from longshore.config.problems import Mistake, Mistakes, hint, mistakes_of, wrong
-from longshore.config.rented import RENTED_KEYS, rented
 from longshore.config.urls import Link, is_link, is_url
 from longshore.model.command import Argv, Shell
 from longshore.model.jsontext import json_writer
 from longshore.model.names import check_name
 from longshore.model.outcome import FailureClass
-from longshore.model.rented import RentedPool
 from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.shell import problem
 from longshore.model.task import FileInput, Secret, UrlInput
 from longshore.model.workflow import LOCAL_POOL, PoolSpec, StrategySpec
 
-__all__ = ["CALL_KEYS", "FUNCTION", "TASK_KEYS", "CallWords", "pool", "provider", "strategy"]
+if TYPE_CHECKING:
+    from longshore.model.rented import RentedPool
 
-FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+__all__ = ["CALL_KEYS", "TASK_KEYS", "pool", "provider", "strategy"]
+
 # Text that surely closes what it opens, whatever else it is.
 _CLOSED = re.compile(r"""(?:[^'"`\\$<]|'[^']*'|"(?:[^"`\\$]|\$\w)*"|\$\w|<(?!<))*""")
 _ENVIRONMENT_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -184,18 +185,6 @@ def _function_arguments(value: object) -> list[Any]:
     return list(texts(value, _json))
 
 
-class CallWords(NamedTuple):
-    """What `longshore.config.python` knows of a function beyond ``module:name``."""
-
-    pickle: bytes = b""
-    python: str = ""
-    """Which Python has made the pickle."""
-    source: str = ""
-    """The file that its code stands in."""
-    main: bool = False
-    """It stands in the program itself, which no worker imports."""
-
-
 def _call_words(value: object) -> CallWords:
     if not isinstance(value, CallWords):
         raise wrong("there is no key '(call)' in a workflow file", "take it out")
@@ -241,7 +230,8 @@ def pool(name: str, value: object) -> PoolSpec:
     check_name(name, "pool name")
     if not isinstance(value, Mapping):
         raise wrong(f"{describe(value)} stands where a table is needed", f"write [pools.{name}] and the keys below it")
-    known = {**_POOL_KEYS, **RENTED_KEYS} if "provider" in value else _POOL_KEYS
+    keys = _rented_keys() if "provider" in value else {}
+    known = {**_POOL_KEYS, **keys}
     ours, rest = _parted(value, known)
     if "provider" in ours:
         ours.setdefault("executor", _RENTED_EXECUTOR)
@@ -250,9 +240,9 @@ def pool(name: str, value: object) -> PoolSpec:
     machines: RentedPool | None = None
     try:
         words = table(ours, known, "")
-        renting = {key: words.pop(key) for key in RENTED_KEYS if key in words}
+        renting = {key: words.pop(key) for key in keys if key in words}
         if "provider" in words:
-            machines = rented(renting)
+            machines = _rented(renting)
     except ValueError as error:
         mistakes += mistakes_of(error)
     if "provider" in ours and ours["executor"] == LOCAL_POOL:
@@ -261,6 +251,18 @@ def pool(name: str, value: object) -> PoolSpec:
     if mistakes:
         raise Mistakes(*mistakes)
     return PoolSpec(name=name, options=plain(rest), rented=machines, **words)
+
+
+def _rented_keys() -> Mapping[str, Parser]:
+    from longshore.config.rented import RENTED_KEYS  # noqa: PLC0415  few workflows rent, and all wait for imports
+
+    return RENTED_KEYS
+
+
+def _rented(words: Mapping[str, Any]) -> RentedPool:
+    from longshore.config.rented import rented  # noqa: PLC0415  as above
+
+    return rented(words)
 
 
 def _parted(value: Mapping[str, Any], known: Collection[str]) -> tuple[dict[str, Any], dict[str, Any]]:

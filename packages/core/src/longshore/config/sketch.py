@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
-from longshore.config.environments import environment
-from longshore.config.fields import Parser, describe, flag, table, text, whole
+from longshore.config.call_words import CallWords
+from longshore.config.fields import Parser, describe, flag, money, table, text, whole
 from longshore.config.for_each import check_count
 from longshore.config.params import params, used_params
 from longshore.config.problems import Problems, mistakes_of
-from longshore.config.rented import money
 from longshore.config.sections import (
     CALL_KEYS,
     TASK_KEYS,
-    CallWords,
     arguments_text,
     pool,
     provider,
@@ -25,10 +23,12 @@ from longshore.config.sections import (
 )
 from longshore.config.urls import Link, LinkedSource
 from longshore.model.command import Call, Command
-from longshore.model.environment import EnvironmentSpec
 from longshore.model.names import check_name
 from longshore.model.task import FileInput, Source, TaskSpec, UrlInput
 from longshore.model.workflow import PoolSpec
+
+if TYPE_CHECKING:
+    from longshore.model.environment import EnvironmentSpec
 
 __all__ = ["Draft", "Sketch", "read_sketch", "read_tables"]
 
@@ -120,7 +120,7 @@ def read_tables(raw: Raw, sketch: Sketch, problems: Problems) -> None:
     """Read ``pools``, ``environments`` and ``providers``, and put those in that are not there yet."""
     readers: tuple[tuple[str, dict[str, Any], Callable[[str, object], Any]], ...] = (
         ("pools", sketch.pools, pool),
-        ("environments", sketch.environments, environment),
+        ("environments", sketch.environments, _environment),
         ("providers", sketch.providers, provider),
     )
     for kind, known, parse in readers:
@@ -139,6 +139,12 @@ def read_tables(raw: Raw, sketch: Sketch, problems: Problems) -> None:
                 known[name] = parse(text(name), value)
             except ValueError as error:
                 problems.take((kind, name), error)
+
+
+def _environment(name: str, value: object) -> EnvironmentSpec:
+    from longshore.config.environments import environment  # noqa: PLC0415  few workflows have any
+
+    return environment(name, value)
 
 
 def _read_tasks(tasks: object, sketch: Sketch, problems: Problems) -> None:

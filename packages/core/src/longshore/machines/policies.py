@@ -28,4 +28,5 @@ def least_policy(name: str, folder: Path | str = ".") -> Mapping[str, Any]:
     record, options = Providers(renting.providers, Registry(), places=renting.places).described(name)
     if record.policy is None:
         raise UsageError(f"{record.name} does not say which rights it needs")
-    return record.policy(options)
+    policy: Mapping[str, Any] = record.policy(options)
+    return policy

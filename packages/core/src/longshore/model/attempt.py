@@ -11,7 +11,19 @@ from longshore.model.artifact import ArtifactKind
 from longshore.model.command import Command
 from longshore.model.resources import Resources
 
-__all__ = ["AttemptSpec", "Item", "SecretFile", "attempt_id", "split_attempt_id"]
+__all__ = [
+    "BUILD_MARK",
+    "AttemptSpec",
+    "Item",
+    "SecretFile",
+    "attempt_id",
+    "build_name",
+    "environment_of",
+    "split_attempt_id",
+]
+
+BUILD_MARK = "+"
+"""Begins the name under which an environment is built, where an attempt has its task's: no task's name does."""
 
 
 def attempt_id(run: str, task: str, number: int) -> str:
@@ -23,6 +35,16 @@ def split_attempt_id(identity: str) -> tuple[str, str, int]:
     """Take an attempt id apart into run, task and number."""
     run, task, number = identity.split("/")
     return run, task, int(number)
+
+
+def build_name(environment: str) -> str:
+    """Give the name that stands for a task's in the ids of an environment's builds."""
+    return BUILD_MARK + environment
+
+
+def environment_of(task: str) -> str:
+    """Give the environment that an attempt id's task means; empty when it is a task."""
+    return task[len(BUILD_MARK) :] if task.startswith(BUILD_MARK) else ""
 
 
 @frozen(kw_only=True)

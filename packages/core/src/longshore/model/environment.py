@@ -8,22 +8,9 @@ from attrs import field, frozen
 
 from longshore.model.jsontext import json_writer
 
-__all__ = ["BUILD_MARK", "BuildSpec", "EnvironmentSpec", "Requirement", "Script", "build_name", "environment_of"]
-
-BUILD_MARK = "+"
-"""Begins the name under which an environment is built, where an attempt has its task's: no task's name does."""
+__all__ = ["BuildSpec", "EnvironmentSpec", "Requirement", "Script"]
 
 _write = json_writer()
-
-
-def build_name(environment: str) -> str:
-    """Give the name that stands for a task's in the ids of an environment's builds."""
-    return BUILD_MARK + environment
-
-
-def environment_of(task: str) -> str:
-    """Give the environment that an attempt id's task means; empty when it is a task."""
-    return task[len(BUILD_MARK) :] if task.startswith(BUILD_MARK) else ""
 
 
 @frozen(kw_only=True)
@@ -82,7 +69,7 @@ class BuildSpec:
     """One build of an environment on a machine."""
 
     id: str
-    """As an attempt's, with `build_name` for the task."""
+    """As an attempt's, with `longshore.model.attempt.build_name` for the task."""
     environment: EnvironmentSpec
     private_env: dict[str, str] = field(factory=dict[str, str], repr=False)
     """As in `longshore.model.attempt.AttemptSpec`."""

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from longshore.model.outcome import FailureClass
 
-__all__ = ["BuildIntended", "EnvironmentBuilt", "EnvironmentFailed"]
+__all__ = ["BuildIntended", "EnvironmentBuilt", "EnvironmentEvent", "EnvironmentFailed"]
 
 
 @frozen(kw_only=True)
@@ -49,3 +49,6 @@ class EnvironmentFailed:
     failure: FailureClass | None = None
     evidence: str = ""
     """Which line failed, and what it printed: bounded text."""
+
+
+EnvironmentEvent = BuildIntended | EnvironmentBuilt | EnvironmentFailed

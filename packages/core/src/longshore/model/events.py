@@ -2,55 +2,41 @@
 
 Every event has ``at``, the moment when the controller learnt of it (aware, UTC). Journals are read back for years: a
 field may be added with a default, and none may change its meaning.
+
+What only runs with environments, rented machines or machines with stores of their own have is in
+`longshore.model.environment_events`, `longshore.model.lease_events` and `longshore.model.move_events`.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 
 from longshore.model.artifact import Artifact, Input
-from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
-from longshore.model.lease_events import (
-    LeaseChanged,
-    LeaseDraining,
-    LeaseIntended,
-    LeasesLeft,
-    OffersFound,
-    OffersMissing,
-    TasksRefused,
-)
 from longshore.model.outcome import FailureClass, Outcome, Usage
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
 
+if TYPE_CHECKING:
+    from longshore.model.environment_events import EnvironmentEvent
+    from longshore.model.lease_events import LeaseEvent
+    from longshore.model.move_events import MoveEvent
+
 __all__ = [
     "AttemptEnded",
     "AttemptIntended",
     "AttemptStarted",
-    "BuildIntended",
     "CancelAsked",
-    "EnvironmentBuilt",
-    "EnvironmentFailed",
     "Event",
     "Identified",
     "InputsFailed",
-    "InputsStaged",
-    "LeaseChanged",
-    "LeaseDraining",
-    "LeaseIntended",
-    "LeasesLeft",
     "MachineAdded",
     "MachineGone",
     "MachineResized",
     "MembersMade",
-    "MoveFailed",
-    "Moved",
-    "ObjectsDiscarded",
-    "OffersFound",
-    "OffersMissing",
     "ResultsDelivered",
     "RetryAsked",
     "RunContinued",
@@ -59,7 +45,6 @@ __all__ = [
     "TableMade",
     "TasksAdded",
     "TasksIdentified",
-    "TasksRefused",
 ]
 
 
@@ -210,55 +195,6 @@ class AttemptEnded:
 
 
 @frozen(kw_only=True)
-class InputsStaged:
-    """All inputs of an attempt are in its machine's store; it is started."""
-
-    at: datetime
-    task: str
-    attempt: int
-
-
-@frozen(kw_only=True)
-class Moved:
-    """Artifacts have come from a machine's store into the project's, or into that of another machine. A folder as a
-    file stands for its listing.
-    """
-
-    at: datetime
-    artifacts: tuple[Artifact, ...]
-    source: str
-    """The machine."""
-    target: str = ""
-    """The other machine; empty for the project's store."""
-    straight: bool = False
-    """Whether they went from one machine to the other, and not through this computer."""
-
-
-@frozen(kw_only=True)
-class MoveFailed:
-    """An artifact could not be brought from a machine's store into the project's, or into that of another machine."""
-
-    at: datetime
-    artifact: Artifact
-    source: str
-    target: str = ""
-    """As it was asked for."""
-    failure: FailureClass
-    reason: str
-    lost: bool = False
-    """Whether the machine does not have it, or not as its digest says."""
-
-
-@frozen(kw_only=True)
-class ObjectsDiscarded:
-    """A machine is about to be told that it need not keep these objects. Committed before it is."""
-
-    at: datetime
-    machine: str
-    digests: tuple[str, ...]
-
-
-@frozen(kw_only=True)
 class ResultsDelivered:
     """The outputs of a task are at home in the results folder; ``problem`` says why not."""
 
@@ -316,36 +252,10 @@ class RunEnded:
     state: str
 
 
-Event = (
-    AttemptEnded
-    | AttemptIntended
-    | AttemptStarted
-    | BuildIntended
-    | CancelAsked
-    | TableMade
-    | EnvironmentBuilt
-    | EnvironmentFailed
-    | InputsFailed
-    | InputsStaged
-    | LeaseChanged
-    | LeaseDraining
-    | LeaseIntended
-    | LeasesLeft
-    | MachineAdded
-    | MachineGone
-    | MachineResized
-    | MembersMade
-    | MoveFailed
-    | Moved
-    | ObjectsDiscarded
-    | OffersFound
-    | OffersMissing
-    | ResultsDelivered
-    | RetryAsked
-    | RunContinued
-    | RunEnded
-    | StopAsked
-    | TasksAdded
-    | TasksIdentified
-    | TasksRefused
+# As text: the last three bring modules that a run needs only when it builds, rents or moves something, and every start
+# of a run waits for what is imported.
+Event: TypeAlias = (
+    "AttemptEnded | AttemptIntended | AttemptStarted | CancelAsked | InputsFailed | MachineAdded | MachineGone | "
+    "MachineResized | MembersMade | ResultsDelivered | RetryAsked | RunContinued | RunEnded | StopAsked | TableMade | "
+    "TasksAdded | TasksIdentified | EnvironmentEvent | LeaseEvent | MoveEvent"
 )

@@ -14,6 +14,7 @@ from longshore.model.quantity import Money
 __all__ = [
     "LeaseChanged",
     "LeaseDraining",
+    "LeaseEvent",
     "LeaseIntended",
     "LeasesLeft",
     "OffersFound",
@@ -106,3 +107,6 @@ class TasksRefused:
     tasks: tuple[str, ...]
     reason: str
     failure: FailureClass = FailureClass.CAPACITY
+
+
+LeaseEvent = LeaseChanged | LeaseDraining | LeaseIntended | LeasesLeft | OffersFound | OffersMissing | TasksRefused

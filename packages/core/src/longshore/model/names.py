@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -127,6 +126,8 @@ def near(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     wanted = name.casefold()
     found: Iterable[str]
     if len(folded) <= _MOST_COMPARED:
+        import difflib  # noqa: PLC0415  only mistakes need it
+
         found = difflib.get_close_matches(wanted, folded, n=limit)
     else:
         found = (spelling for spelling in dict.fromkeys(_spellings(wanted)) if spelling in folded)

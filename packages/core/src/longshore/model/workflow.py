@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from attrs.validators import ge, min_len, optional
 
-from longshore.model.environment import EnvironmentSpec
 from longshore.model.quantity import Money
-from longshore.model.rented import RentedPool
 from longshore.model.task import TaskSpec
+
+if TYPE_CHECKING:
+    # Few workflows have any of these, and every start of a run waits for what is imported.
+    from longshore.model.environment import EnvironmentSpec
+    from longshore.model.rented import RentedPool
 
 __all__ = ["LOCAL_POOL", "PoolSpec", "StrategySpec", "WorkflowSpec"]
 

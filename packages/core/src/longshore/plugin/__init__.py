@@ -5,9 +5,13 @@ A distribution names its plugins as entry points of the group ``longshore``: ``e
 and any name: ``stores.fsspec``. Each points at a module (or object) with functions marked `hookimpl`.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from longshore.plugin.folders import state_folder
 from longshore.plugin.hooks import hookimpl
-from longshore.plugin.hosts import Checks, Finding, Shell, Shells, Soundness
 from longshore.plugin.protocols import (
     API_VERSION,
     AssignmentStrategy,
@@ -21,6 +25,7 @@ from longshore.plugin.protocols import (
     Observer,
     ObserverRecord,
     Peers,
+    ProviderRecord,
     Session,
     SessionEvent,
     Sink,
@@ -28,24 +33,26 @@ from longshore.plugin.protocols import (
     StoreRecord,
     StrategyRecord,
 )
-from longshore.plugin.provider import (
-    Admits,
-    Clusters,
-    HostKeys,
-    Identity,
-    Images,
-    Prices,
-    Provider,
-    ProviderRecord,
-    Quota,
-    Quotas,
-    Scope,
-    SpotNotice,
-    SpotNotices,
-    Stoppable,
-    Sweeps,
-    Terms,
-)
+
+if TYPE_CHECKING:
+    from longshore.plugin.hosts import Checks, Finding, Shell, Shells, Soundness
+    from longshore.plugin.provider import (
+        Admits,
+        Clusters,
+        HostKeys,
+        Identity,
+        Images,
+        Prices,
+        Provider,
+        Quota,
+        Quotas,
+        Scope,
+        SpotNotice,
+        SpotNotices,
+        Stoppable,
+        Sweeps,
+        Terms,
+    )
 
 __all__ = [
     "API_VERSION",
@@ -90,3 +97,17 @@ __all__ = [
     "hookimpl",
     "state_folder",
 ]
+
+# Loaded when first used: runs that rent nothing and stay on this computer need none of it.
+_HOSTS = frozenset({"Checks", "Finding", "Shell", "Shells", "Soundness"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'longshore.plugin' has no attribute {name!r}")
+    home = "longshore.plugin.hosts" if name in _HOSTS else "longshore.plugin.provider"
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import pluggy
 
-from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, StoreRecord, StrategyRecord
-from longshore.plugin.provider import ProviderRecord
+from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, ProviderRecord, StoreRecord, StrategyRecord
 
 __all__ = [
     "hookimpl",

@@ -22,17 +22,22 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from attrs import field, frozen
 
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
-from longshore.model.environment import BuildSpec
-from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, Event, MachineGone
-from longshore.model.load import MachineLoad
+from longshore.model.events import AttemptEnded, AttemptStarted, Event, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.views import Assignment, MachineView, TaskView
+
+if TYPE_CHECKING:
+    # Runs that neither build nor rent do not import these, and need not wait for them.
+    from longshore.model.environment import BuildSpec
+    from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+    from longshore.model.load import MachineLoad
+    from longshore.plugin.provider import Provider
 
 __all__ = [
     "API_VERSION",
@@ -49,6 +54,7 @@ __all__ = [
     "Observer",
     "ObserverRecord",
     "Peers",
+    "ProviderRecord",
     "Session",
     "SessionEvent",
     "Sink",
@@ -66,7 +72,7 @@ this name would always claim to fit.
 """
 
 
-SessionEvent = AttemptStarted | AttemptEnded | EnvironmentBuilt | EnvironmentFailed | MachineGone
+SessionEvent: TypeAlias = "AttemptStarted | AttemptEnded | EnvironmentBuilt | EnvironmentFailed | MachineGone"
 """What a session can tell."""
 
 
@@ -341,6 +347,27 @@ class Observer(Protocol):
     def notice(self, event: Event) -> None:
         """Take note; return soon."""
         ...
+
+
+@frozen(kw_only=True)
+class ProviderRecord:
+    """Announces a provider: its name in configs, the attrs class of its options, and how to make it (without I/O)."""
+
+    name: str
+    config: type
+    factory: Callable[[Any], Provider]
+    executors: tuple[str, ...] = ()
+    """The executors that can reach its machines, when others cannot; the first is the one to advise."""
+    rigs: Callable[[Any], AbstractContextManager[Callable[[], Any]]] | None = None
+    """How ``longshore plugins check`` tries it without renting anything for real. Given the options: a context that
+    gives a maker of `longshore.testing.ProviderRig`, called anew for each law. None when only the plugin's own tests
+    can do that.
+    """
+    policy: Callable[[Any], Mapping[str, Any]] | None = None
+    """The least rights that a login needs for what the provider asks with these options, as a document in the cloud's
+    own form, which JSON can hold. Asks nobody. None when the cloud knows no such thing.
+    """
+    api: tuple[int, int]
 
 
 @frozen(kw_only=True)

@@ -25,10 +25,9 @@ retrying, failover and counting are the core's work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
 from attrs.validators import ge, gt, min_len
@@ -47,7 +46,6 @@ __all__ = [
     "Images",
     "Prices",
     "Provider",
-    "ProviderRecord",
     "Quota",
     "Quotas",
     "Scope",
@@ -284,24 +282,3 @@ ABILITIES: tuple[type, ...] = (
     Sweeps,
 )
 """All protocols that a provider may implement besides `Provider`."""
-
-
-@frozen(kw_only=True)
-class ProviderRecord:
-    """Announces a provider: its name in configs, the attrs class of its options, and how to make it (without I/O)."""
-
-    name: str
-    config: type
-    factory: Callable[[Any], Provider]
-    executors: tuple[str, ...] = ()
-    """The executors that can reach its machines, when others cannot; the first is the one to advise."""
-    rigs: Callable[[Any], AbstractContextManager[Callable[[], Any]]] | None = None
-    """How ``longshore plugins check`` tries it without renting anything for real. Given the options: a context that
-    gives a maker of `longshore.testing.ProviderRig`, called anew for each law. None when only the plugin's own tests
-    can do that.
-    """
-    policy: Callable[[Any], Mapping[str, Any]] | None = None
-    """The least rights that a login needs for what the provider asks with these options, as a document in the cloud's
-    own form, which JSON can hold. Asks nobody. None when the cloud knows no such thing.
-    """
-    api: tuple[int, int]

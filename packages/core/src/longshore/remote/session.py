@@ -13,18 +13,20 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
-from longshore.model.attempt import AttemptSpec, split_attempt_id
-from longshore.model.environment import BuildSpec, environment_of
+from longshore.model.attempt import AttemptSpec, environment_of, split_attempt_id
 from longshore.model.events import MachineGone
-from longshore.model.load import MachineLoad
 from longshore.plugin.protocols import SessionEvent, Sink
 from longshore.remote.channel import Channel
 from longshore.remote.discards import Discards
 from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
-from longshore.remote.wire import Order, build_order, ended_event, load_of, order_of, started_event
+from longshore.remote.wire import Order, ended_event, order_of, started_event
+
+if TYPE_CHECKING:
+    from longshore.model.environment import BuildSpec
+    from longshore.model.load import MachineLoad
 
 __all__ = ["Deaths", "SupervisorSession"]
 
@@ -124,6 +126,8 @@ class SupervisorSession:
 
     def build(self, build: BuildSpec) -> None:
         """Ask for an environment; its id is used as an attempt's."""
+        from longshore.remote.wire_builds import build_order  # noqa: PLC0415  few runs build any, and all wait for imports
+
         self._check()
         self._orders[build.id] = build_order(build)
         self.go(build.id)
@@ -323,6 +327,8 @@ class SupervisorSession:
         elif event == "discarded":
             self._discards.answered()
         elif event == "beat" and "attempts" in told and self._measure is not None:
+            from longshore.remote.wire_loads import load_of  # noqa: PLC0415  only who watches needs it
+
             self._measure[1](load_of(self._machine, told))
         elif event == "refused":
             self._refused = f"{told['reason']} (its fence is {told['fence']})"

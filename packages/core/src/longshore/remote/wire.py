@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from longshore.model.artifact import Artifact
-from longshore.model.attempt import AttemptSpec, split_attempt_id
+from longshore.model.attempt import AttemptSpec, environment_of, split_attempt_id
 from longshore.model.command import Argv, Shell
-from longshore.model.environment import BuildSpec, environment_of
-from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted
-from longshore.model.load import AttemptLoad, MachineLoad, Used
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome, Usage
 from longshore.model.resources import Resources
 from longshore.model.shell import plain_argv
 
-__all__ = ["Order", "build_order", "ended_event", "load_of", "order_of", "started_event"]
+if TYPE_CHECKING:
+    from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+
+__all__ = ["Order", "ended_event", "order_of", "started_event"]
 
 _ORDINARY = Resources()
 _GRACE_SECONDS = 5.0
@@ -103,71 +102,21 @@ def _shell(text: str) -> tuple[tuple[str, ...] | None, str]:
     return None, hashlib.sha256((text + "\n").encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def build_order(build: BuildSpec) -> Order:
-    """Write a build of an environment down as an order. It takes no room that tasks could have."""
-    spec = build.environment
-    message: dict[str, Any] = {"op": "go", "id": build.id, "cpus": 0.0}
-    message["build"] = {
-        "name": spec.name,
-        "digest": spec.digest,
-        "before": spec.before and [spec.before.name, spec.before.text],
-        "pip": [[each.text, each.place] for each in spec.pip],
-        "constraints": [[each.text, each.place] for each in spec.constraints],
-        "python": spec.python,
-        "own_python": spec.has_python,
-        "after": spec.after and [spec.after.name, spec.after.text],
-    }
-    if build.private_env:
-        message["private"] = build.private_env
-    return Order(message)
-
-
 def started_event(told: Mapping[str, Any]) -> AttemptStarted:
     """Read a ``started``."""
     _, task, number = split_attempt_id(told["id"])
     return AttemptStarted(at=datetime.now(UTC), task=task, attempt=number, workdir=told["workdir"])
 
 
-def load_of(machine: str, told: Mapping[str, Any]) -> MachineLoad:
-    """Read a ``beat`` that says what is used."""
-    memory, disk = told.get("memory"), told.get("disk")
-    return MachineLoad(
-        machine=machine,
-        cpus=told.get("cpus"),
-        memory=None if memory is None else Used(*memory),
-        disk=None if disk is None else Used(*disk),
-        attempts=tuple(AttemptLoad(*row) for row in told["attempts"]),
-    )
-
-
 def ended_event(told: Mapping[str, Any]) -> AttemptEnded | EnvironmentBuilt | EnvironmentFailed:
     """Read an ``ended``."""
     _, task, number = split_attempt_id(told["id"])
     environment = environment_of(task)
-    return _build_ended(environment, number, told) if environment else _attempt_ended(task, number, told)
+    if not environment:
+        return _attempt_ended(task, number, told)
+    from longshore.remote.wire_builds import build_ended  # noqa: PLC0415  few runs build any, and all wait for imports
 
-
-def _build_ended(environment: str, number: int, told: Mapping[str, Any]) -> EnvironmentBuilt | EnvironmentFailed:
-    at = datetime.now(UTC)
-    if "result" in told:
-        built = json.loads(told["result"])
-        return EnvironmentBuilt(
-            at=at,
-            environment=environment,
-            number=number,
-            key=built["key"],
-            lock=built["lock"],
-            python=built["python"],
-            reused=built.get("reused", False),
-        )
-    failure = None
-    if not (told.get("never") or "cancelled" in told):
-        failure = FailureClass(told.get("failure", FailureClass.ENVIRONMENT.value))
-        if failure is FailureClass.USER_CODE:
-            # The builder itself was killed, or could not be started.
-            failure = FailureClass.ENVIRONMENT
-    evidence = told.get("evidence") or told.get("lost", "")
-    return EnvironmentFailed(at=at, environment=environment, number=number, failure=failure, evidence=evidence)
+    return build_ended(environment, number, told)
 
 
 def _attempt_ended(task: str, number: int, told: Mapping[str, Any]) -> AttemptEnded:

@@ -20,9 +20,8 @@ from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outco
 from longshore.model.quantity import parse_money
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
-from longshore.runtime import lease_event_codec
 
-__all__ = ["decode", "encode", "read_outcome"]
+__all__ = ["decode", "encode", "read_artifacts", "read_outcome", "write_artifacts"]
 
 Body = dict[str, Any]
 
@@ -32,7 +31,8 @@ _dumps = json_writer()
 def encode(event: ev.Event) -> tuple[str, float, str]:
     """Turn an event into its kind, its moment, and its body as JSON text."""
     kind = type(event).__name__
-    return kind, event.at.timestamp(), _dumps(_ENCODERS[kind](event))
+    encoder = _ENCODERS.get(kind) or _encoder(kind)
+    return kind, event.at.timestamp(), _dumps(encoder(event))
 
 
 def decode(kind: str, at: float, body: str) -> ev.Event:
@@ -41,13 +41,25 @@ def decode(kind: str, at: float, body: str) -> ev.Event:
     Raises:
         JournalError: when the row was written by a newer version, or is damaged.
     """
-    decoder = _DECODERS.get(kind)
+    decoder = _DECODERS.get(kind) or _decoder(kind)
     if decoder is None:
         raise JournalError(f"the journal holds an event {kind!r} that this version does not know; use a newer one")
     try:
         return decoder(datetime.fromtimestamp(at, UTC), json.loads(body))
     except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"the journal holds a damaged event {kind}: {error}") from error
+
+
+def _encoder(kind: str) -> Callable[[Any], Body]:
+    from longshore.runtime.away_codec import ENCODERS  # noqa: PLC0415  few runs need them, and all wait for imports
+
+    return ENCODERS[kind]
+
+
+def _decoder(kind: str) -> Callable[[datetime, Body], ev.Event] | None:
+    from longshore.runtime.away_codec import DECODERS  # noqa: PLC0415  as above
+
+    return DECODERS.get(kind)
 
 
 def _moment(seconds: float | None) -> datetime | None:
@@ -81,11 +93,13 @@ def read_outcome(value: list[Any]) -> Outcome:
             raise ValueError(f"no outcome: {value!r}")
 
 
-def _artifacts(artifacts: tuple[Artifact, ...]) -> list[list[Any]]:
+def write_artifacts(artifacts: tuple[Artifact, ...]) -> list[list[Any]]:
+    """Write artifacts as rows."""
     return [[a.path, a.sha256, a.size, a.mode, a.kind] for a in artifacts]
 
 
-def _read_artifacts(rows: list[list[Any]]) -> tuple[Artifact, ...]:
+def read_artifacts(rows: list[list[Any]]) -> tuple[Artifact, ...]:
+    """Read what `write_artifacts` wrote."""
     return tuple(Artifact(path=p, sha256=s, size=n, mode=m, kind=k) for p, s, n, m, k in rows)
 
 
@@ -110,7 +124,7 @@ def _attempt_ended(event: ev.AttemptEnded) -> Body:
     if event.usage is not None:
         body["usage"] = [event.usage.cpu_seconds, event.usage.peak_memory_bytes]
     if event.outputs:
-        body["outputs"] = _artifacts(event.outputs)
+        body["outputs"] = write_artifacts(event.outputs)
     if event.result is not None:
         body["result"] = event.result
     if event.workdir:
@@ -131,7 +145,7 @@ def _read_attempt_ended(at: datetime, body: Mapping[str, Any]) -> ev.AttemptEnde
         started_at=_moment(body.get("started_at")),
         ended_at=_moment(body.get("ended_at")),
         usage=None if usage is None else Usage(cpu_seconds=usage[0], peak_memory_bytes=usage[1]),
-        outputs=_read_artifacts(body.get("outputs", [])),
+        outputs=read_artifacts(body.get("outputs", [])),
         result=body.get("result"),
         workdir=body.get("workdir", ""),
     )
@@ -143,7 +157,7 @@ def _identified(item: ev.Identified) -> list[Any]:
         return [item.task, item.identity, item.reason, rows]
     if item.outputs is None:
         return [item.task, item.identity, item.reason] if item.reason else [item.task, item.identity]
-    return [item.task, item.identity, _artifacts(item.outputs), item.result, item.source]
+    return [item.task, item.identity, write_artifacts(item.outputs), item.result, item.source]
 
 
 def _read_identified(row: list[Any]) -> ev.Identified:
@@ -153,7 +167,7 @@ def _read_identified(row: list[Any]) -> ev.Identified:
         read = tuple(Input(sha256=s, size=n, kind=k, origin=o) for s, n, k, o in row[3])
         return ev.Identified(task=row[0], identity=row[1], reason=row[2], inputs=read)
     task, identity, outputs, result, source = row
-    return ev.Identified(task=task, identity=identity, outputs=_read_artifacts(outputs), result=result, source=source)
+    return ev.Identified(task=task, identity=identity, outputs=read_artifacts(outputs), result=result, source=source)
 
 
 def _document(event: ev.TasksAdded) -> Body:
@@ -161,36 +175,19 @@ def _document(event: ev.TasksAdded) -> Body:
 
 
 _ENCODERS: dict[str, Callable[[Any], Body]] = {
-    **lease_event_codec.ENCODERS,
     "AttemptEnded": _attempt_ended,
     "AttemptIntended": lambda e: {"task": e.task, "attempt": e.attempt, "machine": e.machine},
     "AttemptStarted": lambda e: {"task": e.task, "attempt": e.attempt, **({"workdir": e.workdir} if e.workdir else {})},
-    "BuildIntended": lambda e: {"environment": e.environment, "number": e.number, "machine": e.machine},
     "CancelAsked": lambda e: {"tasks": e.tasks},
     "TableMade": lambda e: {
         "name": e.name,
         "edition": e.edition,
-        "table": _artifacts(e.table),
+        "table": write_artifacts(e.table),
         "rows": e.rows,
         "errors": e.errors,
         **({"problem": e.problem} if e.problem else {}),
     },
-    "EnvironmentBuilt": lambda e: {
-        "environment": e.environment,
-        "number": e.number,
-        "key": e.key,
-        "lock": e.lock,
-        "python": e.python,
-        "reused": e.reused,
-    },
-    "EnvironmentFailed": lambda e: {
-        "environment": e.environment,
-        "number": e.number,
-        "failure": None if e.failure is None else e.failure.value,
-        "evidence": e.evidence,
-    },
     "InputsFailed": lambda e: {"task": e.task, "reason": e.reason},
-    "InputsStaged": lambda e: {"task": e.task, "attempt": e.attempt},
     "MachineAdded": lambda e: {
         "machine": e.machine,
         "pool": e.pool,
@@ -204,20 +201,6 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
     "MachineResized": lambda e: {"machine": e.machine, "resources": _resources(e.resources), "alone": e.alone},
     "MachineGone": lambda e: {"machine": e.machine, "reason": e.reason, "failure": e.failure.value},
     "MembersMade": lambda e: {"name": e.name, "values": e.values},
-    "MoveFailed": lambda e: {
-        "artifact": _artifacts((e.artifact,))[0],
-        "source": e.source,
-        "failure": e.failure.value,
-        "reason": e.reason,
-        **({"target": e.target} if e.target else {}),
-        **({"lost": True} if e.lost else {}),
-    },
-    "Moved": lambda e: {
-        "artifacts": _artifacts(e.artifacts),
-        "source": e.source,
-        **({"target": e.target, "straight": e.straight} if e.target else {}),
-    },
-    "ObjectsDiscarded": lambda e: {"machine": e.machine, "digests": e.digests},
     "ResultsDelivered": lambda e: {"task": e.task, **({"problem": e.problem} if e.problem else {})},
     "RetryAsked": lambda e: {"tasks": e.tasks},
     "RunContinued": lambda e: {"fence": e.fence},
@@ -228,7 +211,6 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
 }
 
 _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
-    **lease_event_codec.DECODERS,
     "AttemptEnded": _read_attempt_ended,
     "AttemptIntended": lambda at, b: ev.AttemptIntended(
         at=at, task=b["task"], attempt=b["attempt"], machine=b["machine"]
@@ -236,37 +218,17 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     "AttemptStarted": lambda at, b: ev.AttemptStarted(
         at=at, task=b["task"], attempt=b["attempt"], workdir=b.get("workdir", "")
     ),
-    "BuildIntended": lambda at, b: ev.BuildIntended(
-        at=at, environment=b["environment"], number=b["number"], machine=b["machine"]
-    ),
     "TableMade": lambda at, b: ev.TableMade(
         at=at,
         name=b["name"],
         edition=b["edition"],
-        table=_read_artifacts(b["table"]),
+        table=read_artifacts(b["table"]),
         rows=b["rows"],
         errors=b["errors"],
         problem=b.get("problem", ""),
     ),
-    "EnvironmentBuilt": lambda at, b: ev.EnvironmentBuilt(
-        at=at,
-        environment=b["environment"],
-        number=b["number"],
-        key=b["key"],
-        lock=b["lock"],
-        python=b["python"],
-        reused=b["reused"],
-    ),
-    "EnvironmentFailed": lambda at, b: ev.EnvironmentFailed(
-        at=at,
-        environment=b["environment"],
-        number=b["number"],
-        failure=None if b["failure"] is None else FailureClass(b["failure"]),
-        evidence=b["evidence"],
-    ),
     "CancelAsked": lambda at, b: ev.CancelAsked(at=at, tasks=tuple(b["tasks"])),
     "InputsFailed": lambda at, b: ev.InputsFailed(at=at, task=b["task"], reason=b["reason"]),
-    "InputsStaged": lambda at, b: ev.InputsStaged(at=at, task=b["task"], attempt=b["attempt"]),
     "MachineAdded": lambda at, b: ev.MachineAdded(
         at=at,
         machine=b["machine"],
@@ -287,23 +249,6 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     "MembersMade": lambda at, b: ev.MembersMade(
         at=at, name=b["name"], values=tuple(tuple(column) for column in b["values"])
     ),
-    "MoveFailed": lambda at, b: ev.MoveFailed(
-        at=at,
-        artifact=_read_artifacts([b["artifact"]])[0],
-        source=b["source"],
-        failure=FailureClass(b["failure"]),
-        reason=b["reason"],
-        target=b.get("target", ""),
-        lost=b.get("lost", False),
-    ),
-    "Moved": lambda at, b: ev.Moved(
-        at=at,
-        artifacts=_read_artifacts(b["artifacts"]),
-        source=b["source"],
-        target=b.get("target", ""),
-        straight=b.get("straight", False),
-    ),
-    "ObjectsDiscarded": lambda at, b: ev.ObjectsDiscarded(at=at, machine=b["machine"], digests=tuple(b["digests"])),
     "ResultsDelivered": lambda at, b: ev.ResultsDelivered(at=at, task=b["task"], problem=b.get("problem", "")),
     "RetryAsked": lambda at, b: ev.RetryAsked(at=at, tasks=tuple(b["tasks"])),
     "RunContinued": lambda at, b: ev.RunContinued(at=at, fence=b["fence"]),

@@ -12,26 +12,19 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
-from longshore.errors import (
-    DigestMismatch,
-    DiskFull,
-    EnvironmentBuildError,
-    ExecutorError,
-    InputMissing,
-    LongshoreError,
-    PeerOutOfReach,
-    StagingError,
-)
+from longshore.errors import DigestMismatch, EnvironmentBuildError, InputMissing, PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, split_attempt_id
 from longshore.model.environment import BuildSpec
-from longshore.model.events import AttemptEnded, Event, InputsStaged, Moved, MoveFailed
+from longshore.model.events import AttemptEnded, Event
 from longshore.model.load import MachineLoad
-from longshore.model.outcome import Cancelled, FailureClass, Lost
+from longshore.model.move_events import InputsStaged, Moved, MoveFailed
+from longshore.model.outcome import Cancelled
 from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Together
 from longshore.runtime.lanes import Job, Lane, do_all
+from longshore.runtime.not_started import failure_of, never_started, words_of
 
-__all__ = ["Remote", "ask_for_build", "failure_of", "never_started"]
+__all__ = ["Remote", "ask_for_build"]
 
 _log = logging.getLogger(__name__)
 
@@ -245,7 +238,7 @@ class Remote:
             source=source,
             target=target,
             failure=failure_of(error),
-            reason=_words(error),
+            reason=words_of(error),
             lost=isinstance(error, InputMissing | DigestMismatch),
         )
 
@@ -268,34 +261,6 @@ def ask_for_build(session: object, spec: BuildSpec) -> None:
     if not isinstance(session, Builds):
         raise EnvironmentBuildError("its executor builds no environments; put the software there by other means")
     session.build(spec)
-
-
-def never_started(task: str, attempt: int, error: Exception) -> AttemptEnded:
-    """Tell that an attempt could not be started."""
-    _log.debug("attempt %s/%s did not start", task, attempt, exc_info=error)
-    return AttemptEnded(
-        at=_now(),
-        task=task,
-        attempt=attempt,
-        outcome=Lost("never started"),
-        failure=failure_of(error),
-        evidence=_words(error),
-    )
-
-
-def failure_of(error: Exception) -> FailureClass:
-    """Say to which class an error of a plugin belongs."""
-    if isinstance(error, DiskFull):
-        return FailureClass.DISK_FULL
-    if isinstance(error, StagingError):
-        return FailureClass.STAGING
-    if isinstance(error, ExecutorError):
-        return FailureClass.MACHINE_LOST
-    return FailureClass.PLUGIN_BUG
-
-
-def _words(error: Exception) -> str:
-    return str(error) if isinstance(error, LongshoreError) else f"{type(error).__name__}: {error}"
 
 
 def _now() -> datetime:

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from longshore.model.attempt import attempt_id
-from longshore.model.environment import BuildSpec, build_name
-from longshore.model.events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.attempt import attempt_id, build_name
+from longshore.model.environment import BuildSpec
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.events import Event
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import Session
 from longshore.runtime.dispatch import Remote, ask_for_build
 from longshore.runtime.runner import Runner
-from longshore.scheduler.actions import BuildEnvironment, CancelBuild
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild
 from longshore.scheduler.state import RunState, TaskState
 
 __all__ = ["Environments", "live_builds"]
@@ -54,6 +55,8 @@ class Environments:
         self._results = results
         self._known = {each.name: each for each in runner.state.workflow.environments}
         self._locks: dict[str, set[str]] = {}
+        self._building = dict(runner.state.under_construction)
+        """By environment and number of the build: its machine."""
 
     def key_of(self, task: TaskState) -> str:
         """Say by what a task's machine knows its environment; empty for none."""
@@ -65,6 +68,7 @@ class Environments:
 
     def build(self, action: BuildEnvironment) -> None:
         """Ask a machine; whatever prevents that is the build's end."""
+        self._building[action.environment, action.number] = action.machine
         spec = BuildSpec(
             id=self._id(action),
             environment=self._known[action.environment],
@@ -100,8 +104,11 @@ class Environments:
         else:
             self._sessions[action.machine].cancel(self._id(action))
 
-    def ended(self, event: EnvironmentBuilt | EnvironmentFailed, machine: str) -> None:
+    def committed(self, event: Event) -> None:
         """Let a machine forget a build whose end is in the journal, and keep what was installed."""
+        if not isinstance(event, EnvironmentBuilt | EnvironmentFailed):
+            return
+        machine = self._building.pop((event.environment, event.number), "")
         link = self._sessions.get(machine) or self._remotes.get(machine)
         if link is not None:
             link.release(attempt_id(self._run, build_name(event.environment), event.number))

@@ -21,7 +21,7 @@ from longshore.model.environment import BuildSpec, EnvironmentSpec
 from longshore.remote.computer import clean_environment
 from longshore.remote.software import default_root
 from longshore.remote.store import remove_tree
-from longshore.remote.wire import build_order
+from longshore.remote.wire_builds import build_order
 
 __all__ = ["Installed", "build_here", "find_installed", "list_installed", "remove_installed", "remove_unused"]
 

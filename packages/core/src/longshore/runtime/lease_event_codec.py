@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from longshore.config.rented_document import read_money, write_money
+from longshore.config.document import read_money, write_money
 from longshore.model import lease_events as ev
 from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer, OfferKey, Price

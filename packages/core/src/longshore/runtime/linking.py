@@ -15,7 +15,6 @@ from longshore.model.events import MachineAdded, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Executor
-from longshore.runtime.environments import live_builds
 from longshore.runtime.perform import Crew, store_of
 from longshore.runtime.runner import Runner
 from longshore.scheduler.state import TaskPhase
@@ -58,6 +57,10 @@ class Linking:
             # What is still being staged is asked for again, and that says what became of it.
             if (task := state.tasks[name]).machine == machine and task.phase is not TaskPhase.STAGING
         ]
+        if not state.under_construction:
+            return attempts
+        from longshore.runtime.environments import live_builds  # noqa: PLC0415  few runs build any
+
         return attempts + live_builds(self._run, state, machine)
 
     def _link(self, pool: PoolSpec, executor: Executor, machine: Machine, live: Sequence[str], count: int) -> None:

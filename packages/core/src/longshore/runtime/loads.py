@@ -8,20 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import asdict
 
 from longshore.errors import LongshoreError
-from longshore.model.load import MachineLoad
 from longshore.model.machine import Machine
+
+if TYPE_CHECKING:
+    from longshore.model.load import MachineLoad
 
 __all__ = ["Loads"]
 
 _EVERY = timedelta(seconds=1)
 
 Body = Mapping[str, Any]
-Measure = Callable[[timedelta, Callable[[MachineLoad], None]], None]
+Measure: TypeAlias = "Callable[[timedelta, Callable[[MachineLoad], None]], None]"
 
 
 class Loads:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +23,8 @@ def log_paths(run_folder: Path, task: str, attempt: int) -> tuple[Path, Path]:
     paths = folder / f"{task}.{attempt}.out", folder / f"{task}.{attempt}.err"
     archive = run_folder / _ARCHIVE
     if not any(path.exists() for path in paths) and archive.exists():
+        import zipfile  # noqa: PLC0415  few runs have so many logs, and all wait for imports
+
         with zipfile.ZipFile(archive) as packed:
             for path in paths:
                 with suppress(KeyError):
@@ -43,6 +44,8 @@ def pack(run_folder: Path) -> None:
         return
     if len(names) <= _FEW:
         return
+    import zipfile  # noqa: PLC0415  as above
+
     archive = run_folder / _ARCHIVE
     beside = run_folder / f"{_ARCHIVE}.new"
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:

@@ -9,7 +9,6 @@ from longshore.errors import InputMissing, StagingError
 from longshore.model.attempt import Item
 from longshore.model.task import OutputFiles, OutputLines, Range, Reference, TaskSpec, Values
 from longshore.remote.store import object_path
-from longshore.runtime.collecting import table_clashes
 from longshore.scheduler.graph import expand
 
 __all__ = ["Meant", "read_values"]
@@ -32,6 +31,8 @@ def read_values(spec: TaskSpec, meant: Meant, store: Path) -> tuple[tuple[str, .
         _values(parameter.source, meant, store, f"{spec.name}.{parameter.name}") for parameter in spec.for_each
     )
     if spec.collect is not None:
+        from longshore.runtime.collecting import table_clashes  # noqa: PLC0415  most runs collect nothing
+
         clash = next(table_clashes(spec, {task.member for task in expand(spec, values)}), None)
         if clash is not None:
             raise StagingError(f"{clash.message}; {clash.remedy}")

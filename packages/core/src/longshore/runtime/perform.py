@@ -15,29 +15,17 @@ from attrs import evolve
 
 from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
-from longshore.model.events import (
-    AttemptEnded,
-    EnvironmentBuilt,
-    EnvironmentFailed,
-    Event,
-    InputsFailed,
-    InputsStaged,
-    MembersMade,
-    Moved,
-    TasksIdentified,
-)
+from longshore.model.events import AttemptEnded, Event, InputsFailed, MembersMade, TasksIdentified
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled
 from longshore.plugin.protocols import HandsOutGpus, Measures, Session, Together
 from longshore.runtime.cache import Cache, Success
-from longshore.runtime.collecting import Collecting, members_of
 from longshore.runtime.delivering import Delivering
-from longshore.runtime.dispatch import Remote, never_started
-from longshore.runtime.environments import Environments
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.loads import Loads
 from longshore.runtime.members import read_values
+from longshore.runtime.not_started import never_started
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
@@ -47,22 +35,22 @@ from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import (
     Action,
-    BuildEnvironment,
     CancelAttempt,
-    CancelBuild,
     Deliver,
-    Discard,
+    EndRun,
+    Identify,
     MakeMembers,
     MakeTable,
-    Move,
-    StageAttempt,
     StartAttempt,
+    WakeAt,
 )
-from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
 from longshore.scheduler.state import DONE, TaskPhase, TaskState
 
 if TYPE_CHECKING:
+    from longshore.runtime.dispatch import Remote
+    from longshore.runtime.environments import Environments
     from longshore.runtime.renters import Renters
+    from longshore.scheduler.away_actions import StageAttempt
 
 __all__ = ["Crew", "store_of"]
 
@@ -103,12 +91,6 @@ class Crew:
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._delivering = Delivering(project.store, project.results(run), runner.post)
-        self._collecting = Collecting(
-            store=project.store,
-            results=project.results(run),
-            run_folder=project.run_folder(run),
-            post=runner.post,
-        )
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
         self._successes: list[Success] = []
@@ -116,16 +98,19 @@ class Crew:
         """Attempts that have ended well and whose outputs are not at home yet."""
         self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
-        self._environments = Environments(
-            run=run,
-            runner=runner,
+        self.environments = self._builder(project) if runner.state.workflow.environments else None
+
+    def _builder(self, project: Project) -> Environments:
+        from longshore.runtime.environments import Environments  # noqa: PLC0415  as above
+
+        return Environments(
+            run=self._run,
+            runner=self._runner,
             private_env=self._private_env,
             sessions=self.sessions,
             remotes=self.remotes,
-            results=project.results(run),
+            results=project.results(self._run),
         )
-        self._building = dict(runner.state.under_construction)
-        """By environment and number of the build: its machine."""
 
     def expect(self, machine: Machine, *, here: bool = False) -> None:
         """Learn of a machine that will be linked, before anything is decided; ``here``: it is this computer."""
@@ -147,6 +132,8 @@ class Crew:
                     whole = evolve(machine, resources=self.shared[machine.id].total)
                     self.loads.add(whole, session.measure)
             else:
+                from longshore.runtime.dispatch import Remote  # noqa: PLC0415  all runs wait for imports
+
                 remote = self.remotes[machine.id] = Remote(machine.id, session, self._runner.post)
                 if live:
                     remote.adopt(live)
@@ -206,9 +193,12 @@ class Crew:
             for action in actions:
                 self._start(action)
 
-    def _start(self, action: StartAttempt | StageAttempt) -> None:
+    def stage(self, action: StageAttempt) -> None:
+        """Bring what an attempt reads to its machine, and start it there."""
+        self._start(action, staging=True)
+
+    def _start(self, action: StartAttempt | StageAttempt, *, staging: bool = False) -> None:
         task = self._state.tasks[action.task]
-        staging = isinstance(action, StageAttempt)
         try:
             spec = self._attempt(task, action.attempt)
             remote = self.remotes.get(action.machine)
@@ -221,6 +211,8 @@ class Crew:
             if spec.items:
                 session.put(spec.id, spec.items)
             if staging:
+                from longshore.model.move_events import InputsStaged  # noqa: PLC0415  as above
+
                 self._runner.post(InputsStaged(at=_now(), task=action.task, attempt=action.attempt))
             session.go(spec.id)
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
@@ -247,7 +239,7 @@ class Crew:
             modules=ready.modules,
             outputs=spec.outputs,
             secrets=secret_files(self._project.folder, spec.secrets) if spec.secrets else (),
-            environment=self._environments.key_of(task) if spec.environment else "",
+            environment=self.environments.key_of(task) if self.environments is not None else "",
             needs=spec.needs,
             timeout=spec.timeout,
             grace=spec.grace,
@@ -259,34 +251,20 @@ class Crew:
         match action:
             case CancelAttempt():
                 self._cancel(action)
-            case StageAttempt():
-                self._start(action)
-            case Move(artifact, source, _, target):
-                if target:
-                    self.remotes[target].pull(artifact, self.remotes[source])
-                else:
-                    self.remotes[source].bring(artifact)
-            case Discard(machine, digests):
-                self.remotes[machine].discard(digests)
-            case BuildEnvironment(environment, number, machine):
-                self._building[environment, number] = machine
-                self._environments.build(action)
-            case CancelBuild():
-                self._environments.cancel(action)
-            case FindOffers() | GiveUp() | Rent() | StartAgain():
-                if self.renters is not None:
-                    self.renters.perform(action)
             case Deliver(name):
                 task = self._state.tasks[name]
                 self._delivering.add(name, task.task.folder, task.outputs)
                 self._later(self._deliver_some, name)
             case MakeTable(name, edition):
-                spec, members = self._state.groups[name].spec, members_of(self._state, name)
-                self._later(lambda _: self._collecting.make(spec, edition, members), name)
+                self._make_table(name, edition)
             case MakeMembers(name):
                 self._later(self._make_members, name)
-            case _:
+            case EndRun() | Identify() | StartAttempt() | WakeAt():
                 raise TypeError(f"nobody performs {action!r}")
+            case _:
+                from longshore.runtime.perform_away import perform_away  # noqa: PLC0415  as above
+
+                perform_away(self, action)
 
     def _cancel(self, action: CancelAttempt) -> None:
         attempt = attempt_id(self._run, action.task, action.attempt)
@@ -301,6 +279,18 @@ class Crew:
 
     def _deliver_some(self, _name: str) -> None:
         self._delivering.some()
+
+    def _make_table(self, name: str, edition: int) -> None:
+        from longshore.runtime.collecting import Collecting, members_of  # noqa: PLC0415  as above
+
+        collecting = Collecting(
+            store=self._project.store,
+            results=self._project.results(self._run),
+            run_folder=self._project.run_folder(self._run),
+            post=self._runner.post,
+        )
+        spec, members = self._state.groups[name].spec, members_of(self._state, name)
+        self._later(lambda _: collecting.make(spec, edition, members), name)
 
     def _make_members(self, name: str) -> None:
         group = self._state.groups[name]
@@ -320,12 +310,10 @@ class Crew:
         for event in events:
             if isinstance(event, AttemptEnded):
                 self._ended(event)
-            elif isinstance(event, EnvironmentBuilt | EnvironmentFailed):
-                machine = self._building.pop((event.environment, event.number), "")
-                self._environments.ended(event, machine)
-            elif isinstance(event, Moved):
-                for name in [name for name in self._settling if name not in self._state.where.settling]:
-                    self._note_success(self._settling.pop(name))
+            elif self.environments is not None:
+                self.environments.committed(event)
+        for name in [name for name in self._settling if name not in self._state.where.settling]:
+            self._note_success(self._settling.pop(name))
 
     def _ended(self, event: AttemptEnded) -> None:
         task = self._state.tasks.get(event.task)

@@ -9,7 +9,8 @@ from typing import Any
 from attrs import field, frozen
 
 from longshore.errors import ConfigError, Problem
-from longshore.plugin.provider import Identity, Provider, ProviderRecord
+from longshore.plugin.protocols import ProviderRecord
+from longshore.plugin.provider import Identity, Provider
 from longshore.runtime.registry import Registry
 
 __all__ = ["OpenProvider", "Providers"]

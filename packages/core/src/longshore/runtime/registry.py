@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 import pluggy
@@ -26,7 +26,6 @@ from longshore.plugin import (
     ExecutorRecord,
     Observer,
     ObserverRecord,
-    Provider,
     ProviderRecord,
     Store,
     StoreRecord,
@@ -34,9 +33,11 @@ from longshore.plugin import (
     hooks,
 )
 from longshore.runtime.guarded import PATIENCE, Guarded
-from longshore.runtime.guarded_executor import guarded_executor
 from longshore.runtime.making import Record, list_machines, make, said
 from longshore.runtime.plugin_entries import BUILTIN, CORE, OFFICIAL, PluginEntry, installed_entries, normal
+
+if TYPE_CHECKING:
+    from longshore.plugin import Provider
 
 __all__ = ["Registry"]
 
@@ -121,7 +122,11 @@ class Registry:
         """Make an executor; whatever it does wrong is `PluginBroken` with its name."""
         made: Executor = self._made(record, config, context)
         owner = self._owners[record.config]
-        return made if owner.distribution == CORE else guarded_executor(made, owner.label)
+        if owner.distribution == CORE:
+            return made
+        from longshore.runtime.guarded_executor import guarded_executor  # noqa: PLC0415  many runs stay on this computer
+
+        return guarded_executor(made, owner.label)
 
     def make_provider(self, record: ProviderRecord, config: Any) -> Provider:
         """Make a provider; whatever it does wrong is `PluginBroken` with its name."""

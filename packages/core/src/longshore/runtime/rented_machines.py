@@ -13,14 +13,8 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from longshore.errors import ProviderError
-from longshore.model.events import (
-    AttemptEnded,
-    AttemptStarted,
-    EnvironmentBuilt,
-    EnvironmentFailed,
-    MachineAdded,
-    MachineGone,
-)
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineAdded, MachineGone
 from longshore.model.lease import Lease, LeasePhase
 from longshore.model.machine import Machine, MachineState
 from longshore.model.outcome import FailureClass

@@ -11,31 +11,36 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from longshore.errors import JournalError, LongshoreError
-from longshore.model.events import AttemptIntended, BuildIntended, Event, ObjectsDiscarded, RunEnded
-from longshore.model.lease_events import LeaseDraining, LeaseIntended, TasksRefused
+from longshore.model.events import AttemptIntended, Event, RunEnded
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.runtime.journal import Journal, TaskRow
-from longshore.scheduler.actions import Action, BuildEnvironment, Discard, EndRun, Identify, StartAttempt, WakeAt
+from longshore.scheduler.actions import (
+    Action,
+    CancelAttempt,
+    Deliver,
+    EndRun,
+    Identify,
+    MakeMembers,
+    MakeTable,
+    StartAttempt,
+    WakeAt,
+)
 from longshore.scheduler.apply import apply
 from longshore.scheduler.decide import decide
-from longshore.scheduler.renting_actions import DrainMachine, RefuseTasks, Rent
 from longshore.scheduler.state import RunState
+
+if TYPE_CHECKING:
+    from longshore.scheduler.away_actions import AwayAction
 
 __all__ = ["Performer", "Runner"]
 
-_ANSWERED = (StartAttempt, BuildEnvironment, Identify, Discard, EndRun, Rent, DrainMachine, RefuseTasks)
-"""Actions that become events at once; what is to be done for them follows when these are committed."""
 _MOST_EVENTS = 2000
 """A turn that has so many events is committed before it goes on, so that others see them."""
 _SYNC_SECONDS = 0.05
 """A power cut loses no more than this much of what has happened."""
-
-
-Intended = BuildEnvironment | Discard | Rent | StartAttempt
-"""Actions that are written down before they are performed, once."""
 
 
 class Performer(Protocol):
@@ -64,6 +69,21 @@ class Performer(Protocol):
     def synced(self) -> None:
         """Learn that everything committed is safe."""
         ...
+
+
+class _Plans:
+    """What is to be done at the end of a turn."""
+
+    def __init__(self) -> None:
+        self.starts: list[StartAttempt] = []
+        self.intended: list[AwayAction] = []
+        """These and the starts are written down first, and once."""
+        self.costly = False
+        """Whether something among them may cost money."""
+        self.asked: list[Action] = []
+        """Asked for in each turn until it is answered."""
+        self.wake: datetime | None = None
+        """When there is something to do even if nothing happens."""
 
 
 class Runner:
@@ -160,7 +180,7 @@ class Runner:
 
     def _turn(self, happened: Sequence[Event], performer: Performer) -> None:
         record: list[Event] = list(happened)
-        intended: list[Intended] = []
+        plans = _Plans()
         for event in record:
             apply(self.state, event)
         for event in performer.news(happened):
@@ -168,7 +188,7 @@ class Runner:
             record.append(event)
         while True:
             actions = decide(self.state, self._strategy, self._clock())
-            news = self._answer(actions, performer, intended)
+            news = self._answer(actions, performer, plans)
             self._more = len(record) + len(news) > _MOST_EVENTS
             for event in news:
                 apply(self.state, event)
@@ -186,68 +206,62 @@ class Runner:
             performer.committed(record)
             for listener in self._listeners:
                 listener(record)
-        if intended:
-            self._begin(intended, performer)
-        self._perform(actions, performer)
+        self._begin(plans, performer)
 
-    def _answer(self, actions: Sequence[Action], performer: Performer, intended: list[Intended]) -> list[Event]:
-        """Turn those actions into events that need nobody else: identities, intents, decisions, the end."""
+    def _answer(self, actions: Sequence[Action], performer: Performer, plans: _Plans) -> list[Event]:
+        """Turn those actions into events that need nobody else, identities, intents, decisions, the end, and plan what
+        is to be performed when these are committed.
+        """
         news: list[Event] = []
+        plans.asked.clear()
+        plans.wake = None
         for action in actions:
             match action:
                 case StartAttempt(task, attempt, machine):
-                    intended.append(action)
+                    plans.starts.append(action)
                     news.append(AttemptIntended(at=self._clock(), task=task, attempt=attempt, machine=machine))
                 case Identify(tasks):
                     news += performer.identify(tasks)
-                case Discard(machine, digests):
-                    intended.append(action)
-                    news.append(ObjectsDiscarded(at=self._clock(), machine=machine, digests=digests))
-                case BuildEnvironment(environment, number, machine):
-                    intended.append(action)
-                    news.append(
-                        BuildIntended(at=self._clock(), environment=environment, number=number, machine=machine)
-                    )
-                case Rent(lease, pool, kind, offer, ends_at):
-                    intended.append(action)
-                    news.append(
-                        LeaseIntended(at=self._clock(), lease=lease, pool=pool, kind=kind, offer=offer, ends_at=ends_at)
-                    )
-                case DrainMachine(lease, reason):
-                    news.append(LeaseDraining(at=self._clock(), lease=lease, reason=reason))
-                case RefuseTasks(tasks, reason, failure):
-                    news.append(TasksRefused(at=self._clock(), tasks=tasks, reason=reason, failure=failure))
                 case EndRun(state):
                     news.append(RunEnded(at=self._clock(), state=state))
+                case WakeAt(at):
+                    plans.wake = at if plans.wake is None else min(plans.wake, at)
+                case CancelAttempt() | Deliver() | MakeMembers() | MakeTable():
+                    plans.asked.append(action)
                 case _:
-                    pass
+                    news += self._intended(action, plans)
         return news
 
-    def _begin(self, intended: Sequence[Intended], performer: Performer) -> None:
-        """Do what is intended, now that the journal says so. What has to travel first is asked for by other actions."""
-        staging = self.state.where.staging
-        starts = [each for each in intended if isinstance(each, StartAttempt) and each.task not in staging]
+    def _intended(self, action: AwayAction, plans: _Plans) -> list[Event]:
+        """Do the same for an action that few runs have."""
+        from longshore.scheduler.intents import costs_money, intent  # noqa: PLC0415  all runs wait for imports
+
+        event, performed = intent(action, self._clock())
+        if event is None:
+            plans.asked.append(action)
+            return []
+        if performed:
+            plans.intended.append(action)
+            plans.costly |= costs_money(action)
+        return [event]
+
+    def _begin(self, plans: _Plans, performer: Performer) -> None:
+        """Do what was planned, now that the journal says so."""
+        # What has to travel first is asked for by other actions.
+        starts = [each for each in plans.starts if each.task not in self.state.where.staging]
         if starts:
             performer.start(starts)
-        if any(isinstance(each, Rent) for each in intended):
+        if plans.costly:
             # What may cost money is written down for good before it is asked for.
             self._sync(performer)
-        for each in intended:
-            if isinstance(each, BuildEnvironment | Discard | Rent):
-                performer.perform(each)
-
-    def _perform(self, actions: Sequence[Action], performer: Performer) -> None:
-        """Begin what is asked for and not under way; what is no longer asked for has been answered."""
-        asked: set[Action] = set()
-        self._wake = None
-        for action in actions:
-            if isinstance(action, WakeAt):
-                self._wake = action.at if self._wake is None else min(self._wake, action.at)
-            elif not isinstance(action, _ANSWERED):
-                asked.add(action)
-                if action not in self._asked:
-                    performer.perform(action)
-        self._asked = asked
+        for intended in plans.intended:
+            performer.perform(intended)
+        self._wake = plans.wake
+        # What is asked for and under way is not begun again; what is no longer asked for has been answered.
+        for action in plans.asked:
+            if action not in self._asked:
+                performer.perform(action)
+        self._asked = set(plans.asked)
 
     def _rows(self) -> list[TaskRow]:
         rows: list[TaskRow] = [

@@ -7,25 +7,21 @@ once.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
 
-from longshore.model.artifact import Artifact
-from longshore.scheduler.renting_actions import RentingAction
+if TYPE_CHECKING:
+    from longshore.scheduler.away_actions import AwayAction
 
 __all__ = [
     "Action",
-    "BuildEnvironment",
     "CancelAttempt",
-    "CancelBuild",
     "Deliver",
-    "Discard",
     "EndRun",
     "Identify",
     "MakeMembers",
     "MakeTable",
-    "Move",
-    "StageAttempt",
     "StartAttempt",
     "WakeAt",
 ]
@@ -55,61 +51,11 @@ class StartAttempt:
 
 
 @frozen
-class StageAttempt:
-    """Bring what an intended attempt reads to its machine, and start it; all that must travel is at home."""
-
-    task: str
-    attempt: int
-    machine: str
-
-
-@frozen
-class Move:
-    """Bring an artifact from a machine's store into the project's, or into that of another machine; a folder as a file
-    stands for its listing. Where there is no way between two machines, it may come home instead.
-    """
-
-    artifact: Artifact
-    source: str
-    """The machine."""
-    failures: int = 0
-    """How often it has been tried in vain: another try is another action."""
-    target: str = ""
-    """The other machine; empty for the project's store."""
-
-
-@frozen
-class Discard:
-    """Tell a machine that nobody needs these objects there any more."""
-
-    machine: str
-    digests: tuple[str, ...]
-
-
-@frozen
 class CancelAttempt:
     """End a running attempt."""
 
     task: str
     attempt: int
-    machine: str
-
-
-@frozen
-class BuildEnvironment:
-    """Ask a machine for an environment, after its intent is in the journal."""
-
-    environment: str
-    number: int
-    machine: str
-
-
-@frozen
-class CancelBuild:
-    """End a build that nobody needs."""
-
-    environment: str
-    number: int
     machine: str
 
 
@@ -143,19 +89,7 @@ class EndRun:
     state: str
 
 
-Action = (
-    BuildEnvironment
-    | CancelAttempt
-    | CancelBuild
-    | MakeTable
-    | Deliver
-    | Discard
-    | EndRun
-    | Identify
-    | MakeMembers
-    | Move
-    | RentingAction
-    | StageAttempt
-    | StartAttempt
-    | WakeAt
+# As text: few runs have the last ones, and every start of a run waits for what is imported.
+Action: TypeAlias = (
+    "CancelAttempt | Deliver | EndRun | Identify | MakeMembers | MakeTable | StartAttempt | WakeAt | AwayAction"
 )

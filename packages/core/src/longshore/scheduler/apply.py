@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import assert_never
 
 from attrs import evolve
 
-from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
@@ -15,14 +13,10 @@ from longshore.model.events import (
     CancelAsked,
     Event,
     InputsFailed,
-    InputsStaged,
     MachineAdded,
     MachineGone,
     MachineResized,
     MembersMade,
-    Moved,
-    MoveFailed,
-    ObjectsDiscarded,
     ResultsDelivered,
     RetryAsked,
     RunContinued,
@@ -32,15 +26,6 @@ from longshore.model.events import (
     TasksAdded,
     TasksIdentified,
 )
-from longshore.model.lease_events import (
-    LeaseChanged,
-    LeaseDraining,
-    LeaseIntended,
-    LeasesLeft,
-    OffersFound,
-    OffersMissing,
-    TasksRefused,
-)
 from longshore.model.outcome import FailureClass
 from longshore.scheduler import losing, moving
 from longshore.scheduler.building import add_tasks, make_members
@@ -48,17 +33,13 @@ from longshore.scheduler.collecting import is_finished, recollect, table_made
 from longshore.scheduler.endings import (
     end_attempt,
     end_badly,
-    fail_move,
     lose_machine,
-    settle,
     skip,
     skip_readers,
     succeed,
 )
-from longshore.scheduler.environments import apply_build, enqueue, forget_builds, forget_failures
-from longshore.scheduler.leased import apply_renting, forget_offers, note_use
 from longshore.scheduler.machines import add_machine, occupy
-from longshore.scheduler.queues import consider, met, unqueue
+from longshore.scheduler.queues import consider, enqueue, met, unqueue
 from longshore.scheduler.state import DONE, ENDED, PENDING, RunState, TaskPhase, TaskState
 
 __all__ = ["apply", "selected"]
@@ -81,16 +62,6 @@ def apply(state: RunState, event: Event) -> RunState:
                 state.move(task, TaskPhase.RUNNING)
         case TasksIdentified():
             _identified(state, event)
-        case InputsStaged():
-            if moving.is_staged(state, event):
-                state.move(state.tasks[event.task], TaskPhase.QUEUED)
-        case Moved():
-            for name in moving.arrive(state, event):
-                settle(state, name)
-        case MoveFailed():
-            fail_move(state, event)
-        case ObjectsDiscarded():
-            losing.discarded(state, event)
         case ResultsDelivered(task=name):
             state.undelivered.pop(name, None)
             if state.where.stores:
@@ -124,15 +95,14 @@ def apply(state: RunState, event: Event) -> RunState:
             state.ended = ended
             if ended != "interrupted":
                 losing.forget_all(state)
-        case TasksRefused():
-            _tasks_refused(state, event)
-        case BuildIntended() | EnvironmentBuilt() | EnvironmentFailed():
-            apply_build(state, event)
-        case LeaseChanged() | LeaseDraining() | LeaseIntended() | LeasesLeft() | OffersFound() | OffersMissing():
-            apply_renting(state, event)
         case _:
-            assert_never(event)
+            # Few runs have any of these, and every start of a run waits for what is imported.
+            from longshore.scheduler.apply_away import apply_away  # noqa: PLC0415  as above
+
+            apply_away(state, event)
     if state.rented:
+        from longshore.scheduler.leased import note_use  # noqa: PLC0415  as above
+
         note_use(state, event)
     return state
 
@@ -150,8 +120,12 @@ def _continued(state: RunState, fence: int) -> None:
     state.fence = fence
     state.stopping = state.failing = False
     state.ended = None
-    forget_offers(state)
-    forget_builds(state)
+    for pool in state.rented.values():
+        pool.forget_offers()
+    for lease in state.leases.values():
+        lease.left = False
+    for build in state.builds.values():
+        build.doubt()
     # The new controller has a link to none of them yet; it says of each machine when it has.
     for machine in state.machines.values():
         machine.linked = False
@@ -183,14 +157,6 @@ def _inputs_failed(state: RunState, event: InputsFailed) -> None:
     if task.phase in PENDING:
         task.failure = FailureClass.STAGING
         end_badly(state, task, TaskPhase.FAILED)
-
-
-def _tasks_refused(state: RunState, event: TasksRefused) -> None:
-    for name in event.tasks:
-        task = state.tasks[name]
-        if task.phase in PENDING:
-            task.failure = event.failure
-            end_badly(state, task, TaskPhase.FAILED)
 
 
 def _members_made(state: RunState, name: str, values: tuple[tuple[str, ...], ...]) -> None:
@@ -245,7 +211,8 @@ def _retry(state: RunState, names: tuple[str, ...]) -> None:
     state.ended = None
     state.failing = state.cancelled = False
     state.where.unread.clear()
-    forget_failures(state)
+    for build in state.builds.values():
+        build.forgive()
     for name in list(state.spoiled):
         recollect(state, state.groups[name])
         _revive(state, _skipped(state, state.groups[name].readers))

@@ -9,7 +9,6 @@ from longshore.model.views import TaskView
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.collecting import is_finished
 from longshore.scheduler.graph import UNMADE, depths, expand, matching, member_of, source_references
-from longshore.scheduler.rented_state import RentedState
 from longshore.scheduler.state import DONE, ENDED, GroupState, ReadyQueue, RunState, TaskPhase, TaskState
 
 __all__ = ["add_tasks", "begin", "make_members", "missing_members", "waits_of"]
@@ -29,6 +28,8 @@ def begin(workflow: WorkflowSpec) -> RunState:
         state.pools[pool.name] = pool.tasks
         state.ready[pool.name] = ReadyQueue()
         if pool.rented is not None:
+            from longshore.scheduler.rented_state import RentedState  # noqa: PLC0415  few runs rent
+
             state.rented[pool.name] = RentedState(spec=pool.rented)
     add_tasks(state, workflow.tasks)
     return state

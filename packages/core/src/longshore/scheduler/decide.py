@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -14,7 +14,6 @@ from longshore.model.views import Assignment, MachineView, TaskView
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
     Action,
-    BuildEnvironment,
     CancelAttempt,
     Deliver,
     EndRun,
@@ -24,10 +23,6 @@ from longshore.scheduler.actions import (
     WakeAt,
 )
 from longshore.scheduler.collecting import collections
-from longshore.scheduler.demand import contents, deliveries, member_makings, rescues, travels
-from longshore.scheduler.environments import builds, cancel_builds, has_environment
-from longshore.scheduler.leased import takes_attempts
-from longshore.scheduler.renting_actions import RefuseTasks
 from longshore.scheduler.state import DONE, MachineState, ReadyLine, ReadyQueue, RunState, TaskPhase
 
 __all__ = ["decide"]
@@ -62,12 +57,10 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         for name in state.cancelling
         if state.machines[(task := state.tasks[name]).machine].linked
     ]
-    away = bool(state.where.stores)
-    actions += deliveries(state, _DELIVER) if away else [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
-    actions += travels(state, _DELIVER)
     actions += collections(state)
-    if not (state.stopping or state.failing or state.cancelled):
-        actions += member_makings(state) if away else [MakeMembers(name) for name in state.unmade]
+    goes_on = not (state.stopping or state.failing or state.cancelled)
+    actions += _data(state, members=goes_on)
+    if goes_on:
         # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its
         # identity.
         if state.unidentified and sum(map(len, state.ready.values())) < _WINDOW:
@@ -75,27 +68,45 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
         starts = _starts(state, strategy, now)
         actions += starts
         if state.rented:
-            from longshore.scheduler.renting import rent  # noqa: PLC0415 - few runs rent, and all wait for imports
+            from longshore.scheduler.renting import rent  # noqa: PLC0415  few runs rent, and all wait for imports
 
-            actions += rent(
-                state, now, {start.machine for start in starts if not isinstance(start, RefuseTasks | WakeAt)}
-            )
+            actions += rent(state, now, starts)
     ended = _end(state)
     if ended not in {None, "interrupted"} and state.under_construction:
+        from longshore.scheduler.environments import cancel_builds  # noqa: PLC0415  as above
+
         actions += cancel_builds(state)
     elif ended is not None:
-        # What the tasks that failed would have read is not to be lost with the run.
-        rescued = rescues(state, _DELIVER) if ended == "failed" else []
         left = [] if ended == "interrupted" else list(collections(state, ending=True))
-        actions += rescued or left or _closing(state, ended, now)
+        actions += _rescued(state, ended) or left or _closing(state, ended, now)
     elif state.delayed and state.delayed[0][0] > now:
         actions.append(WakeAt(state.delayed[0][0]))
     return actions
 
 
+def _data(state: RunState, *, members: bool) -> Iterable[Action]:
+    """Say what has to travel, what can be delivered, and with ``members`` of which tasks these can be made."""
+    if state.where.stores or state.where.staging:
+        from longshore.scheduler.demand import demands  # noqa: PLC0415  as above
+
+        return demands(state, _DELIVER, members=members)
+    delivers: list[Action] = [Deliver(name) for name in islice(state.undelivered, _DELIVER)]
+    return delivers + [MakeMembers(name) for name in state.unmade] if members else delivers
+
+
+def _rescued(state: RunState, ended: str) -> Sequence[Action]:
+    """What the tasks that failed would have read is not to be lost with the run."""
+    if ended != "failed" or not state.where.elsewhere:
+        return ()
+
+    from longshore.scheduler.demand import rescues  # noqa: PLC0415  as above
+
+    return rescues(state, _DELIVER)
+
+
 def _closing(state: RunState, ended: str, now: datetime) -> Sequence[Action]:
     if state.leases:
-        from longshore.scheduler.renting import close_leases  # noqa: PLC0415 - as above
+        from longshore.scheduler.renting import close_leases  # noqa: PLC0415  as above
 
         closing = close_leases(state, ended, now)
         if closing is not None:
@@ -122,13 +133,11 @@ def _end(state: RunState) -> str | None:
     return "failed"
 
 
-def _starts(
-    state: RunState, strategy: AssignmentStrategy, now: datetime
-) -> list[StartAttempt | BuildEnvironment | RefuseTasks | WakeAt]:
+def _starts(state: RunState, strategy: AssignmentStrategy, now: datetime) -> list[Action]:
     """Give waiting tasks to machines, and ask machines for the environments that others wait for."""
     room = None if state.workflow.max_tasks is None else state.workflow.max_tasks - len(state.live)
     due = _due(state, now)
-    starts: list[StartAttempt | BuildEnvironment | RefuseTasks | WakeAt] = []
+    starts: list[Action] = []
     for pool, queue in state.ready.items():
         late = [view for view in due if state.tasks[view.id].pool == pool]
         if (not queue and not late) or (room is not None and room <= 0):
@@ -139,6 +148,8 @@ def _starts(
             continue
         usable = [each for each in state.machines.values() if each.pool == pool and _is_usable(state, each)]
         if state.workflow.environments:
+            from longshore.scheduler.environments import builds  # noqa: PLC0415  as above
+
             starts += builds(state, late, usable, now)
         chosen = _assigned(state, strategy, now, queue, late, usable, left)
         starts += [
@@ -166,7 +177,7 @@ def _assigned(
     if not state.workflow.environments:
         return _chosen(state, strategy, now, queue.line(""), late, usable, left)
     for environment in dict.fromkeys((*(view.environment for view in late), *queue.environments())):
-        able = [each for each in usable if not environment or has_environment(state, each.id, environment)]
+        able = [each for each in usable if not environment or _has(state, each, environment)]
         again = [view for view in late if view.environment == environment]
         chosen = _chosen(state, strategy, now, queue.line(environment), again, able, left)
         if chosen:
@@ -207,8 +218,14 @@ def _not_full(machines: list[MachineState], waiting: Sequence[TaskView]) -> list
     return [each for each in machines if each.cpus_used < each.capacity.cpus]
 
 
+def _has(state: RunState, machine: MachineState, environment: str) -> bool:
+    build = state.builds.get((machine.id, environment))
+    return build is not None and build.built
+
+
 def _is_usable(state: RunState, machine: MachineState) -> bool:
-    return machine.linked and not machine.gone and (not state.lease_of or takes_attempts(state, machine.id))
+    lease = state.lease_of.get(machine.id)
+    return machine.linked and not machine.gone and (lease is None or state.leases[lease].takes_attempts)
 
 
 def _due(state: RunState, now: datetime) -> list[TaskView]:
@@ -251,7 +268,7 @@ def _view(state: RunState, machine: MachineState, ahead: int) -> MachineView:
         largest=capacity,
         price_per_hour=machine.price_per_hour,
     )
-    return evolve(view, has=contents(state, machine.store)) if state.where.stores else view
+    return evolve(view, has=state.where.contents(machine.store)) if state.where.stores else view
 
 
 def _check(

@@ -5,48 +5,49 @@ Pure, like all of that. Nothing here is asked for in a run whose machines all us
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 from attrs import evolve
 
 from longshore.model.artifact import Artifact, Input
-from longshore.scheduler.actions import Action, Deliver, Discard, MakeMembers, Move, StageAttempt
+from longshore.scheduler.actions import Action, Deliver, MakeMembers
+from longshore.scheduler.away_actions import Discard, Move, StageAttempt
 from longshore.scheduler.building import waits_of
 from longshore.scheduler.moving import must_settle, must_travel
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskState
-from longshore.scheduler.whereabouts import HomeStore
 
-__all__ = ["contents", "deliveries", "member_makings", "rescues", "travels"]
+__all__ = ["demands", "rescues"]
 
 _SETTLING = 1000
 """So many tasks' outputs are asked for at once; the others follow."""
 
 
-def contents(state: RunState, store: str) -> Container[str]:
-    """Say what a store has, as strategies see it; in a run with away stores."""
-    return state.where.stores[store] if store else HomeStore(state.where)
+def demands(state: RunState, most: int, *, members: bool) -> Iterator[Action]:
+    """Say what can be delivered, what has to travel, and with ``members`` of which tasks these can be made."""
+    yield from _deliveries(state, most)
+    yield from _travels(state, most)
+    if members:
+        yield from _member_makings(state)
 
 
-def deliveries(state: RunState, most: int) -> Iterator[Deliver]:
+def _deliveries(state: RunState, most: int) -> Iterator[Deliver]:
     """Ask for results to be delivered that are at home, or that will never be."""
     for name in islice(state.undelivered, most):
         if not any(True for _ in _away(state, state.tasks[name].outputs)):
             yield Deliver(name)
 
 
-def member_makings(state: RunState) -> Iterator[MakeMembers]:
+def _member_makings(state: RunState) -> Iterator[MakeMembers]:
     """Ask for the members of tasks whose values are at home."""
     for name in state.unmade:
         if not any(True for _ in _values(state, name)):
             yield MakeMembers(name)
 
 
-def travels(state: RunState, most: int) -> Iterator[Action]:
+def _travels(state: RunState, most: int) -> Iterator[Action]:
     """Ask for all that must move now, and for what need not be kept."""
     where = state.where
-    if not (where.stores or where.staging):
-        return
     machines = _machines(state)
     yield from _stages(state)
     asked: set[tuple[str, str, str]] = set()
@@ -67,8 +68,6 @@ def rescues(state: RunState, most: int) -> list[Move]:
     """Ask home, before a run ends that has failed, what its unsuccessful tasks would have read: machines keep nothing
     of a run that has ended, and the same work need not be done again when the mistake has been mended.
     """
-    if not state.where.elsewhere:
-        return []
     machines = _machines(state)
     asked: set[tuple[str, str, str]] = set()
     wanted: list[Move] = []

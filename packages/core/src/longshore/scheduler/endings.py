@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterable
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from longshore.model.artifact import Artifact
-from longshore.model.events import AttemptEnded, MachineGone, MoveFailed
+from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.scheduler import losing, moving
 from longshore.scheduler.collecting import is_finished
-from longshore.scheduler.environments import lose_builds, missed
 from longshore.scheduler.queues import consider, leave_machine, met, unqueue
 from longshore.scheduler.state import PENDING, RunState, TaskPhase, TaskState
+
+if TYPE_CHECKING:
+    from longshore.model.move_events import MoveFailed
 
 __all__ = ["end_attempt", "end_badly", "fail_move", "lose_machine", "settle", "skip", "skip_readers", "succeed"]
 
@@ -44,7 +46,7 @@ def end_attempt(state: RunState, event: AttemptEnded) -> None:
                 end_badly(state, task, TaskPhase.CANCELLED)
             else:
                 _again(state, task)
-        case Lost() if event.failure is None or (event.failure is FailureClass.ENVIRONMENT and missed(state, task)):
+        case Lost() if event.failure is None or (event.failure is FailureClass.ENVIRONMENT and _missed(state, task)):
             _again(state, task)
         case Lost():
             if event.failure is FailureClass.STAGING:
@@ -52,6 +54,15 @@ def end_attempt(state: RunState, event: AttemptEnded) -> None:
             _attempt_failed(state, task, event, event.failure or FailureClass.MACHINE_LOST)
         case _:
             assert_never(event.outcome)
+
+
+def _missed(state: RunState, task: TaskState) -> bool:
+    """Say whether an attempt did not find its environment on its machine any more, which is asked for again."""
+    build = state.builds.get((task.machine, task.view.environment))
+    if build is None:
+        return False
+    build.miss()
+    return True
 
 
 def settle(state: RunState, name: str) -> None:
@@ -170,7 +181,10 @@ def lose_machine(state: RunState, event: MachineGone) -> None:
     if machine is None or machine.gone:
         return
     machine.gone = True
-    lose_builds(state, event.machine)
+    if state.builds:
+        from longshore.scheduler.environments import lose_builds  # noqa: PLC0415  few runs build any
+
+        lose_builds(state, event.machine)
     for name in list(state.live):
         task = state.tasks[name]
         # What fails here may have put others back that waited for the same.

@@ -14,9 +14,11 @@ from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, 
 from longshore.model.outcome import FailureClass
 from longshore.model.retry import RetryPolicy
 from longshore.model.views import TaskView
-from longshore.scheduler.actions import BuildEnvironment, CancelBuild, WakeAt
+from longshore.scheduler.actions import WakeAt
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild
+from longshore.scheduler.build_state import BuildPhase, BuildState
 from longshore.scheduler.renting_actions import RefuseTasks
-from longshore.scheduler.state import BuildPhase, BuildState, MachineState, RunState, TaskPhase, TaskState
+from longshore.scheduler.state import MachineState, RunState, TaskPhase, TaskState
 from longshore.scheduler.workload import fits_into
 
 __all__ = [
@@ -25,12 +27,8 @@ __all__ = [
     "apply_build",
     "builds",
     "cancel_builds",
-    "enqueue",
-    "forget_builds",
-    "forget_failures",
-    "has_environment",
     "lose_builds",
-    "missed",
+    "show",
 ]
 
 BUILD_ATTEMPTS = 2
@@ -61,7 +59,7 @@ def apply_build(state: RunState, event: BuildIntended | EnvironmentBuilt | Envir
         build.phase = BuildPhase.ABSENT
     else:
         _failed(build, event, event.failure)
-    _show(state, state.machines[found].pool, event.environment)
+    _show_all(state, state.machines[found].pool, event.environment)
 
 
 def _intended(state: RunState, event: BuildIntended) -> None:
@@ -71,7 +69,7 @@ def _intended(state: RunState, event: BuildIntended) -> None:
     state.under_construction[event.environment, event.number] = event.machine
     machine = state.machines[event.machine]
     machine.attempts += 1
-    _show(state, machine.pool, event.environment)
+    _show_all(state, machine.pool, event.environment)
 
 
 def _failed(build: BuildState, event: EnvironmentFailed, failure: FailureClass) -> None:
@@ -86,13 +84,20 @@ def _leave(state: RunState, machine: str, environment: str, number: int) -> None
     state.machines[machine].attempts -= 1
 
 
-def _show(state: RunState, pool: str, environment: str) -> None:
+def _show_all(state: RunState, pool: str, environment: str) -> None:
     """Let tasks that wait in a pool be seen to wait for an environment, or not to."""
     phase = _phase(state, pool, environment)
     for view in state.ready[pool].line(environment):
         task = state.tasks[view.id]
         if task.phase is not phase:
             state.move(task, phase)
+
+
+def show(state: RunState, task: TaskState) -> None:
+    """Let a task that could start be seen to wait for its environment, or not to."""
+    phase = _phase(state, task.pool, task.view.environment)
+    if task.phase is not phase:
+        state.move(task, phase)
 
 
 def _phase(state: RunState, pool: str, environment: str) -> TaskPhase:
@@ -105,57 +110,15 @@ def _phase(state: RunState, pool: str, environment: str) -> TaskPhase:
     return TaskPhase.BUILDING if building else TaskPhase.WAITING
 
 
-def enqueue(state: RunState, task: TaskState) -> None:
-    """Put a task in that could start, and show whether its environment is being built."""
-    state.ready[task.pool].add(task.view)
-    environment = task.view.environment
-    if environment and state.under_construction:
-        phase = _phase(state, task.pool, environment)
-        if task.phase is not phase:
-            state.move(task, phase)
-
-
 def lose_builds(state: RunState, machine: str) -> None:
     """Forget what a machine had that is gone."""
     for name, environment in [key for key in state.builds if key[0] == machine]:
         build = state.builds.pop((name, environment))
         state.under_construction.pop((environment, build.number), None)
-        _show(state, state.machines[machine].pool, environment)
-
-
-def forget_builds(state: RunState) -> None:
-    """Let a new controller ask machines again for all but what is being built: it may have been removed."""
-    for build in state.builds.values():
-        if build.phase is not BuildPhase.BUILDING:
-            # The key stays: what was given to the machine before may still have to be started there.
-            build.phase, build.failures, build.again_at = BuildPhase.ABSENT, 0, None
-
-
-def forget_failures(state: RunState) -> None:
-    """Give environments fresh budgets."""
-    for build in state.builds.values():
-        build.failures = 0
-        if build.phase is BuildPhase.FAILED:
-            build.phase, build.again_at = BuildPhase.ABSENT, None
-
-
-def missed(state: RunState, task: TaskState) -> bool:
-    """Say whether an attempt did not find its environment on its machine any more, which is asked for again."""
-    build = state.builds.get((task.machine, task.view.environment))
-    if build is None:
-        return False
-    if build.phase is BuildPhase.BUILT:
-        build.phase = BuildPhase.ABSENT
-    return True
+        _show_all(state, state.machines[machine].pool, environment)
 
 
 # --- what is decided
-
-
-def has_environment(state: RunState, machine: str, environment: str) -> bool:
-    """Say whether tasks that need an environment may be given to a machine."""
-    build = state.builds.get((machine, environment))
-    return build is not None and build.phase is BuildPhase.BUILT
 
 
 def builds(

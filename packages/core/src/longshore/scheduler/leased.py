@@ -21,7 +21,7 @@ from longshore.model.outcome import FailureClass
 from longshore.scheduler.rented_state import LeaseState, Refusal, RentedState
 from longshore.scheduler.state import RunState
 
-__all__ = ["RentingEvent", "apply_renting", "forget_offers", "note_use", "takes_attempts"]
+__all__ = ["RentingEvent", "apply_renting", "note_use"]
 
 RentingEvent = LeaseChanged | LeaseDraining | LeaseIntended | LeasesLeft | OffersFound | OffersMissing
 
@@ -56,24 +56,6 @@ def apply_renting(state: RunState, event: RentingEvent) -> None:
             pass
         case _:
             assert_never(event)
-
-
-def forget_offers(state: RunState) -> None:
-    """Let a new controller ask anew what there is: what was refused to the last one may be there now."""
-    for pool in state.rented.values():
-        pool.offers = pool.offers_at = pool.trouble_at = None
-        pool.trouble = ""
-        pool.refusals.clear()
-        pool.barred.clear()
-        pool.unreached = 0
-    for lease in state.leases.values():
-        lease.left = False
-
-
-def takes_attempts(state: RunState, machine: str) -> bool:
-    """Say whether a machine that is linked may be given attempts: a rented one not while it is on its way out."""
-    name = state.lease_of.get(machine)
-    return name is None or state.leases[name].phase is LeasePhase.READY
 
 
 def note_use(state: RunState, event: Event) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from longshore.model.events import MoveFailed, ObjectsDiscarded
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.building import waits_of
 from longshore.scheduler.collecting import is_finished, recollect
 from longshore.scheduler.queues import consider, leave_machine, unqueue
 from longshore.scheduler.state import DONE, PENDING, RunState, TaskPhase, TaskState
+
+if TYPE_CHECKING:
+    from longshore.model.move_events import MoveFailed, ObjectsDiscarded
 
 __all__ = ["discarded", "doubt", "forget", "forget_all", "lose_object", "lose_store", "no_longer_reads", "require"]
 

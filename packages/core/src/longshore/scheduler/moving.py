@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
 from longshore.model.artifact import Artifact, Input
-from longshore.model.events import AttemptEnded, InputsStaged, Moved, MoveFailed
+from longshore.model.events import AttemptEnded
 from longshore.scheduler.losing import lose_object
 from longshore.scheduler.state import RunState, TaskState
 from longshore.scheduler.whereabouts import Elsewhere
+
+if TYPE_CHECKING:
+    from longshore.model.move_events import InputsStaged, Moved, MoveFailed
 
 __all__ = [
     "arrive",

@@ -15,19 +15,15 @@ from typing import assert_never
 
 from longshore.errors import RunError
 from longshore.model.artifact import Artifact
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
-    BuildIntended,
-    EnvironmentBuilt,
     Event,
     Identified,
-    InputsStaged,
     MachineAdded,
     MachineGone,
     MembersMade,
-    Moved,
-    ObjectsDiscarded,
     ResultsDelivered,
     RunContinued,
     RunEnded,
@@ -36,27 +32,24 @@ from longshore.model.events import (
 )
 from longshore.model.lease_events import LeaseChanged, LeaseDraining, LeaseIntended, OffersFound, TasksRefused
 from longshore.model.lease_phase import LeasePhase
+from longshore.model.move_events import InputsStaged, Moved, ObjectsDiscarded
 from longshore.model.outcome import Exited
 from longshore.model.rented import WhenIdle
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
     Action,
-    BuildEnvironment,
     CancelAttempt,
-    CancelBuild,
     Deliver,
-    Discard,
     EndRun,
     Identify,
     MakeMembers,
     MakeTable,
-    Move,
-    StageAttempt,
     StartAttempt,
     WakeAt,
 )
 from longshore.scheduler.apply import apply
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild, Discard, Move, StageAttempt
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.renting_actions import DrainMachine, FindOffers, GiveUp, RefuseTasks, Rent, StartAgain

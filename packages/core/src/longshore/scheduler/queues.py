@@ -5,12 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 
-from longshore.scheduler.environments import enqueue
 from longshore.scheduler.graph import UNMADE
 from longshore.scheduler.machines import leave
 from longshore.scheduler.state import RunState, TaskPhase, TaskState
 
-__all__ = ["consider", "leave_machine", "met", "unqueue"]
+__all__ = ["consider", "enqueue", "leave_machine", "met", "unqueue"]
 
 
 def met(state: RunState, readers: Iterable[str]) -> None:
@@ -34,6 +33,15 @@ def consider(state: RunState, task: TaskState) -> None:
         enqueue(state, task)
     else:
         state.unidentified[task.task.id] = None
+
+
+def enqueue(state: RunState, task: TaskState) -> None:
+    """Put a task in that could start, and show whether its environment is being built."""
+    state.ready[task.pool].add(task.view)
+    if task.view.environment and state.under_construction:
+        from longshore.scheduler.environments import show  # noqa: PLC0415  few runs build any
+
+        show(state, task)
 
 
 def unqueue(state: RunState, task: TaskState) -> None:

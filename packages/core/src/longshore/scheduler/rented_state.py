@@ -48,6 +48,11 @@ class LeaseState:
     reason: str = ""
 
     @property
+    def takes_attempts(self) -> bool:
+        """Whether its machine may be given attempts: not before it is ready, and not on its way out."""
+        return self.phase is LeasePhase.READY
+
+    @property
     def open(self) -> bool:
         """Whether the run has still to do with it."""
         return self.phase is not LeasePhase.ABSENT and not self.kept and not self.left
@@ -77,6 +82,14 @@ class RentedState:
     last_failure: str = ""
     rented: int = 0
     """How many leases it has had."""
+
+    def forget_offers(self) -> None:
+        """Let a new controller ask anew what there is: what was refused to the last one may be there now."""
+        self.offers = self.offers_at = self.trouble_at = None
+        self.trouble = ""
+        self.refusals.clear()
+        self.barred.clear()
+        self.unreached = 0
 
     def want(self, needs: Resources) -> None:
         """Take note of a task; when it is larger than all before, the provider has to be asked anew."""

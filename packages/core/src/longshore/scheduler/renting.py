@@ -10,7 +10,8 @@ from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
 from longshore.model.rented import MachineKind, WhenIdle
 from longshore.model.views import TaskView
-from longshore.scheduler.actions import Action, WakeAt
+from longshore.scheduler.actions import Action, StartAttempt, WakeAt
+from longshore.scheduler.away_actions import BuildEnvironment
 from longshore.scheduler.lease_actions import Drain, Intend
 from longshore.scheduler.pools import (
     UNREACHED_MOST,
@@ -45,11 +46,12 @@ _LAST_PART = 20
 """In this part of its life, the last, a machine gets no more attempts."""
 
 
-def rent(state: RunState, now: datetime, taken: Collection[str] = ()) -> list[Action]:
+def rent(state: RunState, now: datetime, starts: Sequence[Action] = ()) -> list[Action]:
     """Say what the pools whose machines are rented need next; among it, when to look again at the latest.
 
-    Machines that are ``taken`` have just been given attempts.
+    ``starts`` are what their machines have just been given to do.
     """
+    taken = {start.machine for start in starts if isinstance(start, BuildEnvironment | StartAttempt)}
     actions: list[Action] = []
     wakes: list[datetime] = []
     for name, pool in state.rented.items():

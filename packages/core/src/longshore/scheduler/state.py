@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from heapq import merge
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
@@ -19,16 +20,17 @@ from longshore.model.resources import Resources
 from longshore.model.task import Task, TaskSpec
 from longshore.model.views import TaskView
 from longshore.model.workflow import LOCAL_POOL, WorkflowSpec
-from longshore.scheduler.rented_state import LeaseState, RentedState
 from longshore.scheduler.whereabouts import Whereabouts
+
+if TYPE_CHECKING:
+    from longshore.scheduler.build_state import BuildState
+    from longshore.scheduler.rented_state import LeaseState, RentedState
 
 __all__ = [
     "DONE",
     "ENDED",
     "LIVE",
     "PENDING",
-    "BuildPhase",
-    "BuildState",
     "GroupState",
     "MachineState",
     "ReadyLine",
@@ -136,32 +138,6 @@ class MachineState:
     linked: bool = True
     """Whether the present controller has said that it can reach it."""
     gone: bool = False
-
-
-class BuildPhase(StrEnum):
-    """How far an environment is on a machine."""
-
-    ABSENT = "absent"
-    """It is not there as far as anybody knows, or it will be built once more."""
-    BUILDING = "building"
-    BUILT = "built"
-    FAILED = "failed"
-    """It cannot be built there."""
-
-
-@define(eq=False)
-class BuildState:
-    """One environment on one machine."""
-
-    phase: BuildPhase = BuildPhase.ABSENT
-    number: int = 0
-    """Of the latest build, as in `longshore.model.environment_events.BuildIntended`."""
-    key: str = ""
-    """By what the machine knows it."""
-    failures: int = 0
-    again_at: datetime | None = None
-    failure: FailureClass | None = None
-    evidence: str = ""
 
 
 class ReadyQueue:

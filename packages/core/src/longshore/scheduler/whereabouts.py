@@ -7,13 +7,14 @@ stores have, and what only they have.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Container
 
 from attrs import define, field
 
 from longshore.model.artifact import Artifact
 from longshore.model.events import AttemptEnded
 
-__all__ = ["Elsewhere", "HomeStore", "Whereabouts"]
+__all__ = ["Elsewhere", "Whereabouts"]
 
 
 @define(eq=False)
@@ -53,6 +54,10 @@ class Whereabouts:
     """What cannot be brought home, and why."""
     unread: dict[tuple[str | None, str], int] = field(factory=dict)
     """How many readers have not succeeded, of a task (its id and its group) or of a group; counted when asked for."""
+
+    def contents(self, store: str) -> Container[str]:
+        """Say what a store has, as strategies see it."""
+        return self.stores[store] if store else HomeStore(self)
 
 
 class HomeStore:

@@ -17,10 +17,11 @@ from typing import Any
 import attrs
 
 from longshore.errors import LongshoreError
-from longshore.model.attempt import AttemptSpec, split_attempt_id
+from longshore.model.attempt import AttemptSpec, environment_of, split_attempt_id
 from longshore.model.command import Argv, Command, Shell
-from longshore.model.environment import BuildSpec, environment_of
-from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, MachineGone
+from longshore.model.environment import BuildSpec
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import Builds, Executor, ExecutorContext, Session, SessionEvent
 

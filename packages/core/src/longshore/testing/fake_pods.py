@@ -19,7 +19,8 @@ from attrs import evolve, frozen
 from longshore.errors import FenceRefused, InputMissing, LongshoreError, MachineUnreachable, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, attempt_id, split_attempt_id
-from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed, MachineGone
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink

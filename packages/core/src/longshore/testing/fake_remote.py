@@ -20,9 +20,10 @@ from attrs import evolve, field, frozen
 from longshore.builtin.local import _Door, start_supervisor
 from longshore.errors import DigestMismatch, FenceRefused, InputMissing, MachineUnreachable
 from longshore.model.artifact import Artifact
-from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
-from longshore.model.environment import BuildSpec, build_name, environment_of
-from longshore.model.events import AttemptEnded, AttemptStarted, EnvironmentBuilt, EnvironmentFailed
+from longshore.model.attempt import AttemptSpec, Item, build_name, environment_of, split_attempt_id
+from longshore.model.environment import BuildSpec
+from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.digest import digest_file

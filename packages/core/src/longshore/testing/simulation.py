@@ -6,45 +6,38 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from longshore.builtin.strategies import CriticalPath
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt
 from longshore.model.events import (
     AttemptEnded,
     AttemptIntended,
     AttemptStarted,
-    BuildIntended,
-    EnvironmentBuilt,
     Event,
     Identified,
-    InputsStaged,
     MachineAdded,
     MembersMade,
-    Moved,
-    ObjectsDiscarded,
     ResultsDelivered,
     RunContinued,
     RunEnded,
     TableMade,
     TasksIdentified,
 )
+from longshore.model.move_events import InputsStaged, Moved, ObjectsDiscarded
 from longshore.model.outcome import Exited, FailureClass, Outcome
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin.protocols import AssignmentStrategy
 from longshore.scheduler.actions import (
-    BuildEnvironment,
     CancelAttempt,
-    CancelBuild,
     Deliver,
-    Discard,
     EndRun,
     Identify,
     MakeMembers,
     MakeTable,
-    Move,
-    StageAttempt,
     StartAttempt,
     WakeAt,
 )
 from longshore.scheduler.apply import apply
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild, Discard, Move, StageAttempt
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.renting_actions import DrainMachine, FindOffers, GiveUp, RefuseTasks, Rent, StartAgain

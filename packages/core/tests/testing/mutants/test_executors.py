@@ -14,8 +14,8 @@ import pytest
 
 from longshore.errors import InputMissing
 from longshore.model.artifact import Artifact
-from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
-from longshore.model.environment import BuildSpec, Script, environment_of
+from longshore.model.attempt import AttemptSpec, Item, environment_of, split_attempt_id
+from longshore.model.environment import BuildSpec, Script
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.load import MachineLoad

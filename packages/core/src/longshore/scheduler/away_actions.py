@@ -1,0 +1,65 @@
+"""What the scheduler wants done that only some runs need: those that move data between machines, build environments or
+rent. The others do not import this.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from longshore.model.artifact import Artifact
+from longshore.scheduler.renting_actions import RentingAction
+
+__all__ = ["AwayAction", "BuildEnvironment", "CancelBuild", "Discard", "Move", "StageAttempt"]
+
+
+@frozen
+class StageAttempt:
+    """Bring what an intended attempt reads to its machine, and start it; all that must travel is at home."""
+
+    task: str
+    attempt: int
+    machine: str
+
+
+@frozen
+class Move:
+    """Bring an artifact from a machine's store into the project's, or into that of another machine; a folder as a file
+    stands for its listing. Where there is no way between two machines, it may come home instead.
+    """
+
+    artifact: Artifact
+    source: str
+    """The machine."""
+    failures: int = 0
+    """How often it has been tried in vain: another try is another action."""
+    target: str = ""
+    """The other machine; empty for the project's store."""
+
+
+@frozen
+class Discard:
+    """Tell a machine that nobody needs these objects there any more."""
+
+    machine: str
+    digests: tuple[str, ...]
+
+
+@frozen
+class BuildEnvironment:
+    """Ask a machine for an environment, after its intent is in the journal."""
+
+    environment: str
+    number: int
+    machine: str
+
+
+@frozen
+class CancelBuild:
+    """End a build that nobody needs."""
+
+    environment: str
+    number: int
+    machine: str
+
+
+AwayAction = BuildEnvironment | CancelBuild | Discard | Move | RentingAction | StageAttempt
