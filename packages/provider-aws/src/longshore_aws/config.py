@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Literal, get_args
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, in_, le, optional
+from attrs.validators import ge, gt, in_, le, optional
 
 __all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "Key", "NamedImage"]
 
@@ -179,6 +180,12 @@ class AwsConfig:
     """A script that is executed as root after ours at first boot."""
     tags: Mapping[str, str] = field(factory=dict[str, str], validator=_tags)
     """More tags for everything that is made: cost centre, team."""
+    deadline: timedelta = field(default=timedelta(seconds=60), validator=gt(timedelta(0)))
+    """How long one request may take, with all that is repeated."""
+    listing_lag: timedelta = field(default=timedelta(seconds=60), validator=ge(timedelta(0)))
+    """How long lists may lag behind what was done. AWS promises no time, and minutes are rare; other clouds that speak
+    its protocol may be quicker.
+    """
     endpoint_url: str = ""
     """Another place that speaks AWS's protocol; empty for AWS."""
 

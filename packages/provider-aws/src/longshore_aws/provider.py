@@ -29,12 +29,6 @@ from longshore_aws.sides import Sides
 
 __all__ = ["AwsProvider"]
 
-_TERMS = Terms(
-    # Lists of EC2 are eventually consistent; its documentation promises no time, and minutes are rare.
-    listing_lag=timedelta(seconds=60),
-    settle=timedelta(seconds=120),
-    deadline=timedelta(seconds=60),
-)
 _ANSWER = timedelta(seconds=20)
 _LONGEST_OWNER = 63
 _NOTICE = timedelta(minutes=2)
@@ -51,9 +45,10 @@ class AwsProvider:
         catalogue: Catalogue | None = None,
         answer: timedelta = _ANSWER,
     ) -> None:
-        """Take the options, where to remember what is listed slowly, and how long one answer may take."""
+        """Take the options, where to remember what is listed slowly, and how long one answer may take at most."""
         self._config = config
-        self._clients = Clients(config, answer=answer, deadline=_TERMS.deadline - 2 * answer)
+        answer = min(answer, config.deadline / 3)
+        self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._sides = Sides(self._clients, config)
 
@@ -64,7 +59,8 @@ class AwsProvider:
     @property
     def terms(self) -> Terms:
         """What AWS is like: a machine that powers itself off is terminated, and costs no more."""
-        return _TERMS
+        lag = self._config.listing_lag
+        return Terms(listing_lag=lag, settle=2 * lag, deadline=self._config.deadline)
 
     # --- who and where
 

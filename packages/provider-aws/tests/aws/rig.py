@@ -36,6 +36,7 @@ IMAGE = "ami-03cf127a"
 """An image that this AWS has."""
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
 _ANSWER = timedelta(seconds=1.5)
+_ENDING_SECONDS = 30.0
 _LIVING = ["pending", "running", "stopping", "stopped"]
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
@@ -99,9 +100,9 @@ class Cloud:
 
 
 @contextmanager
-def running_cloud() -> Iterator[Cloud]:
-    """Start it, and end it."""
-    argv = [sys.executable, "-W", "ignore", "-m", "aws.cloud.server"]
+def running_cloud(hosts: Path | None = None) -> Iterator[Cloud]:
+    """Start it, and end it; with a folder for ``hosts`` its machines are real."""
+    argv = [sys.executable, "-W", "ignore", "-m", "aws.cloud.server", *([str(hosts)] if hosts is not None else [])]
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as process:
         try:
@@ -119,7 +120,10 @@ def running_cloud() -> Iterator[Cloud]:
             cloud.admin("sts").get_caller_identity()
             yield cloud
         finally:
-            process.kill()
+            try:
+                process.communicate(timeout=_ENDING_SECONDS)  # it ends with its input, and its hosts with it
+            finally:
+                process.kill()
 
 
 class AwsRig:

@@ -49,8 +49,9 @@ _STATE = {"name": "terminated", "code": "48"}
 class Layer:
     """A WSGI application in front of another. Faults, clock and books are the tests' to use, by `control`."""
 
-    def __init__(self, app: Callable[[dict[str, Any], Start], Iterable[bytes]]) -> None:
+    def __init__(self, app: Callable[[dict[str, Any], Start], Iterable[bytes]], *, lag: timedelta = _LAG) -> None:
         self._app = app
+        self._lag = lag
         self._lists: dict[str, Answer] = {}
         self._lock = threading.RLock()
         self._reset()
@@ -284,7 +285,7 @@ class Layer:
 
     def _lagging(self, answer: Answer) -> Answer:
         """Leave out what is too young to be listed."""
-        young = {name for name, born in self._born.items() if self._now() < born + _LAG}
+        young = {name for name, born in self._born.items() if self._now() < born + self._lag}
         if not young or not answer[0].startswith("200"):
             return answer
         tree = ET.fromstring(answer[2])

@@ -1,0 +1,95 @@
+"""Hosts for stand-ins of clouds are what clouds rent: they execute their boot data, once, and have an end."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from longshore.testing.fake_hosts import FakeHosts, missing
+
+ADDRESS = "203.0.113.5"
+SECONDS = 20.0
+
+
+class _World:
+    def __init__(self, folder: Path) -> None:
+        self.off: SimpleQueue[str] = SimpleQueue()
+        self.hosts = FakeHosts(folder, off=self.off.put)
+
+    def play(self, data: str | None) -> str:
+        """Let a host boot and end itself; give what its boot data has said."""
+        self.hosts.boot("h1", [ADDRESS], data)
+        assert self.off.get(timeout=SECONDS) == "h1"
+        return self.hosts.console("h1")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[_World]:
+    if reason := missing():
+        pytest.skip(reason)
+    world = _World(tmp_path / "hosts")
+    yield world
+    world.hosts.close()
+    assert not (tmp_path / "hosts").exists()
+
+
+def script(*lines: str) -> str:
+    return "\n".join(["#!/bin/sh", *lines, ""])
+
+
+def test_a_host_executes_its_boot_data_as_root_and_tells_when_it_powers_itself_off(world: _World) -> None:
+    said = world.play(script("id -un; hostname; ip -o address show dev eth0", "poweroff"))
+
+    assert "root\nh1\n" in said
+    assert f"{ADDRESS}/32" in said
+    assert world.hosts.living() == []
+
+
+def test_a_host_sees_nothing_of_this_computer_but_its_programs(world: _World, tmp_path: Path) -> None:
+    (tmp_path / "secret").touch()
+    said = world.play(script(f"ls {tmp_path}/secret", "ls /etc/ssh", "cat /proc/1/comm", "poweroff"))
+
+    assert "No such file" in said
+    assert "ssh_host_ed25519_key\nssh_host_ed25519_key.pub\nsshd_config\nsshd\n" in said
+
+
+def test_boot_data_is_executed_once_and_what_is_enabled_begins_at_each_boot(world: _World) -> None:
+    unit = "/etc/systemd/system/end.service"
+    world.play(
+        script(
+            "echo first boot",
+            "printf '#!/bin/sh\\necho up >>/var/ups; poweroff\\n' >/usr/local/bin/end; chmod +x /usr/local/bin/end",
+            f"printf '[Service]\\nExecStart=/usr/local/bin/end\\n' >{unit}",
+            "systemctl enable --now end.service",
+        )
+    )
+    again = world.play(None)
+
+    assert again.count("first boot") == 1
+    assert (world.hosts.disk("h1") / "var" / "ups").read_text() == "up\nup\n"
+
+
+def test_a_host_is_reached_through_the_proxy_command_alone(world: _World) -> None:
+    world.hosts.boot("h1", [ADDRESS])
+    command = world.hosts.proxy_command.replace("%h", ADDRESS).replace("%p", "22")
+    greeting = b""
+    until = time.monotonic() + SECONDS
+    while not greeting.startswith(b"SSH-2.0") and time.monotonic() < until:
+        reached = subprocess.run(["sh", "-c", command], input=b"?\n", capture_output=True, check=False, timeout=SECONDS)
+        greeting = reached.stdout
+
+    assert greeting.startswith(b"SSH-2.0")
+
+
+def test_a_host_that_is_cut_off_is_gone_with_its_disk_and_does_not_say_so(world: _World) -> None:
+    world.hosts.boot("h1", [ADDRESS])
+    world.hosts.cut("h1")
+
+    assert world.hosts.living() == []
+    assert not world.hosts.disk("h1").exists()
+    assert world.off.empty()

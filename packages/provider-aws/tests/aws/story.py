@@ -1,0 +1,134 @@
+"""A user with a project, an account on the AWS of the tests, and machines there that are real hosts."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from longshore import Run, load, start
+from longshore.runtime.history import RunReader
+from longshore.runtime.ledger import Ledger
+from longshore.runtime.project import Project
+
+from .rig import REGION, Cloud
+
+__all__ = ["SECONDS", "Story"]
+
+SECONDS = 30.0
+"""No run is longer."""
+
+_HEAD = """
+name = "pv"
+max_cost = "5 USD"
+
+[providers.aws]
+owner = "me"
+regions = ["{region}"]
+endpoint_url = "{url}"
+admit = ["203.0.113.7/32"]
+deadline = "4500 ms"
+listing_lag = "200 ms"
+
+[pools.cloud]
+provider = "aws"
+type = "t3.micro"
+"""
+
+
+class Story:
+    """All that is the user's lies below one folder."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.folder = folder / "project"
+        self.home = folder / "home"
+        self.folder.mkdir()
+        (self.home / ".ssh").mkdir(parents=True)
+        (self.home / ".ssh" / "config").write_text(f"Host *\n    ProxyCommand {cloud.control('proxy')}\n")
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """What the user's shell has set; nothing else of ours counts."""
+        return {
+            "HOME": str(self.home),
+            "XDG_STATE_HOME": str(self.home / "state"),
+            "XDG_CONFIG_HOME": str(self.home / "config"),
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "s3cr3t-login-key",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def write(self, pool: str, tasks: str) -> None:
+        """Write the workflow file."""
+        head = _HEAD.format(region=REGION, url=self.cloud.url)
+        (self.folder / "longshore.toml").write_text(f"{head}{pool}\n{tasks}")
+
+    def start(self, pool: str, tasks: str) -> Run:
+        """Begin a run in this process, whose environment is the user's."""
+        self.write(pool, tasks)
+        loaded = load(self.folder / "longshore.toml")
+        return start(loaded.spec, loaded.folder)
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Type a command, and wait until it is done."""
+        return subprocess.run(
+            [sys.executable, "-m", "longshore_cli", *words],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self.env},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+
+    def controller(self) -> subprocess.Popen[str]:
+        """Begin a run in a process of its own, which tells the kind of each event as a line."""
+        return subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("controller.py")), str(self.folder)],
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self.env},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def reader(self) -> RunReader:
+        """Read the latest run."""
+        project = Project(self.folder)
+        return RunReader(project.run_folder(project.find_run(None)))
+
+    def instances(self, *states: str) -> list[Any]:
+        """List what the account shows, past the layer."""
+        wanted = [{"Name": "instance-state-name", "Values": list(states or ("pending", "running", "stopped"))}]
+        pages = self.cloud.admin().get_paginator("describe_instances").paginate(Filters=wanted)
+        return [row for page in pages for group in page["Reservations"] for row in group["Instances"]]
+
+    def check_nothing_is_left(self) -> None:
+        """No instance, host, group, key or lease."""
+        assert self.instances() == []
+        assert self.cloud.control("hosts") == []
+        admin = self.cloud.admin()
+        groups = [each["GroupName"] for each in admin.describe_security_groups()["SecurityGroups"]]
+        assert [name for name in groups if name.startswith("longshore")] == []
+        assert admin.describe_key_pairs()["KeyPairs"] == []
+        assert admin.describe_volumes()["Volumes"] == []
+        with Ledger.open(self.home / "state" / "longshore" / "ledger.db") as ledger:
+            assert ledger.leases() == []
+
+
+def hear(controller: subprocess.Popen[str], kind: str, count: int = 1) -> None:
+    """Wait until a controller has told so many events of a kind."""
+    assert controller.stdout is not None
+    for line in controller.stdout:
+        count -= line.strip() == kind
+        if not count:
+            return
+    raise AssertionError(f"the controller ended before {kind}")
+
+
+def phases(rows: Sequence[Any]) -> Mapping[str, str]:
+    """Say how each task is."""
+    return {row.id: str(row.phase) for row in rows}
