@@ -97,6 +97,7 @@ TASKS = st.builds(
     ),
     timeout=st.none() | SPANS,
     grace=SPANS,
+    warn=st.booleans(),
     after=TEXTS,
     env=st.dictionaries(TEXT, TEXT, max_size=2),
     secrets=st.dictionaries(TEXT, st.builds(Secret, file=TEXT, variable=TEXT), max_size=2),

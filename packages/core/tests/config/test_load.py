@@ -61,6 +61,7 @@ pool = "other"
 retry = { attempts = 3, delay = "10 s", max_delay = "1 min", on = ["timeout"] }
 timeout = "2 h"
 grace = "1 s"
+warn = true
 after = ["first"]
 env = { A = "", B = "x" }
 secrets = { "k/l.lic" = { variable = "L" } }
@@ -113,6 +114,7 @@ def test_every_key_has_its_place_in_the_value(read: Read) -> None:
                 ),
                 timeout=timedelta(hours=2),
                 grace=timedelta(seconds=1),
+                warn=True,
                 after=("first",),
                 env={"A": "", "B": "x"},
                 secrets={"k/l.lic": Secret(variable="L")},

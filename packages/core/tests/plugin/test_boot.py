@@ -99,7 +99,7 @@ def test_more_than_a_cloud_takes_is_refused_with_the_numbers() -> None:
 
 
 @contextmanager
-def watching(folder: Path, *, ends_at: float, unattended: int) -> Iterator[int]:
+def watching(folder: Path, *, ends_at: float, unattended: int, notice: str = "") -> Iterator[int]:
     """Execute the watch with a ``poweroff`` that writes into a pipe; give the end to read from."""
     pipe = folder / "off"
     os.mkfifo(pipe)
@@ -109,7 +109,7 @@ def watching(folder: Path, *, ends_at: float, unattended: int) -> Iterator[int]:
     (folder / "watch").write_text(WATCH)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     argv = ["/bin/sh", str(folder / "watch"), str(int(ends_at)), str(unattended), str(folder / "run" / "beat"), "0.05"]
-    argv.append(getpass.getuser())
+    argv += [getpass.getuser(), notice]
     env = {"PATH": f"{folder}:{os.environ['PATH']}"}
     with subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -144,3 +144,26 @@ def test_a_machine_that_is_attended_to_stays_and_takes_each_beat_away(tmp_path: 
             assert not is_off(reader, 0.2)
         assert is_off(reader, _SECONDS)
     assert not beat.exists()
+
+
+def test_what_a_cloud_announces_is_written_down_once_for_whoever_runs_things_there(tmp_path: Path) -> None:
+    asked, told = tmp_path / "asked", tmp_path / "run-notice" / "notice"
+    announces = tmp_path / "announces"
+    announces.write_text(f"#!/bin/sh\necho x >>{asked}\n[ $(wc -l <{asked}) -gt 2 ] && echo 1767225600\n")
+    announces.chmod(0o755)
+    with watching(tmp_path, ends_at=time.time() + _LONG, unattended=_LONG, notice=str(announces)) as reader:
+        until = time.monotonic() + _SECONDS
+        while not told.exists():
+            assert time.monotonic() < until
+            assert not is_off(reader, 0.05)
+        assert told.read_text() == "1767225600\n"
+        assert not is_off(reader, 0.3)
+    assert asked.read_text() == "x\n" * 3
+
+
+def test_a_machine_of_a_cloud_that_announces_nothing_asks_nobody() -> None:
+    assert "longshore-notice" not in first_boot(SPEC, user="me")
+    booted = first_boot(SPEC, user="me", notice="#!/bin/sh\nexit 1\n")
+    assert "#!/bin/sh\nexit 1\n" in texts(booted)
+    [watched] = [line for line in booted.splitlines() if line.startswith("setsid")]
+    assert " 5 me /usr/local/sbin/longshore-notice <" in watched

@@ -334,6 +334,38 @@ def test_a_machine_that_ends_itself_unless_attended_to_is_told_by_each_beat(worl
     follower.pipe.close()
 
 
+@pytest.mark.parametrize("heard_before", [False, True])
+def test_a_machine_that_will_be_taken_says_so_and_warns_those_that_want_to_be_warned(
+    world: Path, heard_before: bool
+) -> None:
+    told = world / "watched-notice"
+    told.mkdir()
+    follower = Follower(world, a=[0, 0], b=[0, 0])
+    save = "trap 'echo saved; exit 3' TERM; echo up; while :; do sleep 0.01; done"
+    follower.say(op="go", id="r/a/1", argv=["sh", "-c", save], warn=True)
+    follower.say(op="go", id="r/b/1", argv=["sh", "-c", save])
+    while {"r/a/1", "r/b/1"} - {attempt for attempt, _ in follower.output}:
+        follower.until("log")
+    if heard_before:
+        follower.pipe.close()
+
+    (told / "new").write_text("1767225600")
+    (told / "new").rename(told / "notice")
+
+    if heard_before:
+        follower = Follower(world, a=[0, 0], b=[0, 0])
+    assert follower.until("notice")["at"] == 1767225600
+    follower.say(op="adopt", ids=["r/a/1"])
+    ended = follower.until("ended")
+    assert (ended["id"], ended["code"], ended["failure"]) == ("r/a/1", 3, "preempted")
+    assert follower.output["r/a/1", "out"] == b"up\nsaved\n"
+    follower.say(op="cancel", ids=["r/b/1"])
+    assert follower.until("ended")["cancelled"]
+    assert follower.output["r/b/1", "out"].startswith(b"up\n")
+    follower.say(op="leave")
+    follower.pipe.close()
+
+
 def test_a_supervisor_of_a_run_that_is_over_removes_its_folder(world: Path) -> None:
     follower = Follower(world)
     follower.say(op="go", id="r/a/1", argv=["false"])

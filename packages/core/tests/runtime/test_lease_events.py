@@ -64,7 +64,7 @@ EVENTS = st.one_of(
         failure=st.none() | st.sampled_from(FailureClass),
         reason=st.just("") | TEXT,
     ),
-    st.builds(LeaseDraining, at=MOMENTS, lease=TEXT, reason=TEXT),
+    st.builds(LeaseDraining, at=MOMENTS, lease=TEXT, reason=TEXT, doomed=st.booleans()),
     st.builds(LeasesLeft, at=MOMENTS, leases=TEXTS, reason=TEXT),
     st.builds(TasksRefused, at=MOMENTS, tasks=TEXTS, reason=TEXT, failure=st.sampled_from(FailureClass)),
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longshore.model.hours import parse_hours
 from longshore.model.lease import LeasePhase
+from longshore.model.lease_events import LeaseDraining
 from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
 from longshore.model.rented import MachineKind, WhenIdle
@@ -183,6 +185,20 @@ def test_what_is_kept_stays_up_while_it_is_idle_and_after_the_run() -> None:
     world.end_all()
     assert world.state.ended == "succeeded"
     assert [(lease.phase, lease.kept) for lease in world.state.leases.values()] == [(LeasePhase.READY, True)] * 2
+
+
+@pytest.mark.parametrize("how", [WhenIdle.KEEP, WhenIdle.STOP])
+def test_a_machine_that_will_be_taken_gets_no_more_tasks_and_is_ended_whatever_its_pool_keeps(how: WhenIdle) -> None:
+    world = World(pool(when_idle=how, most=1), tasks(2)).settle()
+    (lease,) = world.serving()
+    (running,) = world.state.live
+    world.take(LeaseDraining(at=world.now, lease=lease, reason="it goes", doomed=True))
+    world.settle()
+    assert list(world.state.live)[:1] == [running]
+    world.end(running)
+    world.settle()
+    assert [(each.lease, each.how) for each in world.given_up] == [(lease, WhenIdle.END)]
+    assert world.state.tasks[next(iter(world.state.live))].machine != world.state.leases[lease].machine
 
 
 def test_what_is_stopped_is_started_again_before_more_is_rented() -> None:

@@ -11,6 +11,7 @@ from longshore.plugin.boot import first_boot
 from longshore_aws.catalog import Catalog
 from longshore_aws.config import AwsConfig
 from longshore_aws.network import Network
+from longshore_aws.notice import NOTICE
 from longshore_aws.sides import Sides, public_key
 from longshore_aws.tags import as_list
 
@@ -94,4 +95,5 @@ class Creation:
     def _first_boot(self, spec: MachineSpec, user: str) -> str:
         own = public_key(self._config.key.public_key)
         keys = spec.keys if own in {"", *spec.keys} else (*spec.keys, own)
-        return first_boot(evolve(spec, keys=keys), user=user, scripts=(self._config.user_data,))
+        notice = NOTICE if spec.offer.spot else ""
+        return first_boot(evolve(spec, keys=keys), user=user, scripts=(self._config.user_data,), notice=notice)

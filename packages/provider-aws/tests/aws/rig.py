@@ -133,7 +133,7 @@ class AwsRig:
     secrets: Sequence[str] = ("s3cr3t-host-key", "s3cr3t-login-key")
 
     def __init__(self, cloud: Cloud, folder: Path) -> None:
-        self._cloud = cloud
+        self.cloud = cloud
         self._folder = folder
         self._made = 0
         self._began = self.now()
@@ -141,7 +141,7 @@ class AwsRig:
     def provider(self, **options: Any) -> AwsProvider:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
-        config = AwsConfig(regions=(REGION,), endpoint_url=self._cloud.url, admit=("203.0.113.7/32",), **options)
+        config = AwsConfig(regions=(REGION,), endpoint_url=self.cloud.url, admit=("203.0.113.7/32",), **options)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
         return AwsProvider(config, catalogue=kept, answer=_ANSWER)
 
@@ -167,28 +167,28 @@ class AwsRig:
 
     def now(self) -> datetime:
         """The cloud's time."""
-        return datetime.fromisoformat(self._cloud.control("now"))
+        return datetime.fromisoformat(self.cloud.control("now"))
 
     def wait(self, duration: timedelta) -> None:
         """Let it pass for the cloud."""
-        if taken := self._cloud.control("wait", seconds=duration.total_seconds()):
-            self._cloud.admin().terminate_instances(InstanceIds=taken)
+        if taken := self.cloud.control("wait", seconds=duration.total_seconds()):
+            self.cloud.admin().terminate_instances(InstanceIds=taken)
 
     def reclaim(self, machine: str, *, after: timedelta) -> None:
         """Take a spot machine back, after so long."""
-        self._cloud.control("reclaim", machine=machine, after=after.total_seconds())
+        self.cloud.control("reclaim", machine=machine, after=after.total_seconds())
 
     def paid(self) -> Sequence[Paid]:
         """Look into the books."""
-        births = self._cloud.control("births")
-        pages = self._cloud.admin().get_paginator("describe_instances")
+        births = self.cloud.control("births")
+        pages = self.cloud.admin().get_paginator("describe_instances")
         rows = pages.paginate(Filters=[{"Name": "instance-state-name", "Values": _LIVING}])
         machines = [row for page in rows for reservation in page["Reservations"] for row in reservation["Instances"]]
         return [_paid(row["InstanceId"], births.get(row["InstanceId"], {})) for row in machines]
 
     def sides(self) -> Sequence[SideResource]:
         """Look at groups and keys."""
-        admin = self._cloud.admin()
+        admin = self.cloud.admin()
         groups = [each for each in admin.describe_security_groups()["SecurityGroups"] if each["GroupName"] != "default"]
         rows = [("security-group", each["GroupName"], each) for each in groups]
         rows += [
@@ -209,7 +209,7 @@ class AwsRig:
     def lose_disk(self, tags: Mapping[str, str]) -> None:
         """Leave a disk behind that no machine has."""
         rows = [{"Key": key, "Value": value} for key, value in tags.items()]
-        self._cloud.admin().create_volume(
+        self.cloud.admin().create_volume(
             AvailabilityZone=f"{REGION}a", Size=8, TagSpecifications=[{"ResourceType": "volume", "Tags": rows}]
         )
 
@@ -221,7 +221,7 @@ class AwsRig:
             {Tag.PROJECT: self.owner},
             {"owner": self.owner, Tag.LEDGER: "l-1"},
         ]
-        admin = self._cloud.admin()
+        admin = self.cloud.admin()
         known = len(self.sides())
         for place, tags in enumerate(others):
             rows = [{"Key": str(key), "Value": value} for key, value in tags.items()]
@@ -243,11 +243,11 @@ class AwsRig:
 
     def fail(self, fault: Fault, *, on: str) -> None:
         """Arrange a mishap."""
-        self._cloud.control("fail", fault=str(fault), on=on)
+        self.cloud.control("fail", fault=str(fault), on=on)
 
     def requests(self) -> Sequence[tuple[str, Any]]:
         """List what has arrived."""
-        return [(action, body) for action, body in self._cloud.control("requests")]
+        return [(action, body) for action, body in self.cloud.control("requests")]
 
 
 def _paid(machine: str, form: Mapping[str, str]) -> Paid:

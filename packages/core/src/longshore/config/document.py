@@ -261,6 +261,7 @@ _FIELDS: Mapping[str, _Codec] = {
     "retry": (_retry, _read_retry),
     "timeout": (_span, _read_span),
     "grace": (_span, _read_span),
+    "warn": (_same, _same),
     "after": (_same, tuple),
     "env": (dict, _same),
     "secrets": (_secrets, _read_secrets),

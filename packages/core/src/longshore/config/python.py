@@ -76,6 +76,7 @@ class Words(TypedDict, total=False):
     retry: int | Mapping[str, Any]
     timeout: str | timedelta | None
     grace: str | timedelta
+    warn: bool
     after: Iterable[str | TaskHandle]
     env: Mapping[str, str]
     secrets: Mapping[str, Mapping[str, str]]

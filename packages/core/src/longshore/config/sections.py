@@ -208,6 +208,7 @@ TASK_KEYS: dict[str, Parser] = {
     "retry": _retry,
     "timeout": duration,
     "grace": duration,
+    "warn": flag,
     "after": texts,
     "env": mapping_of(_environment_variable, variable),
     "secrets": mapping_of(output_path, _secret),

@@ -93,6 +93,8 @@ class AttemptSpec:
     needs: Resources = Resources()
     timeout: timedelta | None = None
     grace: timedelta = timedelta(seconds=5)
+    warn: bool = False
+    """Its processes get SIGTERM when the machine is about to be taken away; what fails then is `preempted`."""
     keep_workdir: bool = False
 
     @property

@@ -88,6 +88,8 @@ class LeaseDraining:
     at: datetime
     lease: str
     reason: str
+    doomed: bool = False
+    """Whether it is of no use any more: it ends then, also where its pool stops or keeps machines."""
 
 
 @frozen(kw_only=True)

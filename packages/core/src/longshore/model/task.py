@@ -200,6 +200,8 @@ class TaskSpec:
     timeout: timedelta | None = None
     grace: timedelta = timedelta(seconds=5)
     """Between SIGTERM and SIGKILL."""
+    warn: bool = False
+    """Send SIGTERM when the machine is about to be taken away, and let it end by itself."""
     after: tuple[str, ...] = ()
     """Names of tasks that must have succeeded first, though nothing is read of them."""
     env: Mapping[str, str] = field(default=_NOTHING, converter=_frozen_texts)

@@ -23,8 +23,11 @@ WATCH = textwrap.dedent("""\
     #!/bin/sh
     # Ends this machine at its end time, or when nobody has attended to it for too long. Both are looked at by the
     # machine alone: it needs no rights in the cloud, and nobody else has to live.
-    ends_at=$1 unattended=$2 beat=$3 every=$4 user=$5
+    ends_at=$1 unattended=$2 beat=$3 every=$4 user=$5 notice=${6-}
     mkdir -p "${beat%/*}" && chown "$user" "${beat%/*}"
+    # The user must not be able to put a link in the way of what root writes.
+    told=${beat%/*}-notice
+    [ -z "$notice" ] || mkdir -p "$told"
     uptime_seconds() {
         read -r now rest </proc/uptime
         now=${now%%.*}
@@ -44,11 +47,17 @@ WATCH = textwrap.dedent("""\
         uptime_seconds
         [ "$(date +%s)" -lt "$ends_at" ] || end "its end time has come"
         [ $((now - last)) -lt "$unattended" ] || end "nobody has attended to it for $unattended seconds"
+        if [ -n "$notice" ] && at=$("$notice" 2>/dev/null); then
+            echo "$at" >"$told/new" && mv "$told/new" "$told/notice"
+            notice=
+        fi
         sleep "$every"
     done
     """)
-"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY USER``, in seconds (since 1970, or
-long). The user owns the folder of the beat file, which is made anew after each boot.
+"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY USER [NOTICE]``, in seconds (since
+1970, or long). The user owns the folder of the beat file, which is made anew after each boot. NOTICE is a program that
+succeeds, and prints when, as soon as the cloud has said that it will take the machine; the time is written to the file
+``notice`` in a folder beside that of the beat file, for whoever runs things here.
 """
 
 _UNIT = textwrap.dedent("""\
@@ -64,9 +73,12 @@ _UNIT = textwrap.dedent("""\
     WantedBy=multi-user.target
     """)
 _WATCH_FILE = "/usr/local/sbin/longshore-watch"
+_NOTICE_FILE = "/usr/local/sbin/longshore-notice"
 _UNIT_FILE = "/etc/systemd/system/longshore-watch.service"
 _PART_FOLDER = "/var/lib/longshore/boot"
 _EVERY = timedelta(seconds=15)
+_EVERY_NOTICE = timedelta(seconds=5)
+"""Clouds give two minutes, or half of one."""
 _LOOKS = 8
 """A machine looks at least so often within its unattended time: what attends to it does so four times."""
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -74,11 +86,14 @@ _LONGEST = 16384
 """Bytes of user data that every cloud takes."""
 
 
-def first_boot(spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), longest: int = _LONGEST) -> str:
+def first_boot(
+    spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), notice: str = "", longest: int = _LONGEST
+) -> str:
     """Write the script for a machine, whose login user is ``user``; equal arguments give equal scripts (law P2).
 
     ``spec.boot_script`` and then ``scripts`` are executed last, each as a program of its own; one that fails harms
-    nothing that comes after it.
+    nothing that comes after it. ``notice`` is a program that the machine's watch asks every few seconds whether its
+    cloud will take it, as `WATCH` says.
 
     Raises:
         InvalidRequest: when a name or key cannot be right, or all is more than ``longest`` bytes.
@@ -86,14 +101,17 @@ def first_boot(spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), l
     if not _USER.fullmatch(user):
         raise InvalidRequest(f"{user!r} is no name of a login user; use small letters, digits, '-' and '_'")
     seconds = int(spec.unattended.total_seconds())
-    every = max(1, int(min(_EVERY, spec.unattended / _LOOKS).total_seconds()))
+    every = max(1, int(min(_EVERY_NOTICE if notice else _EVERY, spec.unattended / _LOOKS).total_seconds()))
     arguments = f"{int(spec.ends_at.timestamp())} {seconds} {BEAT_FILE} {every} {user}"
+    if notice:
+        arguments = f"{arguments} {_NOTICE_FILE}"
     unit = _UNIT.format(watch=_WATCH_FILE, arguments=arguments)
     lines = [
         "#!/bin/sh",
         "umask 022",
         "mkdir -p /usr/local/sbin /var/lib/longshore",
         _write(_WATCH_FILE, WATCH, "0755"),
+        *([_write(_NOTICE_FILE, notice, "0755")] if notice else []),
         _user(user),
         # The watch comes first: whatever fails after it, the machine ends.
         "if [ -d /run/systemd/system ]; then",

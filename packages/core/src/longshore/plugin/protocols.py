@@ -50,6 +50,7 @@ __all__ = [
     "ExecutorRecord",
     "FirstBoot",
     "HandsOutGpus",
+    "HearsNotices",
     "Measures",
     "Observer",
     "ObserverRecord",
@@ -260,6 +261,19 @@ class Measures(Protocol):
 
         With ``every`` 0 no more is told. ``told`` may be called from any thread, and never blocks. A link that is made
         anew goes on telling. Nothing is measured on a machine whose link is down.
+        """
+        ...
+
+
+@runtime_checkable
+class HearsNotices(Protocol):
+    """Ability of a session: the machine itself hears that its cloud will take it away, and says so."""
+
+    def on_notice(self, told: Callable[[datetime], None]) -> None:
+        """Have ``told`` called with the time at which the machine goes, as soon as it has heard of it.
+
+        At once when it has heard of it before; maybe several times, from another thread. Attempts with
+        `AttemptSpec.warn` have been asked to end by then.
         """
         ...
 

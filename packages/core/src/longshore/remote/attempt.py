@@ -67,6 +67,7 @@ class Attempt:
         "state",
         "timed_out",
         "timer",
+        "warned",
         "workdir",
         "worker",
     )
@@ -102,6 +103,8 @@ class Attempt:
         self.announced = False
         self.cancelled = False
         self.timed_out = False
+        self.warned = False
+        """Whether it has got SIGTERM since the machine will be taken away."""
         self.started = 0.0
         self.started_boot = 0.0
         """The same by the clock since boot, just after the start."""

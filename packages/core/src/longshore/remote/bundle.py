@@ -35,6 +35,7 @@ MODULES = (
     "logs",
     "measuring",
     "nearby",
+    "notices",
     "orphans",
     "packing",
     "peering",

@@ -199,6 +199,8 @@ class Evidence:
         code = attempt.code
         if attempt.timed_out:
             attempt.fail("timeout", "ended after its timeout of %g seconds" % attempt.order["timeout"])
+        elif code and attempt.warned and not attempt.failure:
+            attempt.fail("preempted", "its machine is about to be taken away; " + describe_exit(code))
         elif code and not attempt.failure:
             failure, proof = (
                 self._out_of_memory(attempt) or _disk_full(attempt, tail) or ("user code", describe_exit(code))

@@ -123,6 +123,11 @@ class Endings:
             send_signal(members[attempt.id], signal.SIGCONT)
             self._watch.after(attempt.grace, lambda ending=ending: self._kill(ending))  # type: ignore[misc]
 
+    def warn(self, attempts: Collection[Attempt]) -> None:
+        """Send SIGTERM to all processes of attempts, which may go on for as long as they need."""
+        for pids in find_members({attempt.mark: attempt.leader for attempt in attempts}).values() if attempts else ():
+            send_signal(pids, signal.SIGTERM)
+
     def asked(self, attempt: Attempt) -> bool:
         """Say whether an attempt's processes have been asked to end."""
         return attempt.id in self._endings

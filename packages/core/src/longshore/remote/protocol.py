@@ -13,8 +13,9 @@ The controller sends ``op``:
     build (an environment: name, digest, before, after (each name and text, or null), pip, constraints (rows of line and
     place), python, own_python). All else only where it
     differs from these: env {}, private {}, inputs [] (rows of path, sha256, size, mode, kind, source), outputs [],
-    secrets [] (rows of path, base64), cpus 1, memory 0, gpus 0, timeout null, grace 5, keep false. Repeating it starts
-    nothing anew; when it is over, its end is told again.
+    secrets [] (rows of path, base64), cpus 1, memory 0, gpus 0, timeout null, grace 5, keep false, warn false (whether
+    its processes get SIGTERM when the machine is about to be taken away). Repeating it starts nothing anew; when it is
+    over, its end is told again.
 ``cancel``
     ids.
 ``release``
@@ -60,6 +61,8 @@ The supervisor answers with ``event``:
     The answer to a ``beat``. While ``measure`` is on it comes by itself too, and then has attempts: rows of id, busy
     cores, bytes of memory and bytes written to disks (null where that is not known). And, where they are known: cpus
     (busy cores of the machine), memory and disk (bytes used, and all bytes).
+``notice``
+    at: when the machine will be taken away, as its own watch has heard. Told to each link.
 ``discarded``
     The answer to a ``discard``: what could go has gone.
 ``problem``

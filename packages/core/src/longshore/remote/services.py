@@ -11,6 +11,7 @@ from longshore.remote.computer import clean_environment
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
 from longshore.remote.logs import LogShelf
+from longshore.remote.notices import Notices
 from longshore.remote.orphans import Endings, Orphans
 from longshore.remote.places import Blobs, Workdirs
 from longshore.remote.processes import Programs
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
         def prints(self, attempt: Attempt) -> None:
             """Take note of an attempt that may print from now on."""
+
+        def noticed(self, at: float) -> None:
+            """Take note that the machine will be taken away (seconds since 1970)."""
 
         def returned(self, attempts: Sequence[Attempt]) -> None:
             """Let calls wait again that were handed out but not begun."""
@@ -87,6 +91,7 @@ class Services:
         self.software = Software(lambda: _program(folder, "builder.py"))
         self.workers = Workers(self, _program(folder, "worker.py"))
         self.base: Mapping[str, str] = {}
+        self.notices = Notices(watch, boss.noticed)
         self._beat_file: str | None = None
 
     def configure(self, hello: dict[str, Any]) -> None:
@@ -99,6 +104,8 @@ class Services:
         self.software.configure(hello.get("environments"))
         self.workers.configure(hello["python"], hello["project"], self.base)
         self._beat_file = hello.get("beat_file")
+        if self._beat_file is not None:
+            self.notices.use(os.path.dirname(self._beat_file) + "-notice")
 
     def attend(self) -> None:
         """Tell the machine's own watch, if it has one, that somebody attends to it."""

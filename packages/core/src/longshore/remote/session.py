@@ -109,6 +109,8 @@ class SupervisorSession:
         self._unreachable = ""
         self._closed = False
         self._patience = patience
+        self._noticed: datetime | None = None
+        self._on_notice: Callable[[datetime], None] | None = None
         self._measure: tuple[float, Callable[[MachineLoad], None]] | None = None
         self._asked = False
         self._channel = Channel()
@@ -202,6 +204,13 @@ class SupervisorSession:
         with self._lock:
             self._measure = (every.total_seconds(), told)
             self._send(self._measure_line())
+
+    def on_notice(self, told: Callable[[datetime], None]) -> None:
+        """Have it told when the machine hears that it will be taken away; at once when it has."""
+        with self._lock:
+            self._on_notice, noticed = told, self._noticed
+        if noticed is not None:
+            told(noticed)
 
     def close(self) -> None:
         """Drop the link; the supervisor stays while it has attempts."""
@@ -324,6 +333,8 @@ class SupervisorSession:
                 return ended_event(told)
         elif event == "started":
             return None if environment_of(split_attempt_id(told["id"])[1]) else started_event(told)
+        elif event == "notice":
+            self._take_notice(datetime.fromtimestamp(told["at"], UTC))
         elif event == "discarded":
             self._discards.answered()
         elif event == "beat" and "attempts" in told and self._measure is not None:
@@ -336,6 +347,12 @@ class SupervisorSession:
         elif event == "problem":
             _log.error("the supervisor of %s did not understand: %s", self._machine, told["text"])
         return None
+
+    def _take_notice(self, at: datetime) -> None:
+        with self._lock:
+            self._noticed, told = at, self._on_notice
+        if told is not None:
+            told(at)
 
     def _send_again(self, attempt: str) -> bool:
         """Send an order again that a dead supervisor had not begun; False when it was not sent in this link's life."""

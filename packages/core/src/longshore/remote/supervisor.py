@@ -122,6 +122,16 @@ class Supervisor:
         """Take note of an attempt that may print from now on."""
         self._following.began(attempt)
 
+    def noticed(self, at: float) -> None:
+        """Tell the controller that the machine will be taken away, and ask those to end that wanted to be asked."""
+        self._links.tell(_notice(at))
+        self._services.workers.take_back()
+        running = [attempt for attempt in self._closing.attempts.values() if attempt.state == RUNNING]
+        warned = [attempt for attempt in running if attempt.order.get("warn") and not is_made(attempt)]
+        for attempt in warned:
+            attempt.warned = True
+        self._services.endings.warn(warned)
+
     def returned(self, attempts: Sequence[Attempt]) -> None:
         """Let calls wait again that were handed out but not begun."""
         self._starting.put_back(attempts)
@@ -141,6 +151,8 @@ class Supervisor:
         """Serve another controller from now on."""
         self._over = False
         self._services.configure(hello)
+        if self._services.notices.at is not None:
+            self._links.tell(_notice(self._services.notices.at))
         self._services.attend()
 
     def heard(self, messages: list[dict[str, Any]]) -> None:
@@ -252,6 +264,10 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "gpus": Supervisor._gpus,
     "leave": Supervisor._leave,
 }
+
+
+def _notice(at: float) -> bytes:
+    return encode({"event": "notice", "at": at})
 
 
 def _birth() -> bytes:

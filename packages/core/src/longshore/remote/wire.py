@@ -61,6 +61,8 @@ def order_of(attempt: AttemptSpec) -> Order:
     grace = attempt.grace.total_seconds()
     if grace != _GRACE_SECONDS:
         message["grace"] = grace
+    if attempt.warn:
+        message["warn"] = True
     if attempt.environment:
         message["environment"] = attempt.environment
     if attempt.keep_workdir:

@@ -96,7 +96,7 @@ def _read_changed(at: datetime, body: Body) -> ev.LeaseChanged:
 ENCODERS: Mapping[str, Callable[[Any], Body]] = MappingProxyType(
     {
         "LeaseChanged": _changed,
-        "LeaseDraining": lambda e: {"lease": e.lease, "reason": e.reason},
+        "LeaseDraining": lambda e: {"lease": e.lease, "reason": e.reason, **({"doomed": True} if e.doomed else {})},
         "LeaseIntended": lambda e: {
             "lease": e.lease,
             "pool": e.pool,
@@ -118,7 +118,9 @@ ENCODERS: Mapping[str, Callable[[Any], Body]] = MappingProxyType(
 DECODERS: Mapping[str, Callable[[datetime, Body], Any]] = MappingProxyType(
     {
         "LeaseChanged": _read_changed,
-        "LeaseDraining": lambda at, b: ev.LeaseDraining(at=at, lease=b["lease"], reason=b["reason"]),
+        "LeaseDraining": lambda at, b: ev.LeaseDraining(
+            at=at, lease=b["lease"], reason=b["reason"], doomed=b.get("doomed", False)
+        ),
         "LeaseIntended": lambda at, b: ev.LeaseIntended(
             at=at,
             lease=b["lease"],

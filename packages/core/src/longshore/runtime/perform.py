@@ -243,6 +243,7 @@ class Crew:
             needs=spec.needs,
             timeout=spec.timeout,
             grace=spec.grace,
+            warn=spec.warn,
             keep_workdir=self._options.keep_workdirs,
         )
 

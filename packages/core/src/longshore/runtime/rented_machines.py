@@ -16,9 +16,10 @@ from longshore.errors import ProviderError
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineAdded, MachineGone
 from longshore.model.lease import Lease, LeasePhase
+from longshore.model.lease_events import LeaseDraining
 from longshore.model.machine import Machine, MachineState
 from longshore.model.outcome import FailureClass
-from longshore.plugin.protocols import Session, SessionEvent
+from longshore.plugin.protocols import HearsNotices, Session, SessionEvent
 from longshore.runtime.openings import Opened, Opening
 from longshore.runtime.perform import store_of
 
@@ -65,6 +66,8 @@ class RentedMachines:
         self._open: dict[str, str] = {}
         """Lease by machine, of those that have a link."""
         self._dying: dict[str, _Dying] = {}
+        self._doomed: set[str] = set()
+        """Machines that get no more attempts, whatever their pool wants."""
 
     def compare(self, listing: Listing) -> None:
         """Draw the conclusions from a list of what the cloud has, after the ledger has taken it in."""
@@ -77,6 +80,8 @@ class RentedMachines:
                 self._gone(machine, name, "the cloud does not list it any more")
             elif lease.phase is LeasePhase.READY and shown is not None and shown.state not in _UP:
                 self.lost(machine, f"the cloud shows it as {shown.state}")
+            elif shown is not None and shown.state is MachineState.IMPAIRED:
+                self._doom(machine, "the cloud's own checks say that something is wrong with the machine")
         for machine, dying in list(self._dying.items()):
             if machine not in listed or listed[machine].state not in _UP:
                 self._bury(machine, dying)
@@ -109,6 +114,17 @@ class RentedMachines:
             return
         failure = self._why(lease)
         self._give_up(name, lease, failure, reason)
+
+    def announced(self, machine: str, at: datetime) -> None:
+        """Take note that the cloud will take a machine back; silent for one that is not in use."""
+        self._doom(machine, f"the cloud takes the machine back at {at:%H:%M:%S} UTC")
+
+    def _doom(self, machine: str, reason: str) -> None:
+        """Let a machine get no more attempts, and go when nothing runs on it."""
+        name = self._open.get(machine)
+        if name is not None and machine not in self._doomed:
+            self._doomed.add(machine)
+            self._host.post(LeaseDraining(at=_now(), lease=name, reason=reason, doomed=True))
 
     def _give_up(self, name: str, lease: Lease, failure: FailureClass, reason: str) -> None:
         self._mirror.failed(name, failure, reason)
@@ -184,6 +200,8 @@ class RentedMachines:
             self._keeper.ledger.advance(lease.id, LeasePhase.READY, at=_now())
         self._open[lease.machine] = name
         self._mirror.tell()
+        if isinstance(session, HearsNotices):
+            session.on_notice(lambda at: self._order(lambda: self.announced(lease.machine, at)))
         self._host.attach(machine, session, self._run.live.get(lease.machine, ()))
         price = lease.best_price
         self._host.post(

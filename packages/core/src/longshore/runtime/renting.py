@@ -17,7 +17,7 @@ from attrs import field, frozen
 from longshore.errors import LongshoreError, ProviderError, RunError
 from longshore.model.events import Event
 from longshore.model.lease import LeasePhase
-from longshore.model.lease_events import LeaseDraining, LeasesLeft, OffersMissing
+from longshore.model.lease_events import LeasesLeft, OffersMissing
 from longshore.model.machine import Machine
 from longshore.model.quantity import Money
 from longshore.model.rented import RentedPool
@@ -105,7 +105,6 @@ class Renter:
         self._host = host
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: list[Callable[[], None]] = []
-        self._announced: set[str] = set()
         self._trouble = ""
         self._blind = 0
         """How many looks in a row have failed."""
@@ -267,21 +266,19 @@ class Renter:
     def _announce_takings(self) -> None:
         """Give no more attempts to spot machines that the cloud will take back."""
         provider = self._source.provider
-        spot = {
-            lease.machine: name
-            for name, lease in self._mirror.leases().items()
-            if lease.phase is LeasePhase.READY and lease.spec.offer.spot and name not in self._announced
-        }
+        spot = [
+            lease.machine
+            for lease in self._mirror.leases().values()
+            if lease.phase is LeasePhase.READY and lease.spec.offer.spot
+        ]
         if not spot or not isinstance(provider, SpotNotices):
             return
         try:
-            notices = provider.notices(list(spot))
+            notices = provider.notices(spot)
         except ProviderError:
             return
         for notice in notices:
-            self._announced.add(spot[notice.machine])
-            reason = f"the cloud takes the machine back at {notice.at:%H:%M:%S} UTC"
-            self._host.post(LeaseDraining(at=_now(), lease=spot[notice.machine], reason=reason))
+            self._rentals.machines.announced(notice.machine, notice.at)
 
     def _let_go(self) -> None:
         """Wait no longer for what should have been gone for some time."""

@@ -44,10 +44,11 @@ def apply_renting(state: RunState, event: RentingEvent) -> None:
             _intended(state, event)
         case LeaseChanged():
             _changed(state, event)
-        case LeaseDraining(lease=name, reason=reason):
+        case LeaseDraining(lease=name, reason=reason, doomed=doomed):
             lease = state.leases.get(name)
-            if lease is not None and lease.phase is LeasePhase.READY:
+            if lease is not None and lease.phase in {LeasePhase.READY, LeasePhase.DRAINING}:
                 lease.phase, lease.reason = LeasePhase.DRAINING, reason
+                lease.doomed = lease.doomed or doomed
         case LeasesLeft(leases=names):
             for name in names:
                 if name in state.leases:

@@ -44,6 +44,8 @@ class LeaseState:
     """It waits for the next run of the project."""
     left: bool = False
     """Its end could not be confirmed in time."""
+    doomed: bool = False
+    """Its machine is of no use any more, once nothing runs on it."""
     failure: FailureClass | None = None
     reason: str = ""
 

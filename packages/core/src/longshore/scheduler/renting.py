@@ -211,7 +211,7 @@ def _fate(state: RunState, lease: LeaseState, now: datetime) -> WhenIdle:
     """Say what becomes of a machine that is not needed: what its pool wants, when that can still be."""
     pool = state.rented[lease.pool]
     usable = lease.phase in {LeasePhase.READY, LeasePhase.DRAINING, LeasePhase.STOPPED}
-    if not usable or now >= _last_part(pool, lease):
+    if not usable or lease.doomed or now >= _last_part(pool, lease):
         return WhenIdle.END
     if pool.spec.when_idle is WhenIdle.STOP and lease.phase is LeasePhase.STOPPED:
         return WhenIdle.KEEP
