@@ -12,8 +12,8 @@ WITH_TOX = tools/make-venv .venv 'tox>=4.20'
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
 
-demo:  ## run examples/solar twice: the second time everything is up to date
-	@tools/make-venv build/demo -e ./packages/core -e ./packages/cli -r examples/solar/requirements.txt
+demo:  ## run examples/solar twice and report: the second time everything is up to date
+	@tools/make-venv build/demo -e ./packages/core -e './packages/cli[report]' -r examples/solar/requirements.txt
 	@tools/demo build/demo/bin examples/solar
 
 test:  ## everything that must hold: lint, types, layers, tests of each package, docs, packaging
