@@ -177,7 +177,7 @@ def test_the_files_of_a_report_tell_of_every_task_every_attempt_and_every_failur
     document = mixed.call("report", "--json").json
     files = [Path(name) for name in document["files"]]
     run = document["runs"][0]["run"]
-    assert files == [mixed.folder / "reports" / run / name for name in FILES]
+    assert files == [mixed.folder / "results" / f"report-{run}" / name for name in FILES]
     folder = files[0].parent
     assert {row["task"]: row["state"] for row in rows(folder / "tasks.csv")} == {
         **{f"fit[n={n}]": "failed" if n == 2 else "succeeded" for n in (1, 2, 3, 4)},

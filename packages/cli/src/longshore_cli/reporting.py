@@ -32,7 +32,7 @@ def tell(run: str | None, folder: Path | None, to: Path | None, invocation: Invo
         from longshore_cli.report.writing import write_report
 
         record = read_record(RunReader(project.run_folder(wanted)))
-        files = write_report(record, figures, to or project.folder / "reports" / wanted)
+        files = write_report(record, figures, to or project.results(f"report-{wanted}"))
     if invocation.json:
         answer_json({**figures_document(figures), "files": [str(path) for path in files]})
         return

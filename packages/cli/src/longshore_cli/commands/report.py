@@ -28,7 +28,7 @@ __all__ = ["command"]
     "--to",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write the files here; else in reports/RUN of the project.",
+    help="Write the files here; else in results/report-RUN of the project.",
 )
 @click.option("--text", is_flag=True, help="Print the table of figures, and write nothing.")
 @folder_option
