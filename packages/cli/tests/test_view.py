@@ -33,6 +33,7 @@ from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
+from longshore_cli.text import moment
 from longshore_cli.view.feed import Feed, Shown
 from longshore_cli.view.lines import LineDisplay, highest_rank
 from longshore_cli.view.live import Progress
@@ -88,6 +89,14 @@ def lease(phase: LeasePhase, **words: Any) -> LeaseChanged:
         ),
         (MembersMade(at=AT, name="fit", values=(("a", "b"), ("1",))), Line(Rank.USUAL, "", "fit has 2 members")),
         (MachineGone(at=AT, machine="m", reason="bye"), Line(Rank.ALWAYS, "lost", "machine m is gone: bye")),
+        (
+            MachineGone(at=AT, machine="m", reason="bye", over_by=AT),
+            Line(
+                Rank.ALWAYS,
+                "lost",
+                f"machine m is out of reach; what it has is run elsewhere from {moment(AT)} on: bye",
+            ),
+        ),
         (
             Moved(at=AT, artifacts=(OUTPUT, OUTPUT), source="h1"),
             Line(Rank.VERBOSE, "", "2 outputs came home from h1 (2 KiB)"),

@@ -12,7 +12,7 @@ from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint
 from longshore_cli.standing import attempt_document
 from longshore_cli.story import Replayed, Story
-from longshore_cli.text import clean, counted, duration, last_lines
+from longshore_cli.text import clean, counted, duration, last_lines, moment
 
 __all__ = ["done_about", "explain", "why"]
 
@@ -79,6 +79,14 @@ def why(story: Story) -> str:
             return f"it waits for {', '.join(story.waits_for)}"
         case TaskPhase.WAITING if story.task.identity and story.room:
             return f"it waits for a machine: {clean(story.room)}"
+        case _ if story.parted is not None:
+            parted = story.parted
+            return (
+                f"its machine {story.task.machine} is out of reach ({clean(parted.reason)}): it goes on when that "
+                f"comes back, and is tried elsewhere after {moment(parted.until)}, when nothing of it runs there"
+            )
+        case TaskPhase.WAITING if story.out_of_reach and story.task.identity:
+            return f"it waits for a machine: {', '.join(story.out_of_reach)} cannot be reached"
         case TaskPhase.WAITING if not story.attempts:
             return (
                 "it waits for room on a machine" if story.task.identity else "it waits for its inputs to be looked at"

@@ -51,7 +51,11 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
     info = summary.info
     if invocation.json:
         leased = [{"lease": each.id, "phase": each.phase, "machine": each.machine} for each in living_leases(run)]
-        answer_json(summary.document() | {"leases": leased})
+        out_of_reach = [
+            {"machine": name, "until": gone.over_by, "reason": clean(gone.reason)}
+            for name, gone in reader.out_of_reach().items()
+        ]
+        answer_json(summary.document() | {"leases": leased, "out_of_reach": out_of_reach})
         return
     now = datetime.now(UTC)
     took = duration((info.ended or now) - info.started)
@@ -62,6 +66,9 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
         answer(f"{paint('running')}  {task.id}  on {task.machine}")
     if len(running) > _MOST_RUNNING:
         answer(f"and {counted(len(running) - _MOST_RUNNING, 'more')}: `longshore status --state running`")
+    for name, gone in reader.out_of_reach().items():
+        since = f"out of reach; what it has is run elsewhere from {moment(gone.over_by)} on: {clean(gone.reason)}"
+        answer(f"{paint('lost')}  {name}  {since}")
     for line in summary.lines():
         answer(line)
     leases = living_leases(run)
@@ -146,6 +153,8 @@ def _show_story(story: Story) -> None:
         facts.append(("waits for" if task.phase == "waiting" else "because of", ", ".join(story.waits_for)))
     if task.delayed_until is not None:
         facts.append(("again", moment(task.delayed_until)))
+    if story.parted is not None:
+        facts.append(("parted", f"{task.machine} is out of reach; tried elsewhere after {moment(story.parted.until)}"))
     if story.source:
         facts.append(("since run", story.source))
     if story.refused:
@@ -180,6 +189,7 @@ def _document(story: Story) -> dict[str, Any]:
         "waits_for": list(story.waits_for),
         "up_to_date_since": story.source,
         "started": story.started,
+        "parted_until": story.parted.until if story.parted is not None else None,
         "attempts": [attempt_document(ended) for ended in story.attempts],
     }
 

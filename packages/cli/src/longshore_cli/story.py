@@ -16,8 +16,9 @@ from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.scheduler.apply import selected
 from longshore.scheduler.collecting import is_finished
+from longshore.scheduler.parting import Parted
 from longshore.scheduler.pools import why_waiting
-from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase, TaskState
+from longshore.scheduler.state import DONE, ENDED, LIVE, RunState, TaskPhase, TaskState
 
 __all__ = ["Replayed", "Story"]
 
@@ -35,6 +36,10 @@ class Story:
     """The run in which it succeeded before, when it was up to date."""
     room: str = ""
     """Why there is no machine for it, when it waits for one that is to be rented."""
+    parted: Parted | None = None
+    """That its machine is out of reach, when it has an attempt there that may go on."""
+    out_of_reach: tuple[str, ...] = ()
+    """The machines that it waits for in vain, when none of its pool can be reached."""
     refused: str = ""
     """Why its inputs could not be had."""
     started: datetime | None = None
@@ -88,6 +93,8 @@ class Replayed:
             reason=reason,
             source=source if task.phase is TaskPhase.UP_TO_DATE else "",
             room=self._room(task) if task.phase is TaskPhase.WAITING else "",
+            parted=self.state.parted.get(task.machine) if task.phase in LIVE else None,
+            out_of_reach=self._out_of_reach(task) if task.phase is TaskPhase.WAITING else (),
             refused=_refused(events, name),
             started=live.at if live is not None else None,
             workdir=workdir,
@@ -97,6 +104,11 @@ class Replayed:
 
     def _room(self, task: TaskState) -> str:
         return why_waiting(self.state, task.pool, datetime.now(UTC)) if task.pool in self.state.rented else ""
+
+    def _out_of_reach(self, task: TaskState) -> tuple[str, ...]:
+        machines = [each for each in self.state.machines.values() if each.pool == task.pool]
+        missing = [each.id for each in machines if each.gone or each.id in self.state.parted]
+        return tuple(missing) if len(missing) == len(machines) else ()
 
     def _waits(self, task: TaskState) -> list[str]:
         name = task.task.id

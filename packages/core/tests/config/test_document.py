@@ -157,7 +157,8 @@ WORKFLOWS = st.builds(
             tasks=st.none() | COUNT,
             options=OPTIONS,
             rented=st.none() | RENTED,
-        ),
+        )
+        | st.builds(PoolSpec, name=TEXT, executor=TEXT, orphan=SPANS),
         max_size=2,
     ).map(tuple),
     environments=st.lists(ENVIRONMENTS, max_size=2).map(tuple),

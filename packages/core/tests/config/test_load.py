@@ -153,6 +153,20 @@ def test_the_only_pool_is_the_default_and_this_computer_can_be_named_beside_it(r
     assert [task.pool for task in loaded.spec.tasks] == ["big", "local"]
 
 
+def test_hosts_are_left_alone_for_an_hour_and_this_computer_for_a_week_unless_the_pool_says_else(read: Read) -> None:
+    pools = '[pools.here]\n[pools.far]\nexecutor = "ssh"\n[pools.patient]\nexecutor = "ssh"\norphan = "14 h"\n'
+
+    loaded = read(f'name = "w"\n{pools}[tasks.a]\ncommand = "true"\npool = "far"\n')
+
+    spans = {pool.name: pool.unattended for pool in loaded.spec.pools}
+    assert spans == {"here": timedelta(days=7), "far": timedelta(hours=1), "patient": timedelta(hours=14)}
+
+
+def test_no_time_at_all_is_no_orphan_time(read: Read) -> None:
+    with pytest.raises(ConfigError, match="no time at all"):
+        read('name = "w"\n[pools.far]\norphan = "0 s"\n[tasks.a]\ncommand = "true"\n')
+
+
 def test_pools_of_the_user_are_there_when_they_are_named_and_never_by_themselves(read: Read, settings: Path) -> None:
     (settings / "longshore").mkdir()
     (settings / "longshore" / "config.toml").write_text(

@@ -82,14 +82,14 @@ class Rig:
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-hosts\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text("[longshore]\nexecutor.hosts = fake_hosts\n")
 
-    def pool(self, *hosts: str, cpus: float = 1, reconnect: float = 10, name: str = "far") -> str:
+    def pool(self, *hosts: str, cpus: float = 1, reconnect: float = 10, orphan: str = "1 h", name: str = "far") -> str:
         """Switch hosts on; give the text of a pool of them."""
         for host in hosts:
             self.hosts[host] = FakeRemoteComputer(self.world / host)
             self.hosts[host].prepare(f"key of {host}")
         return (
             f'[pools.{name}]\nexecutor = "hosts"\nfolder = "{self.world}"\nhosts = "{" ".join(hosts)}"\n'
-            f"cpus = {float(cpus)}\nreconnect = {float(reconnect)}\n"
+            f'cpus = {float(cpus)}\nreconnect = {float(reconnect)}\norphan = "{orphan}"\n'
         )
 
     def start(self, text: str, **options: object) -> Run:

@@ -173,6 +173,35 @@ def test_whatever_breaks_the_run_ends_well_and_only_what_was_lost_runs_again(wor
     check(world)
 
 
+@settings(max_examples=120, deadline=None)
+@given(world=worlds(), breaks=st.integers(1, 5))
+def test_what_is_out_of_reach_is_waited_for_and_nothing_ever_runs_twice_at_once(world: World, breaks: int) -> None:
+    given = [host for host in world.hosts if host.store and not host.vanishes]
+    for _ in range(400):
+        if world.state.ended is not None:
+            break
+        world.turn()
+        world.step()
+        chance = world.random.random()
+        up = [host for host in given if host.name in world.up]
+        down = [host for host in given if host.name not in world.up]
+        if chance < 0.15 and breaks and up:
+            breaks -= 1
+            world.part(world.random.choice(up))
+        elif chance < 0.3 and down:
+            world.meet(world.random.choice(down))
+        elif chance > 0.95:
+            world.control()
+        check(world)
+    for host in given:
+        if world.state.ended is None and host.name not in world.up:
+            world.meet(host)
+    play(world)
+
+    assert world.state.ended in {"succeeded", "failed"}
+    check(world)
+
+
 @settings(max_examples=60, deadline=None)
 @given(world=worlds(), bad=st.integers(0, 5))
 def test_what_a_failed_task_would_have_read_is_at_home_when_the_run_has_ended(world: World, bad: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from attrs import frozen
@@ -28,13 +28,18 @@ from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.actions import Action, CancelAttempt, Deliver, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
-from longshore.scheduler.away_actions import Discard, Move, StageAttempt
+from longshore.scheduler.away_actions import Discard, LoseMachine, Move, StageAttempt
 from longshore.scheduler.building import begin, waits_of
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
+from longshore.scheduler.state import TaskPhase
 from longshore.testing import EPOCH
 
 __all__ = ["Host", "World"]
+
+
+GRACE = timedelta(seconds=5)
+"""What an attempt that is asked to end may take for it, when its task says nothing else."""
 
 
 @frozen(kw_only=True)
@@ -88,6 +93,10 @@ class World:
         self.staging: list[StageAttempt] = []
         self.running: dict[str, tuple[int, str]] = {}
         self.up: set[str] = set()
+        self.parted: dict[str, datetime] = {}
+        """Hosts out of reach: until when they may go on with what they were given."""
+        self.unseen: dict[str, AttemptEnded] = {}
+        """What has ended on them: by task, what they will tell when they are back."""
         self.fence = 0
         self.delivered: set[str] = set()
         self.runs: list[str] = []
@@ -114,6 +123,8 @@ class World:
         for host in self.hosts:
             if host.name in self.up or self.fence == 1:
                 self.add(host)
+        for name, until in self.parted.items():
+            self.take(MachineGone(at=self.now, machine=name, reason="it is still not there", over_by=until))
 
     def eat(self) -> None:
         """Let an object vanish from one of the stores that are not at home."""
@@ -137,26 +148,58 @@ class World:
             )
         )
 
+    def part(self, host: Host) -> None:
+        """Let a machine go out of reach; it goes on with what it was given."""
+        self.up.discard(host.name)
+        self.forget_orders(host)
+        over_by = self.now + timedelta(seconds=20)
+        self.parted[host.name] = over_by + GRACE
+        self.take(MachineGone(at=self.now, machine=host.name, reason="the link is down", over_by=over_by))
+
+    def meet(self, host: Host) -> None:
+        """Let a machine come back, and say what became of what it was given."""
+        self.parted.pop(host.name, None)
+        self.add(host)
+        for name in list(self.state.live):
+            task = self.state.tasks[name]
+            if task.machine == host.name and task.phase is not TaskPhase.STAGING and name not in self.running:
+                lost = Lost("ended since nobody attended")
+                never = AttemptEnded(at=self.now, task=name, attempt=task.attempts, outcome=lost)
+                ended = self.unseen.get(name, never)
+                self.take(ended if ended.attempt == task.attempts else never)
+
+    def end_unattended(self) -> None:
+        """Let machines end what was theirs when their time is over."""
+        for name, until in list(self.parted.items()):
+            if self.now >= until:
+                del self.parted[name]
+                self.running = {task: run for task, run in self.running.items() if run[1] != name}
+
     def lose(self, host: Host) -> None:
         """Let a machine go, and its store with the last one that has it."""
         self.up.discard(host.name)
+        self.parted.pop(host.name, None)
         if host.store and not any(each.store == host.store and each.name in self.up for each in self.hosts):
             del self.stores[host.store]
         self.running = {task: run for task, run in self.running.items() if run[1] != host.name}
+        self.forget_orders(host)
+        self.take(MachineGone(at=self.now, machine=host.name, reason="it caught fire"))
+
+    def forget_orders(self, host: Host) -> None:
+        """Let all that was asked of a link end with it; should the machine come back, it is asked again."""
         self.staging = [each for each in self.staging if each.machine != host.name]
         self.on_their_way = [each for each in self.on_their_way if host.name not in {each.source, each.target}]
-        # Whatever was asked of the link ends with it; should the machine come back, it is asked again.
         self.asked = {
             each
             for each in self.asked
             if host.name not in {getattr(each, name, "") for name in ("source", "target", "machine")}
         }
-        self.take(MachineGone(at=self.now, machine=host.name, reason="it caught fire"))
 
     # --- what is asked for
 
     def turn(self) -> None:
         """Decide, and begin what is asked for."""
+        self.end_unattended()
         while True:
             actions = decide(self.state, CriticalPath(), self.now)
             assert actions == decide(self.state, CriticalPath(), self.now), "deciding changed something"
@@ -186,6 +229,12 @@ class World:
                     store = self.store(machine)
                     assert store is not self.home, "what is at home is nobody's to discard"
                     store.difference_update(digests)
+                case LoseMachine(machine, reason):
+                    self.end_unattended()
+                    on_it = [task for task, run in self.running.items() if run[1] == machine]
+                    assert not on_it, "a machine is given up while it may still go on"
+                    self.parted.pop(machine, None)
+                    self.take(MachineGone(at=self.now, machine=machine, reason=reason))
                 case EndRun(state):
                     self.take(RunEnded(at=self.now, state=state))
                 case WakeAt(at) if not (self.running or self.staging or self.on_their_way):
@@ -249,7 +298,7 @@ class World:
         if artifact.kind == "folder" or artifact.sha256 in there:
             has = artifact.sha256 in there
         else:
-            has = any(self.part(folder) == artifact.sha256 for folder in there)
+            has = any(self.piece(folder) == artifact.sha256 for folder in there)
         if broken or not has:
             failure = FailureClass.NETWORK if broken else FailureClass.STAGING
             self.take(
@@ -307,9 +356,11 @@ class World:
         outputs = self.writes(task, attempt) if failure is None else ()
         self.store(machine).update(each.sha256 for each in outputs)
         self.runs.append(task)
-        self.take(
-            AttemptEnded(at=self.now, task=task, attempt=attempt, outcome=outcome, failure=failure, outputs=outputs)
-        )
+        ended = AttemptEnded(at=self.now, task=task, attempt=attempt, outcome=outcome, failure=failure, outputs=outputs)
+        if machine in self.parted:
+            self.unseen[task] = ended
+        else:
+            self.take(ended)
 
     # --- facts
 
@@ -318,7 +369,7 @@ class World:
         return self.stores[store] if store else self.home
 
     def has(self, store: set[str], read: Input) -> bool:
-        return read.sha256 in store or any(self.part(each) == read.sha256 for each in store)
+        return read.sha256 in store or any(self.piece(each) == read.sha256 for each in store)
 
     def writes(self, task: str, attempt: int) -> tuple[Artifact, ...]:
         if self.name(task) in self.folders:
@@ -334,7 +385,7 @@ class World:
     def name(self, task: str) -> str:
         return self.state.tasks[task].view.name
 
-    def part(self, digest: str) -> str:
+    def piece(self, digest: str) -> str:
         return sha256(f"part of {digest}".encode()).hexdigest()
 
     def producers(self, task: str) -> list[str]:
@@ -351,6 +402,6 @@ class World:
                 part = output.kind == "folder"
                 if part:
                     assert output.sha256 in self.listed | self.home, "nobody knows what is in the folder"
-                digest = self.part(output.sha256) if part else output.sha256
+                digest = self.piece(output.sha256) if part else output.sha256
                 found.append(Input(sha256=digest, size=5, origin=name))
         return tuple(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from longshore_ssh.testing import Lab
 
-from .test_runs import Project
+from .project import Project
 
 _SOFTWARE = """
 name = "software"

@@ -28,8 +28,8 @@ from longshore_ssh.door_keys import make_key
 from longshore_ssh.executor import SshExecutor
 from longshore_ssh.testing import Lab, Sshd, no_islands
 
+from .project import Project
 from .test_contract import config
-from .test_runs import Project
 
 BIG_BYTES = 8 << 20
 

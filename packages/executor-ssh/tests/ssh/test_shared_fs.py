@@ -10,7 +10,7 @@ import pytest
 
 from longshore_ssh.testing import Lab
 
-from .test_runs import Project
+from .project import Project
 
 BIG_BYTES = 4 << 20
 

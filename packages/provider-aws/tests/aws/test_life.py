@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import SimpleQueue
@@ -84,8 +84,7 @@ class Life:
     def fail(self, error: LongshoreError) -> None:
         raise error
 
-    def attach(self, machine: Machine, session: Session, live: Sequence[str]) -> None:
-        assert live == ()
+    def attach(self, machine: Machine, session: Session) -> None:
         self.attached[machine.id] = session
 
     def detach(self, machine: str) -> None:

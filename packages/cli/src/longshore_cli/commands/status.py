@@ -59,10 +59,11 @@ def command(
     beginning of a run's id.
 
     The JSON document of a run is that of `longshore run` and "leases": [{"lease", "phase", "machine"}], the machines of
-    the run that may cost money as far as this computer knows; with --state or --machine it has "listed": [{"task",
-    "phase", "attempts", "machine", "class"}]. That of a task is {"run", "tasks": [{"task", "phase", "machine", "pool",
-    "class", "workdir", "waits_for", "up_to_date_since", "started", "attempts": [{"attempt", "outcome", "class",
-    "started", "ended", "cpu_seconds", "peak_memory_bytes", "workdir", "evidence"}]}]}.
+    the run that may cost money as far as this computer knows, and "out_of_reach": [{"machine", "until", "reason"}],
+    those that may go on with what they have. With --state or --machine it has "listed": [{"task", "phase", "attempts",
+    "machine", "class"}]. That of a task is {"run", "tasks": [{"task", "phase", "machine", "pool", "class", "workdir",
+    "waits_for", "up_to_date_since", "started", "parted_until", "attempts": [{"attempt", "outcome", "class", "started",
+    "ended", "cpu_seconds", "peak_memory_bytes", "workdir", "evidence"}]}]}.
     """
     from longshore_cli.standing import show_listed, show_run, show_tasks, target
 

@@ -28,7 +28,7 @@ from longshore.model.events import (
     TasksIdentified,
 )
 from longshore.model.outcome import Cancelled, Exited, Outcome, describe_outcome
-from longshore_cli.text import clean, counted, duration
+from longshore_cli.text import clean, counted, duration, moment
 from longshore_cli.view.line import Line, Rank
 
 __all__ = ["Again", "Line", "Rank", "failure_words", "lines_of"]
@@ -79,11 +79,18 @@ def _members_made(event: MembersMade) -> Iterator[Line]:
 
 
 def _machine_added(event: MachineAdded) -> Iterator[Line]:
-    yield Line(Rank.VERBOSE, "", f"machine {event.machine} of pool {event.pool} takes tasks")
+    if event.again:
+        yield Line(Rank.USUAL, "", f"machine {event.machine} is there again")
+    else:
+        yield Line(Rank.VERBOSE, "", f"machine {event.machine} of pool {event.pool} takes tasks")
 
 
 def _machine_gone(event: MachineGone) -> Iterator[Line]:
-    yield Line(Rank.ALWAYS, "lost", f"machine {event.machine} is gone: {clean(event.reason)}")
+    if event.over_by is None:
+        words = f"is gone: {clean(event.reason)}"
+    else:
+        words = f"is out of reach; what it has is run elsewhere from {moment(event.over_by)} on: {clean(event.reason)}"
+    yield Line(Rank.ALWAYS, "lost", f"machine {event.machine} {words}")
 
 
 def _delivered(event: ResultsDelivered) -> Iterator[Line]:

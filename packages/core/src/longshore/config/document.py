@@ -90,6 +90,8 @@ def from_document(text: str) -> WorkflowSpec:
 
 def _pool(pool: PoolSpec) -> list[Any]:
     row = [pool.name, pool.executor, pool.provider, pool.tasks, _plain(pool.options)]
+    if pool.orphan is not None:
+        return [*row, None, _span(pool.orphan)]
     if pool.rented is None:
         return row
     from longshore.config.rented_document import write_rented  # noqa: PLC0415  few workflows rent
@@ -98,13 +100,20 @@ def _pool(pool: PoolSpec) -> list[Any]:
 
 
 def _read_pool(row: Sequence[Any]) -> PoolSpec:
-    name, executor, provider, tasks, options, *rented = row
-    pool = PoolSpec(name=name, executor=executor, provider=provider, tasks=tasks, options=_read_plain(options))
-    if not rented:
+    name, executor, provider, tasks, options, rented, orphan = [*row, None, None][:7]
+    pool = PoolSpec(
+        name=name,
+        executor=executor,
+        provider=provider,
+        tasks=tasks,
+        options=_read_plain(options),
+        orphan=None if orphan is None else _read_span(orphan),
+    )
+    if rented is None:
         return pool
     from longshore.config.rented_document import read_rented  # noqa: PLC0415  as above
 
-    return evolve(pool, rented=read_rented(rented[0]))
+    return evolve(pool, rented=read_rented(rented))
 
 
 def _environments(specs: Iterable[EnvironmentSpec]) -> list[dict[str, Any]]:

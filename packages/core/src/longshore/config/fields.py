@@ -28,6 +28,7 @@ __all__ = [
     "plain",
     "relative",
     "size",
+    "some_time",
     "table",
     "text",
     "texts",
@@ -140,6 +141,14 @@ def duration(value: object) -> timedelta:
             f"{describe(value)} is no duration", 'write it with its unit in quotes, as in "30 s", "5 min" or "2 h"'
         )
     return parse_duration(value)
+
+
+def some_time(value: object) -> Any:
+    """Read a duration that is longer than nothing."""
+    span = duration(value)
+    if not span:
+        raise wrong(f"{value!r} is no time at all", 'write a length of time, as in "30 min"')
+    return span
 
 
 def relative(value: object) -> str:

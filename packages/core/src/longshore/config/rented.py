@@ -7,7 +7,20 @@ from typing import Any
 
 from attrs import evolve
 
-from longshore.config.fields import Parser, describe, duration, flag, money, number, size, table, text, texts, whole
+from longshore.config.fields import (
+    Parser,
+    describe,
+    duration,
+    flag,
+    money,
+    number,
+    size,
+    some_time,
+    table,
+    text,
+    texts,
+    whole,
+)
 from longshore.config.problems import Mistake, Mistakes, wrong
 from longshore.model.hours import Hours, parse_hours
 from longshore.model.offer import Needs
@@ -33,13 +46,6 @@ _SPREAD_MOST = 10_000
 def _needs(value: object) -> dict[str, Any]:
     amounts = table(value, _NEEDS_KEYS, _NEEDS_EXAMPLE)
     return {_NEEDS_NAMES.get(key, key): amount for key, amount in amounts.items()}
-
-
-def _some_time(value: object) -> Any:
-    span = duration(value)
-    if not span:
-        raise wrong(f"{value!r} is no time at all", 'write a length of time, as in "30 min"')
-    return span
 
 
 def _when_idle(value: object) -> WhenIdle:
@@ -78,10 +84,10 @@ RENTED_KEYS: dict[str, Parser] = {
     "max_cost": money,
     "max_price": money,
     "price": money,
-    "lifetime": _some_time,
-    "unattended": _some_time,
+    "lifetime": some_time,
+    "unattended": some_time,
     "idle": duration,
-    "boot": _some_time,
+    "boot": some_time,
     "when_idle": _when_idle,
     "hours": _hours,
     "image": text,

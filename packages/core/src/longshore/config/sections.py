@@ -22,6 +22,7 @@ from longshore.config.fields import (
     plain,
     relative,
     size,
+    some_time,
     table,
     text,
     texts,
@@ -223,7 +224,7 @@ TASK_KEYS: dict[str, Parser] = {
 
 _RENTED_EXECUTOR = "ssh"
 """How tasks get to machines that are rented, where a pool does not say it."""
-_POOL_KEYS: dict[str, Parser] = {"executor": text, "provider": text, "tasks": whole(1)}
+_POOL_KEYS: dict[str, Parser] = {"executor": text, "provider": text, "tasks": whole(1), "orphan": some_time}
 
 
 def pool(name: str, value: object) -> PoolSpec:
@@ -249,6 +250,9 @@ def pool(name: str, value: object) -> PoolSpec:
     if "provider" in ours and ours["executor"] == LOCAL_POOL:
         message = "the executor 'local' runs tasks on this computer, and not on machines that are rented"
         mistakes += wrong(message, 'write executor = "ssh"', ("executor",)).mistakes
+    if "provider" in ours and "orphan" in ours:
+        message = "machines that are rented end themselves, with all that runs on them"
+        mistakes += wrong(message, 'write unattended = "30 min" instead', ("orphan",)).mistakes
     if mistakes:
         raise Mistakes(*mistakes)
     return PoolSpec(name=name, options=plain(rest), rented=machines, **words)

@@ -94,6 +94,8 @@ class MachineAdded:
     """Whether it can go at any time with all that it has, as what is rented: its outputs have to come home before
     their tasks have succeeded.
     """
+    again: bool = False
+    """Whether it has come back: this controller had lost it out of reach, or never reached it."""
 
 
 @frozen(kw_only=True)
@@ -109,12 +111,17 @@ class MachineResized:
 
 @frozen(kw_only=True)
 class MachineGone:
-    """A machine will not take or finish attempts any more; ``reason`` says why."""
+    """A machine takes no attempts any more; ``reason`` says why."""
 
     at: datetime
     machine: str
     reason: str
     failure: FailureClass = FailureClass.MACHINE_LOST
+    over_by: datetime | None = None
+    """When it is only out of reach: the moment from which on the machine itself asks all to end that it was given,
+    since nobody attends to it. Until then nothing of it is run again, and it may come back. None when all that it was
+    given is over already.
+    """
 
 
 @frozen(kw_only=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["aware", "read_time", "write_time"]
+__all__ = ["aware", "over_by", "read_time", "write_time"]
 
 _FORMAT = "%Y%m%dt%H%M%Sz"
 """Small letters, digits and nothing else: the most that every cloud takes as the value of a tag."""
+
+
+_LATE = timedelta(minutes=1)
+"""What was said last may arrive so late: it waits in buffers while a network is down."""
 
 
 def aware(_: object, attribute: object, value: Any) -> None:
@@ -20,6 +24,13 @@ def aware(_: object, attribute: object, value: Any) -> None:
     if value is not None and value.tzinfo is None:
         name = getattr(attribute, "name", "the moment")
         raise ValueError(f"{name} is {value.isoformat()} without a time zone; give it in UTC")
+
+
+def over_by(parted: datetime, unattended: timedelta) -> datetime:
+    """Say when a machine ends by itself what it was given, when nothing was said to it after ``parted`` and it waits
+    for somebody to attend for ``unattended``.
+    """
+    return parted + unattended + min(unattended, _LATE)
 
 
 def write_time(moment: datetime) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
-from attrs.validators import ge, min_len, optional
+from attrs.validators import ge, gt, min_len, optional
 
 from longshore.model.quantity import Money
 from longshore.model.task import TaskSpec
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["LOCAL_POOL", "PoolSpec", "StrategySpec", "WorkflowSpec"]
 
 LOCAL_POOL = "local"
+
+_HERE = timedelta(days=7)
+"""Attempts on this computer are in nobody's way until it is asked what became of them."""
+_THERE = timedelta(hours=1)
+"""For so long are attempts on a host that is out of reach not run elsewhere, since they may still go on."""
 
 
 def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -45,6 +51,15 @@ class PoolSpec:
     options: Mapping[str, Any] = field(factory=dict[str, Any], converter=_frozen)
     rented: RentedPool | None = None
     """How its machines are rented; None for a pool without provider."""
+    orphan: timedelta | None = field(default=None, validator=optional(gt(timedelta(0))))
+    """How long attempts on its hosts may go on when no controller attends to them; None for what is usual."""
+
+    @property
+    def unattended(self) -> timedelta:
+        """How long a machine of this pool goes on when no controller attends to it."""
+        if self.rented is not None:
+            return self.rented.unattended
+        return self.orphan or (_HERE if self.executor == LOCAL_POOL else _THERE)
 
 
 @frozen(kw_only=True)

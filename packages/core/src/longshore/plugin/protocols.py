@@ -74,7 +74,9 @@ this name would always claim to fit.
 
 
 SessionEvent: TypeAlias = "AttemptStarted | AttemptEnded | EnvironmentBuilt | EnvironmentFailed | MachineGone"
-"""What a session can tell."""
+"""What a session can tell. After `MachineGone` it tells nothing more, and is closed. With ``over_by`` the same machine
+may be opened again, by another session; without, all that it was given must be proven over.
+"""
 
 
 class Sink(Protocol):
@@ -96,7 +98,7 @@ class ExecutorContext:
     store_folder: Path
     """The project's artifacts by digest: ``<store>/objects/ab/abcdef...``."""
     unattended: timedelta = field(default=timedelta(days=7))
-    """How long attempts may live on when no controller attends to them."""
+    """How long attempts may live on when no controller attends to them; then their machine must end them itself."""
 
 
 class Session(Protocol):

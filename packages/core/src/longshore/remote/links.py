@@ -190,7 +190,9 @@ class Links:
             self._outgoing.clear()
             self._master.parted()
             self._expect_somebody()
-            self.beat(self._unattended)
+            if self._tied:
+                # Only now does nobody attend. Of other links we may hear hours later that they have ended.
+                self.beat(self._unattended)
 
     def leave(self, *, stay: bool) -> None:
         """Note that the controller goes, and that nobody comes after it. When we must stay, its link ends at once."""

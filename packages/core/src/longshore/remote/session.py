@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.attempt import AttemptSpec, environment_of, split_attempt_id
 from longshore.model.events import MachineGone
+from longshore.model.times import over_by
 from longshore.plugin.protocols import SessionEvent, Sink
 from longshore.remote.channel import Channel
 from longshore.remote.discards import Discards
@@ -36,6 +37,8 @@ _HELD_BACK = 64
 _DEATHS = 5
 _DEATH_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
+_BEATS = 4
+"""So often is a machine told in its unattended time that somebody attends."""
 
 
 class Deaths:
@@ -85,7 +88,7 @@ class SupervisorSession:
             sink: where events go.
             trouble: gives what the supervisor has left in words when it died; may be empty.
             patience: seconds without a word after which the supervisor is asked for one; when none comes for as long
-                again, the link is taken for dead.
+                again, the link is taken for dead. It is asked sooner when its unattended time is short.
 
         Raises:
             MachineUnreachable: when ``connect`` does.
@@ -113,6 +116,9 @@ class SupervisorSession:
         self._on_notice: Callable[[datetime], None] | None = None
         self._measure: tuple[float, Callable[[MachineLoad], None]] | None = None
         self._asked = False
+        self._spoke = time.monotonic()
+        self._parted_at = datetime.now(UTC)
+        """When the latest link has ended; it says nothing while there is one."""
         self._channel = Channel()
         self._lock = self._channel.lock
         self._channel.use(connect(), self._greeting())
@@ -196,7 +202,7 @@ class SupervisorSession:
         self._check()
         with self._lock:
             self._hello["unattended"] = max(0.0, (until - datetime.now(UTC)).total_seconds())
-            self._send(self._beat_line())
+            self._beat()
 
     def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
         """Have what the machine uses told again and again; never when ``every`` is 0."""
@@ -236,6 +242,11 @@ class SupervisorSession:
 
     def _beat_line(self) -> bytes:
         return self._encode({"op": "beat", "unattended": self._hello["unattended"]})
+
+    def _beat(self) -> None:
+        """Say that somebody attends. The lock is held."""
+        self._spoke = time.monotonic()
+        self._send(self._beat_line())
 
     def _check(self) -> None:
         if self._refused:
@@ -278,6 +289,7 @@ class SupervisorSession:
         try:
             while True:
                 self._listen()
+                self._parted_at = datetime.now(UTC)
                 if self._closed or self._refused:
                     return
                 self._link_again()
@@ -289,8 +301,13 @@ class SupervisorSession:
     def _listen(self) -> None:
         lines = Lines()
         self._asked = False
-        while content := self._channel.receive(self._patience, self._ask):
+        patience = self._patience if self._hello["tied"] else min(self._patience, self._hello["unattended"] / _BEATS)
+        while content := self._channel.receive(patience, self._ask):
             self._asked = False
+            if time.monotonic() - self._spoke >= patience:
+                # It has much to tell; that it is listened to it does not know by that.
+                with self._lock:
+                    self._beat()
             told = [self._take(message) for message in decode_lines(lines.take(content))]
             if events := [event for event in told if event is not None]:
                 self._tell(*events)
@@ -301,7 +318,7 @@ class SupervisorSession:
             return False
         self._asked = True
         with self._lock:
-            self._send(self._beat_line())
+            self._beat()
         return True
 
     def _link_again(self) -> None:
@@ -368,8 +385,15 @@ class SupervisorSession:
     def _give_up(self, reason: str) -> str:
         trouble = self._trouble()
         reason = f"{reason}\n{trouble}" if trouble else reason
-        self._tell(MachineGone(at=datetime.now(UTC), machine=self._machine, reason=reason))
+        gone = MachineGone(at=datetime.now(UTC), machine=self._machine, reason=reason, over_by=self._over_by())
+        self._tell(gone)
         return reason
+
+    def _over_by(self) -> datetime | None:
+        """Say when the machine itself ends what nobody attends; None when it hears at once that nobody does."""
+        if self._hello["tied"]:
+            return None
+        return over_by(self._parted_at, timedelta(seconds=self._hello["unattended"]))
 
     def _tell(self, *events: SessionEvent) -> None:
         try:

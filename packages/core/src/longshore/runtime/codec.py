@@ -196,10 +196,16 @@ _ENCODERS: dict[str, Callable[[Any], Body]] = {
         "alone": e.alone,
         **({"store": e.store} if e.store else {}),
         **({"vanishes": True} if e.vanishes else {}),
+        **({"again": True} if e.again else {}),
         **({"price_per_hour": str(e.price_per_hour)} if e.price_per_hour is not None else {}),
     },
     "MachineResized": lambda e: {"machine": e.machine, "resources": _resources(e.resources), "alone": e.alone},
-    "MachineGone": lambda e: {"machine": e.machine, "reason": e.reason, "failure": e.failure.value},
+    "MachineGone": lambda e: {
+        "machine": e.machine,
+        "reason": e.reason,
+        "failure": e.failure.value,
+        **({"over_by": e.over_by.isoformat()} if e.over_by is not None else {}),
+    },
     "MembersMade": lambda e: {"name": e.name, "values": e.values},
     "ResultsDelivered": lambda e: {"task": e.task, **({"problem": e.problem} if e.problem else {})},
     "RetryAsked": lambda e: {"tasks": e.tasks},
@@ -238,13 +244,18 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
         alone=b.get("alone", True),
         store=b.get("store", ""),
         vanishes=b.get("vanishes", False),
+        again=b.get("again", False),
         price_per_hour=parse_money(b["price_per_hour"]) if "price_per_hour" in b else None,
     ),
     "MachineResized": lambda at, b: ev.MachineResized(
         at=at, machine=b["machine"], resources=_read_resources(b["resources"]), alone=b["alone"]
     ),
     "MachineGone": lambda at, b: ev.MachineGone(
-        at=at, machine=b["machine"], reason=b["reason"], failure=FailureClass(b["failure"])
+        at=at,
+        machine=b["machine"],
+        reason=b["reason"],
+        failure=FailureClass(b["failure"]),
+        over_by=datetime.fromisoformat(b["over_by"]) if "over_by" in b else None,
     ),
     "MembersMade": lambda at, b: ev.MembersMade(
         at=at, name=b["name"], values=tuple(tuple(column) for column in b["values"])

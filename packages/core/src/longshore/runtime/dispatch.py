@@ -38,7 +38,8 @@ class Remote:
         """Serve a machine from now on, until `close`; ``post`` takes events, from any thread."""
         self._machine = machine
         self._session = session
-        self._post = post
+        self._sink = post
+        self._closed = False
         self._gone: set[str] = set()
         """Attempts that this controller has started, and has not released; the thread of orders alone knows."""
         self._revoked: set[str] = set()
@@ -104,13 +105,21 @@ class Remote:
         """Drop the link, after all orders that were given; data on its way is not waited for. Returns at once.
 
         When the run is ``over`` for good, nothing of it is left on the machine, if its session can see to that.
+        Nothing is told from now on: the same machine may have another link, by which the same is asked again.
         """
+        with self._lock:
+            self._closed = True
         self._data.close()
         self._orders.close(lambda: self._leave(over))
 
     def join(self, seconds: float) -> None:
         """Wait until the link has been dropped, but no longer than this."""
         self._orders.join(seconds)
+
+    def _post(self, *events: Event) -> None:
+        with self._lock:
+            if not self._closed:
+                self._sink(*events)
 
     # --- in the thread of orders
 

@@ -33,6 +33,7 @@ from longshore.runtime.logs import pack
 from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
 from longshore.runtime.project import Project, new_run_id
+from longshore.runtime.reach import Reach
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import mark_latest
 from longshore.runtime.runner import Runner
@@ -127,30 +128,34 @@ class Engine:
             LongshoreError: what stops the controller.
         """
         cache = Cache(self.project.store)
-        crew = Crew(project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache)
-        crew.renters = self._renters(crew)
-        answering = Answering(self.run, self.runner, self.add, self.retry, crew.loads.listing, self.fetch)
+        reach = Reach(self.run, self.runner.state, self.runner.post)
+        crew = Crew(
+            project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache, reach=reach
+        )
+        crew.renters = self._renters(crew, reach)
+        answering = Answering(self.run, self.runner, self.add, self.retry, reach.loads.listing, self.fetch)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
             with ExitStack() as opened:
-                linking = Linking(self.run, self.runner, crew, self._lock.fence)
+                linking = Linking(self.runner, reach, self._lock.fence)
+                opened.callback(linking.close)
                 for pool in self._pools:
                     here = pool.executor == "local"
                     machines = list(self._machines(pool))
                     for machine in machines:
                         crew.expect(machine, here=here)
                     if here:
-                        machines = [self._shared(machine, crew, opened) for machine in machines]
+                        machines = [self._shared(machine, reach, opened) for machine in machines]
                     linking.open(pool, self._executors[pool.name], machines)
-                control = opened.enter_context(ControlServer(self.folder, answering, crew.loads.watch))
-                crew.loads.tell = control.show
+                control = opened.enter_context(ControlServer(self.folder, answering, reach.loads.watch))
+                reach.loads.tell = control.show
 
                 def tell(events: Sequence[Event]) -> None:
                     if control.has_subscribers:
                         control.publish([as_body(event) for event in events])
                     for event in events:
                         if isinstance(event, MachineGone):
-                            crew.loads.remove(event.machine)
+                            reach.loads.remove(event.machine)
 
                 self.runner.listen(tell)
                 if crew.renters is not None:
@@ -205,16 +210,15 @@ class Engine:
             run_folder=self.folder,
             project_folder=self.project.folder,
             store_folder=self.project.store,
+            unattended=pool.unattended,
         )
-        if pool.rented is not None:
-            context = evolve(context, unattended=pool.rented.unattended)
         return self._registry.make_executor(record, options, context)
 
-    def _renters(self, crew: Crew) -> Renters | None:
+    def _renters(self, crew: Crew, reach: Reach) -> Renters | None:
         if not self.runner.state.rented:
             return None
         # Most runs rent nothing, and need not wait for what renting takes.
-        from longshore.runtime.hosting import CrewHost  # noqa: PLC0415  as above
+        from longshore.runtime.hosting import RunHost  # noqa: PLC0415  as above
         from longshore.runtime.renters import Renters  # noqa: PLC0415  as above
 
         # Machines that are rented have stores of their own; that is to be known before anything is identified.
@@ -227,16 +231,16 @@ class Engine:
             registry=self._registry,
             options=self.options,
             fence=self._lock.fence,
-            host=CrewHost(self.runner, crew),
+            host=RunHost(self.runner, reach),
         )
 
     def _machines(self, pool: PoolSpec) -> Sequence[Machine]:
         return machines_of(self._registry, pool, self.options)
 
-    def _shared(self, machine: Machine, crew: Crew, opened: ExitStack) -> Machine:
+    def _shared(self, machine: Machine, reach: Reach, opened: ExitStack) -> Machine:
         """Join the other runs on this computer, and give the machine with this run's part of it."""
         part = opened.enter_context(Sharing(machine, self.runner.state, self.runner.post))
-        crew.shared[machine.id] = part
+        reach.shared[machine.id] = part
         return part.machine()
 
 

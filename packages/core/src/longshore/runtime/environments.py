@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from longshore.model.attempt import attempt_id, build_name
 from longshore.model.environment import BuildSpec
-from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import Event
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import Session
@@ -25,12 +25,13 @@ _log = logging.getLogger(__name__)
 _FOLDER = "environments"
 
 
-def live_builds(run: str, state: RunState, machine: str) -> list[str]:
-    """List the builds, as attempts, that another controller has begun on a machine."""
+def live_builds(run: str, state: RunState, machine: str, news: Sequence[Event]) -> list[str]:
+    """List the builds, as attempts, that were begun on a machine before some of the news."""
+    new = {(event.environment, event.number) for event in news if isinstance(event, BuildIntended)}
     return [
         attempt_id(run, build_name(environment), number)
         for (environment, number), where in state.under_construction.items()
-        if where == machine
+        if where == machine and (environment, number) not in new
     ]
 
 

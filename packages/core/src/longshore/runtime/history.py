@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from longshore.config.document import from_document
 from longshore.errors import JournalError, UsageError
-from longshore.model.events import AttemptEnded, Event
+from longshore.model.events import AttemptEnded, Event, MachineAdded, MachineGone
 from longshore.model.outcome import describe_outcome
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.codec import decode
@@ -165,6 +165,24 @@ class RunReader:
                 event = decode(*row)
                 if isinstance(event, AttemptEnded):
                     yield _attempt(event)
+
+    def out_of_reach(self) -> dict[str, MachineGone]:
+        """List the machines that are out of reach and may go on with what they have, with the latest that is known."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT kind, at, body FROM events"
+                " WHERE kind IN ('MachineAdded', 'MachineGone', 'RunContinued', 'RunEnded') ORDER BY seq"
+            ).fetchall()
+        found: dict[str, MachineGone] = {}
+        for event in (decode(*row) for row in rows):
+            match event:
+                case MachineGone(over_by=None, machine=name) | MachineAdded(machine=name):
+                    found.pop(name, None)
+                case MachineGone(machine=name):
+                    found[name] = event
+                case _:
+                    found.clear()
+        return found
 
     def log_paths(self, task: str, attempt: int) -> tuple[Path, Path]:
         """Say where stdout and stderr of an attempt on this computer are. A file that is not there is empty."""

@@ -1,84 +1,144 @@
-"""Links to the machines that the config itself names, each made in a thread of its own, so that planning goes on."""
+"""Links to the machines that the config itself names, each made in a thread of its own, so that planning goes on.
+
+A machine that is out of reach is not given up: while the run goes on it is tried again, and when it comes back it takes
+up what it was given, and takes new work.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
-from attrs import evolve
+from attrs import define, evolve, field
 
-from longshore.errors import LongshoreError, MachineUnreachable, RunError
-from longshore.model.attempt import attempt_id
+from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable, RunError
 from longshore.model.events import MachineAdded, MachineGone
 from longshore.model.machine import Machine
+from longshore.model.times import over_by
 from longshore.model.workflow import PoolSpec
-from longshore.plugin.protocols import Executor
-from longshore.runtime.perform import Crew, store_of
+from longshore.plugin.protocols import Executor, SessionEvent
+from longshore.runtime.reach import Reach, store_of
 from longshore.runtime.runner import Runner
-from longshore.scheduler.state import TaskPhase
 
 __all__ = ["Linking"]
 
 _log = logging.getLogger(__name__)
 
+_FIRST_SECONDS = 1.0
+_MOST_SECONDS = 60.0
+_GOOD_SECONDS = 60.0
+"""A link that lived for so long was a good one; what was before it is forgotten."""
+
+
+@define(eq=False)
+class _Given:
+    """A machine that the config names."""
+
+    pool: PoolSpec
+    executor: Executor
+    machine: Machine
+    known: bool
+    """Whether an earlier controller of the run has used it."""
+    over_by: datetime | None
+    """When all is over that was given to it by then; None when that was not known as this controller began."""
+    wait: float = field(default=_FIRST_SECONDS, init=False)
+    """Seconds before it is tried again."""
+    linked_at: float = field(default=0.0, init=False)
+    lock: threading.Lock = field(factory=threading.Lock, init=False)
+    """Of its link, from the first word to the news that it is there."""
+
 
 class Linking:
-    """Makes the links of one run. Its methods are for the runner's thread."""
+    """Makes the links of one run, and makes them again."""
 
-    def __init__(self, run: str, runner: Runner, crew: Crew, fence: int) -> None:
-        self._run = run
+    def __init__(self, runner: Runner, reach: Reach, fence: int) -> None:
         self._runner = runner
-        self._crew = crew
+        self._reach = reach
         self._fence = fence
         self._missing: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
 
     def open(self, pool: PoolSpec, executor: Executor, machines: Sequence[Machine]) -> None:
-        """Link to all machines of a pool. The run goes on without some of them, but not without all, nor without one
-        that has attempts of this run: nobody could say what became of those.
+        """Link to all machines of a pool. The run goes on without some of them, but not without all.
+
+        For the runner's thread, before its first turn.
         """
-        for machine in machines:
-            live = self._live(machine.id)
-            threading.Thread(
-                target=self._link,
-                args=(pool, executor, machine, live, len(machines)),
-                name=f"open-{machine.id}",
-                daemon=True,
-            ).start()
-
-    def _live(self, machine: str) -> list[str]:
-        """List the attempts that another controller has started on a machine."""
         state = self._runner.state
-        attempts = [
-            attempt_id(self._run, name, task.attempts)
-            for name in state.live
-            # What is still being staged is asked for again, and that says what became of it.
-            if (task := state.tasks[name]).machine == machine and task.phase is not TaskPhase.STAGING
-        ]
-        if not state.under_construction:
-            return attempts
-        from longshore.runtime.environments import live_builds  # noqa: PLC0415  few runs build any
+        for machine in machines:
+            parted = state.parted.get(machine.id)
+            known = machine.id in state.machines
+            given = _Given(pool, executor, machine, known, None if parted is None else parted.until)
+            self._begin(partial(self._link_first, len(machines)), given)
 
-        return attempts + live_builds(self._run, state, machine)
+    def close(self) -> None:
+        """Make no links any more. Returns at once."""
+        self._closed.set()
 
-    def _link(self, pool: PoolSpec, executor: Executor, machine: Machine, live: Sequence[str], count: int) -> None:
-        part = self._crew.shared.get(machine.id)
-        whole = machine if part is None else evolve(machine, resources=part.total)
+    def _begin(self, work: Callable[[_Given], None], given: _Given) -> None:
+        threading.Thread(target=self._guarded, args=(work, given), name=f"open-{given.machine.id}", daemon=True).start()
+
+    def _guarded(self, work: Callable[[_Given], None], given: _Given) -> None:
         try:
-            # The machine itself holds attempts to all that it has; what other runs leave to this one may change.
-            session = executor.open(whole, fence=self._fence, sink=self._runner.post)
-            self._crew.link(machine, session, live)
-        except MachineUnreachable as error:
-            self._do_without(machine, live, count, error)
+            work(given)
         except LongshoreError as error:
             self._runner.fail(error)
         except Exception as error:  # noqa: BLE001  an executor's bug must end the run in words, not a thread
-            wrapped = RunError(f"executor {pool.executor!r} failed on {machine.id}: {type(error).__name__}: {error}")
+            name = f"executor {given.pool.executor!r} failed on {given.machine.id}"
+            wrapped = RunError(f"{name}: {type(error).__name__}: {error}")
             wrapped.__cause__ = error
             self._runner.fail(wrapped)
-        else:
+
+    def _link_first(self, count: int, given: _Given) -> None:
+        try:
+            self._link(given, again=False)
+        except MachineUnreachable as error:
+            with self._lock:
+                missing = self._missing[given.pool.name] = self._missing.get(given.pool.name, 0) + 1
+            if missing == count:
+                raise
+            _log.warning("%s: the run goes on without it", error)
+            self._runner.post(
+                MachineGone(
+                    at=datetime.now(UTC), machine=given.machine.id, reason=str(error), over_by=self._over_by(given)
+                )
+            )
+            self._link_again(given)
+
+    def _over_by(self, given: _Given) -> datetime | None:
+        """Say when all is over that an earlier controller may have given to a machine; None when there was none."""
+        if not given.known:
+            return None
+        return given.over_by or over_by(datetime.now(UTC), given.pool.unattended)
+
+    def _link_again(self, given: _Given) -> None:
+        if given.linked_at and time.monotonic() - given.linked_at >= _GOOD_SECONDS:
+            given.wait = _FIRST_SECONDS
+        while not self._closed.wait(given.wait):
+            given.wait = min(2 * given.wait, _MOST_SECONDS)
+            try:
+                self._link(given, again=True)
+            except FenceRefused:
+                raise
+            except LongshoreError as error:
+                _log.info("%s is still out of reach: %s", given.machine.id, error)
+            else:
+                return
+
+    def _link(self, given: _Given, *, again: bool) -> None:
+        machine = given.machine
+        part = self._reach.shared.get(machine.id)
+        # The machine itself holds attempts to all that it has; what other runs leave to this one may change.
+        whole = machine if part is None else evolve(machine, resources=part.total)
+
+        with given.lock:
+            session = given.executor.open(whole, fence=self._fence, sink=partial(self._hear, given))
+            given.linked_at = time.monotonic()
+            self._reach.link(machine, session)
             self._runner.post(
                 MachineAdded(
                     at=datetime.now(UTC),
@@ -88,17 +148,20 @@ class Linking:
                     slots=machine.slots,
                     alone=part is None or part.alone,
                     store=store_of(machine),
+                    again=again,
                 )
             )
 
-    def _do_without(self, machine: Machine, live: Sequence[str], count: int, error: MachineUnreachable) -> None:
-        with self._lock:
-            missing = self._missing[machine.pool] = self._missing.get(machine.pool, 0) + 1
-        if live:
-            what = f"{len(live)} attempts of this run, which may still run there"
-            self._runner.fail(MachineUnreachable(f"{error}; {machine.id} has {what}: resume when it can be reached"))
-        elif missing == count:
-            self._runner.fail(error)
-        else:
-            _log.warning("%s: the run goes on without it", error)
-            self._runner.post(MachineGone(at=datetime.now(UTC), machine=machine.id, reason=str(error)))
+    def _hear(self, given: _Given, *events: SessionEvent) -> None:
+        """Pass on what a session tells; after a link that is lost there is another one."""
+        for event in events:
+            if isinstance(event, MachineGone) and event.over_by is not None:
+                self._begin(partial(self._lost, event), given)
+            else:
+                self._runner.post(event)
+
+    def _lost(self, event: MachineGone, given: _Given) -> None:
+        with given.lock:  # it may have been lost before it was told that it is there
+            self._reach.unlink(given.machine.id)
+            self._runner.post(event)
+        self._link_again(given)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from attrs import evolve
-
 from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import AttemptEnded, Event, InputsFailed, MembersMade, TasksIdentified
 from longshore.model.machine import Machine
-from longshore.model.outcome import Cancelled
-from longshore.plugin.protocols import HandsOutGpus, Measures, Session, Together
+from longshore.plugin.protocols import Together
 from longshore.runtime.cache import Cache, Success
 from longshore.runtime.delivering import Delivering
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
-from longshore.runtime.loads import Loads
 from longshore.runtime.members import read_values
 from longshore.runtime.not_started import never_started
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
 from longshore.runtime.project import Project
+from longshore.runtime.reach import Reach, store_of
 from longshore.runtime.remembering import Remembering
 from longshore.runtime.runner import Runner
-from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import (
     Action,
     CancelAttempt,
@@ -44,43 +38,28 @@ from longshore.scheduler.actions import (
     StartAttempt,
     WakeAt,
 )
-from longshore.scheduler.state import DONE, TaskPhase, TaskState
+from longshore.scheduler.state import DONE, TaskState
 
 if TYPE_CHECKING:
-    from longshore.runtime.dispatch import Remote
     from longshore.runtime.environments import Environments
     from longshore.runtime.renters import Renters
     from longshore.scheduler.away_actions import StageAttempt
 
-__all__ = ["Crew", "store_of"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["Crew"]
 
 _THREADS = 4
 """For digests of large files and copies of results; what is quick is done in the runner's own thread."""
 
 
-_CLOSE_SECONDS = 10.0
-"""Machines that do not answer are not waited for any longer when the run has ended."""
-
-
 class Crew:
     """Performs the actions of one run."""
 
-    def __init__(self, *, project: Project, run: str, options: RunOptions, runner: Runner, cache: Cache) -> None:
-        self.sessions: dict[str, Session] = {}
-        """Links to this computer's machines, which answer at once."""
-        self.remotes: dict[str, Remote] = {}
-        """All other machines."""
-        self._linking = threading.Lock()
-        """Links are made in threads of their own, and one may come when the run has ended."""
-        self._closed = False
-        self.shared: dict[str, Sharing] = {}
-        """The machines that other runs use too: this computer, in each pool that is on it."""
+    def __init__(
+        self, *, project: Project, run: str, options: RunOptions, runner: Runner, cache: Cache, reach: Reach
+    ) -> None:
+        self.reach = reach
         self.renters: Renters | None = None
         """Who rents machines for the run; None when no pool has a provider."""
-        self.loads = Loads()
-        """What the machines use, for those who watch."""
         self._project = project
         self._run = run
         self._options = options
@@ -107,8 +86,8 @@ class Crew:
             run=self._run,
             runner=self._runner,
             private_env=self._private_env,
-            sessions=self.sessions,
-            remotes=self.remotes,
+            sessions=self.reach.sessions,
+            remotes=self.reach.remotes,
             results=project.results(self._run),
         )
 
@@ -119,38 +98,9 @@ class Crew:
         if not here:
             self._inputs.away.add(machine.pool)
 
-    def link(self, machine: Machine, session: Session, live: Sequence[str]) -> None:
-        """Use a machine from now on; ``live`` are the attempts that another controller has started there."""
-        with self._linking:
-            if self._closed:
-                session.close()
-            elif machine.id in self.shared:
-                self.sessions[machine.id] = session
-                if live:
-                    session.adopt(live)
-                if isinstance(session, Measures):
-                    whole = evolve(machine, resources=self.shared[machine.id].total)
-                    self.loads.add(whole, session.measure)
-            else:
-                from longshore.runtime.dispatch import Remote  # noqa: PLC0415  all runs wait for imports
-
-                remote = self.remotes[machine.id] = Remote(machine.id, session, self._runner.post)
-                if live:
-                    remote.adopt(live)
-                self.loads.add(machine, remote.measure)
-
     def news(self, events: Sequence[Event]) -> Sequence[Event]:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
-        if not self.shared:
-            return ()
-        told: list[Event] = []
-        for name, part in self.shared.items():
-            before = part.gpus
-            told += part.news(happened=bool(events))
-            session: object = self.sessions.get(name)
-            if part.gpus != before and isinstance(session, HandsOutGpus):
-                session.use_gpus(part.gpus)
-        return told
+        return self.reach.news(events) if self.reach.shared else ()
 
     def identify(self, tasks: Sequence[str]) -> Iterable[Event]:
         """Tell the identities of tasks whose inputs have known digests; look at the other files in the background."""
@@ -187,7 +137,7 @@ class Crew:
         """Hand attempts to their machines; whatever prevents that ends the attempt."""
         with ExitStack() as pieces:
             for machine in {action.machine for action in actions}:
-                session: object = self.sessions.get(machine)
+                session: object = self.reach.sessions.get(machine)
                 if len(actions) > 1 and isinstance(session, Together):
                     pieces.enter_context(session.together())
             for action in actions:
@@ -201,12 +151,12 @@ class Crew:
         task = self._state.tasks[action.task]
         try:
             spec = self._attempt(task, action.attempt)
-            remote = self.remotes.get(action.machine)
+            remote = self.reach.remotes.get(action.machine)
             if remote is not None:
                 # What shares the project's store and is not this computer has a place of its own for each attempt.
                 remote.start(spec, put=staging or not self._state.machines[action.machine].store)
                 return
-            session = self.sessions[action.machine]
+            session = self.reach.sessions[action.machine]
             session.create(spec)
             if spec.items:
                 session.put(spec.id, spec.items)
@@ -251,7 +201,7 @@ class Crew:
         """Begin an action whose answer comes later."""
         match action:
             case CancelAttempt():
-                self._cancel(action)
+                self.reach.cancel(action)
             case Deliver(name):
                 task = self._state.tasks[name]
                 self._delivering.add(name, task.task.folder, task.outputs)
@@ -266,17 +216,6 @@ class Crew:
                 from longshore.runtime.perform_away import perform_away  # noqa: PLC0415  as above
 
                 perform_away(self, action)
-
-    def _cancel(self, action: CancelAttempt) -> None:
-        attempt = attempt_id(self._run, action.task, action.attempt)
-        staging = self._state.tasks[action.task].phase is TaskPhase.STAGING
-        if action.machine in self.remotes:
-            self.remotes[action.machine].cancel(attempt, staging=staging)
-            return
-        self.sessions[action.machine].cancel(attempt)
-        if staging:
-            # It waits for what other machines have to send, and nobody has been asked to start it.
-            self._runner.post(AttemptEnded(at=_now(), task=action.task, attempt=action.attempt, outcome=Cancelled()))
 
     def _deliver_some(self, _name: str) -> None:
         self._delivering.some()
@@ -308,6 +247,7 @@ class Crew:
 
     def committed(self, events: Sequence[Event]) -> None:
         """Let machines forget attempts whose ends are in the journal, and note successes for the cache."""
+        self.reach.committed(events)
         for event in events:
             if isinstance(event, AttemptEnded):
                 self._ended(event)
@@ -317,12 +257,9 @@ class Crew:
             self._note_success(self._settling.pop(name))
 
     def _ended(self, event: AttemptEnded) -> None:
-        task = self._state.tasks.get(event.task)
-        if task is None:
+        if event.task not in self._state.tasks:
             return
-        link = self.sessions.get(task.machine) or self.remotes.get(task.machine)
-        if link is not None:
-            link.release(attempt_id(self._run, event.task, event.attempt))
+        self.reach.release(event)
         if event.task in self._state.where.settling:
             self._settling[event.task] = event
         else:
@@ -364,16 +301,8 @@ class Crew:
     def close(self) -> None:
         """Let go of the machines and of the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        with self._linking:
-            self._closed = True
         over = self._state.ended in {"succeeded", "failed", "cancelled"}
-        deadline = time.monotonic() + _CLOSE_SECONDS
-        for remote in self.remotes.values():
-            remote.close(over=over)
-        for remote in self.remotes.values():
-            remote.join(max(0.0, deadline - time.monotonic()))
-        for session in self.sessions.values():
-            session.close()
+        self.reach.close(over=over)
         self._inputs.close()
         self._remembering.close()
         if over:
@@ -396,11 +325,6 @@ class Crew:
             wrapped = RunError(f"{name}: {type(error).__name__}: {error}")
             wrapped.__cause__ = error
             self._runner.fail(wrapped)
-
-
-def store_of(machine: Machine) -> str:
-    """Name the store of a machine; empty for the project's."""
-    return machine.id if machine.store is None else machine.store
 
 
 def _now() -> datetime:

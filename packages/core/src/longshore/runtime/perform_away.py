@@ -20,11 +20,11 @@ def perform_away(crew: Crew, action: AwayAction) -> None:
             crew.stage(action)
         case Move(artifact, source, _, target):
             if target:
-                crew.remotes[target].pull(artifact, crew.remotes[source])
+                crew.reach.remotes[target].pull(artifact, crew.reach.remotes[source])
             else:
-                crew.remotes[source].bring(artifact)
+                crew.reach.remotes[source].bring(artifact)
         case Discard(machine, digests):
-            crew.remotes[machine].discard(digests)
+            crew.reach.remotes[machine].discard(digests)
         case BuildEnvironment() if crew.environments is not None:
             crew.environments.build(action)
         case CancelBuild() if crew.environments is not None:

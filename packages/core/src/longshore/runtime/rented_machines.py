@@ -21,7 +21,7 @@ from longshore.model.machine import Machine, MachineState
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import HearsNotices, Session, SessionEvent
 from longshore.runtime.openings import Opened, Opening
-from longshore.runtime.perform import store_of
+from longshore.runtime.reach import store_of
 
 if TYPE_CHECKING:
     from longshore.runtime.leases import LeaseKeeper
@@ -202,7 +202,7 @@ class RentedMachines:
         self._mirror.tell()
         if isinstance(session, HearsNotices):
             session.on_notice(lambda at: self._order(lambda: self.announced(lease.machine, at)))
-        self._host.attach(machine, session, self._run.live.get(lease.machine, ()))
+        self._host.attach(machine, session)
         price = lease.best_price
         self._host.post(
             MachineAdded(

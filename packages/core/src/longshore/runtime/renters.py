@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from longshore.model.attempt import attempt_id
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Executor
-from longshore.runtime.environments import live_builds
 from longshore.runtime.options import RunOptions
 from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
 from longshore.runtime.renting import Host, RentedRun, Renter
 from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
-from longshore.scheduler.state import RunState, TaskPhase
+from longshore.scheduler.state import RunState
 
 __all__ = ["Renters"]
 
@@ -52,7 +50,6 @@ class Renters:
         self._providers = Providers(state.workflow.providers, registry)
         for name in self._pools:
             self._providers.open(name)
-        self._live = _live_attempts(run, state)
         self._known = dict(state.leases)
         self._working: dict[str, Renter] = {}
 
@@ -101,19 +98,5 @@ class Renters:
             pools=pools,
             executors={name: self._executors[name] for name in pools},
             known={name: lease for name, lease in self._known.items() if lease.pool in pools},
-            live=self._live,
         )
         return Renter(run, self._providers.open(provider), self._host)
-
-
-def _live_attempts(run: str, state: RunState) -> Mapping[str, Sequence[str]]:
-    """List by machine the attempts that another controller has left there."""
-    live: dict[str, list[str]] = defaultdict(list)
-    for name in state.live:
-        task = state.tasks[name]
-        # What is still being staged is asked for again, and that says what became of it.
-        if task.phase is not TaskPhase.STAGING:
-            live[task.machine].append(attempt_id(run, name, task.attempts))
-    for machine in set(state.under_construction.values()):
-        live[machine] += live_builds(run, state, machine)
-    return live

@@ -6,7 +6,7 @@ The ledger is the truth. After each step what it says of this run is told to the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -57,8 +57,8 @@ class Host(Protocol):
         """Stop the controller."""
         ...
 
-    def attach(self, machine: Machine, session: Session, live: Sequence[str]) -> None:
-        """Let attempts go to a machine; ``live`` are those that another controller has started there."""
+    def attach(self, machine: Machine, session: Session) -> None:
+        """Let attempts go to a machine, once it is told that it was added."""
         ...
 
     def detach(self, machine: str) -> None:
@@ -85,8 +85,6 @@ class RentedRun:
     executors: Mapping[str, Executor]
     known: Mapping[str, LeaseState] = field(factory=dict[str, LeaseState])
     """The leases that the journal knows, as the controller begins."""
-    live: Mapping[str, Sequence[str]] = field(factory=dict[str, Sequence[str]])
-    """By machine: the attempts on it that may still run."""
 
     def rented(self, pool: str) -> RentedPool:
         """Say how a pool's machines are rented."""

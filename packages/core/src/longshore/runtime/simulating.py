@@ -18,10 +18,10 @@ from longshore.runtime.durations import Durations, recorded
 from longshore.runtime.engine import check, machines_of, used_pools
 from longshore.runtime.offering import find_offers
 from longshore.runtime.options import RunOptions
-from longshore.runtime.perform import store_of
 from longshore.runtime.planning import find_up_to_date
 from longshore.runtime.project import Project
 from longshore.runtime.providers import Providers
+from longshore.runtime.reach import store_of
 from longshore.runtime.registry import Registry
 from longshore.scheduler.building import begin
 from longshore.scheduler.playing import play

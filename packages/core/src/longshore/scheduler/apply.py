@@ -127,6 +127,7 @@ def _continued(state: RunState, fence: int) -> None:
     for build in state.builds.values():
         build.doubt()
     # The new controller has a link to none of them yet; it says of each machine when it has.
+    state.parted.clear()
     for machine in state.machines.values():
         machine.linked = False
     # Files may have changed while no controller looked: what has not started is looked at again.

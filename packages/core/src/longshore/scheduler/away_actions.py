@@ -9,7 +9,7 @@ from attrs import frozen
 from longshore.model.artifact import Artifact
 from longshore.scheduler.renting_actions import RentingAction
 
-__all__ = ["AwayAction", "BuildEnvironment", "CancelBuild", "Discard", "Move", "StageAttempt"]
+__all__ = ["AwayAction", "BuildEnvironment", "CancelBuild", "Discard", "LoseMachine", "Move", "StageAttempt"]
 
 
 @frozen
@@ -62,4 +62,12 @@ class CancelBuild:
     machine: str
 
 
-AwayAction = BuildEnvironment | CancelBuild | Discard | Move | RentingAction | StageAttempt
+@frozen
+class LoseMachine:
+    """Say that a machine is gone which has been out of reach for so long that nothing of it can be running there."""
+
+    machine: str
+    reason: str
+
+
+AwayAction = BuildEnvironment | CancelBuild | Discard | LoseMachine | Move | RentingAction | StageAttempt

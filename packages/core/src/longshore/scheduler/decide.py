@@ -51,6 +51,13 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     """
     if state.ended is not None:
         return ()
+    if state.parted:
+        from longshore.scheduler.parting import losses  # noqa: PLC0415  few runs lose a machine
+
+        lost = losses(state, now)
+        if lost:
+            # All else depends on what is lost with them.
+            return lost
     # What runs on a machine to which there is no link yet is cancelled in the turn after the link has been made.
     actions: list[Action] = [
         CancelAttempt(name, task.attempts, task.machine)
@@ -60,6 +67,7 @@ def decide(state: RunState, strategy: AssignmentStrategy, now: datetime) -> Sequ
     actions += collections(state)
     goes_on = not (state.stopping or state.failing or state.cancelled)
     actions += _data(state, members=goes_on)
+    actions += [WakeAt(parted.until) for parted in state.parted.values()]
     if goes_on:
         # As many as strategies look at, and no more: the first of 100,000 tasks need not wait until the last has its
         # identity.

@@ -176,11 +176,20 @@ def skip(state: RunState, names: Iterable[str]) -> None:
 
 
 def lose_machine(state: RunState, event: MachineGone) -> None:
-    """Note that a machine is gone: its attempts fail, and what only it had is made again when somebody needs it."""
+    """Note that a machine is gone: its attempts fail, and what only it had is made again when somebody needs it.
+
+    Of one that is only out of reach the same is not said before the moment when its attempts are over.
+    """
     machine = state.machines.get(event.machine)
     if machine is None or machine.gone:
         return
+    if event.over_by is not None:
+        from longshore.scheduler.parting import part_with  # noqa: PLC0415  few runs lose a machine
+
+        part_with(state, machine, event)
+        return
     machine.gone = True
+    state.parted.pop(machine.id, None)
     if state.builds:
         from longshore.scheduler.environments import lose_builds  # noqa: PLC0415  few runs build any
 

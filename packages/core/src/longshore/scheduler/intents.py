@@ -6,10 +6,18 @@ from datetime import datetime
 from typing import assert_never
 
 from longshore.model.environment_events import BuildIntended
-from longshore.model.events import Event
+from longshore.model.events import Event, MachineGone
 from longshore.model.lease_events import LeaseDraining, LeaseIntended, TasksRefused
 from longshore.model.move_events import ObjectsDiscarded
-from longshore.scheduler.away_actions import AwayAction, BuildEnvironment, CancelBuild, Discard, Move, StageAttempt
+from longshore.scheduler.away_actions import (
+    AwayAction,
+    BuildEnvironment,
+    CancelBuild,
+    Discard,
+    LoseMachine,
+    Move,
+    StageAttempt,
+)
 from longshore.scheduler.renting_actions import DrainMachine, FindOffers, GiveUp, RefuseTasks, Rent, StartAgain
 
 __all__ = ["costs_money", "intent"]
@@ -27,6 +35,8 @@ def intent(action: AwayAction, at: datetime) -> tuple[Event | None, bool]:
             return BuildIntended(at=at, environment=environment, number=number, machine=machine), True
         case Rent(lease, pool, kind, offer, ends_at):
             return LeaseIntended(at=at, lease=lease, pool=pool, kind=kind, offer=offer, ends_at=ends_at), True
+        case LoseMachine(machine, reason):
+            return MachineGone(at=at, machine=machine, reason=reason), False
         case DrainMachine(lease, reason):
             return LeaseDraining(at=at, lease=lease, reason=reason), False
         case RefuseTasks(tasks, reason, failure):

@@ -20,6 +20,7 @@ def add_machine(state: RunState, event: MachineAdded) -> None:
         store=event.store,
         vanishes=event.vanishes,
     )
+    state.parted.pop(event.machine, None)
     if event.store:
         state.where.stores.setdefault(event.store, set())
     # A controller that continues a run says again which machines there are; what is live on them still is.

@@ -49,7 +49,7 @@ from longshore.scheduler.actions import (
     WakeAt,
 )
 from longshore.scheduler.apply import apply
-from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild, Discard, Move, StageAttempt
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild, Discard, LoseMachine, Move, StageAttempt
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.renting_actions import DrainMachine, FindOffers, GiveUp, RefuseTasks, Rent, StartAgain
@@ -145,6 +145,8 @@ class _Play:
                 # How long a build takes nobody can say; it is not played.
                 self._take(BuildIntended(at=self._now, environment=environment, number=number, machine=machine))
                 self._take(EnvironmentBuilt(at=self._now, environment=environment, number=number, key=environment))
+            case LoseMachine(machine, reason):
+                self._take(MachineGone(at=self._now, machine=machine, reason=reason))
             case EndRun(state):
                 self._take(RunEnded(at=self._now, state=state))
             case WakeAt(at):

@@ -24,6 +24,7 @@ from longshore.scheduler.whereabouts import Whereabouts
 
 if TYPE_CHECKING:
     from longshore.scheduler.build_state import BuildState
+    from longshore.scheduler.parting import Parted
     from longshore.scheduler.rented_state import LeaseState, RentedState
 
 __all__ = [
@@ -238,6 +239,8 @@ class RunState:
     tasks: dict[str, TaskState] = field(factory=dict)
     groups: dict[str, GroupState] = field(factory=dict)
     machines: dict[str, MachineState] = field(factory=dict)
+    parted: dict[str, Parted] = field(factory=dict)
+    """By machine: those that are out of reach, and still count as the run's."""
     pools: dict[str, int | None] = field(factory=dict)
     """Limit of attempts at once for each pool."""
     ready: dict[str, ReadyQueue] = field(factory=dict)

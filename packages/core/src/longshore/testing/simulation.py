@@ -14,6 +14,7 @@ from longshore.model.events import (
     Event,
     Identified,
     MachineAdded,
+    MachineGone,
     MembersMade,
     ResultsDelivered,
     RunContinued,
@@ -37,7 +38,7 @@ from longshore.scheduler.actions import (
     WakeAt,
 )
 from longshore.scheduler.apply import apply
-from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild, Discard, Move, StageAttempt
+from longshore.scheduler.away_actions import BuildEnvironment, CancelBuild, Discard, LoseMachine, Move, StageAttempt
 from longshore.scheduler.building import begin
 from longshore.scheduler.decide import decide
 from longshore.scheduler.renting_actions import DrainMachine, FindOffers, GiveUp, RefuseTasks, Rent, StartAgain
@@ -95,6 +96,8 @@ class Simulation:
                     self.take(ResultsDelivered(at=self.now, task=task))
                 case MakeTable(name, edition):
                     self.take(TableMade(at=self.now, name=name, edition=edition, table=()))
+                case LoseMachine(machine, reason):
+                    self.take(MachineGone(at=self.now, machine=machine, reason=reason))
                 case EndRun(state):
                     self.take(RunEnded(at=self.now, state=state))
                 case WakeAt(at):

@@ -210,14 +210,18 @@ tell() {
 
 # Take a line of the controller: a piece of an order, or its end.
 heard() {
-    now
-    attended=$now
     piece=${2#"$link "}
     case $1 in
     gone)
+        # That is not to attend: we may hear hours later that a link has ended.
         part
         buffer=
+        return
         ;;
+    esac
+    now
+    attended=$now
+    case $1 in
     +*) buffer=$buffer${piece#+} ;;
     =*)
         buffer=$buffer${piece#=}
