@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from longshore.config.task_document import read_task, write_task
+from longshore.config.task_document import read_span, read_task, write_span, write_task
 from longshore.errors import JournalError
 from longshore.model.jsontext import json_writer
 from longshore.model.quantity import Money
@@ -91,7 +91,7 @@ def from_document(text: str) -> WorkflowSpec:
 def _pool(pool: PoolSpec) -> list[Any]:
     row = [pool.name, pool.executor, pool.provider, pool.tasks, _plain(pool.options)]
     if pool.orphan is not None:
-        return [*row, None, _span(pool.orphan)]
+        return [*row, None, write_span(pool.orphan)]
     if pool.rented is None:
         return row
     from longshore.config.rented_document import write_rented  # noqa: PLC0415  few workflows rent
@@ -107,7 +107,7 @@ def _read_pool(row: Sequence[Any]) -> PoolSpec:
         provider=provider,
         tasks=tasks,
         options=_read_plain(options),
-        orphan=None if orphan is None else _read_span(orphan),
+        orphan=None if orphan is None else read_span(orphan),
     )
     if rented is None:
         return pool

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from longshore.config.document import read_money, write_money
+from longshore.config.task_document import read_span, write_span
 from longshore.model.hours import Hours
 from longshore.model.offer import Needs
 from longshore.model.rented import MachineKind, RentedPool, WhenIdle
 
 __all__ = ["read_rented", "write_rented"]
 
-_MICROSECOND = timedelta(microseconds=1)
 _NEEDS = ("cpus", "memory_bytes", "gpus", "gpu_model", "arch", "disk_bytes", "type")
-
-
-def _span(duration: timedelta) -> int:
-    return duration // _MICROSECOND
-
-
-def _read_span(microseconds: int) -> timedelta:
-    return timedelta(microseconds=microseconds)
 
 
 def _kind(kind: MachineKind) -> list[Any]:
@@ -51,10 +42,10 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "max_cost": (write_money, read_money),
     "max_price": (write_money, read_money),
     "price": (write_money, read_money),
-    "lifetime": (_span, _read_span),
-    "unattended": (_span, _read_span),
-    "idle": (_span, _read_span),
-    "boot": (_span, _read_span),
+    "lifetime": (write_span, read_span),
+    "unattended": (write_span, read_span),
+    "idle": (write_span, read_span),
+    "boot": (write_span, read_span),
     "when_idle": (str, WhenIdle),
     "hours": (_hours, _read_hours),
     "image": (_same, _same),

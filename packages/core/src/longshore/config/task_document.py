@@ -28,7 +28,7 @@ from longshore.model.task import (
     Values,
 )
 
-__all__ = ["read_task", "write_task"]
+__all__ = ["read_span", "read_task", "write_span", "write_task"]
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -50,24 +50,31 @@ def _read_resources(row: Sequence[Any]) -> Resources:
 
 
 def _retry(retry: RetryPolicy) -> list[Any]:
-    return [retry.attempts, _span(retry.delay), _span(retry.max_delay), sorted(each.value for each in retry.on)]
+    return [
+        retry.attempts,
+        write_span(retry.delay),
+        write_span(retry.max_delay),
+        sorted(each.value for each in retry.on),
+    ]
 
 
 def _read_retry(row: Sequence[Any]) -> RetryPolicy:
     attempts, delay, max_delay, on = row
     return RetryPolicy(
         attempts=attempts,
-        delay=_read_span(delay),
-        max_delay=_read_span(max_delay),
+        delay=read_span(delay),
+        max_delay=read_span(max_delay),
         on=frozenset(FailureClass(each) for each in on),
     )
 
 
-def _span(duration: timedelta) -> int:
+def write_span(duration: timedelta) -> int:
+    """Write a length of time exactly."""
     return duration // _MICROSECOND
 
 
-def _read_span(microseconds: int) -> timedelta:
+def read_span(microseconds: int) -> timedelta:
+    """Read a length of time."""
     return timedelta(microseconds=microseconds)
 
 
@@ -182,8 +189,8 @@ _FIELDS: Mapping[str, _Codec] = {
     "environment": (_same, _same),
     "pool": (_same, _same),
     "retry": (_retry, _read_retry),
-    "timeout": (_span, _read_span),
-    "grace": (_span, _read_span),
+    "timeout": (write_span, read_span),
+    "grace": (write_span, read_span),
     "warn": (_same, _same),
     "after": (_same, tuple),
     "env": (dict, _same),
