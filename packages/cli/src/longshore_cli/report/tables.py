@@ -51,7 +51,7 @@ def _task_row(record: Record, task: Task, costs: Mapping[str, Sequence[Money]]) 
         machine,
         len(attempts),
         *times,
-        ", ".join(map(str, costs.get(task.id, ()))),
+        ", ".join(f"{cost.amount:.9f} {cost.currency}" for cost in costs.get(task.id, ())),
     ]
 
 
