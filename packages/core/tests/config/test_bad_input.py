@@ -40,7 +40,44 @@ def collected(
     return Case(text=text, line=6, key=f"tasks.fit.collect{below}", says=says, remedy=remedy)
 
 
+COLUMN = NAME + '[tasks.a]\ncommand = "true"\nfor_each.file = ["a.csv"]\nfor_each.column = %s\n'
+
 CASES = {
+    "columns of nothing": Case(
+        text=COLUMN % '{ columns_of = "flie", matching = "x" }',
+        line=5,
+        key="tasks.a.for_each.column.columns_of",
+        says="no parameter 'flie'",
+        remedy="'file'",
+    ),
+    "columns without a pattern": Case(
+        text=COLUMN % '{ columns_of = "file" }',
+        line=5,
+        key="tasks.a.for_each.column.columns_of",
+        says="which columns",
+        remedy="matching =",
+    ),
+    "columns by what is no pattern": Case(
+        text=COLUMN % '{ columns_of = "file", matching = "(" }',
+        line=5,
+        key="tasks.a.for_each.column.matching",
+        says="no regular expression",
+        remedy="Power",
+    ),
+    "a pattern without columns": Case(
+        text=COLUMN % '{ glob = "*", matching = "x" }',
+        line=5,
+        key="tasks.a.for_each.column.matching",
+        says="'columns_of' only",
+        remedy="take it out",
+    ),
+    "columns from two places": Case(
+        text=COLUMN % '{ columns_of = "file", matching = "x", glob = "*" }',
+        line=5,
+        key="tasks.a.for_each.column.glob",
+        says="does not go with",
+        remedy="take it out",
+    ),
     "a list as parameter": Case(
         text=NAME + "[params]\nyears = [1]\n" + HELLO, line=3, key="params.years", says="a list", remedy="a text"
     ),

@@ -23,6 +23,7 @@ from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import (
     Collect,
+    ColumnsOf,
     FileInput,
     FilesMatching,
     LinesOf,
@@ -59,6 +60,13 @@ SOURCES = (
     | st.builds(Range, first=st.integers(), last=st.integers(), step=COUNT)
     | st.builds(FilesMatching, glob=TEXT, first=st.none() | COUNT)
     | st.builds(LinesOf, TEXT)
+    | st.builds(
+        ColumnsOf,
+        parameter=TEXT,
+        matching=TEXT,
+        encoding=TEXT,
+        found=st.none() | st.dictionaries(TEXT, TEXT | TEXTS.map(tuple), max_size=2),
+    )
     | st.builds(OutputLines, REFERENCES)
     | st.builds(OutputFiles, reference=REFERENCES, first=st.none() | COUNT)
 )

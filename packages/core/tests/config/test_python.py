@@ -254,7 +254,10 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 PATHS = st.from_regex(r"[a-h][a-z ]{0,5}(/[a-z]{1,3})?", fullmatch=True)
 DURATIONS = st.builds("{} {}".format, st.integers(1, 99), st.sampled_from(["s", "min", "h"]))
 WORDS = st.fixed_dictionaries(
-    {"command": TEXT.filter(lambda text: problem(text) is None) | st.lists(TEXT, min_size=1, max_size=3)},
+    {
+        "command": TEXT.filter(lambda text: problem(text) is None and "workflow:" not in text)
+        | st.lists(TEXT, min_size=1, max_size=3)
+    },
     optional={
         "outputs": st.lists(PATHS, max_size=1),
         "needs": st.fixed_dictionaries({}, optional={"cpus": st.integers(0, 9), "memory": st.just("3 GiB")}),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
 
-from longshore.config.fields import Parser, describe, relative, table, text
+from longshore.config.fields import Parser, encoding, relative, table, text
 from longshore.config.globs import is_glob
 from longshore.config.problems import hint, wrong
 from longshore.model.task import ERRORS_TABLE, Collect
@@ -69,13 +68,4 @@ def _source(value: object) -> str:
     return name
 
 
-def _encoding(value: object) -> str:
-    name = text(value)
-    try:
-        "".encode(codecs.lookup(name).name)
-    except (LookupError, ValueError):
-        raise wrong(f"{describe(name)} is no encoding", 'write it as in "latin-1"') from None
-    return name
-
-
-_KEYS: dict[str, Parser] = {"into": _into, "from": _source, "encoding": _encoding}
+_KEYS: dict[str, Parser] = {"into": _into, "from": _source, "encoding": encoding}

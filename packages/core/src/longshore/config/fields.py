@@ -6,6 +6,7 @@ take as long (30 ms) as importing all of this package, and since every mistake h
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -21,6 +22,7 @@ __all__ = [
     "Parser",
     "describe",
     "duration",
+    "encoding",
     "flag",
     "mapping_of",
     "money",
@@ -121,6 +123,16 @@ def number(value: object) -> float:
     if not 0 <= value < math.inf:
         raise wrong(f"{value} is no amount", "write a number that is not below 0")
     return value
+
+
+def encoding(value: object) -> str:
+    """The name of a text encoding that Python knows."""
+    name = text(value)
+    try:
+        "".encode(codecs.lookup(name).name)
+    except (LookupError, ValueError):
+        raise wrong(f"{describe(name)} is no encoding", 'write it as in "latin-1"') from None
+    return name
 
 
 def size(value: object) -> int:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from longshore.config.fields import Parser, describe, mapping_of, relative, table, text, texts, whole
-from longshore.config.problems import wrong
+from longshore.config.fields import Parser, describe, encoding, mapping_of, relative, table, text, texts, whole
+from longshore.config.problems import hint, wrong
 from longshore.config.urls import LinkedSource, is_link
 from longshore.model.names import check_parameter
-from longshore.model.task import FilesMatching, LinesOf, Range, Source, Values
+from longshore.model.task import ColumnsOf, FilesMatching, LinesOf, Range, Source, Values
 
 __all__ = ["check_count", "check_values", "for_each"]
 
 _MOST_MEMBERS = 1_000_000
 """More is a mistake in what was written, not a workload."""
 
-_FORMS = 'write a list, { range = [1, 9] }, { glob = "data/*.csv" } or { lines_of = "names.txt" }'
+_FORMS = (
+    'write a list, { range = [1, 9] }, { glob = "data/*.csv" }, { lines_of = "names.txt" } '
+    'or { columns_of = "file", matching = "Power.*" }'
+)
 _RANGE_BOUNDS = (2, 3)
 
 
@@ -25,7 +29,21 @@ def for_each(value: object) -> tuple[tuple[str, Source | LinkedSource], ...]:
     parameters = mapping_of(_parameter, _source)(value)
     if not parameters:
         raise wrong("for_each has no parameter", "write for_each.year = [2001, 2002], or leave it out")
-    return tuple(parameters.items())
+    for name, source in parameters.items():
+        if isinstance(source, ColumnsOf):
+            _check_columns(name, source, parameters)
+    # What depends on others stands behind them.
+    return tuple(sorted(parameters.items(), key=lambda item: isinstance(item[1], ColumnsOf)))
+
+
+def _check_columns(name: str, source: ColumnsOf, parameters: Mapping[str, object]) -> None:
+    of = source.parameter
+    named = parameters.get(of)
+    lines = isinstance(named, LinkedSource) and named.lines
+    if named is None or lines or isinstance(named, ColumnsOf | Range):
+        others = [each for each in parameters if each != name]
+        remedy = hint(of, others, f'add it, as in for_each.{of} = {{ glob = "data/*.csv" }}')
+        raise wrong(f"no parameter {of!r} of this task names files", remedy, (name, "columns_of"))
 
 
 def check_count(sources: Iterable[object], repeat: int) -> None:
@@ -41,6 +59,8 @@ def check_count(sources: Iterable[object], repeat: int) -> None:
                 count *= len(values)
             case Range(first=first, last=last, step=step):
                 count *= (last - first) // step + 1
+            case ColumnsOf(found=found) if found:
+                count = count * sum(1 if isinstance(each, str) else len(each) for each in found.values()) // len(found)
             case _:
                 pass
     if count > _MOST_MEMBERS:
@@ -82,6 +102,11 @@ def _source(value: object) -> Source | LinkedSource:
 def _source_table(value: Mapping[str, Any]) -> Source | LinkedSource:
     words = table(value, _SOURCE_KEYS, '{ glob = "data/*.csv" }')
     first = words.pop("first", None)
+    if "columns_of" in words:
+        return _columns(words, first)
+    about = next((key for key in ("matching", "encoding") if key in words), None)
+    if about is not None:
+        raise wrong(f"{about!r} goes with 'columns_of' only", "take it out", (about,))
     if len(words) != 1:
         raise wrong("the values come from one place", _FORMS)
     ((form, source),) = words.items()
@@ -94,6 +119,24 @@ def _source_table(value: Mapping[str, Any]) -> Source | LinkedSource:
         return LinkedSource(source, lines=True) if is_link(source) else LinesOf(source)
     assert isinstance(source, Values | Range)
     return source
+
+
+def _columns(words: Mapping[str, Any], first: int | None) -> ColumnsOf:
+    stray = next((key for key in words if key not in _COLUMN_KEYS), None) or ("first" if first is not None else None)
+    if stray is not None:
+        raise wrong(f"{stray!r} does not go with 'columns_of'", "take it out", (stray,))
+    if "matching" not in words:
+        raise wrong("nothing says which columns are meant", 'add matching = "Power.*"; ".*" means all', ("columns_of",))
+    return ColumnsOf(parameter=words["columns_of"], matching=words["matching"], encoding=words.get("encoding", "utf-8"))
+
+
+def _pattern(value: object) -> str:
+    pattern = text(value)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise wrong(f"{pattern!r} is no regular expression: {error}", 'write it as in "Power.*"') from None
+    return pattern
 
 
 def _values(value: object) -> Values:
@@ -150,4 +193,8 @@ _SOURCE_KEYS: dict[str, Parser] = {
     "glob": _file,
     "first": whole(1),
     "lines_of": _file,
+    "columns_of": _parameter,
+    "matching": _pattern,
+    "encoding": encoding,
 }
+_COLUMN_KEYS = ("columns_of", "matching", "encoding")

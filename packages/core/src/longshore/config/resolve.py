@@ -4,6 +4,7 @@ journal has it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,14 @@ from attrs import evolve
 from longshore.config.for_each import check_count, check_values
 from longshore.config.problems import Key, Places, Problems, wrong
 from longshore.config.project_files import ProjectFiles
+from longshore.config.urls import is_url
+from longshore.errors import InputMissing
 from longshore.model.names import clean_relative
-from longshore.model.task import FilesMatching, LinesOf, Parameter, Range, TaskSpec, Values
+from longshore.model.task import ColumnsOf, FilesMatching, LinesOf, Parameter, Range, TaskSpec, Values
 from longshore.model.workflow import WorkflowSpec
 
 if TYPE_CHECKING:
+    from longshore.config.columns import Peek
     from longshore.model.environment import EnvironmentSpec
 
 __all__ = ["resolve"]
@@ -26,18 +30,20 @@ def _nowhere(_: Key) -> str:
     return ""
 
 
-def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere) -> WorkflowSpec:
+def resolve(spec: WorkflowSpec, folder: Path, place: Places = _nowhere, *, peek: Peek | None = None) -> WorkflowSpec:
     """Put the values that are there now in the place of ranges, globs and files of values, and scripts and requirements
     in the place of their files.
 
     What an earlier task's output gives stays as it is: it is not there yet. ``place`` says where keys were written.
+    ``peek`` reads the beginning of what is no file of the project.
 
     Raises:
         ConfigError: when a source gives no values, gives one twice, or a file cannot be read.
     """
     problems = Problems(place)
     files = ProjectFiles(folder)
-    tasks = tuple([_resolved(task, files, problems) if task.for_each else task for task in spec.tasks])
+    look = _peek(folder, peek)
+    tasks = tuple([_resolved(task, files, problems, look) if task.for_each else task for task in spec.tasks])
     environments = _environments(spec, folder, problems) if spec.environments else ()
     problems.check()
     return evolve(spec, tasks=tasks, environments=environments)
@@ -49,13 +55,14 @@ def _environments(spec: WorkflowSpec, folder: Path, problems: Problems) -> tuple
     return tuple([read_environment(each, folder, problems) for each in spec.environments])
 
 
-def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems) -> TaskSpec:
-    if not any(isinstance(parameter.source, Range | FilesMatching | LinesOf) for parameter in task.for_each):
+def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems, peek: Peek) -> TaskSpec:
+    unread = Range | FilesMatching | LinesOf | ColumnsOf
+    if not any(isinstance(parameter.source, unread) for parameter in task.for_each):
         return task
     parameters: list[Parameter] = []
     for parameter in task.for_each:
         try:
-            parameters.append(_values(parameter, files))
+            parameters.append(_columns(parameter, parameters, peek) or _values(parameter, files))
         except ValueError as error:
             problems.take(("tasks", task.name, "for_each", parameter.name), error)
     try:
@@ -63,6 +70,33 @@ def _resolved(task: TaskSpec, files: ProjectFiles, problems: Problems) -> TaskSp
     except ValueError as error:
         problems.take(("tasks", task.name, "for_each"), error)
     return evolve(task, for_each=tuple(parameters))
+
+
+def _peek(folder: Path, far: Peek | None) -> Peek:
+    def peek(name: str, most: int) -> bytes:
+        if is_url(name):
+            if far is None:
+                raise InputMissing("it is no file of the project, and no store is asked here")
+            return far(name, most)
+        with (folder / clean_relative(name)).open("rb") as file:
+            return file.read(most)
+
+    return peek
+
+
+def _columns(parameter: Parameter, before: Sequence[Parameter], peek: Peek) -> Parameter | None:
+    """Read the columns of the files that another parameter names; None of any other parameter, and while an earlier
+    task has yet to write the files.
+    """
+    source = parameter.source
+    if not isinstance(source, ColumnsOf) or source.found is not None:
+        return None
+    named = next((each.source for each in before if each.name == source.parameter), None)
+    if not isinstance(named, Values):
+        return None
+    from longshore.config.columns import find_columns  # noqa: PLC0415  few workflows ask for columns
+
+    return Parameter(parameter.name, evolve(source, found=find_columns(source, named.values, peek)))
 
 
 def _values(parameter: Parameter, files: ProjectFiles) -> Parameter:

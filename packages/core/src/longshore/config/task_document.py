@@ -13,6 +13,7 @@ from longshore.model.resources import Resources
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import (
     Collect,
+    ColumnsOf,
     FileInput,
     FilesMatching,
     LinesOf,
@@ -148,10 +149,18 @@ def _source(source: Source) -> list[Any]:
             return ["lines", path]
         case OutputLines(reference):
             return ["output lines", _reference(reference)]
+        case ColumnsOf(parameter=name, matching=matching, encoding=encoding, found=found):
+            return ["columns", [name, matching, encoding, None if found is None else dict(found)]]
         case OutputFiles(reference=reference, first=count):
             return ["output files", [_reference(reference), count]]
         case _:
             assert_never(source)
+
+
+def _read_columns(row: Sequence[Any]) -> ColumnsOf:
+    name, matching, encoding, found = row
+    read = found and {file: each if isinstance(each, str) else tuple(each) for file, each in found.items()}
+    return ColumnsOf(parameter=name, matching=matching, encoding=encoding, found=read)
 
 
 _SOURCES: Mapping[str, Callable[[Any], Source]] = {
@@ -159,6 +168,7 @@ _SOURCES: Mapping[str, Callable[[Any], Source]] = {
     "range": lambda row: Range(first=row[0], last=row[1], step=row[2]),
     "files": lambda row: FilesMatching(glob=row[0], first=row[1]),
     "lines": LinesOf,
+    "columns": _read_columns,
     "output lines": lambda row: OutputLines(_read_reference(row)),
     "output files": lambda row: OutputFiles(reference=_read_reference(row[0]), first=row[1]),
 }

@@ -71,7 +71,9 @@ class MembersMade:
     at: datetime
     name: str
     values: tuple[tuple[str, ...], ...]
-    """One tuple for each parameter of the task's ``for_each``, in its order."""
+    """One tuple for each parameter of the task's ``for_each``, in its order. Of a `ColumnsOf` it has as many texts as
+    that of the parameter before it: for each file a JSON list of its columns, or as a JSON text why there is none.
+    """
 
 
 @frozen(kw_only=True)

@@ -16,6 +16,7 @@ from longshore.model.retry import RetryPolicy
 __all__ = [
     "ERRORS_TABLE",
     "Collect",
+    "ColumnsOf",
     "FileInput",
     "FilesMatching",
     "Input",
@@ -127,7 +128,28 @@ class OutputFiles:
     first: int | None = field(default=None, validator=optional(ge(1)))
 
 
-Source = Values | Range | FilesMatching | LinesOf | OutputLines | OutputFiles
+def _frozen_columns(
+    found: Mapping[str, tuple[str, ...] | str] | None,
+) -> Mapping[str, tuple[str, ...] | str] | None:
+    return None if found is None else MappingProxyType(dict(found))
+
+
+@frozen(kw_only=True)
+class ColumnsOf:
+    """The columns of the CSV file that another parameter of the same task names. A file without any makes one task,
+    with an empty value, which fails and says why.
+    """
+
+    parameter: str
+    """Stands before this one."""
+    matching: str
+    """Is found in the names that are wanted, as `re.search` does."""
+    encoding: str = "utf-8"
+    found: Mapping[str, tuple[str, ...] | str] | None = field(default=None, converter=_frozen_columns)
+    """For each value of that parameter the columns, or why there is none; None as long as nobody has looked."""
+
+
+Source = Values | Range | FilesMatching | LinesOf | OutputLines | OutputFiles | ColumnsOf
 
 
 @frozen
@@ -233,6 +255,8 @@ class Task:
     params: tuple[tuple[str, str], ...] = ()
     member: str = ""
     """The name of its folder among its siblings, as in ``2001``; empty for a task that stands alone."""
+    problem: str = ""
+    """Why it cannot run, whatever else is there; empty when it can."""
 
     @property
     def folder(self) -> str:

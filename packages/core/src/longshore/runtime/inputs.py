@@ -116,6 +116,8 @@ class Inputs:
 
     def known(self, task: Task) -> bool:
         """Say whether `resolve` would answer at once, without reading large files or waiting for another workflow."""
+        if task.problem:
+            return True
         spec = self._spec(task.spec)
         if spec.waits:
             return False
@@ -133,6 +135,8 @@ class Inputs:
         Raises:
             InputMissing: when something is not there, or cannot be read; says what there was instead.
         """
+        if task.problem:
+            raise InputMissing(task.problem)
         spec = self._spec(task.spec)
         files = spec.files
         if files.url:

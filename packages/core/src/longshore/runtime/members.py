@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from longshore.errors import InputMissing, StagingError
 from longshore.model.attempt import Item
-from longshore.model.task import OutputFiles, OutputLines, Range, Reference, TaskSpec, Values
+from longshore.model.task import ColumnsOf, OutputFiles, OutputLines, Range, Reference, TaskSpec, Values
 from longshore.remote.store import object_path
 from longshore.scheduler.graph import expand
+
+if TYPE_CHECKING:
+    from longshore.config.columns import Peek
 
 __all__ = ["Meant", "read_values"]
 
@@ -27,9 +32,21 @@ def read_values(spec: TaskSpec, meant: Meant, store: Path) -> tuple[tuple[str, .
         InputMissing: when the output is not there.
         StagingError: when it is not text, gives a value twice or too many, or one that is called like a table.
     """
-    values = tuple(
-        _values(parameter.source, meant, store, f"{spec.name}.{parameter.name}") for parameter in spec.for_each
-    )
+    sources = {parameter.name: parameter.source for parameter in spec.for_each}
+    read: dict[str, tuple[str, ...]] = {}
+    for name, source in sources.items():
+        if isinstance(source, ColumnsOf):
+            found = source.found
+            if found is None:
+                from longshore.config.columns import find_columns  # noqa: PLC0415  few workflows ask for columns
+
+                found = find_columns(
+                    source, read[source.parameter], _beginnings(sources[source.parameter], meant, store)
+                )
+            read[name] = tuple(json.dumps(found[file]) for file in read[source.parameter])
+        else:
+            read[name] = _values(source, meant, store, f"{spec.name}.{name}")
+    values = tuple(read.values())
     if spec.collect is not None:
         from longshore.runtime.collecting import table_clashes  # noqa: PLC0415  most runs collect nothing
 
@@ -51,6 +68,20 @@ def _values(source: object, meant: Meant, store: Path, where: str) -> tuple[str,
             return _unique(sorted(path for path, _ in _found(reference, meant))[:first], where)
         case _:
             raise StagingError(f"{where}: its values were not read before the run began")
+
+
+def _beginnings(source: object, meant: Meant, store: Path) -> Peek:
+    """Give what reads the beginnings of an earlier task's outputs, by the values that they make."""
+    assert isinstance(source, OutputFiles), "other sources are read before the run began"
+    items = {path: item for path, item in _found(source.reference, meant) if item.kind == "file"}
+
+    def peek(path: str, most: int) -> bytes:
+        if path not in items:
+            raise InputMissing("it is a folder")
+        with Path(object_path(str(store), items[path].sha256)).open("rb") as file:
+            return file.read(most)
+
+    return peek
 
 
 def _found(reference: Reference, meant: Meant) -> list[tuple[str, Item]]:

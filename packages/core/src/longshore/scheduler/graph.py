@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from longshore.model.names import file_safe, member_name
-from longshore.model.task import OutputFiles, OutputLines, Range, Reference, Task, TaskSpec, Values
+from longshore.model.task import ColumnsOf, OutputFiles, OutputLines, Range, Reference, Task, TaskSpec, Values
 
 __all__ = ["depths", "expand", "member_of", "producers", "source_references", "substitute"]
 
@@ -41,10 +42,41 @@ def expand(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> list[
     if spec.repeat is not None:
         names.append("repeat")
         columns.append([str(number) for number in range(1, spec.repeat + 1)])
+    if any(isinstance(parameter.source, ColumnsOf) for parameter in spec.for_each):
+        return [_member(spec, params, problem) for params, problem in _dependent(spec, names, columns)]
     if len(names) == 1:
         name = names[0]
         return [_member(spec, ((name, value),)) for value in columns[0]]
     return [_member(spec, tuple(zip(names, values, strict=True))) for values in itertools.product(*columns)]
+
+
+def _dependent(
+    spec: TaskSpec, names: Sequence[str], columns: Sequence[Sequence[str]]
+) -> list[tuple[tuple[tuple[str, str], ...], str]]:
+    """Combine values where some parameters have others for each value of another one; with why a member cannot run."""
+    rows: list[tuple[tuple[tuple[str, str], ...], str]] = [((), "")]
+    for number, name in enumerate(names):
+        source = spec.for_each[number].source if number < len(spec.for_each) else None
+        if not isinstance(source, ColumnsOf):
+            rows = [((*row, (name, value)), problem) for row, problem in rows for value in columns[number]]
+            continue
+        of = names.index(source.parameter)
+        found = source.found or dict(zip(columns[of], map(_found, columns[number]), strict=True))
+        wider = []
+        for row, problem in rows:
+            values = found[row[of][1]]
+            if isinstance(values, str):
+                wider.append(((*row, (name, "")), problem or values))
+            else:
+                wider += [((*row, (name, value)), problem) for value in values]
+        rows = wider
+    return rows
+
+
+def _found(text: str) -> tuple[str, ...] | str:
+    """Read what `MembersMade` has in the place of a value: the columns of one file, or why there is none."""
+    read = json.loads(text)
+    return read if isinstance(read, str) else tuple(read)
 
 
 def _columns(spec: TaskSpec) -> list[list[str]] | None:
@@ -56,14 +88,16 @@ def _columns(spec: TaskSpec) -> list[list[str]] | None:
                 columns.append(list(values))
             case Range(first=first, last=last, step=step):
                 columns.append([str(number) for number in range(first, last + 1, step)])
-            case OutputLines() | OutputFiles():
+            case OutputLines() | OutputFiles() | ColumnsOf(found=None):
                 return None
+            case ColumnsOf():
+                columns.append([])
             case source:
                 raise ValueError(f"the values of {parameter.name} in task {spec.name} are not resolved: {source}")
     return columns
 
 
-def _member(spec: TaskSpec, params: tuple[tuple[str, str], ...]) -> Task:
+def _member(spec: TaskSpec, params: tuple[tuple[str, str], ...], problem: str = "") -> Task:
     if len(params) == 1:
         member = file_safe(params[0][1])
         label = f"{params[0][0]}={member}"
@@ -73,7 +107,7 @@ def _member(spec: TaskSpec, params: tuple[tuple[str, str], ...]) -> Task:
     identity = f"{spec.name}[{label}]"
     if len(identity) > _LONGEST_ID:
         identity = f"{spec.name}[{member}]"
-    return Task(id=identity, spec=spec, params=(*params, *spec.params), member=member)
+    return Task(id=identity, spec=spec, params=(*params, *spec.params), member=member, problem=problem)
 
 
 def substitute(text: str, params: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:

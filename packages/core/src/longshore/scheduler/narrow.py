@@ -8,7 +8,7 @@ from attrs import evolve
 
 from longshore.errors import UsageError
 from longshore.model.names import near
-from longshore.model.task import FilesMatching, OutputFiles, Parameter, Range, Values
+from longshore.model.task import ColumnsOf, FilesMatching, OutputFiles, Parameter, Range, Values
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.graph import producers
 
@@ -40,7 +40,7 @@ def only_values(spec: WorkflowSpec, chosen: Mapping[str, str]) -> WorkflowSpec:
     """Keep only these values of parameters, in every task that has such a parameter; ranges and files are read before.
 
     Raises:
-        UsageError: when none of these tasks has the value, or an earlier task has yet to give it.
+        UsageError: when none of these tasks has the value, or it is found in files of which each may have others.
     """
     tasks = list(spec.tasks)
     for name, value in chosen.items():
@@ -51,7 +51,9 @@ def only_values(spec: WorkflowSpec, chosen: Mapping[str, str]) -> WorkflowSpec:
                 if parameter.name != name:
                     continue
                 if not isinstance(parameter.source, Values):
-                    raise UsageError(f"-P {name}={value}: an earlier task has yet to give the values of {name!r}")
+                    raise UsageError(
+                        f"-P {name}={value}: the values of {name!r} are found in files, and none can be chosen here"
+                    )
                 if value not in parameter.source.values:
                     others += parameter.source.values
                     continue
@@ -77,6 +79,9 @@ def first_members(spec: WorkflowSpec, count: int) -> WorkflowSpec:
                 return evolve(parameter, source=Values(values[:count]))
             case Range(first=low, last=high, step=step):
                 return evolve(parameter, source=Range(first=low, last=min(high, low + (count - 1) * step), step=step))
+            case ColumnsOf(found=found) as source if found is not None:
+                fewer = {file: each if isinstance(each, str) else each[:count] for file, each in found.items()}
+                return evolve(parameter, source=evolve(source, found=fewer))
             case FilesMatching() | OutputFiles() as source:
                 return evolve(parameter, source=evolve(source, first=min(count, source.first or count)))
             case _:
