@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from attrs import asdict
 
-from longshore.config.resolve import resolve
 from longshore.model.environment import EnvironmentSpec
 from longshore.model.names import near
 from longshore.model.quantity import format_size
 from longshore.runtime.installed import build_here, find_installed, list_installed, remove_installed
+from longshore.runtime.objects import resolve_all
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, say, warn
 from longshore_cli.text import ago, clean, table
@@ -55,7 +55,7 @@ def build(names: tuple[str, ...], file: Path | None, *, quiet: bool) -> int:
         click.UsageError: when the workflow has none of a name.
     """
     loaded = load_workflow(file, ())
-    known = {each.name: each for each in resolve(loaded.spec, loaded.folder).environments}
+    known = {each.name: each for each in resolve_all(loaded.spec, loaded.folder).environments}
     for each in [_named(known, name) for name in names] if names else known.values():
         fresh = build_here(each, output=None if quiet else sys.stderr.fileno())
         if not quiet:

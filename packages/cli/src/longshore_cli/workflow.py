@@ -80,14 +80,14 @@ def narrowed(loaded: Loaded, *, only: tuple[str, ...] = (), first: int | None = 
         ConfigError: when values cannot be read; with the places where they are asked for.
         UsageError: when ``only`` names no task, or a value of a parameter was chosen that there is not.
     """
-    from longshore.config.resolve import resolve
+    from longshore.runtime.objects import resolve_all
 
     spec = loaded.spec
     if only:
         from longshore.scheduler.narrow import only_tasks
 
         spec = only_tasks(spec, only)
-    spec = resolve(spec, loaded.folder, loaded.place)
+    spec = resolve_all(spec, loaded.folder, loaded.place)
     if loaded.chosen:
         from longshore.scheduler.narrow import only_values
 

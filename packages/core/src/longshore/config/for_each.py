@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from longshore.config.fields import Parser, describe, encoding, mapping_of, relative, table, text, texts, whole
+from longshore.config.globs import is_glob
 from longshore.config.problems import hint, wrong
-from longshore.config.urls import LinkedSource, is_link
+from longshore.config.urls import LinkedSource, host_of, is_link, is_url, path_of
 from longshore.model.names import check_parameter
 from longshore.model.task import ColumnsOf, FilesMatching, LinesOf, Range, Source, Values
 
@@ -182,6 +183,15 @@ def _tidy(values: range) -> Range:
     return Range(first=values[0], last=values[-1], step=values.step if values[0] != values[-1] else 1)
 
 
+def _glob(value: object) -> str:
+    glob = text(value)
+    if not is_url(glob) or is_link(glob):
+        return _file(value)
+    if is_glob(host_of(glob)) or not path_of(glob):
+        raise wrong(f"{glob!r} does not name a bucket and what in it is meant", 'write it as in "s3://my-bucket/*.csv"')
+    return glob
+
+
 def _file(value: object) -> str:
     path = text(value)
     return path if is_link(path) else relative(path).removesuffix("/")
@@ -190,7 +200,7 @@ def _file(value: object) -> str:
 _SOURCE_KEYS: dict[str, Parser] = {
     "values": _values,
     "range": _range,
-    "glob": _file,
+    "glob": _glob,
     "first": whole(1),
     "lines_of": _file,
     "columns_of": _parameter,

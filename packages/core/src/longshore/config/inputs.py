@@ -15,6 +15,7 @@ from longshore.config.modules import Modules
 from longshore.config.problems import Problems
 from longshore.config.project_files import ProjectFiles
 from longshore.config.sketch import Draft
+from longshore.config.urls import host_of, is_url
 from longshore.config.variables import variables_in
 from longshore.model.command import Argv, Call, Shell
 from longshore.model.task import FileInput, FilesMatching, UrlInput
@@ -53,7 +54,7 @@ class Inputs:
                 named.append(item)
             if isinstance(item, FileInput):
                 self._check(draft, item.path)
-        named += [FileInput(f"${name}") for name, source in draft.for_each if isinstance(source, FilesMatching)]
+        named += [_found(name, source.glob) for name, source in draft.for_each if isinstance(source, FilesMatching)]
         command = draft.command
         guesses = self._code_of(draft, command, pool) if isinstance(command, Call) else self._words(command)
         if not guesses:
@@ -126,3 +127,8 @@ class Inputs:
                 self.problems.add(
                     key, f"the input {taken!r} takes the secret along, and inputs are kept", "leave it out there"
                 )
+
+
+def _found(parameter: str, glob: str) -> FileInput | UrlInput:
+    """Give the input of a member that a glob has made: its value is the path in the project, or in the bucket."""
+    return UrlInput(f"{host_of(glob)}/${parameter}") if is_url(glob) else FileInput(f"${parameter}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["SCHEME", "Link", "LinkedSource", "is_link", "is_url"]
+__all__ = ["SCHEME", "Link", "LinkedSource", "host_of", "is_link", "is_url", "path_of"]
 
 SCHEME = "workflow://"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -33,3 +33,13 @@ def is_link(text: str) -> bool:
 def is_url(text: str) -> bool:
     """Say whether a text is a URL of any kind."""
     return _URL.match(text) is not None
+
+
+def host_of(url: str) -> str:
+    """Give the part of a URL up to the slash before its path: the scheme, and the bucket or host."""
+    return "/".join(url.split("/", 3)[:3])
+
+
+def path_of(url: str) -> str:
+    """Give what follows in a URL after the bucket or host; empty for nothing."""
+    return url[len(host_of(url)) + 1 :]

@@ -54,11 +54,13 @@ __all__ = [
     "Measures",
     "Observer",
     "ObserverRecord",
+    "Peeks",
     "Peers",
     "ProviderRecord",
     "Session",
     "SessionEvent",
     "Sink",
+    "Stamps",
     "Store",
     "StoreRecord",
     "StrategyRecord",
@@ -342,18 +344,59 @@ class AssignmentStrategy(Protocol):
 
 @runtime_checkable
 class Store(Protocol):
-    """A place for artifacts outside the project: a bucket, a web server."""
+    """A place for artifacts outside the project: a bucket, a web server. Several threads may use it at once."""
 
     def fetch(self, url: str, into: Path) -> None:
-        """Bring one object here."""
+        """Bring one object here, whole or not at all.
+
+        Raises:
+            InputMissing: when there is no such object, or no such bucket.
+            StagingError: when it may not be read, does not stay the same for long enough, or there is no room here.
+        """
         ...
 
     def put(self, path: Path, url: str) -> None:
-        """Bring one file there."""
+        """Bring one file there; nobody sees half of it.
+
+        Raises:
+            InputMissing: when there is no such bucket.
+            StagingError: when it may not be written.
+        """
         ...
 
     def list(self, glob: str) -> Sequence[str]:
-        """URLs that match, sorted."""
+        """URLs that match, sorted. ``*`` and ``?`` stop at slashes; ``**`` stands for any number of folders.
+
+        Raises:
+            InputMissing: when there is no such bucket.
+            StagingError: when it may not be listed, or nobody can.
+        """
+        ...
+
+
+@runtime_checkable
+class Stamps(Protocol):
+    """Ability of a store: to say whether an object has changed, so that it need not be fetched again."""
+
+    def stamp(self, url: str) -> str:
+        """Give what changes whenever the object does, in the fewest requests; empty when nobody can tell.
+
+        Raises:
+            InputMissing, StagingError: as `Store.fetch`.
+        """
+        ...
+
+
+@runtime_checkable
+class Peeks(Protocol):
+    """Ability of a store: to read the beginning of an object, so that a header need not cost all of it."""
+
+    def peek(self, url: str, most: int) -> bytes:
+        """Give at most so many bytes of the beginning of an object.
+
+        Raises:
+            InputMissing, StagingError: as `Store.fetch`.
+        """
         ...
 
 

@@ -13,12 +13,12 @@ from attrs import evolve
 
 from longshore.config.bulk import bulk
 from longshore.config.document import from_document, to_document
-from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, Problem, RunError, UsageError
 from longshore.model.events import Event, MachineGone, RetryAsked, RunContinued, TasksAdded
 from longshore.model.machine import Machine
 from longshore.model.names import near
 from longshore.model.resources import Resources
+from longshore.model.task import UrlInput
 from longshore.model.workflow import PoolSpec, WorkflowSpec
 from longshore.plugin.protocols import Executor, ExecutorContext
 from longshore.runtime.answering import Answering, as_body
@@ -30,6 +30,7 @@ from longshore.runtime.journal import Journal
 from longshore.runtime.linking import Linking
 from longshore.runtime.lock import RunLock, acquire
 from longshore.runtime.logs import pack
+from longshore.runtime.objects import resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
 from longshore.runtime.project import Project, new_run_id
@@ -77,7 +78,7 @@ class Engine:
             ConfigError: when it cannot run as it is written; nothing has been made.
         """
         with bulk():
-            resolved = resolve(spec, project.folder)
+            resolved = resolve_all(spec, project.folder)
             state = check(resolved, options)
         run = new_run_id()
         try:
@@ -195,7 +196,7 @@ class Engine:
                     f"the environment {task.environment!r} of {task.name} is not one that run {self.run} began with; "
                     "add the task to the workflow, and start another run"
                 )
-        resolved = resolve(spec, self.project.folder)
+        resolved = resolve_all(spec, self.project.folder)
         self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks))
 
     def fetch(self, to: Path, names: Sequence[str]) -> Fetched:
@@ -270,6 +271,8 @@ def check(
     ]
     registry = registry or Registry()
     registry.strategy_of(spec.strategy)
+    for scheme in _schemes(spec):
+        registry.store(scheme)
     problems += _check_tables(state)
     for pool in used_pools(state):
         if pool.provider is not None:
@@ -280,6 +283,12 @@ def check(
     if problems:
         raise ConfigError(problems)
     return state
+
+
+def _schemes(spec: WorkflowSpec) -> list[str]:
+    """List the schemes of the URLs that tasks read."""
+    urls = [each.url for task in spec.tasks for each in task.inputs if isinstance(each, UrlInput)]
+    return sorted({url.partition("://")[0].lower() for url in urls})
 
 
 def _check_tables(state: RunState) -> list[Problem]:

@@ -13,6 +13,7 @@ from longshore.model.events import Identified
 from longshore.model.task import Task
 from longshore.runtime.cache import Cache
 from longshore.runtime.inputs import Inputs, Resolved
+from longshore.runtime.objects import NotFetched
 from longshore.runtime.options import RunOptions
 from longshore.runtime.references import origin_of
 from longshore.scheduler.state import RunState
@@ -53,11 +54,14 @@ class Identifier:
         """Look at some tasks at once; files with unknown digests are read."""
         ready: dict[str, Resolved] = {}
         missing: dict[str, str] = {}
+        unknown: list[Identified] = []
         for name in names:
             try:
                 ready[name] = self._inputs.resolve(self._state.tasks[name].task)
             except InputMissing as error:
                 missing[name] = str(error)
+            except NotFetched as error:
+                unknown.append(Identified(task=name, identity="", reason=str(error)))
         wanted = [one.identity for one in ready.values()] if self._options.cache else []
         hits = self._cache.look_up(wanted, run=self._run)
         must_run = [name for name, one in ready.items() if one.identity not in hits or self._asked_for(name)]
@@ -78,7 +82,7 @@ class Identifier:
             )
             for name, one in ready.items()
         )
-        return Findings(items, {name: ready[name] for name in reasons}, missing)
+        return Findings((*items, *unknown), {name: ready[name] for name in reasons}, missing)
 
     def _read(self, one: Resolved) -> tuple[Input, ...]:
         if not self.travels:

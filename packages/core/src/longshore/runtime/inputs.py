@@ -22,6 +22,7 @@ from longshore.remote.store import put_bytes
 from longshore.runtime.calls import with_arguments
 from longshore.runtime.digests import Digested, Digests
 from longshore.runtime.modules import bundle
+from longshore.runtime.objects import Objects
 from longshore.runtime.project import Project
 from longshore.runtime.references import Elsewhere, References, executed_command
 from longshore.scheduler.identity import fixed_part, identity, input_parts
@@ -69,8 +70,8 @@ class _Files:
     """With parameters in their paths."""
     guessed: frozenset[str]
     globs: bool
-    url: str
-    """An input that nobody can fetch; empty for none."""
+    urls: tuple[str, ...]
+    """Objects of buckets and of the web."""
     groups: tuple[Group, ...] = ()
     looked_at: float = field(default=float("-inf"))
 
@@ -100,12 +101,21 @@ class _Spec:
 class Inputs:
     """Looks at what the tasks of one run read. Any thread may ask."""
 
-    def __init__(self, project: Project, state: RunState, elsewhere: Elsewhere | None = None) -> None:
-        """Watch a run's state for what its tasks have written; ``elsewhere`` answers for other workflows."""
+    def __init__(
+        self,
+        project: Project,
+        state: RunState,
+        elsewhere: Elsewhere | None = None,
+        objects: Objects | None = None,
+    ) -> None:
+        """Watch a run's state for what its tasks have written; ``elsewhere`` answers for other workflows, and
+        ``objects`` for buckets and the web.
+        """
         self._project = project
         self._files = ProjectFiles(project.folder)
         self._digests = Digests(project.store)
         self._references = References(state, project.store, elsewhere)
+        self._objects = objects
         self._state = state
         self._environments = {each.name: each.digest for each in state.workflow.environments}
         self.away: set[str] = set()
@@ -119,7 +129,7 @@ class Inputs:
         if task.problem:
             return True
         spec = self._spec(task.spec)
-        if spec.waits:
+        if spec.waits or spec.files.urls:
             return False
         try:
             files = spec.files
@@ -139,13 +149,13 @@ class Inputs:
             raise InputMissing(task.problem)
         spec = self._spec(task.spec)
         files = spec.files
-        if files.url:
-            raise InputMissing(f"the input {files.url} of {task.id} cannot be had: let a task of its own fetch it")
         groups: list[Group] = []
         if files.shared:
             groups += self._shared(files, task)
         if files.personal:
             groups += self._groups(files.personal, task)
+        if files.urls:
+            groups += [self._object(url, task) for url in files.urls]
         if task.spec.references:
             groups += self._references.items(task)
         command = spec.command or self._command(task)
@@ -212,6 +222,15 @@ class Inputs:
 
     def _command(self, task: Task) -> Command:
         return with_arguments(executed_command(task), task, self._state)
+
+    def _object(self, url: str, task: Task) -> Group:
+        """Have an object, or all that a glob means, in the project's store."""
+        if self._objects is None:
+            raise InputMissing(f"the input {url} of {task.id} cannot be had here: let a task of its own fetch it")
+        filled = _with_values(url, task)
+        # A value that has a star in it is no glob.
+        urls = self._objects.matching(filled) if is_glob(url) else [filled]
+        return url, tuple(map(self._objects.item, urls))
 
     def _shared(self, files: _Files, task: Task) -> tuple[Group, ...]:
         if not files.fresh:
@@ -285,8 +304,8 @@ def _files_of(inputs: tuple[FileInput | UrlInput, ...], parameters: tuple[str, .
         shared=tuple(each for each in files if not _variables(each.path) & names),
         personal=tuple(each for each in files if _variables(each.path) & names),
         guessed=frozenset(each.path for each in files if each.guessed),
-        globs=any(is_glob(each.path) for each in files),
-        url=next((each.url for each in inputs if isinstance(each, UrlInput)), ""),
+        globs=any(is_glob(each.path if isinstance(each, FileInput) else each.url) for each in inputs),
+        urls=tuple(each.url for each in inputs if isinstance(each, UrlInput)),
     )
 
 
@@ -296,8 +315,7 @@ def _variables(path: str) -> set[str]:
 
 def _filled(path: str, task: Task) -> str:
     """Put the values of parameters into a project path; a value must not lead out of the project."""
-    params = dict(task.params)
-    filled = VARIABLE.sub(lambda found: params.get(found[1] or found[2], found[0]), path)
+    filled = _with_values(path, task)
     try:
         clean = clean_relative(filled)
     except ValueError as error:
@@ -307,6 +325,11 @@ def _filled(path: str, task: Task) -> str:
             f"the input {filled} of {task.id} lies in 'in/', where outputs of other tasks are; rename it"
         )
     return str(clean)
+
+
+def _with_values(text: str, task: Task) -> str:
+    params = dict(task.params)
+    return VARIABLE.sub(lambda found: params.get(found[1] or found[2], found[0]), text) if "$" in text else text
 
 
 def _together(task: Task, groups: Sequence[Group]) -> tuple[Item, ...]:

@@ -20,6 +20,7 @@ from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
 from longshore.runtime.members import read_values
 from longshore.runtime.not_started import never_started
+from longshore.runtime.objects import Objects
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
 from longshore.runtime.private import private_environment, secret_files
@@ -66,7 +67,7 @@ class Crew:
         self._runner = runner
         self._state = runner.state
         self._cache = cache
-        self._inputs = Inputs(project, runner.state, Others(project))
+        self._inputs = Inputs(project, runner.state, Others(project), Objects(project.store, cache, run=run))
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._delivering = Delivering(project.store, project.results(run), runner.post)

@@ -10,13 +10,13 @@ from pathlib import Path
 from attrs import frozen
 
 from longshore.config.bulk import bulk
-from longshore.config.resolve import resolve
 from longshore.model.events import InputsFailed, TasksIdentified
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.cache import Cache
 from longshore.runtime.engine import check
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs
+from longshore.runtime.objects import Objects, resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
 from longshore.runtime.project import Project
@@ -53,7 +53,7 @@ def plan(spec: WorkflowSpec, folder: Path, options: RunOptions | None = None) ->
     chosen = options or RunOptions()
     project = Project(folder)
     with bulk():
-        state = check(resolve(spec, folder), chosen)
+        state = check(resolve_all(spec, folder), chosen)
     with bulk():
         reasons, inputs = _look(state, project, chosen)
     for name, task in state.tasks.items():
@@ -76,7 +76,7 @@ def find_up_to_date(state: RunState, project: Project, options: RunOptions) -> f
 def _look(state: RunState, project: Project, options: RunOptions) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
     """Identify whatever can be identified without running anything, letting the state know of what is up to date."""
     cache = Cache(project.store)
-    looked = Inputs(project, state, Others(project, wait=False))
+    looked = Inputs(project, state, Others(project, wait=False), Objects(project.store, cache))
     try:
         return _identify(state, Identifier(looked, cache, options, state))
     finally:

@@ -9,13 +9,13 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from longshore.config.bulk import bulk
-from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, Problem, UsageError
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
 from longshore.model.workflow import StrategySpec, WorkflowSpec
 from longshore.runtime.durations import Durations, recorded
 from longshore.runtime.engine import check, machines_of, used_pools
+from longshore.runtime.objects import resolve_all
 from longshore.runtime.offering import find_offers
 from longshore.runtime.options import RunOptions
 from longshore.runtime.planning import find_up_to_date
@@ -84,7 +84,7 @@ def simulate(
     assumed, chosen = assumptions or Assumptions(), options or RunOptions()
     project, registry = Project(folder), Registry()
     with bulk():
-        resolved = _with_machines(resolve(spec, folder), assumed.machines)
+        resolved = _with_machines(resolve_all(spec, folder), assumed.machines)
         machines = _machines(resolved, assumed.machines, chosen, registry)
         rooms = {pool.name: [each.resources for each in machines if each.pool == pool.name] for pool in resolved.pools}
         state = check(resolved, chosen, registry, rooms)

@@ -1,0 +1,136 @@
+"""Whole runs over a bucket, by the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SECONDS = 120.0
+
+_OVER = """
+name = "over"
+
+[tasks.size]
+for_each.file = { glob = "s3://BUCKET/data/*.csv", first = 3 }
+command = "wc -c < $file > size"
+outputs = ["size"]
+
+[tasks.all]
+command = "cat workflow:///size/*/size > sizes; cat other/x >> sizes"
+inputs = ["s3://BUCKET/other/x"]
+outputs = ["sizes"]
+"""
+
+
+_COLUMNS = """
+name = "columns"
+
+[tasks.one]
+for_each.file = { glob = "s3://BUCKET/tables/*.csv" }
+for_each.column = { columns_of = "file", matching = "Power.*" }
+command = "test -f $file && echo $file $column > one"
+outputs = ["one"]
+
+[tasks.all]
+command = "cat workflow:///one/*/one > all"
+outputs = ["all"]
+"""
+
+
+class Project:
+    """A workflow over one bucket."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        (self.folder / "longshore.toml").write_text(text)
+        self.home = folder / "home"
+        self.home.mkdir()
+
+    def say(self, *words: str, code: int = 0) -> str:
+        env = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH", "LANG"))}
+        done = subprocess.run(
+            [sys.executable, "-m", "longshore_cli", *words],
+            cwd=self.folder,
+            env={**env, "HOME": str(self.home)},
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=SECONDS,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+
+@pytest.fixture
+def project(tmp_path: Path, cloud: Any, bucket: str) -> Project:
+    for number, name in enumerate("dacb", start=1):
+        cloud.put_object(Bucket=bucket, Key=f"data/{name}.csv", Body=b"x" * number)
+    cloud.put_object(Bucket=bucket, Key="other/x", Body=b"end\n")
+    return Project(tmp_path, _OVER.replace("BUCKET", bucket))
+
+
+def test_tasks_range_over_a_bucket_and_run_again_when_an_object_has_changed(
+    project: Project, cloud: Any, bucket: str
+) -> None:
+    assert "has not been fetched yet" in project.say("plan")
+
+    project.say("run")
+
+    [sizes] = project.folder.glob("results/latest/all/sizes")
+    assert sizes.read_text() == "2\n4\n3\nend\n"
+
+    cloud.put_object(Bucket=bucket, Key="data/b.csv", Body=b"x" * 77)
+    assert "4 tasks, 2 would run, 2 would not" in project.say("plan")
+    project.say("run")
+    [sizes] = project.folder.glob("results/latest/all/sizes")
+    assert sizes.read_text() == "2\n77\n3\nend\n"
+
+
+def test_one_object_that_is_gone_fails_its_own_task_alone(project: Project, cloud: Any, bucket: str) -> None:
+    text = _OVER.replace("BUCKET", bucket).replace("other/x", "other/gone")
+    (project.folder / "longshore.toml").write_text(text)
+
+    said = project.say("run", code=1)
+
+    assert f"s3://{bucket}/other/gone: there is no such object" in project.say("explain", "all", code=0) + said
+    assert len(list(project.folder.glob(".longshore/runs/*"))) == 1
+
+
+@pytest.mark.parametrize("words", [("run",), ("plan",)])
+def test_a_bucket_that_is_not_there_is_a_mistake_with_its_place(project: Project, words: tuple[str, ...]) -> None:
+    text = _OVER.replace("BUCKET", "no-such-bucket-at-all")
+    (project.folder / "longshore.toml").write_text(text)
+
+    said = project.say(*words, code=2)
+
+    assert "there is no bucket s3://no-such-bucket-at-all" in said
+    assert "for_each" in said
+
+
+def test_a_kind_of_url_that_nobody_knows_is_said_before_anything_runs(project: Project) -> None:
+    (project.folder / "longshore.toml").write_text(
+        'name = "x"\n[tasks.a]\ncommand = "true"\ninputs = ["ftp://host/x"]\n'
+    )
+
+    assert "no store 'ftp'" in project.say("run", code=2)
+    assert not list(project.folder.glob(".longshore/runs/*"))
+
+
+def test_a_task_is_made_for_each_column_of_each_object(project: Project, cloud: Any, bucket: str) -> None:
+    cloud.put_object(Bucket=bucket, Key="tables/a.csv", Body=b"time,Power.1,Power.2\n1,2,3\n")
+    cloud.put_object(Bucket=bucket, Key="tables/b.csv", Body=b"time,Power.1\n1,4\n")
+    (project.folder / "longshore.toml").write_text(
+        _COLUMNS.replace("BUCKET", bucket),
+    )
+
+    project.say("run")
+
+    [all_of] = project.folder.glob("results/latest/all/all")
+    assert all_of.read_text() == "tables/a.csv Power.1\ntables/a.csv Power.2\ntables/b.csv Power.1\n"
