@@ -13,7 +13,8 @@ OURS = "longshore"
 WALL = "wall"
 PEAK = "peak memory"
 CORE = "share of a core"
-UNITS = {WALL: "s", PEAK: "B", CORE: "%"}
+PAGE = "size of the page"
+UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B"}
 
 Reading = Mapping[str, float]
 """What one contender showed in one round: quantity to value, in the quantity's unit."""

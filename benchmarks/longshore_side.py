@@ -21,6 +21,7 @@ Prepare = Callable[[Path], Invocation]
 Plan = Callable[[Bench, int], Prepare]
 
 PACKAGES = ("core", "cli")
+REPORT = "report"
 KNAPSACK = "strategy-knapsack"
 AT_ONCE = "2"
 
@@ -122,7 +123,9 @@ def programs(bench: Bench, *, knapsack: bool = False) -> Path:
         raise NotMeasured(f"there is no package in {missing[0]}")
     fingerprint = fingerprint_of(sources)
     name = "longshore-knapsack" if knapsack else "longshore"
-    return bench.environments.programs(name, [f"{sources[0]}[call]", *map(str, sources[1:])], fingerprint=fingerprint)
+    return bench.environments.programs(
+        name, [f"{sources[0]}[call]", f"{sources[1]}[report]", *map(str, sources[2:])], fingerprint=fingerprint
+    )
 
 
 def runner(bench: Bench, graph: Graph, *, cached: bool = False) -> Prepare:
@@ -175,6 +178,11 @@ def resume(bench: Bench) -> Prepare:
 def status(bench: Bench) -> Prepare:
     """Show the latest run of a folder."""
     return _command(bench, {}, "status")
+
+
+def report(bench: Bench) -> Prepare:
+    """Write the report of the latest run of a folder into its folder `REPORT`."""
+    return _command(bench, {}, "report", "--to", REPORT)
 
 
 def sleeping(bench: Bench, seconds: int) -> Prepare:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from scenarios.base import Contender, Scenario
 from scenarios.deciding import assign_scenario, simulate_scenario
 from scenarios.graphs import chain_scenario, diamond_scenario, done_scenario, fan_scenario, layered_scenario
-from scenarios.limits_of_size import memory_scenario, plan_scenario, resume_scenario, status_scenario
+from scenarios.limits_of_size import memory_scenario, plan_scenario, report_scenario, resume_scenario, status_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
 FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
@@ -20,6 +20,7 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "plan": plan_scenario,
     "resume": resume_scenario,
     "status": status_scenario,
+    "report": report_scenario,
     "memory": memory_scenario,
     "assign": assign_scenario,
     "simulate": simulate_scenario,
@@ -36,6 +37,7 @@ _STANDARD = (
     plan_scenario(100_000),
     resume_scenario(10_000),
     status_scenario(10_000),
+    report_scenario(10_000),
     help_scenario(),
     import_scenario(),
     waiting_scenario(),

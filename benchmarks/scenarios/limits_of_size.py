@@ -9,7 +9,7 @@ from pathlib import Path
 import longshore_side
 import processes
 from bench import Bench
-from figures import OURS, PEAK, WALL, Bar, Contestant, Promise, Reading
+from figures import OURS, PAGE, PEAK, WALL, Bar, Contestant, Promise, Reading
 from measure import Invocation, NotMeasured, execute, last_line, start_process, typical
 from scenarios.base import Contender, Scenario, enter_or_excuse
 from shapes import fan
@@ -100,6 +100,38 @@ def status_scenario(tasks: int) -> Scenario:
         tasks=None,
         enter=enter,
         bars=(Bar(subject=OURS, promise=Promise.BELOW, limit=0.3),),
+    )
+
+
+def report_scenario(tasks: int) -> Scenario:
+    """Write the report of a finished run: its page, tables and pictures."""
+
+    def enter(bench: Bench) -> Sequence[Contender | Contestant]:
+        def contender() -> Contender:
+            run, report = longshore_side.runner(bench, fan(tasks)), longshore_side.report(bench)
+
+            def measure(folder: Path) -> Reading:
+                seconds = execute(report(folder)).wall_seconds
+                return {WALL: seconds, PAGE: float((folder / longshore_side.REPORT / "report.html").stat().st_size)}
+
+            return Contender(
+                name=OURS,
+                label="longshore report",
+                measure=measure,
+                set_up=lambda folder: _run_once(run(folder)),
+            )
+
+        return [enter_or_excuse(OURS, "longshore report", contender)]
+
+    return Scenario(
+        name=f"report-{tasks}",
+        title=f"report of a run of {tasks:,} tasks",
+        tasks=None,
+        enter=enter,
+        bars=(
+            Bar(subject=OURS, promise=Promise.BELOW, limit=5.0),
+            Bar(subject=OURS, promise=Promise.BELOW, limit=5e6, quantity=PAGE),
+        ),
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from longshore.model.events import Event
-from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.run import Run, start
@@ -21,7 +20,7 @@ from longshore_cli.report.summary_table import figures_document, summary_table
 if TYPE_CHECKING:
     from longshore.model.workflow import WorkflowSpec
 
-__all__ = ["repeat", "repetitions"]
+__all__ = ["repeat"]
 
 
 def repeat(spec: WorkflowSpec, project: Project, options: RunOptions, times: int, invocation: Invocation) -> int:
@@ -51,17 +50,3 @@ def repeat(spec: WorkflowSpec, project: Project, options: RunOptions, times: int
     if invocation.json:
         answer_json({"group": options.group, "runs": documents, "figures": figures_document(figures)})
     return worst
-
-
-def repetitions(project: Project, run: str) -> list[RunReader]:
-    """Give the runs that were made as repetitions together with this one, the oldest first; else this one alone."""
-    group = _group(project, run)
-    if not group:
-        return [RunReader(project.run_folder(run))]
-    # Their ids sort by when they began, and none of them began before the group had its name.
-    names = sorted(name for name in project.run_ids() if name >= group)
-    return [RunReader(project.run_folder(name)) for name in names if _group(project, name) == group]
-
-
-def _group(project: Project, run: str) -> str:
-    return RunOptions.from_json(RunReader(project.run_folder(run)).meta()["options"]).group

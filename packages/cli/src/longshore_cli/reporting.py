@@ -8,8 +8,8 @@ from longshore.runtime.history import RunReader
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json
 from longshore_cli.places import find_project
-from longshore_cli.repeating import repetitions
 from longshore_cli.report.figures import read_figures
+from longshore_cli.report.repetitions import repetitions
 from longshore_cli.report.summary_table import figures_document, summary_table
 from longshore_cli.summary import shown_path
 
@@ -25,13 +25,16 @@ def tell(run: str | None, folder: Path | None, to: Path | None, invocation: Invo
     """
     project = find_project(folder)
     wanted = project.find_run(run)
-    figures = [read_figures(reader) for reader in repetitions(project, wanted)]
+    runs = repetitions(project, wanted)
     files: list[Path] = []
-    if not text:
+    if text:
+        figures = [read_figures(reader) for reader in runs]
+    else:
         from longshore_cli.report.record import read_record
         from longshore_cli.report.writing import write_report
 
         record = read_record(RunReader(project.run_folder(wanted)))
+        figures = [record.figures if reader.folder.name == wanted else read_figures(reader) for reader in runs]
         files = write_report(record, figures, to or project.results(f"report-{wanted}"))
     if invocation.json:
         answer_json({**figures_document(figures), "files": [str(path) for path in files]})

@@ -9,7 +9,7 @@ from typing import Any
 
 from longshore_cli.report.chart import chart, with_controls
 from longshore_cli.report.figures import Figures
-from longshore_cli.report.gantt import fitted, gantt_of
+from longshore_cli.report.gantt import Gantt, fitted
 from longshore_cli.report.graph import MOST_BOXES, graph_svg
 from longshore_cli.report.html import Html, element, embedded_json, joined, policy_hash, table
 from longshore_cli.report.record import Record
@@ -31,7 +31,7 @@ _SECTIONS: tuple[tuple[str, str, Callable[[Record], Html]], ...] = (
 )
 
 
-def page(record: Record, repetitions: Sequence[Figures], drawer: Callable[[str], str]) -> str:
+def page(record: Record, repetitions: Sequence[Figures], gantt: Gantt, drawer: Callable[[str], str]) -> str:
     """Write the page of a run. ``drawer`` completes a script that draws charts."""
     style = _part("page.css")
     # A script ends where "</script" stands, wherever that is.
@@ -41,7 +41,7 @@ def page(record: Record, repetitions: Sequence[Figures], drawer: Callable[[str],
         "style-src-attr 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     title = f"{record.info.workflow}, run {record.info.id}"
-    sections = [("figures", "Figures", _figures(repetitions)), ("time", "When and where", _time(record))]
+    sections = [("figures", "Figures", _figures(repetitions)), ("time", "When and where", _time(record, gantt))]
     sections.append(("graph", "Graph", _graph(record)))
     sections += [(identity, name, write(record)) for identity, name, write in _SECTIONS]
     body = joined(
@@ -101,8 +101,7 @@ def _figures(repetitions: Sequence[Figures]) -> Html:
     return joined([table(caption, ["figure", *headings[1:]], rows), element("p", words)])
 
 
-def _time(record: Record) -> Html:
-    whole = gantt_of(record)
+def _time(record: Record, whole: Gantt) -> Html:
     if not whole.bars:
         return element("p", "Nothing ran.")
     shown = fitted(whole, _MOST_BARS)

@@ -41,7 +41,7 @@ def write_report(record: Record, repetitions: Sequence[Figures], folder: Path) -
     title = f"When each task of run {record.info.id} ran"
     svg = pictures.to_svg(chart(fitted(whole, _MOST_BARS), width=_PICTURE_PIXELS, title=title))
     contents: dict[str, str | bytes] = {
-        PAGE: page(record, repetitions, pictures.drawer),
+        PAGE: page(record, repetitions, whole, pictures.drawer),
         "results.csv": tables.results_csv(record),
         "logs.csv": tables.logs_csv(record),
         "errors.csv": tables.errors_csv(record),
