@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import Any
-
-import boto3
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any
 
 from longshore.errors import CloudUnreachable, InvalidRequest
 from longshore.model.names import near
 from longshore_aws.config import AwsConfig
 from longshore_aws.errors import translated
+
+if TYPE_CHECKING:
+    import boto3
 
 __all__ = ["Clients", "Patience"]
 
@@ -95,6 +95,9 @@ class Clients:
             return client
 
     def _make(self, service: str, region: str, create: bool) -> Any:
+        import boto3  # noqa: PLC0415  it takes a quarter of a second, and what is remembered needs none of it
+        from botocore.config import Config  # noqa: PLC0415  as above
+
         if self._session is None:
             self._session = boto3.Session(profile_name=self._config.profile or None)
         if region and not self._config.endpoint_url:

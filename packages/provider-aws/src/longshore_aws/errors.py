@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore import exceptions as sdk
-from botocore.parsers import ResponseParserError
 
 from longshore.errors import (
     AccessDenied,
@@ -138,11 +137,16 @@ def translated(doing: str) -> Iterator[None]:
         yield
     except sdk.ClientError as error:
         raise _TABLE.error(code_of(error) or "an error without code", _message(error), doing=doing) from error
-    except ResponseParserError as error:
-        # The answer was cut off, or comes from something between us and AWS: what was asked may be done.
-        raise CloudUnreachable(f"{doing}: what came is no answer of AWS") from error
     except sdk.BotoCoreError as error:
         raise _of_sdk(error, doing) from error
+    except Exception as error:
+        # Whoever raises it has imported it; without anybody who asks AWS it would take a quarter of a second.
+        from botocore.parsers import ResponseParserError  # noqa: PLC0415  as above
+
+        if not isinstance(error, ResponseParserError):
+            raise
+        # The answer was cut off, or comes from something between us and AWS: what was asked may be done.
+        raise CloudUnreachable(f"{doing}: what came is no answer of AWS") from error
 
 
 def _message(error: sdk.ClientError) -> str:

@@ -25,7 +25,7 @@ from longshore_aws.images import ImageKeeper
 from longshore_aws.machines import LIVING, Machines
 from longshore_aws.network import Network
 from longshore_aws.quotas import Limits
-from longshore_aws.sides import Sides
+from longshore_aws.sides import ADDRESS_URL, Sides
 
 __all__ = ["AwsProvider"]
 
@@ -44,13 +44,16 @@ class AwsProvider:
         *,
         catalogue: Catalogue | None = None,
         answer: timedelta = _ANSWER,
+        address_url: str = ADDRESS_URL,
     ) -> None:
-        """Take the options, where to remember what is listed slowly, and how long one answer may take at most."""
+        """Take the options, where to remember what is listed slowly, how long one answer may take at most, and who says
+        from where we call.
+        """
         self._config = config
         answer = min(answer, config.deadline / 3)
         self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
-        self._sides = Sides(self._clients, config)
+        self._sides = Sides(self._clients, config, address_url=address_url)
 
     def __repr__(self) -> str:
         """Show no login."""
@@ -240,6 +243,10 @@ class AwsProvider:
     def sweep(self, ids: Collection[str], *, owner: str) -> None:
         """Delete side resources that nothing uses."""
         self._sides.sweep(ids, owner=owner, regions=self._clients.regions())
+
+    def address(self) -> str | None:
+        """Ask AWS from where we call, unless the config says who is let in."""
+        return self._sides.address()
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let the caller's new address in by SSH, and the old one no more."""

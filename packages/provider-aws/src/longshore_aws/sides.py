@@ -20,13 +20,15 @@ from longshore_aws.config import AwsConfig
 from longshore_aws.errors import code_of, translated
 from longshore_aws.tags import as_filter, as_list, as_mapping
 
-__all__ = ["Sides", "public_key"]
+__all__ = ["ADDRESS_URL", "Sides", "public_key"]
+
+ADDRESS_URL = "https://checkip.amazonaws.com"
+"""Answers with the address of whoever asks."""
 
 _SSH = 22
 _KEY_KINDS = ("ssh-ed25519 ", "ssh-rsa ")
 _KEY_WORDS = 2
 _KEY, _GROUP, _DISK, _PLACEMENT = "key-pair", "security-group", "volume", "placement-group"
-_ADDRESS_URL = "https://checkip.amazonaws.com"
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 _IN_USE = frozenset({"DependencyViolation", "InvalidGroup.InUse", "InvalidPlacementGroup.InUse", "VolumeInUse"})
 _GONE = frozenset(
@@ -43,7 +45,7 @@ _GONE = frozenset(
 class Sides:
     """The side resources of one account."""
 
-    def __init__(self, clients: Clients, config: AwsConfig, *, address_url: str = _ADDRESS_URL) -> None:
+    def __init__(self, clients: Clients, config: AwsConfig, *, address_url: str) -> None:
         """``address_url`` answers with the caller's address as plain text."""
         self._clients = clients
         self._config = config
@@ -143,6 +145,14 @@ class Sides:
     def _admitted(self) -> Sequence[str]:
         return self._config.admit or (f"{self._own_address()}/32",)
 
+    def address(self) -> str | None:
+        """Say from where we call; None when the config says who is let in.
+
+        Raises:
+            CloudUnreachable: when nobody says it.
+        """
+        return None if self._config.admit else self._own_address()
+
     def _own_address(self) -> str:
         doing = "asking for this computer's own address"
         try:
@@ -175,9 +185,10 @@ class Sides:
         network += "/128" if ":" in network else "/32"
         for region in regions:
             for group in self._groups(region, owner):
+                stale = [rule for rule in group.get("IpPermissions", ()) if rule.get("FromPort") == _SSH]
                 with translated("letting a new address in"):
-                    stale = [rule for rule in group.get("IpPermissions", ()) if rule.get("FromPort") == _SSH]
-                    self._let_in(region, group["GroupId"], [network])
+                    if not any(network in _networks(rule) for rule in stale):
+                        self._let_in(region, group["GroupId"], [network])
                     if stale := [rule for rule in map(_without(network), stale) if rule]:
                         self._clients.of("ec2", region).revoke_security_group_ingress(
                             GroupId=group["GroupId"], IpPermissions=stale
@@ -321,6 +332,13 @@ def _range(network: str) -> dict[str, Any]:
     if ":" in network:
         return {"Ipv6Ranges": [{"CidrIpv6": network}]}
     return {"IpRanges": [{"CidrIp": network}]}
+
+
+def _networks(rule: Mapping[str, Any]) -> set[str]:
+    return {
+        *(each["CidrIp"] for each in rule.get("IpRanges", ())),
+        *(each["CidrIpv6"] for each in rule.get("Ipv6Ranges", ())),
+    }
 
 
 def _without(network: str) -> Any:

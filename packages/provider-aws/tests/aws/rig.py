@@ -138,12 +138,13 @@ class AwsRig:
         self._made = 0
         self._began = self.now()
 
-    def provider(self, **options: Any) -> AwsProvider:
-        """Log in anew, and remember nothing of what was listed before."""
+    def provider(self, *, address_url: str = "", **options: Any) -> AwsProvider:
+        """Log in anew, and remember nothing of what was listed before; ``address_url`` says from where we call."""
         self._made += 1
-        config = AwsConfig(regions=(REGION,), endpoint_url=self.cloud.url, admit=("203.0.113.7/32",), **options)
+        admit = () if address_url else ("203.0.113.7/32",)
+        config = AwsConfig(regions=(REGION,), endpoint_url=self.cloud.url, admit=admit, **options)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
-        return AwsProvider(config, catalogue=kept, answer=_ANSWER)
+        return AwsProvider(config, catalogue=kept, answer=_ANSWER, address_url=address_url)
 
     def spec(self) -> MachineSpec:
         """Describe a small machine."""
@@ -212,6 +213,12 @@ class AwsRig:
         self.cloud.admin().create_volume(
             AvailabilityZone=f"{REGION}a", Size=8, TagSpecifications=[{"ResourceType": "volume", "Tags": rows}]
         )
+
+    def admitted(self) -> Sequence[str]:
+        """Look at who is let in by SSH."""
+        groups = self.cloud.admin().describe_security_groups()["SecurityGroups"]
+        ranges = [each for group in groups for rule in group["IpPermissions"] for each in rule["IpRanges"]]
+        return [each["CidrIp"].removesuffix("/32") for each in ranges]
 
     def crowd(self, count: int) -> None:
         """Let colleagues rent, and name their tags much like ours."""

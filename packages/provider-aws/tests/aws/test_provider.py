@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
 
 from longshore.model.offer import Needs
+from longshore.runtime.admission import Admission
 from longshore_aws.plugin import longshore_providers
 
 from .rig import REGION, AwsRig, Cloud
@@ -55,6 +61,54 @@ def test_a_new_address_of_the_caller_takes_the_place_of_the_old_one(rig: AwsRig,
     (group,) = [each for each in groups if each["GroupName"].startswith("longshore-")]
     admitted = [each["CidrIp"] for rule in group["IpPermissions"] for each in rule["IpRanges"]]
     assert admitted == ["198.51.100.9/32"]
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """Tells callers their address, as it is set."""
+
+    seen_from = ""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{type(self).seen_from}\n".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mirror() -> Iterator[tuple[type[Mirror], str]]:
+    kind = type("OneMirror", (Mirror,), {})
+    with HTTPServer(("127.0.0.1", 0), kind) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield kind, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_machines_let_the_caller_in_from_where_he_is_now_and_ask_for_nothing_while_he_stays(
+    rig: AwsRig, mirror: tuple[type[Mirror], str]
+) -> None:
+    kind, url = mirror
+    kind.seen_from = "192.0.2.1"
+    provider = rig.provider(address_url=url)
+    provider.launch(rig.spec(), token="t-1")
+    assert rig.admitted() == ["192.0.2.1"]
+    admission = Admission(provider, rig.owner)
+    admission.follow()
+    kind.seen_from = "192.0.2.2"
+    admission.follow()
+    assert rig.admitted() == ["192.0.2.2"]
+    asked = len(rig.requests())
+    admission.follow()
+    assert len(rig.requests()) == asked
+    kind.seen_from = "not an address"
+    admission.follow()
+    assert rig.admitted() == ["192.0.2.2"]
+
+
+def test_who_says_who_is_let_in_is_not_followed(rig: AwsRig) -> None:
+    assert rig.provider().address() is None
 
 
 def test_offers_have_prices_from_the_price_list_and_the_spot_history_and_say_so(rig: AwsRig) -> None:

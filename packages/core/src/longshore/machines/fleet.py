@@ -19,7 +19,7 @@ from longshore.machines.values import MachineInfo, Overview, ResourceInfo, Unask
 from longshore.model.machine_spec import SideResource
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import ExecutorContext
-from longshore.plugin.provider import Images, Sweeps
+from longshore.plugin.provider import Images, Provider, Sweeps
 from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.project import Project
@@ -141,13 +141,24 @@ class Fleet:
         return self._open_executor(pool, context)
 
     def ask(self, names: Iterable[str], question: Callable[[LeaseKeeper], _T]) -> tuple[dict[str, _T], list[Unasked]]:
-        """Ask providers all at once; whoever fails, in whatever way, keeps nobody else from answering."""
+        """Ask providers about our leases, all at once; whoever fails, in whatever way, keeps nobody else from
+        answering.
+        """
+        return self._ask(names, lambda name: question(self.keeper(name)))
+
+    def ask_providers(
+        self, names: Iterable[str], question: Callable[[Provider], _T]
+    ) -> tuple[dict[str, _T], list[Unasked]]:
+        """Ask providers what has nothing to do with anybody's leases, as `ask` does; nobody need say who is asking."""
+        return self._ask(names, lambda name: question(self._open_provider(name).provider))
+
+    def _ask(self, names: Iterable[str], question: Callable[[str], _T]) -> tuple[dict[str, _T], list[Unasked]]:
         names = list(names)
         expected = self._expected() | (set(names) - self._installed)
 
         def asked(name: str) -> _T | LongshoreError:
             try:
-                return question(self.keeper(name))
+                return question(name)
             except PluginMissing as error:
                 return error if name in self.renting.providers or name in self._installed else _undescribed(name, error)
             except LongshoreError as error:

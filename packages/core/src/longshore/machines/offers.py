@@ -19,7 +19,7 @@ def find_offers(
 
     Prices are compared within a currency; currencies come in the order of their names.
     """
-    answers, unasked = fleet.ask(fleet.names(providers), lambda keeper: keeper.provider.offers(needs))
+    answers, unasked = fleet.ask_providers(fleet.names(providers), lambda provider: provider.offers(needs))
     found = [OfferInfo(provider=name, offer=offer) for name, offers in answers.items() for offer in offers]
     return _sorted(each for each in found if spot is None or each.offer.spot == spot), unasked
 

@@ -13,6 +13,7 @@ from longshore.machines.fleet import open_fleet
 from longshore.machines.hosts import given_hosts, make_executor
 from longshore.machines.values import MachineInfo
 from longshore.plugin.hosts import Shell, Shells
+from longshore.runtime.admission import Admission
 from longshore.runtime.registry import Registry
 
 __all__ = ["open_shell"]
@@ -60,4 +61,6 @@ def _meant(name: str, folder: Path, aside: Path, tell: Callable[[str], None]) ->
         pool = fleet.renting.pools.get(machine.pool)
         if pool is None:
             raise UsageError(f"{name} is of pool {machine.pool!r}, which nothing here describes; go to its project")
+        keeper = fleet.keeper(machine.provider)
+        Admission(keeper.provider, keeper.owner).follow()
         return make_executor(Registry(), pool, folder, aside), machine.address, machine.host_key

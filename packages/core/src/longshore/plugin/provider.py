@@ -264,6 +264,13 @@ class Sweeps(Protocol):
 class Admits(Protocol):
     """Ability: the firewall can be told a new address of the caller."""
 
+    def address(self) -> str | None:
+        """Say from which address the cloud sees the caller now; None when the config says who is admitted.
+
+        Asks somebody outside; asked for now and then while there are machines, since callers move.
+        """
+        ...
+
     def admit(self, address: str, *, owner: str) -> None:
         """Let this address reach our machines, and no longer the one before it."""
         ...

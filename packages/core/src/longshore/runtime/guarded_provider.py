@@ -33,6 +33,7 @@ class _Many:
 _NOTHING = type(None)
 _ANSWERS: Mapping[str, Any] = MappingProxyType(
     {
+        "address": str | None,
         "admit": _NOTHING,
         "caller": str,
         "delete_images": _NOTHING,

@@ -28,6 +28,7 @@ from longshore.model.offer import Offer
 from longshore.model.outcome import FailureClass
 from longshore.model.rented import WhenIdle
 from longshore.plugin.provider import Stoppable
+from longshore.runtime.admission import Admission
 from longshore.runtime.booting import dressed
 from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger import Ledger
@@ -98,6 +99,7 @@ class Rentals:
             another=self._refused,
             dress=self._dress,
         )
+        self.admission = Admission(source.provider, source.owner)
         self.machines = RentedMachines(run=run, keeper=self.keeper, mirror=mirror, host=host, order=order, soon=soon)
         if run.fresh:
             for lease in self._free():

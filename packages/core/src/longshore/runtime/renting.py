@@ -40,6 +40,8 @@ _SETTLING = timedelta(seconds=5)
 _SOONEST = timedelta(milliseconds=250)
 _PATIENCE = timedelta(minutes=1)
 """So much longer than the cloud's own terms say is waited for machines to be gone."""
+_FOLLOWING = timedelta(minutes=2)
+"""So often is it looked at whether this computer has moved; nobody tells it. Links are waited for longer than that."""
 _BLIND_MOST = 3
 """After so many looks in a row that have failed the user is told."""
 _BEATS = 4
@@ -106,7 +108,7 @@ class Renter:
         self._trouble = ""
         self._blind = 0
         """How many looks in a row have failed."""
-        self._look_at = self._beat_at = _now()
+        self._look_at = self._beat_at = self._follow_at = _now()
         self._over = False
         self._thread = threading.Thread(target=self._work, name=f"longshore-{source.name}", daemon=True)
 
@@ -232,6 +234,9 @@ class Renter:
                     self._tell_trouble(str(error))
         if _now() >= self._beat_at:
             self._beat()
+        if _now() >= self._follow_at and self._mirror.leases():
+            self._rentals.admission.follow()
+            self._follow_at = _now() + _FOLLOWING
         self._mirror.tell()
 
     def _look(self) -> None:
