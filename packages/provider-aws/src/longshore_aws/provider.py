@@ -15,6 +15,7 @@ from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
 from longshore.plugin.catalogue import Catalogue, default_folder
+from longshore.plugin.pace import Pace
 from longshore.plugin.provider import Quota, Scope, SpotNotice, Terms
 from longshore_aws.catalog import Catalog
 from longshore_aws.clients import Clients
@@ -30,6 +31,10 @@ from longshore_aws.sides import ADDRESS_URL, Sides
 __all__ = ["AwsProvider"]
 
 _ANSWER = timedelta(seconds=20)
+_LAUNCH_BURST, _LAUNCHES_A_SECOND = 5, 2.0
+"""What an account may ask of RunInstances in a region
+(https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
+"""
 _LONGEST_OWNER = 63
 _NOTICE = timedelta(minutes=2)
 _HOST_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----\r?\n(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
@@ -53,6 +58,7 @@ class AwsProvider:
         answer = min(answer, config.deadline / 3)
         self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
+        self._pace = Pace(burst=_LAUNCH_BURST, per_second=_LAUNCHES_A_SECOND)
         self._sides = Sides(self._clients, config, address_url=address_url)
 
     def __repr__(self) -> str:
@@ -144,6 +150,7 @@ class AwsProvider:
         if there:
             return self._exactly(there, count)
         request = self._creation.request(spec, token, count, together=together)
+        self._pace.wait()
         with translated(f"renting {spec.offer}"):
             try:
                 rows = self._clients.of("ec2", region, create=True).run_instances(**request)["Instances"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import urllib.error
-import urllib.request
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,12 +152,14 @@ class Sides:
         return None if self._config.admit else self._own_address()
 
     def _own_address(self) -> str:
+        import urllib.request  # noqa: PLC0415  offers are listed without it, and quickly
+
         doing = "asking for this computer's own address"
         try:
             with urllib.request.urlopen(self._address_url, timeout=10) as answer:  # noqa: S310  a constant https address
                 text = answer.read(100).decode("ascii", "replace").strip()
             return str(ipaddress.IPv4Address(text))
-        except (OSError, ValueError, urllib.error.URLError) as error:
+        except (OSError, ValueError) as error:
             raise CloudUnreachable(f"{doing}: {error}; or say it: [providers.aws] admit = [...]") from error
 
     def _let_in(self, region: str, group: str, networks: Sequence[str]) -> None:

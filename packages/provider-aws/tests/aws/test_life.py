@@ -98,7 +98,7 @@ class Life:
 
     def rent(self, offer: Offer) -> str:
         """Rent a machine, switch a computer on for it, and wait until it is in use; give its id."""
-        self.rentals.rent(Rent("cloud-1", "cloud", 0, offer, _now() + timedelta(hours=8)))
+        self.rentals.rent([Rent("cloud-1", "cloud", 0, offer, _now() + timedelta(hours=8))])
         (machine,) = [lease.machine for lease in self.ledger.leases()]
         self.computer(machine).prepare(machine)
         self.until(MachineAdded)

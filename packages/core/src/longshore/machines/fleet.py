@@ -14,7 +14,6 @@ from attrs import frozen
 from longshore.config.renting import Renting, read_renting
 from longshore.errors import CloudUnreachable, LongshoreError, PluginBroken, PluginError, PluginMissing
 from longshore.machines.describing import describe_all, describe_resources
-from longshore.machines.parallel import in_parallel
 from longshore.machines.values import MachineInfo, Overview, ResourceInfo, Unasked
 from longshore.model.machine_spec import SideResource
 from longshore.model.workflow import PoolSpec
@@ -22,6 +21,7 @@ from longshore.plugin.protocols import ExecutorContext
 from longshore.plugin.provider import Images, Provider, Sweeps
 from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger import Ledger
+from longshore.runtime.parallel import in_parallel
 from longshore.runtime.project import Project
 from longshore.runtime.providers import OpenProvider, Providers
 from longshore.runtime.registry import Registry

@@ -11,11 +11,11 @@ from attrs import frozen
 
 from longshore.config.renting import read_renting
 from longshore.errors import LongshoreError, UsageError
-from longshore.machines.parallel import in_parallel
 from longshore.model.names import near
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.hosts import Checks, Finding, Soundness
 from longshore.plugin.protocols import ExecutorContext
+from longshore.runtime.parallel import in_parallel
 from longshore.runtime.project import Project
 from longshore.runtime.registry import Registry
 

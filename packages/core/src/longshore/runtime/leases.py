@@ -7,6 +7,7 @@ the next one goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import assert_never
@@ -19,6 +20,7 @@ from longshore.errors import (
     CloudUnreachable,
     CredentialsError,
     InvalidRequest,
+    LongshoreError,
     OutOfCapacity,
     ProviderError,
     QuotaExceeded,
@@ -30,6 +32,7 @@ from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Offer, Price
 from longshore.plugin.provider import Prices, Provider, Scope, Sweeps
+from longshore.runtime.launches import LaunchCall, launch_all
 from longshore.runtime.ledger import Ledger
 from longshore.scheduler.lease_actions import (
     Absent,
@@ -196,6 +199,21 @@ class LeaseKeeper:
             Throttled: the lease stays requested.
             ProviderError: when the cloud refuses for another reason than capacity or quota.
         """
+        launch = self._begin(name)
+        return self._conclude(launch, launch.ask(self.provider))
+
+    def launch_all(self, names: Collection[str]) -> None:
+        """Ask for the machines of several leases, as `launch` does, several at once; what the cloud refuses is written
+        down, and no error here.
+        """
+        launches = [self._begin(name) for name in names]
+        for launch, answer in launch_all(self.provider, launches).items():
+            # `another` was told, or a later turn asks again.
+            with suppress(ProviderError):
+                self._conclude(launch, answer)
+
+    def _begin(self, name: str) -> LaunchCall:
+        """Write down that the call is made now."""
         before = self.ledger.lease(name)
         token = self.ledger.token(before)
         spec = self._dress(before.spec, lambda purpose: self.ledger.derived(purpose, token))
@@ -203,20 +221,19 @@ class LeaseKeeper:
         if isinstance(self.provider, Sweeps):
             with self.ledger.sides(self.name, self.scope.account) as sides:
                 sides.use(name, self.provider.sides_of(spec))
-        lease = self.ledger.request(name, at=self._now())
-        try:
-            (machine,) = self.provider.launch(spec, token=token)
-        except CloudUnreachable:
-            return lease
-        except Throttled:
-            raise
-        except ProviderError as error:
-            after = self._refused(before, error)
-            if isinstance(error, _ELSEWHERE):
+        return LaunchCall(before=before, lease=self.ledger.request(name, at=self._now()), spec=spec, token=token)
+
+    def _conclude(self, launch: LaunchCall, answer: Machine | LongshoreError) -> Lease:
+        if isinstance(answer, Machine):
+            self.seen[answer.id] = answer
+            return self._confirm(launch.lease.id, answer.id, answer)
+        if isinstance(answer, CloudUnreachable):
+            return launch.lease
+        if isinstance(answer, ProviderError) and not isinstance(answer, Throttled):
+            after = self._refused(launch.before, answer)
+            if isinstance(answer, _ELSEWHERE):
                 return after
-            raise
-        self.seen[machine.id] = machine
-        return self._confirm(name, machine.id, machine)
+        raise answer
 
     def end(self, name: str, reason: str) -> Lease:
         """Write down that a lease is to end, and end its machine if one is known; silent for what has ended.

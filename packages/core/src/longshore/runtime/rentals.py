@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -129,26 +129,29 @@ class Rentals:
         room = find_room(self._source.provider, offers)
         self._host.post(OffersFound(at=_now(), pool=action.pool, offers=offers, room=room))
 
-    def rent(self, action: Rent) -> None:
-        """Rent a machine: one that waits for a run of the project, else a new one."""
+    def rent(self, actions: Sequence[Rent]) -> None:
+        """Rent machines: those that wait for a run of the project, else new ones, which are asked for together."""
+        wanted = [action.lease for action in actions if self._intended(action)]
+        self._mirror.tell()
+        self.keeper.launch_all([self._mirror.id_of(name) for name in wanted])
+        self.machines.open_known()
+        self._soon()
+
+    def _intended(self, action: Rent) -> bool:
+        """Write a lease down; say whether its machine must be asked for."""
         try:
             taken = self._take_over(action)
             if taken is None:
                 self._ledger.intend(self._intent(action), budgets=self._budgets(action.pool))
+                return True
         except BudgetExceeded as error:
             self._mirror.refused(_state_of(action), str(error), FailureClass.CAPACITY)
-            return
-        if taken is not None:
-            self._mirror.warmed(action.lease)
-        self._mirror.tell()
-        if taken is None:
-            # What is refused was noted by `_refused`; otherwise the next look asks again.
-            with suppress(ProviderError):
-                self.keeper.launch(self._mirror.id_of(action.lease))
-        elif taken.phase is LeasePhase.STOPPED:
+            return False
+        self._mirror.warmed(action.lease)
+        if taken.phase is LeasePhase.STOPPED:
+            self._mirror.tell()
             self.start_again(action.lease)
-        self.machines.open_known()
-        self._soon()
+        return False
 
     def _take_over(self, action: Rent) -> Lease | None:
         """Go on with a machine that is free, if there is one that would do; another run may be faster."""
