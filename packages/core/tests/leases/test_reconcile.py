@@ -184,7 +184,7 @@ def test_a_machine_without_our_tags_or_with_a_spoilt_end_time_is_never_ended() -
 
 def test_side_resources_without_a_user_are_swept() -> None:
     key = SideResource(id="key-1", kind="key")
-    assert told(evolve(book(), unused=(key,))) == [Sweep(key)]
+    assert told(evolve(book(), unused=(key,))) == [Sweep((key,))]
 
 
 def test_a_machine_of_a_refused_launch_is_ended_and_does_not_become_the_next_one() -> None:

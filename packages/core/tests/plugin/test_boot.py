@@ -72,8 +72,8 @@ def test_whatever_a_boot_script_says_arrives_as_it_is_and_is_no_part_of_our_own(
     assert subprocess.run(["/bin/sh", "-n"], input=booted.encode(), check=False).returncode == 0
 
 
-def test_scripts_are_executed_in_their_order_and_taken_away() -> None:
-    booted = first_boot(evolve(SPEC, boot_script="#!/bin/sh\none"), user="me", scripts=("#!/bin/sh\ntwo",))
+def test_scripts_are_executed_in_their_order_the_executors_last_and_taken_away() -> None:
+    booted = first_boot(evolve(SPEC, boot_script="#!/bin/sh\ntwo"), user="me", scripts=("#!/bin/sh\none",))
     assert texts(booted)[-2:] == ["#!/bin/sh\none", "#!/bin/sh\ntwo"]
     assert booted.count("rm -f /var/lib/longshore/boot/") == 2
 

@@ -16,9 +16,9 @@ from longshore.runtime.project import Project
 
 from .rig import REGION, Cloud
 
-__all__ = ["SECONDS", "Story"]
+__all__ = ["SECONDS", "Story", "hear", "phases"]
 
-SECONDS = 30.0
+SECONDS = 90.0
 """No run is longer."""
 
 _HEAD = """
@@ -27,6 +27,8 @@ max_cost = "5 USD"
 
 [providers.aws]
 owner = "me"
+user_data = '''
+{user_data}'''
 regions = ["{region}"]
 endpoint_url = "{url}"
 admit = ["203.0.113.7/32"]
@@ -42,8 +44,9 @@ type = "t3.micro"
 class Story:
     """All that is the user's lies below one folder."""
 
-    def __init__(self, folder: Path, cloud: Cloud) -> None:
+    def __init__(self, folder: Path, cloud: Cloud, disks: Path) -> None:
         self.cloud = cloud
+        self.disks = disks
         self.folder = folder / "project"
         self.home = folder / "home"
         self.folder.mkdir()
@@ -63,14 +66,18 @@ class Story:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def write(self, pool: str, tasks: str) -> None:
+    def home_on(self, machine: str) -> Path:
+        """Give the login user's home on a machine."""
+        return self.disks / machine / "root" / "home" / "ubuntu"
+
+    def write(self, pool: str, tasks: str, user_data: str = "") -> None:
         """Write the workflow file."""
-        head = _HEAD.format(region=REGION, url=self.cloud.url)
+        head = _HEAD.format(region=REGION, url=self.cloud.url, user_data=user_data)
         (self.folder / "longshore.toml").write_text(f"{head}{pool}\n{tasks}")
 
-    def start(self, pool: str, tasks: str) -> Run:
+    def start(self, pool: str, tasks: str, user_data: str = "") -> Run:
         """Begin a run in this process, whose environment is the user's."""
-        self.write(pool, tasks)
+        self.write(pool, tasks, user_data)
         loaded = load(self.folder / "longshore.toml")
         return start(loaded.spec, loaded.folder)
 

@@ -132,8 +132,10 @@ def _words(action: LeaseAction, book: Book, listing: Listing, *, dry_run: bool) 
         case Terminate(machines, reason):
             names = [f"{rows[each].name} ({listing.provider}/{each})" if each in rows else each for each in machines]
             return f"{'would end' if dry_run else 'ended'} {', '.join(names)}: {reason}"
-        case Sweep(side):
-            return f"{'would delete' if dry_run else 'deleted'} {side.kind or 'resource'} {side.id}: nothing uses it"
+        case Sweep(sides):
+            what = ", ".join(f"{side.kind or 'resource'} {side.id}" for side in sides)
+            them = "it" if len(sides) == 1 else "them"
+            return f"{'would delete' if dry_run else 'deleted'} {what}: nothing uses {them}"
         case Absent(name, evidence):
             return f"closed lease {name}: {evidence.text}"
         case Confirm() | Seen() | Missed():

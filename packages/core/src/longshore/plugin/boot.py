@@ -91,9 +91,9 @@ def first_boot(
 ) -> str:
     """Write the script for a machine, whose login user is ``user``; equal arguments give equal scripts (law P2).
 
-    ``spec.boot_script`` and then ``scripts`` are executed last, each as a program of its own; one that fails harms
-    nothing that comes after it. ``notice`` is a program that the machine's watch asks every few seconds whether its
-    cloud will take it, as `WATCH` says.
+    ``scripts`` and then ``spec.boot_script`` are executed last, each as a program of its own; one that fails harms
+    nothing that comes after it. Whoever can log in by what the executor has added finds all else done. ``notice`` is a
+    program that the machine's watch asks every few seconds whether its cloud will take it, as `WATCH` says.
 
     Raises:
         InvalidRequest: when a name or key cannot be right, or all is more than ``longest`` bytes.
@@ -124,9 +124,9 @@ def first_boot(
         "umask 077",
         f"mkdir -p {_PART_FOLDER}",
     ]
-    for number, script in enumerate(part for part in (spec.boot_script, *scripts) if part):
+    for number, script in enumerate(part for part in (*scripts, spec.boot_script) if part):
         place = f"{_PART_FOLDER}/{number}"
-        lines += [_write(place, script, "0700"), f"{place}", f"rm -f {place}"]
+        lines += [_write(place, script, "0700"), f"(umask 022; exec {place})", f"rm -f {place}"]
     text = "\n".join([*lines, f"touch {_PART_FOLDER}/done", ""])
     if len(text.encode()) > longest:
         raise InvalidRequest(

@@ -182,8 +182,8 @@ class LeaseKeeper:
                 self.ledger.absent(name, evidence)
             case Terminate(machines, reason, name):
                 self._terminate(machines, reason, name)
-            case Sweep(side):
-                self._sweep(side.id)
+            case Sweep(sides):
+                self._sweep([side.id for side in sides])
             case Drain() | Intend():
                 raise UsageError(f"{action} is decided by a pool's rules; a keeper of leases does not do it")
             case _:
@@ -297,12 +297,15 @@ class LeaseKeeper:
             self.ledger.advance(name, LeasePhase.ENDING, at=self._now(), note=reason)
         self.provider.terminate(machines)
 
-    def _sweep(self, side: str) -> None:
+    def _sweep(self, names: Sequence[str]) -> None:
         if not isinstance(self.provider, Sweeps):
             return
         # All under the lock: nobody begins to use it meanwhile.
         with self.ledger.sides(self.name, self.scope.account) as sides:
-            if not sides.users(side):
-                self.provider.sweep([side], owner=self.owner)
-                if side not in {each.id for each in self.provider.find_sides(owner=self.owner)}:
-                    sides.forget(side)
+            unused = [name for name in names if not sides.users(name)]
+            if unused:
+                self.provider.sweep(unused, owner=self.owner)
+                left = {each.id for each in self.provider.find_sides(owner=self.owner)}
+                for name in unused:
+                    if name not in left:
+                        sides.forget(name)

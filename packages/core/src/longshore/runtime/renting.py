@@ -28,7 +28,6 @@ from longshore.runtime.ledger import Ledger
 from longshore.runtime.mirror import Mirror
 from longshore.runtime.providers import OpenProvider
 from longshore.runtime.rentals import TEMPORARY, Rentals
-from longshore.scheduler.lease_actions import LeaseAction, Sweep
 from longshore.scheduler.rented_state import LeaseState
 from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
 
@@ -183,20 +182,9 @@ class Renter:
         if joined:
             self._rentals.machines.close()
             if self._over:
+                # What only these machines used is swept now that they are gone; `gc` does what fails.
                 with suppress(ProviderError):
-                    self._sweep_up()
-
-    def _sweep_up(self) -> None:
-        """Sweep what only these machines used, now that they are gone, as long as that gets less: one thing may be in
-        the way of another. `gc` does what fails.
-        """
-        before: list[LeaseAction] = []
-        while True:
-            turn = self._rentals.keeper.turn(attended=[self._run.id])
-            sweeps: list[LeaseAction] = [action for action in turn.actions if isinstance(action, Sweep)]
-            if not sweeps or sweeps == before:
-                return
-            before = sweeps
+                    self._rentals.keeper.turn(attended=[self._run.id])
 
     def _patience(self) -> float:
         return max(0.0, (min(self._look_at, self._beat_at) - _now()).total_seconds())

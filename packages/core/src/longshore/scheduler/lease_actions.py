@@ -78,9 +78,9 @@ class Terminate:
 
 @frozen
 class Sweep:
-    """Delete a side resource that has no user, under the ledger's lock."""
+    """Delete side resources that have no user, under the ledger's lock; together, since one may need another."""
 
-    side: SideResource
+    sides: tuple[SideResource, ...]
 
 
 LeaseAction = Absent | Confirm | Drain | Intend | Launch | Missed | Seen | Sweep | Terminate

@@ -121,7 +121,7 @@ def reconcile(
             actions.append(
                 Terminate((each.id,), f"it is foreign and should have ended at {ends_at:%Y-%m-%d %H:%M} UTC")
             )
-    return [*actions, *map(Sweep, book.unused)]
+    return [*actions, Sweep(book.unused)] if book.unused else actions
 
 
 def _of_lease(

@@ -36,6 +36,7 @@ class Hosted:
             "ec2", region_name=region, endpoint_url=books, aws_access_key_id="admin", aws_secret_access_key="admin"
         )
         self._disks: set[str] = set()
+        self._ends = threading.Condition()
         self._hosts = FakeHosts(folder, off=self._ended)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -57,9 +58,9 @@ class Hosted:
                 return sorted(self._hosts.living())
             case "console":
                 return self._hosts.console(body["machine"])
-            case "crash":
-                self._hosts.cut(body["machine"], keep=True)
-                return None
+            case "off":
+                with self._ends:
+                    return self._ends.wait_for(lambda: not self._hosts.living(), body["seconds"])
             case "reset":
                 answer = self._layer.control(what, body)
                 self._follow()
@@ -80,6 +81,8 @@ class Hosted:
         """An instance that powers itself off is terminated, as its launch has said; so is one that is reclaimed."""
         self._admin.terminate_instances(InstanceIds=[machine])
         self._follow()
+        with self._ends:
+            self._ends.notify_all()
 
     def _follow(self) -> None:
         """Let hosts be as their instances are."""
