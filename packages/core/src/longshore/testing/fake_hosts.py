@@ -67,6 +67,7 @@ class FakeHosts:
             "link set lo up",
             "link add br0 type bridge",
             "address add 198.18.0.1/32 dev br0",
+            "address add 169.254.169.254/32 dev br0",  # clouds tell machines about themselves there; nobody listens
             "link set br0 up",
             "route add default dev br0",
         )
