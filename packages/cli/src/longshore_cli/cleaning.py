@@ -56,6 +56,11 @@ def clean(
     """
     project = find_project(folder)
     done = _Done()
+    unclosed = project.unclosed()
+    if unclosed and not dry_run:
+        from longshore_cli.tidying import tidy_up
+
+        tidy_up(project, unclosed)
     before = datetime.now(UTC) - older_than
     for reader in list(_ended(project, before)):
         if runs:
@@ -77,8 +82,13 @@ def clean(
 
 
 def _ended(project: Project, before: datetime) -> Iterator[RunReader]:
-    """Give the runs that ended before a moment and are not to be continued."""
+    """Give the runs that ended before a moment and are not to be continued. Those that have left something on hosts are
+    not among them, since only their records know it.
+    """
+    unclosed = set(project.unclosed())
     for name in project.run_ids():
+        if name in unclosed:
+            continue
         reader = RunReader(project.run_folder(name))
         try:
             info = reader.info()

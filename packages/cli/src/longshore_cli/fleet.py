@@ -12,6 +12,7 @@ from longshore import machines
 from longshore.machines import Collected, Quote
 from longshore.model.offer import Needs
 from longshore.model.quantity import Money
+from longshore.runtime.project import Project
 from longshore_cli.fleet_view import (
     amount,
     collected_document,
@@ -145,6 +146,11 @@ def clean_up(
 ) -> int:
     """End what was forgotten; exit code 1 when something of ours is left."""
     place = folder_of(folder)
+    project = Project(place)
+    if project.unclosed() and not dry_run:
+        from longshore_cli.tidying import tidy_up
+
+        tidy_up(project, project.unclosed())
     with telling(invocation) as tell:
         if foreign and asking and not dry_run:
             _ask_about_foreign(machines.gc(place, providers=providers, dry_run=True, tell=tell))

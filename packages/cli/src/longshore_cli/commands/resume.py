@@ -43,5 +43,9 @@ def command(invocation: Invocation, run: str | None, retry: bool, jobs: int | No
     reader = RunReader(project.run_folder(wanted))
     if not retry and reader.info().ended is not None and not reader.info().resumable:
         # It has ended for good: told as it stands, and its record is left alone.
+        if wanted in project.unclosed():
+            from longshore_cli.tidying import tidy_up
+
+            tidy_up(project, [wanted])
         return conclude(reader, project.results(wanted), invocation)
     return attend(lambda listen: resume(project.folder, wanted, retry=retry, jobs=jobs, listen=listen), invocation)

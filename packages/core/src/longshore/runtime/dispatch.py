@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -40,6 +41,10 @@ class Remote:
         self._session = session
         self._sink = post
         self._closed = False
+        self.left = False
+        """Whether the machine was told good-bye."""
+        self._wanted: set[Future[None]] = set()
+        """What somebody waits for."""
         self._gone: set[str] = set()
         """Attempts that this controller has started, and has not released; the thread of orders alone knows."""
         self._revoked: set[str] = set()
@@ -97,6 +102,17 @@ class Remote:
             self._pulls.setdefault(source, []).append(artifact)
         self._data.add(lambda: self._pull(source))
 
+    def obtain(self, artifact: Artifact) -> Future[None]:
+        """Bring an artifact home, for somebody who waits for it; cancelled when the link is closed before that."""
+        wanted: Future[None] = Future()
+        with self._lock:
+            if self._closed:
+                wanted.cancel()
+                return wanted
+            self._wanted.add(wanted)
+        self._data.add(lambda: self._obtain(artifact, wanted))
+        return wanted
+
     def discard(self, digests: Sequence[str]) -> None:
         """Let the machine forget objects; in order with releases, which say what ends the run knows of."""
         self._orders.add(lambda: self._session.discard(digests))
@@ -109,6 +125,9 @@ class Remote:
         """
         with self._lock:
             self._closed = True
+            wanted, self._wanted = self._wanted, set()
+        for each in wanted:
+            each.cancel()
         self._data.close()
         self._orders.close(lambda: self._leave(over))
 
@@ -170,6 +189,7 @@ class Remote:
                 session.clear()
         finally:
             self._session.close()
+        self.left = True
 
     def _release(self, attempt: str) -> None:
         self._gone.discard(attempt)
@@ -250,6 +270,19 @@ class Remote:
             reason=words_of(error),
             lost=isinstance(error, InputMissing | DigestMismatch),
         )
+
+    def _obtain(self, artifact: Artifact, wanted: Future[None]) -> None:
+        if not wanted.set_running_or_notify_cancel():
+            return
+        try:
+            self._session.get([artifact])
+        except Exception as error:  # noqa: BLE001  whoever waits is told, whatever a plugin raises
+            wanted.set_exception(StagingError(f"{artifact.path} did not come from {self._machine}: {words_of(error)}"))
+        else:
+            self._post(Moved(at=_now(), artifacts=(artifact,), source=self._machine))
+            wanted.set_result(None)
+        with self._lock:
+            self._wanted.discard(wanted)
 
     def _tried(self, attempt: str, work: Job) -> None:
         """Do something for an attempt; whatever prevents that ends it."""

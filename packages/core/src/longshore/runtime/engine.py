@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -46,7 +47,10 @@ from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
 if TYPE_CHECKING:
     from longshore.runtime.renters import Renters
 
-__all__ = ["Engine", "check", "machines_of", "used_pools"]
+__all__ = ["Engine", "check", "executor_of", "machines_of", "used_pools"]
+
+_TIDYING_SECONDS = 5.0
+"""The end of a run waits no longer for what is to be done for earlier ones; the next run goes on with that."""
 
 EventQueue = SimpleQueue[Sequence[Event] | None]
 
@@ -67,8 +71,9 @@ class Engine:
         self._registry = Registry()
         strategy = self._registry.strategy_of(state.workflow.strategy)
         self.runner = Runner(state=state, journal=journal, strategy=strategy)
+        self._reach = Reach(run, state, self.runner.post)
         self._pools = used_pools(state)
-        self._executors = {pool.name: self._executor(pool) for pool in self._pools}
+        self._executors = {pool.name: executor_of(self._registry, pool, project, run) for pool in self._pools}
 
     @classmethod
     def create(cls, spec: WorkflowSpec, project: Project, options: RunOptions) -> Engine:
@@ -117,6 +122,7 @@ class Engine:
             options = RunOptions.from_json(meta["options"])
             if jobs is not None:
                 options = evolve(options, jobs=jobs)
+            project.note_unclosed(run)
             return cls(project=project, run=run, options=options, state=state, journal=journal, lock=lock)
         except BaseException:
             lock.release()
@@ -129,11 +135,12 @@ class Engine:
             LongshoreError: what stops the controller.
         """
         cache = Cache(self.project.store)
-        reach = Reach(self.run, self.runner.state, self.runner.post)
+        reach = self._reach
         crew = Crew(
             project=self.project, run=self.run, options=self.options, runner=self.runner, cache=cache, reach=reach
         )
         crew.renters = self._renters(crew, reach)
+        tidying = self._tidying()
         answering = Answering(self.run, self.runner, self.add, self.retry, reach.loads.listing, self.fetch)
         try:
             self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
@@ -169,8 +176,21 @@ class Engine:
             mark_latest(self.project.results(self.run).parent, self.run)
             if self.runner.state.ended in {"succeeded", "failed", "cancelled"}:
                 pack(self.folder)
+                if reach.cleared:
+                    self.project.note_closed(self.run)
             self._journal.close()
             self._lock.release()
+            if tidying is not None:
+                tidying.join(_TIDYING_SECONDS)
+
+    def _tidying(self) -> Thread | None:
+        """Begin to tidy up after runs whose controllers could not."""
+        others = self.project.unclosed(but=self.run)
+        if not others:
+            return None
+        from longshore.runtime.tidying import tidy_meanwhile  # noqa: PLC0415  most controllers live to their end
+
+        return tidy_meanwhile(self.project, others)
 
     def retry(self, names: Sequence[str]) -> None:
         """Give these tasks, or all that ended badly, another chance."""
@@ -200,20 +220,8 @@ class Engine:
         self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks))
 
     def fetch(self, to: Path, names: Sequence[str]) -> Fetched:
-        """Copy the outputs of tasks that have succeeded, all or these, into a folder."""
-        return fetch(self.runner.state, self.project.store, to, names)
-
-    def _executor(self, pool: PoolSpec) -> Executor:
-        record = self._registry.executor(pool.executor)
-        options = self._registry.options(record.config, pool.options, f"pools.{pool.name}")
-        context = ExecutorContext(
-            run=self.run,
-            run_folder=self.folder,
-            project_folder=self.project.folder,
-            store_folder=self.project.store,
-            unattended=pool.unattended,
-        )
-        return self._registry.make_executor(record, options, context)
+        """Copy the outputs of tasks that have succeeded, all or these, into a folder, from machines too."""
+        return fetch(self.runner.state, self.project.store, to, names, self._reach.bring_home)
 
     def _renters(self, crew: Crew, reach: Reach) -> Renters | None:
         if not self.runner.state.rented:
@@ -356,6 +364,25 @@ def used_pools(state: RunState) -> list[PoolSpec]:
     """List the pools that tasks go to, in the order of the workflow."""
     used = {state.pool_of(group.spec) for group in state.groups.values()}
     return [pool for pool in state.workflow.pools if pool.name in used]
+
+
+def executor_of(registry: Registry, pool: PoolSpec, project: Project, run: str) -> Executor:
+    """Make the executor of a pool for a run.
+
+    Raises:
+        ConfigError: when the pool's options do not fit it.
+        PluginError: when it is missing or broken.
+    """
+    record = registry.executor(pool.executor)
+    options = registry.options(record.config, pool.options, f"pools.{pool.name}")
+    context = ExecutorContext(
+        run=run,
+        run_folder=project.run_folder(run),
+        project_folder=project.folder,
+        store_folder=project.store,
+        unattended=pool.unattended,
+    )
+    return registry.make_executor(record, options, context)
 
 
 def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list[Machine]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
@@ -27,10 +27,13 @@ class Fetched:
     """Tasks that have not succeeded."""
 
 
-def fetch(state: RunState, store: Path, to: Path, names: Sequence[str] = ()) -> Fetched:
+def fetch(
+    state: RunState, store: Path, to: Path, names: Sequence[str] = (), bring: Callable[[Artifact], None] | None = None
+) -> Fetched:
     """Copy the outputs of tasks that have succeeded, all or these, and their tables, each into its folder below ``to``.
 
-    What is there already is replaced by files of the same names; the rest of the folder stays.
+    What is there already is replaced by files of the same names; the rest of the folder stays. ``bring`` brings home
+    what is only on machines, and raises `StagingError` when it cannot.
 
     Raises:
         StagingError: when the folder cannot be written.
@@ -49,8 +52,24 @@ def fetch(state: RunState, store: Path, to: Path, names: Sequence[str] = ()) -> 
     missing: dict[str, str] = {}
     for name, (folder, outputs) in wanted.items():
         try:
+            for each in outputs:
+                _have(state, name, each, bring)
             written += deliver(store, outputs, to / folder) if outputs else ()
         except StagingError as error:
             missing[name] = str(error)
     unready = tuple(each.task.id for each in tasks if each.phase not in DONE)
     return Fetched(written=tuple(written), missing=missing, unready=unready)
+
+
+def _have(state: RunState, name: str, artifact: Artifact, bring: Callable[[Artifact], None] | None) -> None:
+    """See to it that an artifact is at home, if it is only away now.
+
+    Raises:
+        StagingError: when it is not to be had.
+    """
+    if name in state.where.lost:
+        raise StagingError(state.where.lost[name])
+    if artifact.sha256 in state.where.elsewhere:
+        if bring is None:
+            raise StagingError(f"{artifact.path} is on machines only; `longshore resume` finds it while they keep it")
+        bring(artifact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,7 +62,33 @@ class Project:
             ignore.write_text("*\n")
         folder = self.run_folder(run)
         folder.mkdir(parents=True, mode=0o700)
+        self.note_unclosed(run)
         return folder
+
+    def note_unclosed(self, run: str) -> None:
+        """Note that there will be something to tidy up after a run.
+
+        Raises:
+            OSError: when the project's folder cannot be written.
+        """
+        self._unclosed.mkdir(exist_ok=True)
+        (self._unclosed / run).touch()
+
+    def note_closed(self, run: str) -> None:
+        """Note that nothing is to be tidied up after a run any more."""
+        with suppress(OSError):
+            (self._unclosed / run).unlink()
+
+    def unclosed(self, *, but: str = "") -> list[str]:
+        """List the runs that may have left something to be tidied up, oldest first; those that go on are among them."""
+        try:
+            return sorted(name for name in os.listdir(self._unclosed) if name != but)
+        except OSError:
+            return []
+
+    @property
+    def _unclosed(self) -> Path:
+        return self.home / "unclosed"
 
     def run_ids(self) -> Iterator[str]:
         """List the runs of this project, newest first."""

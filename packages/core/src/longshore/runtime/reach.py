@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from longshore.errors import StagingError
+from longshore.model.artifact import Artifact
 from longshore.model.attempt import attempt_id
 from longshore.model.events import AttemptEnded, AttemptIntended, Event, MachineAdded
 from longshore.model.machine import Machine
@@ -41,6 +45,8 @@ class Reach:
         """The machines that other runs use too: this computer, in each pool that is on it."""
         self.loads = Loads()
         """What the machines use, for those who watch."""
+        self.cleared = False
+        """Whether nothing of the run is left on any machine that the config names."""
         self._run = run
         self._state = state
         self._post = post
@@ -128,6 +134,27 @@ class Reach:
         if link is not None:
             link.release(self._attempt(event))
 
+    def bring_home(self, artifact: Artifact) -> None:
+        """Bring an output home that is only on machines; silent when it is no such thing. From any thread.
+
+        Raises:
+            StagingError: when none that has it can be reached, or it does not come.
+        """
+        where = self._state.where
+        if artifact.sha256 not in where.elsewhere:
+            return
+        having = [
+            each for each in list(self._state.machines.values()) if artifact.sha256 in where.stores.get(each.store, ())
+        ]
+        for machine in having:
+            remote = self.remotes.get(machine.id)
+            if remote is not None and machine.linked and not machine.gone:
+                with suppress(CancelledError):  # the link is gone, so that another one may have it
+                    remote.obtain(artifact).result()
+                    return
+        names = ", ".join(each.id for each in having)
+        raise StagingError(f"{artifact.path} is on {names} only, and no link is there now")
+
     def close(self, *, over: bool) -> None:
         """Let go of all machines; nothing of a run that is ``over`` for good is left on them."""
         with self._lock:
@@ -139,6 +166,9 @@ class Reach:
             remote.join(max(0.0, deadline - time.monotonic()))
         for session in self.sessions.values():
             session.close()
+        reached = {name for name, remote in self.remotes.items() if remote.left}
+        used = {each.id for each in self._state.machines.values() if each.store}
+        self.cleared = over and reached.issuperset(used.difference(self._state.lease_of))
 
     def _attempt(self, each: AttemptEnded | AttemptIntended | CancelAttempt) -> str:
         return attempt_id(self._run, each.task, each.attempt)

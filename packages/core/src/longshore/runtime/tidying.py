@@ -1,0 +1,118 @@
+"""What is to be done when a run has ended, done by whoever comes next when its controller was killed before that."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from longshore.errors import LongshoreError, RunLocked
+from longshore.model.machine import Machine
+from longshore.model.workflow import PoolSpec
+from longshore.plugin.protocols import Clears, Executor
+from longshore.runtime.cache import Cache
+from longshore.runtime.engine import executor_of, machines_of, used_pools
+from longshore.runtime.history import RunReader
+from longshore.runtime.lock import RunLock, acquire
+from longshore.runtime.logs import pack
+from longshore.runtime.options import RunOptions
+from longshore.runtime.project import Project
+from longshore.runtime.registry import Registry
+from longshore.runtime.results import mark_latest
+
+__all__ = ["tidy", "tidy_meanwhile"]
+
+_log = logging.getLogger(__name__)
+
+_HOPELESS = timedelta(days=14)
+"""Hosts that do not answer for so long are not tried any more."""
+
+
+def tidy_meanwhile(project: Project, runs: Sequence[str]) -> threading.Thread:
+    """Tidy up after some runs in a thread of its own, which ends with the process; hosts may take long to answer."""
+
+    def work() -> None:
+        for run in runs:
+            try:
+                left = tidy(project, run)
+            except LongshoreError as error:
+                left = str(error)
+            if left:
+                _log.info("run %s is not tidied up after: %s", run, left)
+
+    thread = threading.Thread(target=work, name="longshore-tidying", daemon=True)
+    thread.start()
+    return thread
+
+
+def tidy(project: Project, run: str) -> str:
+    """Finish what the end of a run has left undone; say what still is, empty for nothing.
+
+    A run that can still be continued, or that somebody controls, is left alone. What is done: its results are the
+    latest if no later run has any, its logs are packed, nothing of it is kept in the cache for its sake, and nothing of
+    it is left on hosts.
+
+    Raises:
+        JournalError: when the run's record is damaged.
+    """
+    reader = RunReader(project.run_folder(run))
+    if not (reader.folder / "run.db").exists():
+        project.note_closed(run)
+        return ""
+    info = reader.info()
+    if info.ended is None or info.resumable:
+        return ""
+    try:
+        lock = acquire(reader.folder, above=reader.fence())
+    except RunLocked:
+        return ""
+    with lock:
+        results = project.results(run).parent
+        latest = results / "latest"
+        if not latest.exists() or latest.resolve().name < run:
+            mark_latest(results, run)
+        pack(reader.folder)
+        cache = Cache(project.store)
+        cache.unpin(run)
+        cache.close()
+        left = list(_clear(project, reader, lock))
+    if not left or datetime.now(UTC) - info.ended > _HOPELESS:
+        project.note_closed(run)
+    return "; ".join(left)
+
+
+def _clear(project: Project, reader: RunReader, lock: RunLock) -> Iterator[str]:
+    """Remove what a run has left on the hosts that it has used; say in words where that cannot be done."""
+    state = reader.replay()
+    registry = Registry()
+    options = RunOptions.from_json(reader.meta()["options"])
+    for pool in used_pools(state):
+        if pool.rented is not None or not any(
+            each.pool == pool.name and each.store for each in state.machines.values()
+        ):
+            continue
+        try:
+            executor = executor_of(registry, pool, project, reader.folder.name)
+            machines = [each for each in machines_of(registry, pool, options) if each.id in state.machines]
+        except LongshoreError as error:
+            yield f"pool {pool.name}: {error}"
+            continue
+        for machine in machines:
+            yield from _clear_machine(pool, executor, machine, lock)
+
+
+def _clear_machine(pool: PoolSpec, executor: Executor, machine: Machine, lock: RunLock) -> Iterator[str]:
+    try:
+        session = executor.open(machine, fence=lock.fence, sink=_deaf)
+        with suppress(LongshoreError):
+            if isinstance(session, Clears):
+                session.clear()
+        session.close()
+    except LongshoreError as error:
+        yield f"{machine.id} of pool {pool.name}: {error}"
+
+
+def _deaf(*_: object) -> None:
+    return
