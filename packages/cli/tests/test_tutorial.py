@@ -52,6 +52,13 @@ _VARYING = [
     (re.compile(r"[ \t]+"), " "),
 ]
 _COMMAND_SECONDS = 120.0
+_NEEDED = {
+    "bucket": ("longshore_fsspec", "s3fs", "moto"),
+    "mixed": ("longshore_sandbox",),
+    "reports": ("vl_convert",),
+    "solar": ("pvlib", "vl_convert"),
+}
+"""What pages need that is not installed in each environment in which this is executed; `make demo` runs solar."""
 
 
 @frozen
@@ -226,10 +233,9 @@ def test_every_page_of_the_tutorial_is_executed() -> None:
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: f"{page.parent.name}/{page.stem}")
 def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
-    if page.parent.name == "solar" and find_spec("pvlib") is None:
-        pytest.skip("the data of this example is in pvlib, which is not installed here; `make demo` runs it")
-    if page.stem == "reports" and find_spec("vl_convert") is None:
-        pytest.skip("what draws reports is not installed here")
+    for module in _NEEDED.get(page.parent.name if page.stem == "README" else page.stem, ()):
+        if find_spec(module) is None:
+            pytest.skip(f"this page needs {module}, which is not installed here")
     steps = [step for step in steps_of(page) if page != INSTALL or not is_installing(step)]
     folder, home, plugins = tmp_path / "work", tmp_path / "home", str(tmp_path / "plugins")
     home.mkdir()
