@@ -195,6 +195,17 @@ def test_machines_say_when_they_came_and_why_they_went(written: Written) -> None
     ]
 
 
+def test_a_machine_that_has_come_back_is_not_gone(written: Written) -> None:
+    [row] = read_machines(
+        written(
+            MachineAdded(at=at(0), machine="h", pool="lab", resources=ROOM),
+            MachineGone(at=at(5), machine="h", reason="out of reach", over_by=at(60)),
+            MachineAdded(at=at(9), machine="h", pool="lab", resources=ROOM, again=True),
+        )
+    )
+    assert (since(row.added), row.gone, row.reason) == (0, None, "")
+
+
 OFFER = Offer(type="small", region="r", zone="z", spot=True, resources=ROOM)
 
 

@@ -165,14 +165,16 @@ def spending(record: Record) -> Html:
         return element("p", "Nothing was rented.")
     found = spending_of(record)
     pools = [[pool, _sums(costs)] for pool, costs in found.by_pool.items()]
-    written = [[name, _sums(costs)] for name, costs in found.by_written.items() if name != UNUSED]
-    written.append(["paid for while no task used it", _sums(found.by_written.get(UNUSED, ()))])
+    dearest = sorted(found.by_written.items(), key=lambda item: -sum(cost.amount for cost in item[1]))
+    written = [[name, _sums(costs)] for name, costs in dearest if name != UNUSED]
+    rest = ["paid for while no task used it", _sums(found.by_written.get(UNUSED, ()))]
     words = "What a machine cost is divided among the tasks that ran on it by their cpus and their time."
     return joined(
         [
             table("Cost by pool", ["pool", "cost"], pools, numbers=(1,)),
             element("p", words),
-            table("Cost by task", ["task", "cost"], written[-_MOST_ROWS:], numbers=(1,)),
+            table("Cost by task", ["task", "cost"], [*written[:_MOST_ROWS], rest], numbers=(1,)),
+            *_more(len(written), "tasks.csv"),
         ]
     )
 

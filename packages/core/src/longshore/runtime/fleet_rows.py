@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from longshore.model.quantity import Money
 from longshore.runtime.history import RunReader
@@ -44,6 +44,7 @@ class MachineRow:
     cpus: float
     added: float
     gone: float | None
+    """When it was gone for the last time; None while it is there, also when it has come back."""
     reason: str
     """Why it is gone."""
 
@@ -97,20 +98,24 @@ def read_builds(reader: RunReader) -> list[BuildRow]:
 
 
 _MACHINES = """
-    SELECT body ->> 'machine', max(body ->> 'pool'), max(body ->> '$.resources[0]'), min(at),
-        max(at) FILTER (WHERE kind = 'MachineGone'), max(body ->> 'reason')
-    FROM events WHERE kind IN ('MachineAdded', 'MachineGone') GROUP BY 1 ORDER BY min(seq)
+    SELECT kind, body ->> 'machine', at, body ->> 'pool', body ->> '$.resources[0]', body ->> 'reason'
+    FROM events WHERE kind IN ('MachineAdded', 'MachineGone') ORDER BY seq
 """
 
 
 def read_machines(reader: RunReader) -> list[MachineRow]:
     """List the machines that could take attempts, in the order in which they came."""
+    found: dict[str, MachineRow] = {}
     with reader._reading() as db:
-        rows = db.execute(_MACHINES).fetchall()
-    return [
-        MachineRow(machine=machine, pool=pool, cpus=cpus, added=added, gone=gone, reason=reason or "")
-        for machine, pool, cpus, added, gone, reason in rows
-    ]
+        for kind, machine, at, pool, cpus, reason in db.execute(_MACHINES):
+            before = found.get(machine)
+            if kind == "MachineAdded":
+                # One that was out of reach comes back.
+                added = at if before is None else before.added
+                found[machine] = MachineRow(machine=machine, pool=pool, cpus=cpus, added=added, gone=None, reason="")
+            elif before is not None:
+                found[machine] = evolve(before, gone=at, reason=reason)
+    return list(found.values())
 
 
 _LEASES = """
