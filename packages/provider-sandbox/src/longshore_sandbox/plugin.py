@@ -25,6 +25,7 @@ def longshore_providers() -> Sequence[ProviderRecord]:
             factory=SandboxProvider,
             executors=("sandbox",),
             rigs=_rigs,
+            tested="itself: its machines are folders and processes of this computer",
             api=_BUILT_FOR,
         )
     ]

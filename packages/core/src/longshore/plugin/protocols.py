@@ -426,6 +426,8 @@ class ProviderRecord:
     """The least rights that a login needs for what the provider asks with these options, as a document in the cloud's
     own form, which JSON can hold. Asks nobody. None when the cloud knows no such thing.
     """
+    tested: str = ""
+    """Against what its author tests it, for users to read."""
     api: tuple[int, int]
 
 
