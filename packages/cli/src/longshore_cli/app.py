@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "cancel": "End a running run, or some of its tasks.",
         "runs": "List the runs of this project, or compare two of them.",
         "report": "Tell what a run came to: figures, tables, pictures and a page.",
-        "import": "Write a workflow like one that others have published and recorded.",
+        "import": "Write a workflow like one of another system.",
         "graph": "Draw a workflow as Mermaid, DOT or SVG.",
         "machines": "List, rent, stop, start and end machines, by the same words on every cloud.",
         "hosts": "Say whether the hosts that pools name can be used.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from attrs import evolve, frozen
 
 from longshore.config.load import load
 from longshore.config.template import template
+from longshore.config.toml_text import key_of, value_of
 from longshore.errors import ConfigError
 from longshore_cli.places import WORKFLOW_FILE
 
@@ -108,10 +108,10 @@ def compose(answers: Answers, folder: Path) -> str:
     if answers.command is None:
         raise click.UsageError("say what the task executes: --command '...'")
     task = answers.task or "work"
-    key = task if re.fullmatch(r"[A-Za-z0-9_-]+", task) else _quoted(task)
+    key = key_of(task)
     lines = [
         "# `longshore plan` says what would run, `longshore run` runs it. Paths begin in the folder of this file.",
-        f"name = {_quoted(answers.name or _default_name(folder))}",
+        f"name = {value_of(answers.name or _default_name(folder))}",
         "",
         f"[tasks.{key}]",
     ]
@@ -120,25 +120,25 @@ def compose(answers: Answers, folder: Path) -> str:
             "# One task for each value, which the command sees as a variable of this name.",
             _for_each(answers.for_each),
         ]
-    lines.append(f"command = {_quoted(answers.command)}")
+    lines.append(f"command = {value_of(answers.command)}")
     if answers.inputs:
-        lines.append(f"inputs = {_list(answers.inputs)}")
+        lines.append(f"inputs = {value_of(answers.inputs)}")
     if answers.outputs:
-        lines.append(f"outputs = {_list(answers.outputs)}")
+        lines.append(f"outputs = {value_of(answers.outputs)}")
     needs = [f"cpus = {answers.cpus:g}"] if answers.cpus not in {None, 1} else []
-    needs += [f"memory = {_quoted(answers.memory)}"] if answers.memory else []
+    needs += [f"memory = {value_of(answers.memory)}"] if answers.memory else []
     if needs:
         lines.append(f"needs = {{ {', '.join(needs)} }}")
     if answers.attempts is not None and answers.attempts > 1:
         lines.append(f"retry = {{ attempts = {answers.attempts} }}")
     if answers.timeout:
-        lines.append(f"timeout = {_quoted(answers.timeout)}")
+        lines.append(f"timeout = {value_of(answers.timeout)}")
     reads = f"workflow:///{task}/{'*/' if answers.for_each else ''}{answers.outputs[0] if answers.outputs else 'FILE'}"
     lines += [
         "",
         "# Another task reads what this one wrote by naming it, and waits for it because of that:",
         "# [tasks.next]",
-        f"# command = {_quoted(f'cat {reads} > all.txt')}",
+        f"# command = {value_of(f'cat {reads} > all.txt')}",
         '# outputs = ["all.txt"]',
     ]
     return "\n".join(lines) + "\n"
@@ -152,22 +152,12 @@ def _for_each(text: str) -> str:
     if bounds:
         source = f"{{ range = [{bounds[1]}, {bounds[2]}] }}"
     elif values.startswith("@"):
-        source = f"{{ lines_of = {_quoted(values[1:])} }}"
+        source = f"{{ lines_of = {value_of(values[1:])} }}"
     elif any(char in values for char in "*?["):
-        source = f"{{ glob = {_quoted(values)} }}"
+        source = f"{{ glob = {value_of(values)} }}"
     else:
-        source = _list(tuple(value.strip() for value in values.split(",")))
-    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-    return f"for_each.{key} = {source}"
-
-
-def _quoted(text: str) -> str:
-    # What JSON escapes TOML reads alike, except for DEL, which JSON leaves as it is.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _list(texts: tuple[str, ...]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"
+        source = value_of(tuple(value.strip() for value in values.split(",")))
+    return f"for_each.{key_of(name)} = {source}"
 
 
 def write(folder: Path, text: str) -> Path:

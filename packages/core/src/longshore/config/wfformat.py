@@ -7,12 +7,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field, frozen
 
 from longshore.config.problems import Problems, wrong
+from longshore.config.toml_text import value_of
 from longshore.errors import ConfigError, Problem
 from longshore.model.names import near
 
@@ -159,7 +160,7 @@ class _Reading:
         for identity, job in self.jobs.items():
             for file in job.writes:
                 writers.setdefault(file, []).append(identity)
-        lines = [f"name = {_quoted(name)}"]
+        lines = [f"name = {value_of(name)}"]
         given: dict[str, int] = {}
         for job in self.jobs.values():
             lines += self._task(job, writers, given, "compute" if compute else "sleep", scale)
@@ -188,14 +189,14 @@ class _Reading:
         made = [f"{path}={size}" for path, size in outputs.items()]
         lines = [
             "",
-            f"[tasks.{_quoted(job.name)}]",
-            f"command = {_list(['python3', WORK_FILE, how, f'{job.seconds * scale:.6g}', *made])}",
-            f"inputs = {_list(list(reads))}",
+            f"[tasks.{value_of(job.name)}]",
+            f"command = {value_of(['python3', WORK_FILE, how, f'{job.seconds * scale:.6g}', *made])}",
+            f"inputs = {value_of(list(reads))}",
         ]
         if outputs:
-            lines.append(f"outputs = {_list(list(outputs))}")
+            lines.append(f"outputs = {value_of(list(outputs))}")
         if after:
-            lines.append(f"after = {_list(list(dict.fromkeys(after)))}")
+            lines.append(f"after = {value_of(list(dict.fromkeys(after)))}")
         if job.cpus != 1:
             lines.append(f"needs = {{ cpus = {job.cpus:g} }}")
         return lines
@@ -234,15 +235,3 @@ class _Reading:
             self.problems.take(key, error)
             return 0.0
         return float(value)
-
-
-_encode: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False).encode
-
-
-def _quoted(text: str) -> str:
-    # What JSON escapes TOML reads alike, except for DEL, which JSON leaves as it is.
-    return _encode(text).replace("\x7f", "\\u007f")
-
-
-def _list(texts: list[str]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"

@@ -1,0 +1,222 @@
+"""CloudSend's configuration: ``config = {...}`` in a Python file, or the same as JSON. Nothing of it is executed.
+
+Its instances become a pool of rented machines, its environments environments, its jobs tasks. A job's script ran in the
+folder of its files, and so does its task.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+
+from longshore.errors import ConfigError, Problem
+from longshore.model.names import clean_relative
+from longshore_cli.imports.imported import Imported, Remarks, as_list, free_name, read_text, safe_name
+from longshore_cli.imports.instances import Instances
+from longshore_cli.imports.python_values import read_variable
+
+__all__ = ["import_cloudsend"]
+
+_INTERPRETERS = {".py": "python3", ".jl": "julia"}
+_WITHOUT_MEANING = {
+    "dev": "machines and environments are known by their content",
+    "debug": "-v says more",
+    "recover": "every run can be resumed",
+    "print_deploy": "`longshore logs --env NAME -f` shows what builds print",
+    "mutualize_uploads": "files travel once to each machine, by their content",
+}
+
+
+def import_cloudsend(path: Path) -> Imported:
+    """Read a configuration; paths in it are relative to its folder.
+
+    Raises:
+        ConfigError: when it is none, or has no jobs.
+    """
+    remarks = Remarks()
+    text = read_text(path)
+    config = _json(text, path) if path.suffix == ".json" else read_variable(text, "config", str(path), remarks)
+    if not isinstance(config, dict):
+        raise _none(path, "the configuration is no table")
+    reading = _Reading(config=config, folder=path.parent, remarks=remarks)
+    raw = reading.workflow(path)
+    return Imported(raw=raw, remarks=tuple(remarks.said), origin=path.name)
+
+
+def _json(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _none(path, f"this is not JSON: {error}") from None
+
+
+def _none(path: Path, message: str) -> ConfigError:
+    remedy = "name a configuration of CloudSend, as in config = {'jobs': [...]}"
+    return ConfigError([Problem(place=str(path), key="", message=message, remedy=remedy)])
+
+
+@define
+class _Reading:
+    config: Mapping[str, Any]
+    folder: Path
+    remarks: Remarks
+    environments: dict[str, dict[str, Any]] = field(factory=dict[str, dict[str, Any]])
+    tasks: dict[str, dict[str, Any]] = field(factory=dict[str, dict[str, Any]])
+
+    def workflow(self, path: Path) -> dict[str, Any]:
+        jobs = self._tables("jobs")
+        if not jobs:
+            raise _none(path, "there are no jobs")
+        project = self.config.get("project")
+        raw: dict[str, Any] = {"name": safe_name(str(project or self.folder.resolve().name), "cloudsend")}
+        if isinstance(project, str) and project:
+            raw["project"] = safe_name(project, "project")
+        self._settings(raw)
+        raw |= Instances(self.config, self.remarks).tables(self._tables("instances"))
+        for number, words in enumerate(self._tables("environments"), start=1):
+            self._environment(words, number)
+        for number, job in enumerate(jobs, start=1):
+            self._job(job, number)
+        if self.environments:
+            raw["environments"] = self.environments
+        return raw | {"tasks": self.tasks}
+
+    def _tables(self, key: str) -> list[dict[str, Any]]:
+        value = self.config.get(key) or []
+        tables = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        if not isinstance(value, list) or len(tables) < len(value):
+            self.remarks.say(f"{key} has something that is no table; it was left out")
+        return tables
+
+    def _settings(self, raw: dict[str, Any]) -> None:
+        for key, instead in _WITHOUT_MEANING.items():
+            if self.config.get(key):
+                self.remarks.say(f"{key} was left out: {instead}")
+        if self.config.get("maestro") not in (None, "local"):
+            self.remarks.say("maestro was left out: the computer where `longshore run` is called controls the run")
+        match self.config.get("job_assign"):
+            case "random":
+                raw["strategy"] = "random"
+            case None:
+                pass
+            case other:
+                self.remarks.say(
+                    f"job_assign {other!r} was left out: the most urgent task goes to the first machine with room;"
+                    ' strategy = "knapsack" packs them (`pip install longshore-knapsack`)'
+                )
+        known = {*_WITHOUT_MEANING, "project", "profile", "maestro", "auto_stop", "provider", "job_assign", "region"}
+        for key in self.config.keys() - known - {"instances", "environments", "jobs"}:
+            self.remarks.say(f"{key} is no setting that is known; it was left out")
+
+    def _environment(self, words: Mapping[str, Any], number: int) -> None:
+        name = free_name(str(words.get("name") or "default"), self.environments, f"environment-{number}")
+        table: dict[str, Any] = {}
+        script = words.get("command")
+        if isinstance(script, str) and len(script.split()) > 1:
+            self.remarks.say(f"the command of environment {name} was left out: its file has a space in its name")
+        elif isinstance(script, str) and self._file(script, f"the command of environment {name}"):
+            table["before"] = script
+        pip = words.get("env_pypi")
+        if isinstance(pip, str) and (self.folder / pip).is_dir():
+            self.remarks.say(
+                f"env_pypi of {name} is a folder: `{pip}/bin/pip freeze > requirements.txt` writes down what is in it; "
+                'then add pip = "requirements.txt"'
+            )
+        elif isinstance(pip, str) and self._file(pip, f"env_pypi of {name}"):
+            table["pip"] = pip
+        elif as_list(pip) and not isinstance(pip, str):
+            table["pip"] = as_list(pip)
+        for key in ("env_aptget", "env_conda", "env_julia"):
+            if words.get(key):
+                packages = ", ".join(as_list(words[key]))
+                self.remarks.say(f"{key} of {name} was left out: have {packages} on the machine's image")
+        if not table:
+            self.remarks.say(f"the environment {name} was left out, since nothing of it could be carried over")
+        else:
+            self.environments[name] = table
+
+    def _file(self, path: str, what: str) -> bool:
+        try:
+            clean_relative(path)
+        except ValueError as error:
+            self.remarks.say(f"{what} was left out: {error}")
+            return False
+        if (self.folder / path).is_file():
+            return True
+        self.remarks.say(f"{what} was left out: there is no file {path!r} in {self.folder}")
+        return False
+
+    def _job(self, job: Mapping[str, Any], number: int) -> None:
+        script, command = job.get("run_script"), job.get("run_command")
+        if isinstance(script, str) and script.strip():
+            where, line, program = self._script(script)
+            name = free_name(posixpath.splitext(posixpath.basename(program))[0], self.tasks, f"job-{number}")
+            inputs = [program]
+        elif isinstance(command, str) and command.strip():
+            where, line, inputs = "", command, []
+            name = free_name(posixpath.basename(command.split()[0]), self.tasks, f"job-{number}")
+        else:
+            self.remarks.say(f"job {number} was left out: it has neither run_script nor run_command")
+            return
+        if not line:
+            self.remarks.say(f"job {number} was left out: {script!r} is no script of Python or Julia, and never ran")
+            return
+        for key in ("upload_files", "input_files", "input_file"):
+            inputs += [posixpath.normpath(posixpath.join(where, each)) for each in as_list(job.get(key))]
+        outputs = [
+            posixpath.normpath(posixpath.join(where, each))
+            for key in ("output_files", "output_file")
+            for each in as_list(job.get(key))
+        ]
+        task: dict[str, Any] = {"command": line}
+        there = [each for each in dict.fromkeys(inputs) if self._there(each, name)]
+        if there:
+            task["inputs"] = there
+        if outputs:
+            task["outputs"] = list(dict.fromkeys(outputs))
+        else:
+            self.remarks.say(f"{name} names no output, so nothing of it comes home; add outputs = [...]")
+        self._about(job, name, task)
+        self.tasks[name] = task
+
+    def _script(self, script: str) -> tuple[str, str, str]:
+        """Give the folder that a script runs in, its command, and its path; an empty command when it cannot run."""
+        path, _, arguments = script.strip().partition(" ")
+        where, base = posixpath.split(posixpath.normpath(path))
+        interpreter = _INTERPRETERS.get(posixpath.splitext(base)[1])
+        if interpreter is None:
+            return where, "", path
+        from shlex import quote
+
+        line = " ".join(part for part in (interpreter, quote(base), arguments.strip()) if part)
+        return where, f"cd {quote(where)} && {line}" if where else line, posixpath.normpath(path)
+
+    def _there(self, path: str, task: str) -> bool:
+        try:
+            clean_relative(path)
+        except ValueError as error:
+            self.remarks.say(f"an input of {task} was left out: {error}")
+            return False
+        if (self.folder / path).exists():
+            return True
+        self.remarks.say(f"the input {path} of {task} was left out: there is no such file in {self.folder}")
+        return False
+
+    def _about(self, job: Mapping[str, Any], name: str, task: dict[str, Any]) -> None:
+        cpus, repeat, environment = job.get("cpus_req"), job.get("repeat"), job.get("env_name")
+        if isinstance(cpus, int | float) and cpus > 0:
+            task["needs"] = {"cpus": cpus}
+        if isinstance(repeat, int) and repeat > 1:
+            task["repeat"] = repeat
+        if isinstance(environment, str) and environment:
+            if safe_name(environment, "") in self.environments:
+                task["environment"] = safe_name(environment, "")
+            else:
+                self.remarks.say(f"{name} names the environment {environment!r}, which there is not; it was left out")
+        elif len(self.environments) > 1:
+            self.remarks.say(f"{name} names no environment, and there are several; it has none")
