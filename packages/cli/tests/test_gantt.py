@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from longshore_cli.report.chart import COLOURS, chart
 from longshore_cli.report.gantt import fitted, gantt_of
 from longshore_cli.report.graph import graph_svg
 from longshore_cli.report.record import Record
+from longshore_cli.report.sections import environments
 from longshore_cli.report.spending import UNUSED, spending_of
 from longshore_cli.report.summary_table import money
 
@@ -127,6 +129,11 @@ def test_merging_keeps_every_bar_within_one_of_its_kind(rows: list[AttemptRow], 
         )
 
 
+def test_a_run_of_very_many_bars_is_not_drawn_as_a_single_one() -> None:
+    gantt = gantt_of(record(*(attempt(n / 100, 0.009) for n in range(9_000))))
+    assert 100 <= len(fitted(gantt, 200).bars) <= 200
+
+
 def test_few_bars_stay_as_they_are() -> None:
     gantt = gantt_of(record(attempt(0, 1), attempt(1, 1)))
     assert fitted(gantt, 2) == gantt
@@ -145,25 +152,27 @@ LEASE = LeaseRow(
 )
 
 
+BUILD = BuildRow(
+    environment="sci",
+    number=1,
+    machine="m",
+    begun=BEGIN + 20,
+    ended=BEGIN + 30,
+    reused=False,
+    failure="",
+    evidence="",
+    lock="",
+    python="",
+)
+
+
 def test_the_chart_has_boots_builds_transfers_and_attempts_by_how_they_ended() -> None:
-    build = BuildRow(
-        environment="sci",
-        number=1,
-        machine="m",
-        begun=BEGIN + 20,
-        ended=BEGIN + 30,
-        reused=False,
-        failure="",
-        evidence="",
-        lock="",
-        python="",
-    )
     gantt = gantt_of(
         record(
             attempt(35, 10, staged=5),
             attempt(50, 10, task="u", outcome="exit code 1"),
             leases=(LEASE,),
-            builds=(build,),
+            builds=(BUILD,),
             moves=(MoveRow(task="t", machine="m", at=BEGIN + 47, size_bytes=1),),
         )
     )
@@ -204,6 +213,14 @@ def test_a_task_pays_for_its_part_of_a_machine_and_of_its_time() -> None:
 )
 def test_small_amounts_are_shown_so_that_they_say_something(amount: str, shown: str) -> None:
     assert money(Money(amount=Decimal(amount), currency="USD")) == shown
+
+
+def test_an_environment_is_told_with_what_was_installed_and_a_failed_one_with_its_proof() -> None:
+    built = evolve(BUILD, lock="numpy==2.1\nscipy==1.14\n")
+    failed = evolve(BUILD, failure="environment", evidence="no <such> package")
+    text = environments(record(builds=(built, failed))).text
+    assert "<summary>2 packages</summary><pre>numpy==2.1\nscipy==1.14\n</pre>" in text
+    assert "no &lt;such&gt; package" in text
 
 
 def test_a_box_of_the_graph_has_the_colour_of_its_worst_task_and_says_so() -> None:

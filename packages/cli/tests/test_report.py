@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 import statistics
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project as RunProject
 from longshore_cli.report.figures import _most_at_once
 
+from .fleets import on_a_cloud
 from .harness import SECONDS, Project, wait_for
 
 MIXED = """\
@@ -270,6 +273,20 @@ def test_without_what_draws_a_report_says_how_to_get_it_and_its_figures_are_told
     assert "pip install 'longshore[report]'" in said
     assert "Traceback" not in said
     assert "efficiency" in without.call("report", "--text").out
+
+
+@pytest.mark.usefixtures("drawn")
+def test_what_was_rented_costs_what_the_run_said_when_each_machine_was_gone(project: Project) -> None:
+    on_a_cloud(project)
+    with (project.folder / "longshore.toml").open("a") as file:
+        file.write("for_each.n = [1, 2, 3]\n")
+    told = project.call("run", "--set", 'max_cost="2 USD"').err
+    costs = [Decimal(amount) for amount in re.findall(r"it cost ([\d.]+) USD", told)]
+    document = project.call("report", "--json").json
+    [cost] = document["runs"][0]["costs"]
+    assert Decimal(cost.split()[0]) == sum(costs) > 0
+    shares = [row["cost"].split()[0] for row in rows(Path(document["files"][0]).parent / "tasks.csv")]
+    assert 0 < sum(map(Decimal, shares)) < sum(costs)
 
 
 @pytest.mark.usefixtures("drawn")

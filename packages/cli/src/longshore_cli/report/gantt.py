@@ -18,7 +18,7 @@ _LONGEST = 200
 _SHORTEST_PART = 1 / 1000
 """Transfers that took less of the run's time than this are left out: nobody would see them."""
 _FINEST = 50_000
-"""Into so many parts a run's time is divided at first, when there are too many bars."""
+"""Into so many grains a run's time is divided at first, when there are too many bars."""
 
 
 @frozen(kw_only=True)
@@ -66,35 +66,33 @@ def gantt_of(record: Record) -> Gantt:
 
 
 def fitted(gantt: Gantt, most: int) -> Gantt:
-    """Merge neighbours of one kind on one lane, the closest first, until there are at most ``most`` bars.
+    """Merge bars of one kind that begin at nearly the same time on one lane, until there are at most ``most`` bars.
 
     It ends at the latest when each kind has one bar on each lane.
     """
     bars = gantt.bars
     whole = max((bar.end for bar in bars), default=0.0)
-    closeness = whole / _FINEST
-    while len(bars) > most and closeness < 2 * whole:
-        bars = tuple(_merged(gantt.bars, closeness))
-        closeness *= 2
+    grain = whole / _FINEST
+    while len(bars) > most and grain < 2 * whole:
+        bars = tuple(_merged(bars, grain))
+        grain *= 2
     return evolve(gantt, bars=bars)
 
 
-def _merged(bars: Iterable[Bar], closeness: float) -> Iterator[Bar]:
-    """Merge bars that are no further apart than this."""
-    last: dict[tuple[str, int, str], Bar] = {}
-    for bar in sorted(bars, key=lambda bar: bar.begin):
-        key = bar.machine, bar.lane, bar.kind
-        before = last.get(key)
-        if before is None:
-            last[key] = bar
-        elif bar.begin - before.end <= closeness:
-            count = before.count + bar.count
-            words = f"{counted(count, 'bar')} together"
-            last[key] = evolve(before, end=max(before.end, bar.end), count=count, words=words)
-        else:
-            yield before
-            last[key] = bar
-    yield from last.values()
+def _merged(bars: Iterable[Bar], grain: float) -> Iterable[Bar]:
+    """Merge bars that begin in the same grain of time."""
+    found: dict[tuple[str, int, str, float], Bar] = {}
+    for bar in bars:
+        key = bar.machine, bar.lane, bar.kind, bar.begin // grain
+        before = found.get(key)
+        found[key] = bar if before is None else _together(before, bar)
+    return found.values()
+
+
+def _together(one: Bar, other: Bar) -> Bar:
+    count = one.count + other.count
+    words = f"{counted(count, 'bar')} together"
+    return evolve(one, begin=min(one.begin, other.begin), end=max(one.end, other.end), count=count, words=words)
 
 
 def _on_lanes(bars: Sequence[Bar]) -> list[Bar]:
