@@ -4,7 +4,7 @@ A page is a sequence of fenced blocks. ``title="NAME"`` writes a file. In ``cons
 ``$ `` is typed into one bash for the whole page, and the lines below it must come out of it in this order, perhaps
 with others in between. ``…`` stands for any text, and what differs from run to run (run ids, times, sizes) is the same
 as any other of its kind. A command must exit with 0, unless the next one is ``echo $?``. ``<!-- not run: reason -->``
-before a block excepts it. ``<!-- hosts: NAMES -->`` on a page asks for hosts that answer SSH by these names.
+before a block excepts it. What a page asks for around it is in `surroundings`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from longshore.model.outcome import FailureClass
 from longshore.scheduler.state import TaskPhase
 
 from .harness import end_marked
+from .surroundings import surroundings
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -39,7 +40,6 @@ INSTALL = DOCS / "tutorial" / "index.md"
 EXAMPLES = ROOT / "examples"
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>```+) *(?P<language>[\w-]*)(?P<attributes>[^\n]*)$")
-_HOSTS = re.compile(r"^<!-- hosts: ([\w ]+) -->$", re.MULTILINE)
 _TITLE = re.compile(r'title="([^"]+)"')
 _VARYING = [
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{4}\b"), "<run>"),
@@ -244,36 +244,9 @@ def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
     else:
         folder.mkdir()
     # What a page installs is for this page alone.
-    with hosts_of(page, home), terminal(folder, home, PIP_TARGET=plugins, PYTHONPATH=plugins) as typed:
+    own = {"PIP_TARGET": plugins, "PYTHONPATH": plugins}
+    with surroundings(page.read_text(encoding="utf-8"), home) as more, terminal(folder, home, **own, **more) as typed:
         follow(steps, typed, folder)
-
-
-@contextmanager
-def hosts_of(page: Path, home: Path) -> Iterator[None]:
-    """Start the hosts that a page asks for, and let the user know them by their names."""
-    names = _HOSTS.search(page.read_text(encoding="utf-8"))
-    if names is None:
-        yield
-        return
-    kit = pytest.importorskip("longshore_ssh.testing", reason="longshore-ssh is not installed here")
-    if reason := kit.missing():
-        pytest.skip(reason)
-    lab = kit.Lab()
-    try:
-        for _ in names[1].split():
-            lab.host()
-        programs = home / "bin"
-        for folder in (home / ".ssh", programs):
-            folder.mkdir()
-        config = home / ".ssh" / "config"
-        config.write_text(lab.ssh_config(*names[1].split()))
-        # ssh itself asks the system for the home, not the environment.
-        ssh = programs / "ssh"
-        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {config} "$@"\n')
-        ssh.chmod(0o755)
-        yield
-    finally:
-        lab.close()
 
 
 def is_installing(step: Step) -> bool:

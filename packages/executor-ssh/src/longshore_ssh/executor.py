@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.sharing import SharedStore
 from longshore.remote.shim_session import ShimSession
-from longshore_ssh.boot import BORN_KIND, first_boot
+from longshore_ssh.boot import GIVEN_KIND, first_boot
 from longshore_ssh.check import examine
 from longshore_ssh.config import HostConfig, SshConfig
 from longshore_ssh.connection import Connection
@@ -60,7 +61,10 @@ class SshExecutor:
         given = {host.host: host for host in self._config.hosts}
         target = target_of(given.get(address) or HostConfig(host=address), self._config, fingerprint=host_key)
         seconds = self._config.connect_timeout.total_seconds()
-        connection = Connection.open(as_rented(target, self._config) if host_key else target, seconds=seconds)
+        if host_key:
+            target = as_rented(target, self._config)
+        with _booting(target):
+            connection = Connection.open(target, seconds=seconds)
         meet(connection, seconds=seconds)
         return SshShell(connection, seconds)
 
@@ -92,16 +96,10 @@ class SshExecutor:
         if not machine.address:
             raise MachineUnreachable(f"{machine.id} has no address yet")
         target = find_target(machine, self._config)
-        if not target.fingerprint:
+        if target.fingerprint:
+            target = as_rented(target, self._config)
+        with _booting(target):
             return self._open(target, machine, fence, sink)
-        target = as_rented(target, self._config)
-        try:
-            return self._open(target, machine, fence, sink)
-        except (NotTheHost, LoginRefused) as error:
-            if target.host_key_kind == BORN_KIND:
-                raise
-            # Before the boot data has been executed it shows another key, and does not know ours.
-            raise MachineUnreachable(f"{machine.id} is not as its boot data would make it (yet): {error}") from error
 
     def _open(self, target: Target, machine: Machine, fence: int, sink: Sink) -> RemoteSession:
         run = self._context.run
@@ -120,6 +118,19 @@ class SshExecutor:
         except BaseException:
             link.close()
             raise
+
+
+@contextmanager
+def _booting(target: Target) -> Iterator[None]:
+    """Take a machine for one that boots as long as we have not met it: before its boot data has been executed it shows
+    another key, and does not know ours.
+    """
+    try:
+        yield
+    except (NotTheHost, LoginRefused) as error:
+        if target.host_key_kind != GIVEN_KIND:
+            raise
+        raise MachineUnreachable(f"{target.name} is not as its boot data would make it (yet): {error}") from error
 
 
 def _deaf(*_: object) -> None:

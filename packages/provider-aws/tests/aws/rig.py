@@ -28,6 +28,8 @@ from longshore.testing.provider_rig import Paid
 from longshore_aws.config import AwsConfig
 from longshore_aws.provider import AwsProvider
 
+from .cloud.network import open_network
+
 __all__ = ["IMAGE", "PUBLIC_KEY", "REGION", "AwsRig", "Cloud", "running_cloud"]
 
 REGION = "eu-west-1"
@@ -67,16 +69,7 @@ class Cloud:
         ) as answer:
             answer.read()
         self.control("reset")
-        self._open_network()
-
-    def _open_network(self) -> None:
-        """Give the default network its way out, which AWS's has and moto's has not."""
-        admin = self.admin()
-        network = admin.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
-        gateway = admin.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-        admin.attach_internet_gateway(InternetGatewayId=gateway, VpcId=network)
-        routes = admin.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [network]}])["RouteTables"]
-        admin.create_route(RouteTableId=routes[0]["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        open_network(self.admin())
 
     def furnish(self, *, network_tag: tuple[str, str], key: str, parameter: str) -> None:
         """Let the account have what a config may name: a tagged network, a key pair, an image by a parameter."""
@@ -111,13 +104,6 @@ def running_cloud(hosts: Path | None = None) -> Iterator[Cloud]:
             assert line, "the stand-in for AWS did not start"
             ports = json.loads(line)
             cloud = Cloud(url=f"http://127.0.0.1:{ports['aws']}", books=f"http://127.0.0.1:{ports['books']}")
-            # moto reads its lists at the first question, which takes longer than any test is ready to wait.
-            cloud.admin().describe_images(MaxResults=5)
-            rented = _client("ec2", cloud.url)
-            rented.describe_instance_types()
-            rented.describe_instance_type_offerings(LocationType="availability-zone")
-            rented.describe_spot_price_history()
-            cloud.admin("sts").get_caller_identity()
             yield cloud
         finally:
             try:

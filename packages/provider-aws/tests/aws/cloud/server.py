@@ -2,7 +2,7 @@
 
 ``python -m aws.cloud.server [FOLDER]`` serves two ports, and prints them as a line of JSON: ``aws`` is what a provider
 meets, ``books`` is moto itself and the layer's control (``POST /-/NAME``). With a folder each instance is a real host,
-and lists are up to date.
+reached by the command ``proxy``, and lists are up to date.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ os.environ.setdefault("MOTO_ENABLE_AMI_VALIDATION", "true")
 os.environ.setdefault("MOTO_ENABLE_KEYPAIR_VALIDATION", "true")
 os.environ.setdefault("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "1")
 
+import boto3
 from aws.cloud.hosted import Hosted
 from aws.cloud.layer import Layer
+from aws.cloud.network import open_network
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 Start = Callable[..., Any]
+
+_REGION = "eu-west-1"
 
 
 def serve() -> None:
@@ -48,16 +52,37 @@ def serve() -> None:
 
     servers = {"books": make_server("127.0.0.1", 0, books, threaded=True)}
     if folder is not None:
-        front = Hosted(layer, folder, f"http://127.0.0.1:{servers['books'].server_port}", "eu-west-1")
+        front = Hosted(layer, folder, f"http://127.0.0.1:{servers['books'].server_port}", _REGION)
     servers["aws"] = make_server("127.0.0.1", 0, front, threaded=True)
     for server in servers.values():
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(json.dumps({name: server.server_port for name, server in servers.items()}), flush=True)
+    _prepare(*(f"http://127.0.0.1:{servers[name].server_port}" for name in ("aws", "books")))
+    told: dict[str, Any] = {name: server.server_port for name, server in servers.items()}
+    if isinstance(front, Hosted):
+        told["proxy"] = front.control("proxy", {})
+    print(json.dumps(told), flush=True)
     try:
         sys.stdin.read()
     finally:
         if isinstance(front, Hosted):
             front.close()
+
+
+def _prepare(aws: str, books: str) -> None:
+    """Make what is always there, and ask for what moto reads at the first question, longer than anybody would wait."""
+
+    def client(service: str, url: str) -> Any:
+        return boto3.client(
+            service, region_name=_REGION, endpoint_url=url, aws_access_key_id="admin", aws_secret_access_key="admin"
+        )
+
+    client("ec2", books).describe_images(MaxResults=5)
+    client("sts", books).get_caller_identity()
+    open_network(client("ec2", books))
+    rented = client("ec2", aws)
+    rented.describe_instance_types()
+    rented.describe_instance_type_offerings(LocationType="availability-zone")
+    rented.describe_spot_price_history()
 
 
 if __name__ == "__main__":

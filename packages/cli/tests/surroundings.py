@@ -1,0 +1,105 @@
+"""What a page of the documentation asks for around it: hosts that answer SSH, or an account on a cloud.
+
+``<!-- hosts: NAMES -->`` asks for hosts by these names, ``<!-- cloud: aws -->`` for an account on the stand-in for AWS.
+Where there can be none, the page is skipped, with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+__all__ = ["surroundings"]
+
+_ASKED = re.compile(r"^<!-- (hosts|cloud): ([\w ]+) -->$", re.MULTILINE)
+_AWS = Path(__file__).resolve().parents[2] / "provider-aws" / "tests"
+_SECONDS = 30.0
+_SETTINGS = """
+[providers.aws]
+admit = ["203.0.113.7/32"]
+deadline = "6 s"
+listing_lag = "200 ms"
+"""
+"""The stand-in answers at once, and there is no network in which a caller has an address."""
+
+
+@contextmanager
+def surroundings(text: str, home: Path) -> Iterator[Mapping[str, str]]:
+    """Make what a page asks for, for a user with this home; give the variables by which it is found."""
+    asked = dict(_ASKED.findall(text))
+    with ExitStack() as stack:
+        variables: dict[str, str] = {}
+        if "hosts" in asked:
+            stack.enter_context(_hosts(asked["hosts"].split(), home))
+        if "cloud" in asked:
+            variables |= stack.enter_context(_aws(home))
+        yield variables
+
+
+@contextmanager
+def _hosts(names: list[str], home: Path) -> Iterator[None]:
+    kit = pytest.importorskip("longshore_ssh.testing", reason="longshore-ssh is not installed here")
+    if reason := kit.missing():
+        pytest.skip(reason)
+    lab = kit.Lab()
+    try:
+        for _ in names:
+            lab.host()
+        programs = home / "bin"
+        for folder in (home / ".ssh", programs):
+            folder.mkdir()
+        config = home / ".ssh" / "config"
+        config.write_text(lab.ssh_config(*names))
+        # ssh itself asks the system for the home, not the environment.
+        ssh = programs / "ssh"
+        ssh.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {config} "$@"\n')
+        ssh.chmod(0o755)
+        yield
+    finally:
+        lab.close()
+
+
+@contextmanager
+def _aws(home: Path) -> Iterator[Mapping[str, str]]:
+    for needed in ("longshore_aws", "longshore_ssh", "moto"):
+        if find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed here")
+    from longshore.testing.fake_hosts import missing  # noqa: PLC0415  only where it is needed
+
+    if reason := missing():
+        pytest.skip(reason)
+    with subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-m", "aws.cloud.server", str(home / "cloud")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(_AWS)},
+    ) as server:
+        try:
+            assert server.stdout is not None
+            told = json.loads(server.stdout.readline())
+            for folder in (home / ".ssh", home / ".config" / "longshore"):
+                folder.mkdir(parents=True)
+            (home / ".ssh" / "config").write_text(f"Host *\n    ProxyCommand {told['proxy']}\n")
+            (home / ".config" / "longshore" / "config.toml").write_text(_SETTINGS)
+            yield {
+                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{told['aws']}",
+                "AWS_ACCESS_KEY_ID": "testing",
+                "AWS_SECRET_ACCESS_KEY": "testing",
+                "AWS_DEFAULT_REGION": "eu-west-1",
+                "AWS_EC2_METADATA_DISABLED": "true",
+            }
+        finally:
+            try:
+                server.communicate(timeout=_SECONDS)  # it ends with its input, and its machines with it
+            finally:
+                server.kill()
