@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from longshore.errors import CloudUnreachable, InvalidRequest
+from longshore.errors import InvalidRequest
 from longshore.model.names import near
+from longshore.plugin.deadline import Patience
 from longshore_aws.config import AwsConfig
 from longshore_aws.errors import translated
 
 if TYPE_CHECKING:
     import boto3
 
-__all__ = ["Clients", "Patience"]
+__all__ = ["Clients"]
 
 _READS = 2
 """So often is a read tried within its deadline."""
@@ -31,22 +31,6 @@ class _HideBootData(logging.Filter):
 
 
 _hide = _HideBootData()
-
-
-class Patience:
-    """How long one call of the core's may still take. Made when it begins."""
-
-    def __init__(self, allowed: timedelta) -> None:
-        self._until = time.monotonic() + allowed.total_seconds()
-
-    def check(self, doing: str) -> None:
-        """Go on only when there is time for it.
-
-        Raises:
-            CloudUnreachable: when there is none left.
-        """
-        if time.monotonic() >= self._until:
-            raise CloudUnreachable(f"{doing}: AWS has not answered all of it in time")
 
 
 class Clients:
@@ -69,7 +53,7 @@ class Clients:
 
     def patience(self) -> Patience:
         """Begin to count for one call."""
-        return Patience(self._deadline)
+        return Patience("AWS", self._deadline)
 
     def regions(self) -> tuple[str, ...]:
         """Say where to rent.

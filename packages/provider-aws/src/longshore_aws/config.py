@@ -12,7 +12,9 @@ from typing import Literal, get_args
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, in_, le, optional
 
-__all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "Key", "NamedImage"]
+from longshore.plugin.keys import MADE, Key
+
+__all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "NamedImage"]
 
 Address = Literal["public", "private", "id"]
 
@@ -79,23 +81,6 @@ class Disk:
             raise ValueError(f"a disk of the kind {self.kind} {'takes no' if self.iops else 'needs'} iops")
 
 
-@frozen(kw_only=True)
-class Key:
-    """Which key pair machines are born with. The key that the pool's executor logs in with is let in besides."""
-
-    create: bool = False
-    """Make one for the project, of the public key of the pool's executor; it goes with the last machine."""
-    name: str = ""
-    """One that is in the account already. Its private key is named in the pool: ``identity_file``."""
-    public_key: str = ""
-    """Import this one: a line as in ``authorized_keys``, or the path of a file with one."""
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse what says nothing, or two things."""
-        if [self.create, bool(self.name), bool(self.public_key)].count(True) != 1:
-            raise ValueError('write one of create = true, name = "..." and public_key = "..."')
-
-
 def _networks(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
     for each in value:
         try:
@@ -155,7 +140,7 @@ class AwsConfig:
     """
     user: str = ""
     """Who logs in; empty for the image's usual user, or ``ec2-user`` when the image is an id or a parameter."""
-    key: Key = Key(create=True)
+    key: Key = MADE
     """The key pair: one of ``create``, ``name`` and ``public_key``."""
     network: str = field(default="", validator=_network)
     """A VPC: its id, or ``tag:NAME=VALUE``; empty for that of the subnet, else for the account's default one."""

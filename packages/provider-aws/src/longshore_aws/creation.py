@@ -12,7 +12,7 @@ from longshore_aws.catalog import Catalog
 from longshore_aws.config import AwsConfig
 from longshore_aws.network import Network
 from longshore_aws.notice import NOTICE
-from longshore_aws.sides import Sides, public_key
+from longshore_aws.sides import Sides, imported_key
 from longshore_aws.tags import as_list
 
 __all__ = ["Creation"]
@@ -93,7 +93,7 @@ class Creation:
         return {"MarketType": "spot", "SpotOptions": options}
 
     def _first_boot(self, spec: MachineSpec, user: str) -> str:
-        own = public_key(self._config.key.public_key)
+        own = imported_key(self._config)
         keys = spec.keys if own in {"", *spec.keys} else (*spec.keys, own)
         notice = NOTICE if spec.offer.spot else ""
         return first_boot(evolve(spec, keys=keys), user=user, scripts=(self._config.user_data,), notice=notice)

@@ -10,11 +10,13 @@ from functools import cached_property
 
 from botocore.exceptions import ClientError
 
-from longshore.errors import InvalidRequest, OutOfCapacity
+from longshore.errors import InvalidRequest
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
+from longshore.plugin.caller import ADDRESS_URL
 from longshore.plugin.catalogue import Catalogue, default_folder
+from longshore.plugin.launching import exactly
 from longshore.plugin.pace import Pace
 from longshore.plugin.provider import Quota, Scope, SpotNotice, Terms
 from longshore_aws.catalog import Catalog
@@ -26,7 +28,7 @@ from longshore_aws.images import ImageKeeper
 from longshore_aws.machines import LIVING, Machines
 from longshore_aws.network import Network
 from longshore_aws.quotas import Limits
-from longshore_aws.sides import ADDRESS_URL, Sides
+from longshore_aws.sides import Sides
 
 __all__ = ["AwsProvider"]
 
@@ -148,7 +150,7 @@ class AwsProvider:
         region = spec.offer.region
         there = self._under(token, spec.owner, region)
         if there:
-            return self._exactly(there, count)
+            return exactly(there, count, terminate=self.terminate)
         request = self._creation.request(spec, token, count, together=together)
         self._pace.wait()
         with translated(f"renting {spec.offer}"):
@@ -160,19 +162,9 @@ class AwsProvider:
                     there := self._under(token, spec.owner, region)
                 ):
                     raise
-                return self._exactly(there, count)
+                return exactly(there, count, terminate=self.terminate)
         made = [self._machines.read(row, region) for row in rows if row["State"]["Name"] in LIVING]
-        return self._exactly(made, count)
-
-    def _exactly(self, machines: Sequence[Machine], count: int) -> Sequence[Machine]:
-        """Give that many, and end the others; when there are too few, end all."""
-        machines = sorted(machines, key=lambda machine: machine.id)
-        if len(machines) < count:
-            self.terminate([machine.id for machine in machines])
-            raise OutOfCapacity(f"AWS has {len(machines)} of the {count} machines of this launch; they were ended")
-        if len(machines) > count:
-            self.terminate([machine.id for machine in machines[count:]])
-        return machines[:count]
+        return exactly(made, count, terminate=self.terminate)
 
     def _under(self, token: str, owner: str, region: str) -> list[Machine]:
         found = self._machines.tagged(region, {Tag.TOKEN: token, Tag.OWNER: owner})

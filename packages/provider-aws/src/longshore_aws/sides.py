@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from longshore.errors import CloudUnreachable, InvalidRequest, ProviderError
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.plugin.caller import own_address, single_address
+from longshore.plugin.keys import public_key
 from longshore_aws.clients import Clients
 from longshore_aws.config import AwsConfig
 from longshore_aws.errors import code_of, translated
 from longshore_aws.tags import as_filter, as_list, as_mapping
 
-__all__ = ["ADDRESS_URL", "Sides", "public_key"]
-
-ADDRESS_URL = "https://checkip.amazonaws.com"
-"""Answers with the address of whoever asks."""
+__all__ = ["Sides", "imported_key"]
 
 _SSH = 22
-_KEY_KINDS = ("ssh-ed25519 ", "ssh-rsa ")
-_KEY_WORDS = 2
+_KEY_KINDS = ("ssh-ed25519", "ssh-rsa")
 _KEY, _GROUP, _DISK, _PLACEMENT = "key-pair", "security-group", "volume", "placement-group"
 _ALIVE = ["pending", "running", "stopping", "stopped"]
 _IN_USE = frozenset({"DependencyViolation", "InvalidGroup.InUse", "InvalidPlacementGroup.InUse", "VolumeInUse"})
@@ -91,7 +87,7 @@ class Sides:
         """Give the public key of the pair that a spec needs; empty when it needs none of ours."""
         if self._config.key.create:
             return spec.keys[0] if spec.keys else ""
-        return public_key(self._config.key.public_key)
+        return imported_key(self._config)
 
     def _check_key(self, region: str, name: str) -> None:
         with translated(f"looking for the key pair {name}"):
@@ -141,7 +137,7 @@ class Sides:
         return groups[0] if groups else None
 
     def _admitted(self) -> Sequence[str]:
-        return self._config.admit or (f"{self._own_address()}/32",)
+        return self._config.admit or (single_address(self._own_address()),)
 
     def address(self) -> str | None:
         """Say from where we call; None when the config says who is let in.
@@ -152,15 +148,7 @@ class Sides:
         return None if self._config.admit else self._own_address()
 
     def _own_address(self) -> str:
-        import urllib.request  # noqa: PLC0415  offers are listed without it, and quickly
-
-        doing = "asking for this computer's own address"
-        try:
-            with urllib.request.urlopen(self._address_url, timeout=10) as answer:  # noqa: S310  a constant https address
-                text = answer.read(100).decode("ascii", "replace").strip()
-            return str(ipaddress.IPv4Address(text))
-        except (OSError, ValueError) as error:
-            raise CloudUnreachable(f"{doing}: {error}; or say it: [providers.aws] admit = [...]") from error
+        return own_address(self._address_url, remedy="[providers.aws] admit = [...]")
 
     def _let_in(self, region: str, group: str, networks: Sequence[str]) -> None:
         """Let SSH in from networks, and everything from machines of the group."""
@@ -178,11 +166,7 @@ class Sides:
             InvalidRequest: when it is no address.
             ProviderError: when AWS does not take it.
         """
-        try:
-            network = f"{ipaddress.ip_address(address)}"
-        except ValueError as error:
-            raise InvalidRequest(f"{address!r} is no address to let in") from error
-        network += "/128" if ":" in network else "/32"
+        network = single_address(address)
         for region in regions:
             for group in self._groups(region, owner):
                 stale = [rule for rule in group.get("IpPermissions", ()) if rule.get("FromPort") == _SSH]
@@ -307,21 +291,13 @@ def _key_name(spec: MachineSpec, key: str) -> str:
     return f"longshore-{_digest(spec.owner, spec.ledger, spec.project, key)}"
 
 
-def public_key(given: str) -> str:
-    """Give a public key that is written out, or stands in a file; empty for an empty word.
+def imported_key(config: AwsConfig) -> str:
+    """Give the public key that the config has imported; empty when it names none.
 
     Raises:
-        InvalidRequest: when there is no such file, or it holds no public key.
+        InvalidRequest: when it cannot be read, or AWS does not take such keys.
     """
-    text = given.strip()
-    if given and len(given.split()) < _KEY_WORDS:
-        try:
-            text = Path(given).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidRequest(f"the public key {given} cannot be read: {error}") from error
-    if text and not (text.isprintable() and text.startswith(_KEY_KINDS) and len(text.split()) >= _KEY_WORDS):
-        raise InvalidRequest(f"{given[:80]!r} is no public key that AWS takes; it takes ed25519 and RSA keys")
-    return text
+    return public_key(config.key.public_key, _KEY_KINDS)
 
 
 def _digest(*words: str) -> str:

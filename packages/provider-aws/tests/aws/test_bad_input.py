@@ -18,8 +18,9 @@ from longshore.errors import (
 )
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Needs
+from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
-from longshore_aws.config import AwsConfig, Disk, Key
+from longshore_aws.config import AwsConfig, Disk
 from longshore_aws.provider import AwsProvider
 
 from .rig import PUBLIC_KEY, REGION, AwsRig, Cloud
@@ -172,7 +173,7 @@ def test_a_key_pair_that_is_not_there(rig: AwsRig) -> None:
 def test_a_public_key_that_is_none(rig: AwsRig) -> None:
     assert "/nonexistent.pub cannot be read" in refused(rig, InvalidRequest, key=Key(public_key="/nonexistent.pub"))
     ecdsa = "ecdsa-sha2-nistp256 AAAA me"
-    assert "takes ed25519 and RSA keys" in refused(rig, InvalidRequest, key=Key(public_key=ecdsa))
+    assert "can be used: ssh-ed25519, ssh-rsa" in refused(rig, InvalidRequest, key=Key(public_key=ecdsa))
     both = mistakes(key={"create": True, "name": "mine"})
     assert "write one of create = true" in both[0]
 

@@ -13,7 +13,8 @@ from attrs import evolve
 
 from longshore.machines.policies import least_policy as policy_in
 from longshore.model.offer import Needs
-from longshore_aws.config import AwsConfig, Key
+from longshore.plugin.keys import Key
+from longshore_aws.config import AwsConfig
 from longshore_aws.policy import least_policy
 from longshore_aws.provider import AwsProvider
 
