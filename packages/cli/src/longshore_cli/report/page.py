@@ -21,29 +21,21 @@ __all__ = ["page"]
 
 _MOST_BARS = 12_000
 """The chart of the page can be zoomed, so that each of so many bars can be seen."""
-_SECTIONS: tuple[tuple[str, str, Callable[[Record], Html]], ...] = (
-    ("tasks", "Tasks", tasks),
-    ("slowest", "Slowest tasks", slowest),
-    ("trouble", "Failures and retries", trouble),
-    ("machines", "Machines", machines),
-    ("cost", "Cost", spending),
-    ("environments", "Environments", environments),
-)
 
 
 def page(record: Record, repetitions: Sequence[Figures], gantt: Gantt, drawer: Callable[[str], str]) -> str:
     """Write the page of a run. ``drawer`` completes a script that draws charts."""
-    style = _part("page.css")
-    # A script ends where "</script" stands, wherever that is.
-    script = drawer(_part("page.js")).replace("</script", "<\\/script")
-    policy = (
-        f"default-src 'none'; script-src {policy_hash(script)}; style-src {policy_hash(style)}; "
-        "style-src-attr 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
-    title = f"{record.info.workflow}, run {record.info.id}"
-    sections = [("figures", "Figures", _figures(repetitions)), ("time", "When and where", _time(record, gantt))]
-    sections.append(("graph", "Graph", _graph(record)))
-    sections += [(identity, name, write(record)) for identity, name, write in _SECTIONS]
+    sections = [
+        ("figures", "Figures", _figures(repetitions)),
+        ("time", "When and where", _time(record, gantt)),
+        ("graph", "Graph", _graph(record)),
+        ("tasks", "Tasks", tasks(record)),
+        ("slowest", "Slowest tasks", slowest(record)),
+        ("trouble", "Failures and retries", trouble(record)),
+        ("machines", "Machines", machines(record)),
+        ("cost", "Cost", spending(record)),
+        ("environments", "Environments", environments(record)),
+    ]
     body = joined(
         [
             element("a", "Skip to the figures", href="#figures", class_="skip"),
@@ -51,6 +43,17 @@ def page(record: Record, repetitions: Sequence[Figures], gantt: Gantt, drawer: C
             element("main", joined(_section(*section) for section in sections)),
             _footer(),
         ]
+    )
+    # A script ends where "</script" stands, wherever that is.
+    script = drawer(_part("page.js")).replace("</script", "<\\/script")
+    return _document(f"{record.info.workflow}, run {record.info.id}", body, _part("page.css"), script)
+
+
+def _document(title: str, body: Html, style: str, script: str) -> str:
+    """Put the parts together, so that this style and this script are used, and nothing else is loaded or executed."""
+    policy = (
+        f"default-src 'none'; script-src {policy_hash(script)}; style-src {policy_hash(style)}; "
+        "style-src-attr 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -94,8 +97,8 @@ def _figures(repetitions: Sequence[Figures]) -> Html:
     headings = shown.headings or ("", "value")
     words = (
         "A task's time is that of the attempt by which it succeeded. Efficiency is the part of the workers' time that "
+        "went into such attempts; workers are the most attempts of one moment."
     )
-    words += "went into such attempts; workers are the most attempts of one moment."
     rows = [[row[0] or "which", *row[1:]] for row in shown.rows]
     caption = f"Figures of {counted(len(repetitions), 'repetition')}" if shown.headings else "Figures"
     return joined([table(caption, ["figure", *headings[1:]], rows), element("p", words)])
