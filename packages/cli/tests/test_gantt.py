@@ -173,7 +173,11 @@ def test_the_chart_has_boots_builds_transfers_and_attempts_by_how_they_ended() -
             attempt(50, 10, task="u", outcome="exit code 1"),
             leases=(LEASE,),
             builds=(BUILD,),
-            moves=(MoveRow(task="t", machine="m", at=BEGIN + 47, size_bytes=1),),
+            moves=(
+                MoveRow(task="t", machine="m", target="", at=BEGIN + 47, size_bytes=1),
+                MoveRow(task="t", machine="m", target="n", at=BEGIN + 48, size_bytes=2_000_000),
+                MoveRow(task="t", machine="m", target="n", at=BEGIN + 48, size_bytes=2_000),
+            ),
         )
     )
     assert [(bar.kind, bar.begin, bar.end, bar.task) for bar in sorted(gantt.bars, key=lambda bar: bar.begin)] == [
@@ -182,11 +186,12 @@ def test_the_chart_has_boots_builds_transfers_and_attempts_by_how_they_ended() -
         ("inputs", 30, 35, "t"),
         ("succeeded", 35, 45, "t"),
         ("outputs", 45, 47, "t"),
+        ("outputs", 48, 48, "t"),
         ("failed", 50, 60, "u"),
     ]
     assert {bar.kind for bar in gantt.bars} <= set(COLOURS)
     declared = chart(gantt, width=100, title="title")
-    assert declared["encoding"]["y"]["axis"]["values"] == ["m"]
+    assert declared["encoding"]["y"]["axis"]["values"] == ["m", "n"]
     assert [row["kind"] for row in declared["data"]["values"]].count("failed") == 1
 
 

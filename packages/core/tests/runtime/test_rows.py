@@ -273,11 +273,17 @@ def test_outputs_are_those_of_the_last_success_here_or_before(written: Written) 
     ]
 
 
-def test_what_came_home_is_told_by_task(written: Written) -> None:
-    rows = read_moves(written(Moved(at=at(3), artifacts=(file("a/x", 1), file("a/y", 2), file("b/z", 4)), source="m")))
-    assert [(row.task, row.machine, since(row.at), row.size_bytes) for row in rows] == [
-        ("a", "m", 3, 3),
-        ("b", "m", 3, 4),
+def test_what_moved_is_told_by_task(written: Written) -> None:
+    rows = read_moves(
+        written(
+            Moved(at=at(3), artifacts=(file("a/x", 1), file("a/y", 2), file("b/z", 4)), source="m"),
+            Moved(at=at(5), artifacts=(file("a/x", 1),), source="m", target="n"),
+        )
+    )
+    assert [(row.task, row.machine, row.target, since(row.at), row.size_bytes) for row in rows] == [
+        ("a", "m", "", 3, 3),
+        ("b", "m", "", 3, 4),
+        ("a", "m", "n", 5, 1),
     ]
 
 

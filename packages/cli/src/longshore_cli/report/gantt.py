@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from attrs import evolve, frozen
 
+from longshore.model.quantity import format_size
 from longshore.runtime.attempt_rows import AttemptRow
 from longshore_cli.report.record import Record
 from longshore_cli.text import clean, counted, duration, shorten
@@ -17,6 +18,7 @@ __all__ = ["Bar", "Gantt", "fitted", "gantt_of", "kind_of"]
 _LONGEST = 200
 _SHORTEST_PART = 1 / 1000
 """Transfers that took less of the run's time than this are left out: nobody would see them."""
+_LARGE_BYTES = 1 << 20
 _FINEST = 50_000
 """Into so many grains a run's time is divided at first, when there are too many bars."""
 
@@ -138,9 +140,15 @@ def _transfers(record: Record) -> Iterator[Bar]:
             yield _bar(record, each.machine, each.intended, each.staged, "inputs", each.task, "inputs travel")
     heard = {each.task: each.heard for each in record.attempts if each.heard is not None}
     for move in record.moves:
+        size = format_size(move.size_bytes)
         begin = heard.get(move.task, move.at)
-        if move.at - begin >= least:
-            yield _bar(record, move.machine, begin, move.at, "outputs", move.task, "outputs come home")
+        if move.target:
+            # When they left is not known, so that this is a mark and no bar.
+            if move.size_bytes >= _LARGE_BYTES:
+                words = f"{size} have come from {move.machine}"
+                yield _bar(record, move.target, move.at, move.at, "outputs", move.task, words)
+        elif move.at - begin >= least:
+            yield _bar(record, move.machine, begin, move.at, "outputs", move.task, f"{size} come home")
 
 
 def _building(record: Record) -> Iterator[Bar]:

@@ -11,11 +11,14 @@ __all__ = ["MoveRow", "OutputRow", "read_moves", "read_outputs", "read_refusals"
 
 @frozen(kw_only=True)
 class MoveRow:
-    """Outputs of a task that came from a machine into the project's store."""
+    """Outputs of a task that came from a machine into the project's store, or that of another machine."""
 
     task: str
     machine: str
+    target: str
+    """The other machine; empty for the project's store."""
     at: float
+    """When they were there; when they began to move is not known."""
     size_bytes: int
 
 
@@ -36,17 +39,20 @@ class OutputRow:
 
 
 _MOVES = """
-    SELECT substr(piece.value ->> 0, 1, instr(piece.value ->> 0, '/') - 1), body ->> 'source', at,
-        sum(piece.value ->> 2)
+    SELECT substr(piece.value ->> 0, 1, instr(piece.value ->> 0, '/') - 1), body ->> 'source',
+        coalesce(body ->> 'target', ''), at, sum(piece.value ->> 2)
     FROM events, json_each(body, '$.artifacts') AS piece WHERE kind = 'Moved' GROUP BY seq, 1 ORDER BY seq
 """
 
 
 def read_moves(reader: RunReader) -> list[MoveRow]:
-    """List what came from machines into the project's store, in the order in which it came."""
+    """List what came from machines into the project's store or to others, in the order in which it came."""
     with reader._reading() as db:
         rows = db.execute(_MOVES).fetchall()
-    return [MoveRow(task=task, machine=machine, at=at, size_bytes=size) for task, machine, at, size in rows]
+    return [
+        MoveRow(task=task, machine=machine, target=target, at=at, size_bytes=size)
+        for task, machine, target, at, size in rows
+    ]
 
 
 _OUTPUTS = """
