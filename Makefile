@@ -27,7 +27,7 @@ chaos:  ## kill the controller at many points of many runs; print the matrix of 
 	@tools/system-packages
 	@$(WITH_TOX)
 	@LONGSHORE_CHAOS_SEEDS=100 LONGSHORE_CHAOS_EDGES=40 $(TOX) -e core -- packages/core/tests/chaos
-	@$(TOX) -e matrix
+	@$(TOX) -e matrix,matrix-aws
 
 bench:  ## measure against other tools; about half an hour. SCENARIOS="fan-1000 help" for a part
 	@$(PYTHON) benchmarks/run.py $(SCENARIOS)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from longshore.testing.fake_hosts import missing
+
 from .rig import AwsRig, Cloud, running_cloud
 
 
@@ -14,6 +16,16 @@ from .rig import AwsRig, Cloud, running_cloud
 def aws() -> Iterator[Cloud]:
     with running_cloud() as cloud:
         yield cloud
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, Path]]:
+    """An AWS whose machines are real hosts, and where their disks are."""
+    if reason := missing():
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("hosted") / "hosts"
+    with running_cloud(folder) as cloud:
+        yield cloud, folder / "disks"
 
 
 @pytest.fixture

@@ -113,15 +113,19 @@ class Story:
         pages = self.cloud.admin().get_paginator("describe_instances").paginate(Filters=wanted)
         return [row for page in pages for group in page["Reservations"] for row in group["Instances"]]
 
-    def check_nothing_is_left(self) -> None:
-        """No instance, host, group, key or lease."""
-        assert self.instances() == []
-        assert self.cloud.control("hosts") == []
+    def sides(self) -> list[str]:
+        """Name what there is in the account beside machines, and was not there at first."""
         admin = self.cloud.admin()
         groups = [each["GroupName"] for each in admin.describe_security_groups()["SecurityGroups"]]
-        assert [name for name in groups if name.startswith("longshore")] == []
-        assert admin.describe_key_pairs()["KeyPairs"] == []
-        assert admin.describe_volumes()["Volumes"] == []
+        keys = [each["KeyName"] for each in admin.describe_key_pairs()["KeyPairs"]]
+        disks = [each["VolumeId"] for each in admin.describe_volumes()["Volumes"]]
+        return [name for name in groups if name != "default"] + keys + disks
+
+    def check_nothing_is_left(self) -> None:
+        """No instance, host, group, key, disk or lease."""
+        assert self.instances() == []
+        assert self.cloud.control("hosts") == []
+        assert self.sides() == []
         with Ledger.open(self.home / "state" / "longshore" / "ledger.db") as ledger:
             assert ledger.leases() == []
 

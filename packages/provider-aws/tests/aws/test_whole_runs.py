@@ -6,7 +6,6 @@ import base64
 import io
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,30 +14,16 @@ from longshore import Run, resume
 from longshore.model.events import AttemptStarted, MachineAdded, MachineGone
 from longshore.model.machine_spec import Tag
 from longshore.model.outcome import FailureClass
-from longshore.testing.fake_hosts import missing
 
-from .rig import Cloud, running_cloud
+from .rig import Cloud
 from .story import SECONDS, Story, hear, phases
 
 
-@pytest.fixture(scope="module")
-def disks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("hosts") / "hosts"
-
-
-@pytest.fixture(scope="module")
-def account(disks: Path) -> Iterator[Cloud]:
-    """An AWS whose machines are real."""
-    if reason := missing():
-        pytest.skip(reason)
-    with running_cloud(disks) as cloud:
-        yield cloud
-
-
 @pytest.fixture
-def story(account: Cloud, disks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
-    account.reset()
-    story = Story(tmp_path, account, disks / "disks")
+def story(hosted: tuple[Cloud, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Story:
+    cloud, disks = hosted
+    cloud.reset()
+    story = Story(tmp_path, cloud, disks)
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     for name, value in story.env.items():
@@ -142,7 +127,7 @@ def test_from_the_first_login_on_only_the_host_key_that_was_born_there_is_believ
 
 
 def test_attempts_on_a_spot_machine_that_is_taken_run_again_on_another_within_the_run(story: Story) -> None:
-    with story.start("spot = true\nmachines = { max = 1 }", WAITING) as run:
+    with story.start("spot = true\nmachines = { max = 1 }\nreconnect = '1 s'", WAITING) as run:
         run.wait(until=lambda each: len(started(each)) == 2, timeout=SECONDS)
         [first] = machines(run)
         story.cloud.control("reclaim", machine=first, after=0.5)
@@ -175,7 +160,7 @@ def test_a_controller_that_is_killed_is_continued_on_the_same_machine_and_nothin
 
 LONG = """
 [tasks.long]
-command = "sleep 10"
+command = "sleep 8"
 pool = "cloud"
 
 [tasks.longer]
@@ -188,7 +173,7 @@ pool = "cloud"
 def test_a_machine_lives_while_it_is_attended_to_and_powers_itself_off_when_the_controller_is_gone(
     story: Story,
 ) -> None:
-    story.write('unattended = "8 s"', LONG)
+    story.write('unattended = "6 s"', LONG)
     with story.controller() as controller:
         hear(controller, "AttemptEnded")  # longer than the machine lives alone
         assert len(story.cloud.control("hosts")) == 1

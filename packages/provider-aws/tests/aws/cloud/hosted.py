@@ -36,6 +36,7 @@ class Hosted:
             "ec2", region_name=region, endpoint_url=books, aws_access_key_id="admin", aws_secret_access_key="admin"
         )
         self._disks: set[str] = set()
+        self._ran: list[str] = []
         self._ends = threading.Condition()
         self._hosts = FakeHosts(folder, off=self._ended)
 
@@ -56,6 +57,8 @@ class Hosted:
                 return self._hosts.proxy_command
             case "hosts":
                 return sorted(self._hosts.living())
+            case "ran":
+                return [*self._ran, *(line for machine in self._disks for line in self._written(machine))]
             case "console":
                 return self._hosts.console(body["machine"])
             case "off":
@@ -64,6 +67,7 @@ class Hosted:
             case "reset":
                 answer = self._layer.control(what, body)
                 self._follow()
+                self._ran.clear()
                 return answer
             case "reclaim":
                 timer = threading.Timer(body["after"], self._ended, [body["machine"]])
@@ -109,6 +113,12 @@ class Hosted:
         addresses = [row[each] for each in ("PublicIpAddress", "PrivateIpAddress") if each in row]
         self._hosts.boot(machine, addresses, base64.b64decode(birth.get("UserData", "")).decode() or None)
 
+    def _written(self, machine: str) -> list[str]:
+        """Read what tasks have written into the file ``ran`` of their home."""
+        ran = self._hosts.disk(machine) / "home" / "ubuntu" / "ran"
+        return ran.read_text().splitlines() if ran.exists() else []
+
     def _cut(self, machine: str) -> None:
+        self._ran += self._written(machine)
         self._hosts.cut(machine)
         self._disks.discard(machine)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 
-from .controller import EFFECTS, WRITES
-from .world import Case, Comes, Left, live, random_steps
+from longshore.testing.crash_matrix import Case, Comes, Left, Row, edge_table, edges, play, reached
+
+from .steps import STEPS
+from .world import live, random_steps
 
 FAULTS: Mapping[str, Mapping[str, float]] = {
     "none": {},
@@ -45,16 +44,10 @@ and 46 minutes in which nobody comes, and machines end themselves after their un
 
 Played on {today:%Y-%m-%d} by `make chaos`; a part of it is in the tests."""
 
-Row = tuple[str, Sequence[Case]]
 
-
-def edges() -> Iterator[Row]:
-    """Give a row for each step: killed there, before and after, and then each of those comes who can."""
-    for name in (*WRITES, *EFFECTS):
-        for side in ("before", "after"):
-            first = (f"after {_GO} 1",) if name in LATER else ()
-            steps = (*first, f"{side} {name} 1")
-            yield f"{side} `{name}`", [Case(steps=steps, comes=comes) for comes in Comes]
+def matrix() -> list[Row]:
+    """Give a row for each step, before and after."""
+    return list(edges({name: name for name in STEPS}, dict.fromkeys(LATER, f"after {_GO} 1")))
 
 
 def storms(seeds: int) -> Iterator[Row]:
@@ -63,38 +56,6 @@ def storms(seeds: int) -> Iterator[Row]:
         for comes in (Comes.RESUME, Comes.GC):
             cases = [Case(steps=random_steps(seed), comes=comes, faults=rates, seed=seed) for seed in range(seeds)]
             yield f"{fault}, then {comes}", cases
-
-
-def play(rows: Sequence[Row], jobs: int) -> list[list[Left]]:
-    """Play all cases, several at once; say on stderr how far it is."""
-    with tempfile.TemporaryDirectory(prefix="longshore-chaos-") as folder, ThreadPoolExecutor(jobs) as pool:
-        numbered = [(index, case) for index, (_, cases) in enumerate(rows) for case in cases]
-        folders = [Path(folder) / str(number) for number in range(len(numbered))]
-        found: list[list[Left]] = [[] for _ in rows]
-        played = pool.map(live, folders, [case for _, case in numbered])
-        for (index, case), left in zip(numbered, played, strict=True):
-            sys.stderr.write(f"{'.' if left.clean else f'{case}: {left}{chr(10)}'}")
-            sys.stderr.flush()
-            found[index].append(left)
-    sys.stderr.write("\n")
-    return found
-
-
-def reached(case: Case, left: Left) -> bool:
-    """Say whether each life of the controller has ended where it was to end."""
-    return left.killed == len(case.steps)
-
-
-def cell(left: Left, case: Case) -> str:
-    """Say how one case has ended."""
-    if not reached(case, left):
-        return f"**not reached; {left}**"
-    if left.clean:
-        return f"nothing; {left.paid_seconds / 60:.0f} of {left.bound_seconds / 60:.0f} min paid"
-    return (
-        f"**{left.alive} alive, {left.leases} leases, {left.sides} sides, twice: {', '.join(left.twice) or 'none'}, "
-        f"lost: {left.lost or 'none'}, {left.paid_seconds / 60:.0f} of {left.bound_seconds / 60:.0f} min paid**"
-    )
 
 
 def storm_cells(lefts: Sequence[Left]) -> str:
@@ -119,8 +80,7 @@ def page(edge_rows: Sequence[Row], storm_rows: Sequence[Row], found: Sequence[Se
         "",
         "## Killed at each step",
         "",
-        "| killed | then it is resumed | then only `gc` comes | then nobody comes |",
-        "|---|---|---|---|",
+        *edge_table(edge_rows, found[: len(edge_rows)]),
     ]
     middle = [
         "",
@@ -132,12 +92,8 @@ def page(edge_rows: Sequence[Row], storm_rows: Sequence[Row], found: Sequence[Se
         "|---|---|---|---|---|---|---|",
     ]
     ends = len(edge_rows)
-    lines = [
-        f"| {name} | {' | '.join(map(cell, lefts, cases))} |"
-        for (name, cases), lefts in zip(edge_rows, found, strict=False)
-    ]
     more = [f"| {name} | {storm_cells(lefts)} |" for (name, _), lefts in zip(storm_rows, found[ends:], strict=True)]
-    return "\n".join([*head, *lines, *middle, *more, ""])
+    return "\n".join([*head, *middle, *more, ""])
 
 
 def main(words: Sequence[str]) -> int:
@@ -146,8 +102,8 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seeds", type=int, default=5, help="runs for each fault")
     given = parser.parse_args(words)
-    edge_rows, storm_rows = list(edges()), list(storms(given.seeds))
-    found = play([*edge_rows, *storm_rows], given.jobs)
+    edge_rows, storm_rows = matrix(), list(storms(given.seeds))
+    found = play([*edge_rows, *storm_rows], given.jobs, live)
     sys.stdout.write(page(edge_rows, storm_rows, found, given.seeds))
     told = [list(zip(cases, lefts, strict=True)) for (_, cases), lefts in zip(edge_rows, found, strict=False)]
     all_reached = all(reached(case, left) for row in told for case, left in row)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from .matrix import FAULTS, edges, reached
-from .world import Case, Comes, live, random_steps
+from longshore.testing.crash_matrix import Case, Comes, reached
+
+from .matrix import FAULTS, matrix
+from .world import live, random_steps
 
 CASES = [
     Case(steps=("after Ledger.intend 1",), comes=Comes.RESUME),
@@ -30,6 +32,6 @@ def test_a_controller_that_is_killed_leaves_no_machine_no_bill_and_no_loss(tmp_p
 
 
 def test_the_matrix_has_each_step_and_each_who_comes() -> None:
-    rows = dict(edges())
+    rows = dict(matrix())
     assert len(rows) == 2 * 23
     assert all([case.comes for case in cases] == list(Comes) for cases in rows.values())

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
-
-from attrs import field, frozen
 
 from longshore.errors import LongshoreError
 from longshore.machines.collecting import collect
 from longshore.machines.fleet import Fleet, open_fleet
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
+from longshore.testing.crash_matrix import Case, Comes, Left, control
 from longshore_sandbox import CloudClient
 
-CONTROLLER = Path(__file__).parent / "controller.py"
+from .steps import STEPS
+
 UNATTENDED = timedelta(minutes=30)
 _AWAY = timedelta(minutes=5)
 """So long nobody attends to the machines before the run is resumed."""
 _GRACE = timedelta(minutes=11)
-_LIFE_SECONDS = 120.0
 _LIVES = 6
 _SLACK_SECONDS = 60.0
 """What the requests themselves take, on the cloud's clock."""
@@ -73,54 +68,6 @@ pool = "cloud"
 _RESULT = "".join(f"{line}\n" for n in range(1, 5) for line in range(1, n + 1))
 
 
-class Comes(StrEnum):
-    """Who comes after the controller's death."""
-
-    RESUME = "resume"
-    """The run is resumed after five minutes."""
-    GC = "gc"
-    """Only ``gc``, when nobody has attended for long; the cloud is one where powered-off machines still cost."""
-    NOBODY = "nobody"
-    """The machines are left to themselves."""
-
-
-@frozen(kw_only=True)
-class Case:
-    """One death, or several."""
-
-    steps: tuple[str, ...]
-    """Where each life of the controller ends, as `controller.py` has it."""
-    comes: Comes
-    faults: Mapping[str, float] = field(factory=dict[str, float])
-    seed: int = 0
-
-
-@frozen(kw_only=True)
-class Left:
-    """What was left. Nothing of it may be."""
-
-    killed: int
-    """So many lives ended by the kill; the others ended well before it came."""
-    alive: int
-    """Machines that still cost."""
-    paid_seconds: float
-    """The longest that one machine was paid for after the controller's death, or at all."""
-    bound_seconds: float
-    leases: int
-    sides: int
-    twice: tuple[str, ...]
-    """Tasks that were executed again though their success was known, or though nothing was lost."""
-    lost: str
-    """What is wrong with the results."""
-
-    @property
-    def clean(self) -> bool:
-        """Whether all is as it must be."""
-        return not (
-            self.alive or self.leases or self.sides or self.twice or self.lost or self.paid_seconds > self.bound_seconds
-        )
-
-
 class World:
     """A cloud, a project and a ledger of their own."""
 
@@ -149,23 +96,8 @@ class World:
 
     def control(self, step: str) -> int:
         """Let a controller live until it has ended or is killed; give its exit code."""
-        environment = {**os.environ, "XDG_STATE_HOME": str(self._state), "XDG_CONFIG_HOME": str(self._state / "config")}
-        with subprocess.Popen(
-            [sys.executable, CONTROLLER, self._project, step],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                _, said = process.communicate(timeout=_LIFE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                return 98
-        if process.returncode > 0:
-            (self._state / "said").write_text(said)
-        return process.returncode
+        environment = {"XDG_STATE_HOME": str(self._state), "XDG_CONFIG_HOME": str(self._state / "config")}
+        return control(self._project, step, STEPS, environment, said=self._state / "said")
 
     def live(self) -> Left:
         """Let the controller die as the case says, then let come who comes; say what is left."""
