@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from longshore.remote.watch import exit_handle
 from longshore.testing.fake_hosts import FakeHosts, missing
 
 ADDRESS = "203.0.113.5"
@@ -84,6 +87,29 @@ def test_a_host_is_reached_through_the_proxy_command_alone(world: _World) -> Non
         greeting = reached.stdout
 
     assert greeting.startswith(b"SSH-2.0")
+
+
+def test_hosts_end_with_whoever_has_switched_them_on_and_their_network_goes_with_the_next(tmp_path: Path) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    lines = [
+        "import sys, pathlib",
+        "from longshore.testing.fake_hosts import FakeHosts",
+        "hosts = FakeHosts(pathlib.Path(sys.argv[1]), off=print)",
+        f"hosts.boot('h1', ['{ADDRESS}'], '#!/bin/sh\\necho up >/var/up\\n')",
+        "print(hosts._power['h1'].pid, flush=True)",
+        "sys.stdin.read()",
+    ]
+    argv = [sys.executable, "-c", "\n".join(lines), str(tmp_path / "killed")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        with exit_handle(pid) as handle:
+            process.kill()
+            assert select.select([handle], [], [], SECONDS)[0], "it goes on"
+
+    FakeHosts(tmp_path / "next", off=print).close()
+    assert list(Path("/run/netns").glob(f"longshore-{process.pid}-*")) == []
 
 
 def test_a_host_that_is_cut_off_is_gone_with_its_disk_and_does_not_say_so(world: _World) -> None:

@@ -20,6 +20,7 @@ __all__ = ["FakeHosts", "missing"]
 
 _PROGRAMS = ("busybox", "ip", "mount", "nsenter", "pivot_root", "sshd", "ssh-keygen", "unshare", "useradd")
 _SECONDS = 30.0
+_NAME = "longshore"
 _NETWORKS = count(1)
 _SYS_ADMIN = 21
 """The number of the capability that namespaces and mounts need."""
@@ -59,8 +60,9 @@ class FakeHosts:
         self._lock = threading.Lock()
         self._power: dict[str, subprocess.Popen[bytes]] = {}
         self._numbers = count(1)
-        self._network = f"longshore-{os.getpid()}-{next(_NETWORKS)}"
+        self._network = f"{_NAME}-{os.getpid()}-{next(_NETWORKS)}"
         folder.mkdir(parents=True, exist_ok=True)
+        _remove_left_over()
         _run("ip", "netns", "add", self._network)
         _ip(
             self._network,
@@ -144,7 +146,7 @@ class FakeHosts:
             _ip(self._network, f"link add {cable} type veth peer name eth0 netns {process.pid}")
             _ip(self._network, f"link set {cable} master br0 up")
             process.stdin.write(b"\n")
-            process.stdin.close()
+            process.stdin.flush()  # it stays open: a host ends with whoever has switched it on
         except (OSError, subprocess.CalledProcessError):
             if process.poll() is None:  # it may have been cut off meanwhile
                 process.kill()
@@ -152,6 +154,8 @@ class FakeHosts:
 
     def _wait(self, name: str, process: subprocess.Popen[bytes]) -> None:
         process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
         with self._lock:
             itself = self._power.get(name) is process
             if itself:
@@ -195,6 +199,13 @@ class FakeHosts:
 _IMPATIENT = "cd /proc/sys/net/ipv4/neigh/br0; echo 20 >retrans_time_ms; echo 250 >mcast_solicit"
 """Whoever looks for a host that has no network yet asks again at once and not each second, as in a cloud's network."""
 _UNSHARE = ("unshare", "-m", "-p", "-u", "-i", "-n", "--fork", "--kill-child", "--propagation", "private")
+
+
+def _remove_left_over() -> None:
+    """Remove the networks of those that were killed."""
+    for network in Path("/run/netns").glob(f"{_NAME}-*-*"):
+        if not Path("/proc", network.name.split("-")[1]).exists():
+            subprocess.run(["ip", "netns", "delete", network.name], check=False, env={"PATH": _path()})
 
 
 def _ip(network: str, *commands: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -34,7 +35,8 @@ _REGION = "eu-west-1"
 
 
 def serve() -> None:
-    """Serve until killed, or until the standard input ends: whoever started it has gone."""
+    """Serve until the standard input ends: whoever started it has gone."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # its machines end with it
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = DomainDispatcherApplication(create_backend_app)
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None

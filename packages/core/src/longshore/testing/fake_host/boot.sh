@@ -45,6 +45,10 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 for unit in /etc/systemd/system/multi-user.target.wants/*.service; do
     [ ! -e "$unit" ] || systemctl start "${unit##*/}"
 done
+exec 9<&0 # what is in the background has no standard input
+{
+    read -r _ <&9 || systemctl poweroff # whoever has switched it on is gone
+} &
 data=/var/lib/cloud/user-data
 if [ -e "$data" ] && [ ! -e "$data.done" ]; then
     (
@@ -52,4 +56,4 @@ if [ -e "$data" ] && [ ! -e "$data.done" ]; then
         touch "$data.done"
     ) </dev/null &
 fi
-exec /usr/sbin/sshd -D -e >/dev/null 2>>/var/log/sshd.log
+exec /usr/sbin/sshd -D -e </dev/null 9<&- >/dev/null 2>>/var/log/sshd.log
