@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "runs": "List the runs of this project, or compare two of them.",
         "report": "Tell what a run came to: figures, tables, pictures and a page.",
         "import": "Write a workflow like one of another system.",
+        "export": "Write a run, by default the latest, in a format of others.",
         "graph": "Draw a workflow as Mermaid, DOT or SVG.",
         "machines": "List, rent, stop, start and end machines, by the same words on every cloud.",
         "hosts": "Say whether the hosts that pools name can be used.",

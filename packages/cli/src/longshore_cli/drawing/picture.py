@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from attrs import frozen
 
 from longshore.model.task import TaskSpec
 from longshore.model.workflow import WorkflowSpec
 from longshore.scheduler.graph import UNMADE, expand, producers
 
-__all__ = ["Box", "Picture", "picture_of"]
+__all__ = ["COLOURS", "Box", "Picture", "picture_of"]
+
+COLOURS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "": ("#eef4fb", "#3b6ea5"),
+        "succeeded": ("#e3f4ea", "#2e7d4f"),
+        "failed": ("#fde6dc", "#c2410c"),
+        "running": ("#e0f2fe", "#0369a1"),
+        "waiting": ("#f1f3f5", "#868e96"),
+    }
+)
+"""Inside and edge of a box, by its tone."""
 
 
 @frozen(kw_only=True)

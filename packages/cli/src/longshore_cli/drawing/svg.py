@@ -7,7 +7,7 @@ from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 from longshore_cli.drawing.layout import Point, lay_out
-from longshore_cli.drawing.picture import Box, Picture
+from longshore_cli.drawing.picture import COLOURS, Box, Picture
 from longshore_cli.text import clean, shorten
 
 __all__ = ["svg"]
@@ -24,14 +24,6 @@ _HEAD = (
     '<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
     '<path d="M0,0 L8,4 L0,8 z" fill="#5b6b7b"/></marker></defs>'
 )
-_COLOURS = {
-    "": ("#eef4fb", "#3b6ea5"),
-    "succeeded": ("#e3f4ea", "#2e7d4f"),
-    "failed": ("#fde6dc", "#c2410c"),
-    "running": ("#e0f2fe", "#0369a1"),
-    "waiting": ("#f1f3f5", "#868e96"),
-}
-"""Inside and edge of a box, by its tone."""
 _FONT = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
@@ -89,6 +81,6 @@ def _rectangle(box: Box, lines: tuple[str, ...], width: float, centre: Point) ->
 
 
 def _edge(box: Box, x: float, y: float, width: float) -> str:
-    inside, edge = _COLOURS[box.tone]
+    inside, edge = COLOURS[box.tone]
     place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{_HEIGHT:.0f}"'
     return f'<rect {place} rx="6" fill="{inside}" stroke="{edge}"/>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from longshore_cli.drawing.picture import Picture
+from longshore_cli.drawing.picture import COLOURS, Picture
 from longshore_cli.text import clean
 
 __all__ = ["dot", "mermaid"]
@@ -18,8 +18,12 @@ def mermaid(picture: Picture) -> str:
     for number, box in enumerate(picture.boxes):
         label = "<br>".join(_mermaid_text(line) for line in box.lines)
         shape = f'[["{label}"]]' if box.many else f'["{label}"]'
-        lines.append(f"    t{number}{shape}")
+        tone = f":::{box.tone}" if box.tone else ""
+        lines.append(f"    t{number}{shape}{tone}")
     lines += [f"    t{start} --> t{end}" for start, end in picture.arrows]
+    for tone in dict.fromkeys(box.tone for box in picture.boxes if box.tone):
+        inside, edge = COLOURS[tone]
+        lines.append(f"    classDef {tone} fill:{inside},stroke:{edge},color:#1f2933")
     return "\n".join(lines)
 
 

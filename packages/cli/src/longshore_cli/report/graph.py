@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
-from longshore_cli.drawing.picture import Box, picture_of
+from longshore_cli.drawing.picture import Box, Picture, picture_of
 from longshore_cli.drawing.svg import svg
 from longshore_cli.report.record import Record
 from longshore_cli.text import counts
 
-__all__ = ["MOST_BOXES", "graph_svg", "outcomes"]
+__all__ = ["MOST_BOXES", "coloured", "graph_svg", "outcomes"]
 
 MOST_BOXES = 300
 """A graph with more is not drawn: nobody could read it."""
@@ -30,9 +30,14 @@ def graph_svg(record: Record) -> str:
     """Draw the graph; empty when it has too many boxes."""
     if not 0 < len(record.workflow.tasks) <= MOST_BOXES:
         return ""
+    return svg(coloured(record))
+
+
+def coloured(record: Record) -> Picture:
+    """Give the graph with what became of each box's tasks as its note and its colour."""
     stands = outcomes(record)
     picture = picture_of(record.workflow)
-    return svg(evolve(picture, boxes=tuple(_coloured(box, stands[box.name]) for box in picture.boxes)))
+    return evolve(picture, boxes=tuple(_coloured(box, stands[box.name]) for box in picture.boxes))
 
 
 def _coloured(box: Box, phases: Counter[str]) -> Box:

@@ -96,8 +96,10 @@ def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], dept
 
 def _mark_read(state: RunState, spec: TaskSpec) -> None:
     for reference in (*spec.references, *source_references(spec)):
-        if not reference.workflow and reference.task in state.groups:
-            state.groups[reference.task].read = True
+        group = state.groups.get(reference.task)
+        # A table is not an output of the members, which come home though somebody reads it.
+        if group is not None and not reference.workflow and (reference.member or not group.spec.expands):
+            group.read = True
 
 
 def _link(state: RunState, spec: TaskSpec, members: Sequence[TaskState]) -> None:
