@@ -235,3 +235,17 @@ def test_a_full_disk_is_told_as_such(play: Play) -> None:
     assert first.failure is FailureClass.DISK_FULL
     assert "No space left on device" in first.evidence
     assert [task.failure for task in run.reader().tasks()] == ["disk full"]
+
+
+@pytest.mark.usefixtures("uv")
+def test_a_script_starts_with_the_python_of_its_environment(play: Play, project: Path, wheels: Path) -> None:
+    make_wheel(wheels, "greeting", code=HELLO)
+    (project / "fit.py").write_text("import greeting, sys\nprint(sys.argv[1:])\ngreeting.main()\n")
+
+    run = play(
+        SCI + f'pip = ["--no-index", "--find-links {wheels}", "greeting"]\n[tasks.fit]\nscript = "fit.py 1 $n"\n'
+        "for_each.n = [10]\n"
+    )
+
+    assert run.state == "succeeded", ends(run)
+    assert log_paths(run.folder, "fit[n=10]", 1)[0].read_text() == "['1', '10']\nhello from the wheel\n"

@@ -14,7 +14,9 @@ from longshore import ConfigError, load
 from longshore.config.environments import environment, read_environment
 from longshore.config.problems import Mistakes, Problems
 from longshore.config.resolve import resolve
+from longshore.model.command import Shell
 from longshore.model.environment import EnvironmentSpec, Requirement, Script
+from longshore.model.task import FileInput
 
 Read = Callable[..., EnvironmentSpec]
 
@@ -80,6 +82,20 @@ def test_requirements_include_others_and_constraints(read: Read) -> None:
         ({"python": 3.11}, "3.11", '"3.11"'),
         ({"python": "2.7"}, "'2.7'", '"3.11"'),
         ({"pips": ["numpy"]}, "no key 'pips'", "'pip'"),
+        ({"apt": ["gdal; rm -rf /"]}, "'gdal; rm -rf /' names no package", '"gdal-bin"'),
+        ({"apt": ["--reinstall"]}, "names no package", '"gdal-bin"'),
+        ({"conda": ["-c evil"]}, "names no package", '"gdal=3.9"'),
+        ({"conda": ["gdal"], "channels": ["--json"]}, "no channel", '"conda-forge"'),
+        ({"channels": ["conda-forge"]}, "channels go with a list", 'conda = ["PACKAGE"]'),
+        ({"conda": "sci.yml", "channels": ["conda-forge"]}, "channels go with a list", "name them in its file"),
+        ({"conda": "sci.yml", "python": "3.11"}, "stands in conda's file", "- python=3.11"),
+        ({"conda": "sci.yml"}, "'- -r requirements.txt' is a path of this computer", "pip = "),
+        ({"conda": "empty.yml"}, "describes no environment", "dependencies:"),
+        ({"julia": ["CSV --x"]}, "names no package", '"DataFrames@1.6"'),
+        ({"julia": "sim.jl"}, "no project of Julia", "Project.toml"),
+        ({"image": "--privileged"}, "no name of an image", "debian:12"),
+        ({"path": "nowhere"}, "'nowhere' is no conda environment and no venv", "bin in it"),
+        ({"path": ".venv", "pip": ["numpy"]}, "no 'pip' of its own", "take one of them out"),
     ],
 )
 def test_a_mistake_is_told_with_its_remedy(
@@ -87,6 +103,8 @@ def test_a_mistake_is_told_with_its_remedy(
 ) -> None:
     (tmp_path / "loop.txt").write_text("-r loop.txt\n")
     (tmp_path / "web.txt").write_text("numpy\n-r http://x/y.txt\n")
+    (tmp_path / "sci.yml").write_text("dependencies:\n  - pip:\n    - -r requirements.txt\n")
+    (tmp_path / "empty.yml").write_text("# nothing\nname: x\n")
     (tmp_path / "binary.txt").write_bytes(b"\xff\xfe\x00\x01")
 
     with pytest.raises((Mistakes, ConfigError)) as caught:
@@ -163,3 +181,99 @@ def test_neither_its_name_nor_the_place_of_a_line_is_part_of_its_digest(spec: En
     )
 
     assert moved.digest == spec.digest
+
+
+# --- what is on this computer
+
+
+def _venv(folder: Path, *, editable: str = "") -> None:
+    """Write what of a venv says what is installed."""
+    site = folder / "lib" / "python3.11" / "site-packages"
+    packages = {"numpy": ("2.1.0", "uv", ""), "pip": ("24.0", "pip", "")}
+    packages["tool"] = (
+        "1.0",
+        "pip",
+        editable or '{"url": "https://h/r.git", "vcs_info": {"vcs": "git", "commit_id": "ab"}}',
+    )
+    for name, (version, installer, origin) in packages.items():
+        info = site / f"{name}-{version}.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (info / "INSTALLER").write_text(f"{installer}\n")
+        if origin:
+            (info / "direct_url.json").write_text(origin)
+    (folder / "pyvenv.cfg").write_text("home = /usr/bin\nversion_info = 3.11.7\n")
+
+
+def test_a_venv_of_this_computer_is_its_python_and_exact_versions(read: Read, tmp_path: Path) -> None:
+    _venv(tmp_path / ".venv")
+
+    spec = read(path=".venv", after="echo done")
+
+    assert [each.text for each in spec.pip] == ["numpy==2.1.0", "tool @ git+https://h/r.git@ab"]
+    assert (spec.python, spec.path, spec.after and spec.after.text) == ("3.11", "", "echo done")
+
+
+def test_what_comes_from_a_folder_of_this_computer_cannot_be_made_anew_elsewhere(read: Read, tmp_path: Path) -> None:
+    _venv(tmp_path / ".venv", editable='{"url": "file:///home/me/tool", "dir_info": {"editable": true}}')
+
+    with pytest.raises(ConfigError, match="tool in it comes from /home/me/tool"):
+        read(path=".venv")
+
+
+def test_an_environment_of_conda_is_its_exact_packages_and_what_pip_added(read: Read, tmp_path: Path) -> None:
+    _venv(tmp_path / "env")
+    (tmp_path / "env" / "pyvenv.cfg").unlink()
+    (tmp_path / "env" / "conda-meta").mkdir()
+    told = '{"url": "https://c/linux-64/gdal-3.9-0.conda", "md5": "ab12"}'
+    (tmp_path / "env" / "conda-meta" / "gdal-3.9-0.json").write_text(told)
+    [info] = tmp_path.glob("env/lib/python3.11/site-packages/numpy*")
+    (info / "INSTALLER").write_text("conda\n")
+
+    spec = read(path=str(tmp_path / "env"))
+
+    assert spec.conda_file == Script(name="env", text="@EXPLICIT\nhttps://c/linux-64/gdal-3.9-0.conda#ab12\n")
+    assert [each.text for each in spec.pip] == ["tool @ git+https://h/r.git@ab"]
+
+
+# --- scripts of tasks
+
+
+@pytest.mark.parametrize(
+    ("file", "program"), [("fit.py", "python3"), ("sim.jl", "julia"), ("plot.R", "Rscript"), ("all.sh", "sh")]
+)
+def test_a_script_is_executed_by_what_its_ending_says_and_is_an_input(tmp_path: Path, file: str, program: str) -> None:
+    (tmp_path / file).touch()
+    (tmp_path / "longshore.toml").write_text(f'name = "w"\n[tasks.a]\nscript = "{file} 1 10"\n')
+
+    [task] = load(tmp_path / "longshore.toml").spec.tasks
+
+    assert task.command == Shell(f"{program} {file} 1 10")
+    assert task.inputs == (FileInput(file),)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ('script = "fit.exe 1"', "nobody knows what executes 'fit.exe'"),
+        ('script = "fit 1"', "nobody knows what executes 'fit'"),
+        ('script = "$x.py"', "has signs in it that a shell would read"),
+        ('script = "/usr/bin/x.py"', "'/usr/bin/x.py' is no file of the project"),
+        ('script = "gone.py"', "gone.py"),
+        ('script = "fit.py"\ncommand = "true"', "the task has a command and a script"),
+        ('script = "fit.py"\ncall = "a:b"', "the task has a call and a script"),
+        (
+            'call = "m:f"\nenvironment = "box"\n[environments.box]\nimage = "debian:12"',
+            "into which Python calls do not go",
+        ),
+    ],
+)
+def test_a_mistake_about_scripts_is_told(tmp_path: Path, words: str, says: str) -> None:
+    (tmp_path / "fit.py").touch()
+    (tmp_path / "m.py").write_text("def f(): ...\n")
+    (tmp_path / "longshore.toml").write_text(f'name = "w"\n[tasks.a]\n{words}\n')
+
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "longshore.toml")
+
+    assert any(says in problem.message for problem in caught.value.problems), caught.value.problems

@@ -199,6 +199,10 @@ class _Environments:
                 remedy = f"write it as [environments.{name}]"
                 self.problems.add(key, f"there is no environment {name!r}", remedy, misspelt=name, among=among)
             self._wanted[name] = None
+        spec = known.get(name or "") or self.user.environments.get(name or "")
+        if spec is not None and spec.image and isinstance(draft.command, Call):
+            message = f"the environment {name!r} is an image, into which Python calls do not go"
+            self.problems.add(("tasks", draft.name, "call"), message, "write a command, or name another environment")
         return name
 
     def used(self) -> tuple[EnvironmentSpec, ...]:

@@ -1,73 +1,29 @@
-"""Environments as they are written, and as they are when their scripts and requirements have been read."""
+"""Environments as they are written, and as they are when what they name has been read."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from attrs import define, evolve, field
 
-from longshore.config.fields import Parser, describe, relative, table, text, texts
+from longshore.config.environment_fields import CONSTRAIN, ENVIRONMENT_KEYS, INCLUDE, refuse_local
+from longshore.config.exported import exported
+from longshore.config.fields import describe, table
 from longshore.config.problems import Mistake, Mistakes, Problems, mistakes_of, wrong
 from longshore.model.environment import EnvironmentSpec, Requirement, Script
 from longshore.model.names import check_name, clean_relative
 
 __all__ = ["environment", "read_environment"]
 
-_VERSION = re.compile(r"3\.(\d{1,2})(?:\.\d{1,3})?")
-_OLDEST = 8
 _COMMENT = re.compile(r"(?:^|\s+)#.*$")
-_INCLUDE = re.compile(r"(?:-r|--requirement)(?:\s*=\s*|\s*)(\S.*)")
-_CONSTRAIN = re.compile(r"(?:-c|--constraint)(?:\s*=\s*|\s*)(\S.*)")
-_LINKS = re.compile(r"(?:-f|--find-links)(?:\s*=\s*|\s*)(\S.*)")
-_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s*=\s*|\s*)(\S.*)")
-_ARCHIVE = re.compile(r"[^\s;@]+\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)(?=$|[\s;\[#])")
 _MOST_DEEP = 20
-
-
-def _script(key: str) -> Parser:
-    def parse(value: object) -> Script:
-        script = text(value)
-        if script.split() != [script]:
-            return Script(name=key, text=script)
-        try:
-            return Script(name=relative(script))
-        except ValueError as error:
-            remedy = "one word names a file of the project; write a script as more than one word"
-            raise Mistakes(*(Mistake(each.below, each.message, remedy) for each in mistakes_of(error))) from error
-
-    return parse
-
-
-def _pip(value: object) -> str | tuple[Requirement, ...]:
-    if isinstance(value, str):
-        return relative(value)
-    lines: list[Requirement] = []
-    for line in texts(value):
-        for whole in line.splitlines():
-            if _INCLUDE.fullmatch(whole.strip()) or _CONSTRAIN.fullmatch(whole.strip()):
-                raise wrong(f"{line!r} names a file", 'give the file alone: pip = "requirements.txt"')
-            _refuse_local(whole.strip())
-            if whole.strip():
-                lines.append(Requirement(whole.strip(), "pip"))
-    return tuple(lines)
-
-
-def _python(value: object) -> str:
-    version = text(value)
-    found = _VERSION.fullmatch(version)
-    if found is None or int(found[1]) < _OLDEST:
-        raise wrong(f"{version!r} is no version of Python that can be asked for", 'write it as in "3.11"')
-    return version
-
-
-_KEYS: dict[str, Parser] = {
-    "before": _script("before"),
-    "pip": _pip,
-    "python": _python,
-    "after": _script("after"),
-}
+_EXACT = "@EXPLICIT"
+_LOCAL_LINE = re.compile(r"\s*-\s*(?:-r|--requirement|-c|--constraint|-e|--editable|file:|\.{0,2}/).*")
+_NOT_CONTENT = ("name:", "prefix:")
+_WITHOUT_PATH = ("image", "conda", "channels", "pip", "python")
 
 
 def environment(name: str, value: object) -> EnvironmentSpec:
@@ -77,38 +33,80 @@ def environment(name: str, value: object) -> EnvironmentSpec:
         raise wrong(
             f"{describe(value)} stands where a table is needed", f"write [environments.{name}] and the keys below it"
         )
-    words = table(value, _KEYS, '{ pip = ["numpy"] }')
-    pip = words.pop("pip", ())
-    return EnvironmentSpec(name=name, **words, **({"pip_file": pip} if isinstance(pip, str) else {"pip": pip}))
+    words = table(value, ENVIRONMENT_KEYS, '{ pip = ["numpy"] }')
+    _check_together(words)
+    for key, file in (("pip", "pip_file"), ("conda", "conda_file")):
+        if isinstance(words.get(key), str | Script):
+            words[file] = words.pop(key)
+    if any(isinstance(each, Script) for each in words.get("julia", ())):
+        words["julia_files"] = words.pop("julia")
+    if "conda" in words and "python" in words:
+        # One Python serves both: conda's own, which pip goes on with.
+        words["conda"] = (Requirement(f"python={words.pop('python')}", "python"), *words["conda"])
+    return EnvironmentSpec(name=name, **words)
+
+
+def _check_together(words: Mapping[str, Any]) -> None:
+    """Refuse keys that do not go together."""
+    stray = [key for key in _WITHOUT_PATH if key in words] if "path" in words else []
+    if stray:
+        message = f"an environment with a path has what is there, and no {stray[0]!r} of its own"
+        raise wrong(message, "take one of them out", (stray[0],))
+    if "channels" in words and not isinstance(words.get("conda"), tuple):
+        remedy = "name them in its file" if "conda" in words else 'write conda = ["PACKAGE"], or take it out'
+        raise wrong("channels go with a list of conda's packages", remedy, ("channels",))
+    if "python" in words and isinstance(words.get("conda"), Script):
+        raise wrong("the version of Python stands in conda's file", "name it there: - python=3.11", ("python",))
 
 
 def read_environment(spec: EnvironmentSpec, folder: Path, problems: Problems) -> EnvironmentSpec:
-    """Put what stands in the project's files now in the place of their names."""
+    """Put what stands in the project's files now, or is on this computer, in the place of their names."""
     key = ("environments", spec.name)
 
-    def read(step: str, script: Script | None) -> Script | None:
+    def read(step: str, script: Script | None, clean: Callable[[str], str] = str) -> Script | None:
         if script is None or script.text is not None:
             return script
         try:
-            return evolve(script, text=_content(folder, script.name))
+            return evolve(script, text=clean(_content(folder, script.name)))
         except ValueError as error:
             problems.take((*key, step), error)
             return script
 
+    if spec.path:
+        try:
+            spec = exported(spec, folder)
+        except ValueError as error:
+            problems.take((*key, "path"), error)
     lines = _Lines(folder)
     if spec.pip_file:
         try:
             lines.read(spec.pip_file)
         except ValueError as error:
             problems.take((*key, "pip"), error)
+    julia = list(spec.julia_files[:1])
+    julia += [each for each in spec.julia_files[1:] if each.text is not None or (folder / each.name).is_file()]
     return evolve(
         spec,
         before=read("before", spec.before),
+        conda_file=read("conda", spec.conda_file, _conda_content),
+        julia_files=tuple(each for each in (read("julia", script) for script in julia) if each is not None),
         after=read("after", spec.after),
         pip=(*spec.pip, *lines.pip),
         constraints=(*spec.constraints, *lines.constraints),
         pip_file="",
     )
+
+
+def _conda_content(content: str) -> str:
+    """Give what of a file for conda makes the environment: not its name, and no comments."""
+    lines = [bare for line in content.splitlines() if (bare := _COMMENT.sub("", line).rstrip())]
+    if not any(line.strip() == _EXACT or line.startswith("dependencies:") for line in lines):
+        raise wrong("it describes no environment", f"write `dependencies:` in it, or {_EXACT} and a URL a line")
+    for line in lines:
+        if _LOCAL_LINE.fullmatch(line):
+            message = f"{line.strip()!r} is a path of this computer, which no other machine has"
+            raise wrong(message, 'name packages, and give requirements by pip = "requirements.txt"')
+    return "".join(f"{line}\n" for line in lines if not line.startswith(_NOT_CONTENT))
 
 
 @define
@@ -125,15 +123,15 @@ class _Lines:
             raise wrong(f"{path!r} includes itself", "take one of the lines out")
         self._open.append(path)
         for number, line in _whole_lines(_content(self.folder, path)):
-            included = _INCLUDE.fullmatch(line)
-            constrained = _CONSTRAIN.fullmatch(line)
+            included = INCLUDE.fullmatch(line)
+            constrained = CONSTRAIN.fullmatch(line)
             place = f"{path} line {number}"
             if included or constrained:
                 other = (included or constrained or [""])[1]
                 self.read(_beside(path, other, place), constraining=constraining or constrained is not None)
                 continue
             try:
-                _refuse_local(line)
+                refuse_local(line)
             except ValueError as error:
                 raise Mistakes(
                     *(Mistake(each.below, f"{place}: {each.message}", each.remedy) for each in mistakes_of(error))
@@ -174,24 +172,6 @@ def _beside(path: str, other: str, place: str) -> str:
         return str(clean_relative("/".join(parts)))
     except ValueError as error:
         raise wrong(f"{place} includes {other!r}, which is not in the project", "move it into the project") from error
-
-
-def _refuse_local(line: str) -> None:
-    """Refuse what is meant relative to a folder of this computer: on another machine it would be something else."""
-    for pattern in (_EDITABLE, _LINKS):
-        found = pattern.fullmatch(line)
-        if found:
-            path = found[1]
-            local = not (path.startswith(("/", "git+", "file:/")) or "://" in path)
-            break
-    else:
-        path = line.split(maxsplit=1)[0] if line else ""
-        archive = _ARCHIVE.match(line)
-        local = path.startswith(("./", "../", "~")) or path in (".", "..") or (archive is not None and path[0] != "/")
-        local = local and "://" not in path
-    if local:
-        message = f"{path!r} is a path of this computer, which no other machine has"
-        raise wrong(message, "name a package of an index, a URL, or an absolute path that the machines have")
 
 
 def _content(folder: Path, path: str) -> str:

@@ -30,6 +30,7 @@ from longshore.config.fields import (
     whole,
 )
 from longshore.config.for_each import for_each
+from longshore.config.interpreted import ScriptWords, script_words
 from longshore.config.problems import Mistake, Mistakes, hint, mistakes_of, wrong
 from longshore.config.urls import Link, is_link, is_url
 from longshore.model.command import Argv, Shell
@@ -71,6 +72,10 @@ def _command(value: object) -> Shell | Argv:
     if not value:
         raise wrong("the list is empty", 'write the program and its arguments: ["program", "argument"]')
     return Argv((text(value[0]), *texts(value[1:], variable)))
+
+
+def _script(value: object) -> ScriptWords:
+    return script_words(value, _command)
 
 
 def _function(value: object) -> str:
@@ -202,6 +207,7 @@ CALL_KEYS: dict[str, Parser] = {
 
 TASK_KEYS: dict[str, Parser] = {
     "command": _command,
+    "script": _script,
     "inputs": _inputs,
     "outputs": _outputs,
     "needs": _needs,

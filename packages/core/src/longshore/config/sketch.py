@@ -11,6 +11,7 @@ from attrs import define, field
 from longshore.config.call_words import CallWords
 from longshore.config.fields import Parser, describe, flag, money, table, text, whole
 from longshore.config.for_each import check_count
+from longshore.config.interpreted import ScriptWords
 from longshore.config.params import params, used_params
 from longshore.config.problems import Problems, mistakes_of
 from longshore.config.sections import (
@@ -179,7 +180,7 @@ def _without(words: object, error: ValueError) -> dict[str, Any] | None:
     if not isinstance(words, Mapping) or not wrong_keys:
         return None
     rest = {key: value for key, value in words.items() if key not in wrong_keys}
-    if not rest.keys() & {"command", "call"}:
+    if not rest.keys() & {"command", "script", "call"}:
         return None
     try:
         return table(rest, TASK_KEYS, "{}")
@@ -194,6 +195,13 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
     if (for_each or "repeat" in words) and not _check_members(key, for_each, words.get("repeat"), problems):
         return None
     command = words.pop("command", None)
+    script: ScriptWords | None = words.pop("script", None)
+    if script is not None:
+        if command is not None or "call" in words:
+            what = "a command" if command is not None else "a call"
+            problems.add((*key, "script"), f"the task has {what} and a script", "take one of them out")
+            return None
+        command, inputs = script.command, (*inputs, *([script.file] if script.file not in inputs else []))
     if "call" not in words:
         stray = next((each for each in CALL_KEYS if each in words), None)
         if stray:
@@ -201,7 +209,8 @@ def _draft(name: str, words: dict[str, Any], problems: Problems) -> Draft | None
                 (*key, stray), f"{stray!r} goes with 'call' only", 'write call = "module:function", or take it out'
             )
         elif command is None:
-            problems.add(key, "the task has no command", 'write command = "..." or call = "module:function"')
+            remedy = 'write command = "...", script = "FILE ..." or call = "module:function"'
+            problems.add(key, "the task has no command", remedy)
         if stray or command is None:
             return None
         return Draft(name, command, words, inputs, for_each)

@@ -33,6 +33,8 @@ class EnvironmentBuilt:
     """By what the machine knows it."""
     lock: str = ""
     """What pip has installed, as lines of a requirements file."""
+    locks: tuple[tuple[str, str], ...] = ()
+    """What else is installed: names and contents of files by which it can be installed again, as in ``conda.txt``."""
     python: str = ""
     """Version of its own Python, as in ``3.11.4``; empty when it has none."""
     reused: bool = False

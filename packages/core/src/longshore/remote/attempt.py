@@ -40,6 +40,7 @@ class Attempt:
         "announced",
         "cancelled",
         "code",
+        "container",
         "cpu_seconds",
         "cpus",
         "evidence",
@@ -99,6 +100,8 @@ class Attempt:
         """The process that leads the attempt's session: the command, or the worker that makes the call; 0 when there is
         none.
         """
+        self.container: list[str] = []
+        """The words that remove the container in which it runs; none when it runs in none."""
         self.timer: Timer | None = None
         self.announced = False
         self.cancelled = False
@@ -155,7 +158,10 @@ class Attempt:
 
     def pid_line(self) -> bytes:
         """Say which process leads it, for the record."""
-        return encode({"event": "pid", "id": self.id, "pid": self.leader, "at": self.started_boot})
+        told: dict[str, Any] = {"event": "pid", "id": self.id, "pid": self.leader, "at": self.started_boot}
+        if self.container:
+            told["container"] = self.container
+        return encode(told)
 
     def started_line(self) -> bytes:
         """Say that it runs."""

@@ -1,7 +1,8 @@
 """What runs on other computers as one file: ``python3 -I -S -X utf8 <file> <program> <folder>``.
 
 The programs: ``supervise`` serves a folder; ``link`` joins its standard input and output to the supervisor of a folder,
-and starts it if need be; ``exchange`` takes objects into a store and gives them out of it.
+and starts it if need be; ``exchange`` takes objects into a store and gives them out of it; ``build`` builds an
+environment.
 
 It is a zip archive of the modules that are meant to be sent, which Python can execute; equal modules give equal bytes.
 """
@@ -17,11 +18,17 @@ __all__ = ["MODULES", "build_bundle"]
 MODULES = (
     "attempt",
     "bell",
+    "build_fetching",
+    "build_packages",
+    "build_python",
+    "build_relay",
+    "build_work",
     "builder",
     "calls",
     "closing",
     "collecting",
     "computer",
+    "containers",
     "copying",
     "digest",
     "exchange",
@@ -70,6 +77,10 @@ elif program == "link":
     from longshore.remote.relay import relay
 
     relay(folder, sys.argv[0])
+elif program == "build":
+    from longshore.remote.builder import main
+
+    sys.exit(main(folder))
 elif program == "exchange":
     from longshore.remote.exchange import exchange
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from longshore.remote.attempt import CLOSING, COLLECTING, OVER, RUNNING, Attempt
+from longshore.remote.containers import run_silently
 from longshore.remote.software import note_verdict
 
 TYPE_CHECKING = False
@@ -115,6 +116,11 @@ class Closing:
 
     def processes_over(self, attempt: Attempt) -> None:
         """Go on with an attempt of which no process is left, or of which none was ever started."""
+        if attempt.container and (attempt.cancelled or attempt.timed_out or attempt.lost or (attempt.code or 0) < 0):
+            # What starts containers was killed, and could not tidy up behind it; docker's do not even end then.
+            words, attempt.container = attempt.container, []
+            self._services.helpers.do(lambda: run_silently(words), lambda *_: self.processes_over(attempt))
+            return
         for path in attempt.secrets:
             try:
                 os.unlink(os.path.join(attempt.workdir, path))

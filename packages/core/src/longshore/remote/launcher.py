@@ -90,9 +90,15 @@ class Launcher:
         services = self._services
         order = attempt.order
         assert attempt.logs is not None
+        key = order.get("environment", "")
         streams = (services.null, *attempt.logs.handles)
         limit = attempt.limit = services.groups.limit(attempt.memory)
         os.chdir(attempt.workdir)
+        if key and services.software.has_image(key):
+            argv = order["argv"] if "argv" in order else ["sh", services.blobs.path(order["script"])]
+            argv = services.software.into_image(attempt, argv, env)
+            # The engine is a program of this machine, whatever PATH is meant for what it executes.
+            return spawn(argv[0], argv, {**env, "PATH": services.base.get("PATH", os.defpath)}, streams, limit)
         if "script" in order:
             return spawn(SHELL, ["sh", services.blobs.path(order["script"])], env, streams, limit)
         if "build" in order:

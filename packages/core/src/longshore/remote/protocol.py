@@ -10,8 +10,9 @@ The controller sends ``op``:
     sha256, and text or base64: a script or a pickle that orders mean by its digest. Sent before the first of them.
 ``go``
     id, and one of argv, script (a digest), call (``{function, arguments, pickle (a digest), python (its version)}``),
-    build (an environment: name, digest, before, after (each name and text, or null), pip, constraints (rows of line and
-    place), python, own_python). All else only where it
+    build (an environment: name, digest, image, before, after, conda_file (each name and text, or null), apt, conda,
+    pip, constraints, julia (rows of line and place), channels, julia_files (rows of name and text), python,
+    own_python). All else only where it
     differs from these: env {}, private {}, inputs [] (rows of path, sha256, size, mode, kind, source), outputs [],
     secrets [] (rows of path, base64), cpus 1, memory 0, gpus 0, timeout null, grace 5, keep false, warn false (whether
     its processes get SIGTERM when the machine is about to be taken away). Repeating it starts nothing anew; when it is

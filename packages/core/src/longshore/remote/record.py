@@ -37,7 +37,7 @@ class Memory:
         """The line of each that is over, as it was sent."""
         self.begun: dict[str, dict[str, Any]] = {}
         """Of each that was begun and of whose end nothing is known: id, at, workdir, secrets. When its process is known
-        also pid, with at for when that was there and intended for when it was not yet.
+        also pid and container, with at for when that was there and intended for when it was not yet.
         """
 
     def take(self, line: bytes) -> None:
@@ -51,7 +51,8 @@ class Memory:
             elif event == "intent":
                 self.begun[entry["id"]] = entry
             elif event == "pid" and entry["id"] in self.begun:
-                self.begun[entry["id"]].update(pid=entry["pid"], intended=self.begun[entry["id"]]["at"], at=entry["at"])
+                known = self.begun[entry["id"]]
+                known.update({**entry, "event": "intent", "intended": known["at"]})
             elif event == "released":
                 for identity in entry["ids"]:
                     self.begun.pop(identity, None)

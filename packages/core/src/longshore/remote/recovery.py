@@ -63,6 +63,7 @@ def _attempt(entry: dict[str, Any], place: str, *, rebooted: bool) -> Attempt:
     attempt.announced = True
     attempt.workdir = entry["workdir"]
     attempt.secrets = entry.get("secrets", [])
+    attempt.container = entry.get("container", [])
     attempt.started_boot = entry["at"]
     attempt.started = time.time() - (boot_seconds() - entry["at"])
     attempt.lost = _REBOOTED if rebooted else _LOST

@@ -88,7 +88,7 @@ class Services:
         self.evidence = Evidence()
         self.groups = MemoryGroups()
         self.programs = Programs()
-        self.software = Software(lambda: _program(folder, "builder.py"))
+        self.software = Software(_build_words())
         self.workers = Workers(self, _program(folder, "worker.py"))
         self.base: Mapping[str, str] = {}
         self.notices = Notices(watch, boss.noticed)
@@ -127,6 +127,13 @@ class Services:
         self.workers.close()
         self.shelf.close()
         self.workdirs.close()
+
+
+def _build_words() -> list[str]:
+    """Give the words behind a Python that begin a build: of a module as it is installed, or of the bundle."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    program = os.path.join(here, "build.py")
+    return [program] if os.path.exists(program) else [os.path.dirname(os.path.dirname(here)), "build"]
 
 
 def _program(folder: str, name: str) -> str:

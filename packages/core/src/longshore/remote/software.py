@@ -10,9 +10,11 @@ import json
 import os
 import sys
 
+from longshore.remote.containers import container_name, removing, wrapped
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from longshore.remote.attempt import Attempt
@@ -31,11 +33,11 @@ def default_root(environ: Mapping[str, str]) -> str:
 class Software:
     """The environments of this machine."""
 
-    def __init__(self, program: Callable[[], str]) -> None:
-        """Know of none. ``program`` gives the path of ``builder.py``."""
+    def __init__(self, program: list[str]) -> None:
+        """Know of none. ``program`` are the words behind a Python that begin a build."""
         self._program = program
         self._root = default_root(os.environ)
-        self._held: dict[str, int] = {}
+        self._held: dict[str, dict[str, Any]] = {}
 
     def configure(self, root: str | None) -> None:
         """Say where environments are; where the user's own are when nothing is said."""
@@ -49,45 +51,63 @@ class Software:
         """
         with open(os.path.join(attempt.workdir, "order.json"), "w", encoding="utf-8") as file:
             json.dump(attempt.order["build"], file)
-        return [sys.executable, "-I", "-S", "-X", "utf8", self._program(), self._root]
+        return [sys.executable, "-I", "-S", "-X", "utf8", *self._program, self._root]
 
     def hold(self, key: str) -> None:
         """Let nobody remove an environment from now on.
 
         Raises:
-            OSError: when it is not there (any more).
+            OSError: when it is not there (any more), or nobody can read how it is used.
         """
         if key not in self._held:
             self._held[key] = _hold(os.path.join(self._root, key))
 
     def variables(self, key: str, base: Mapping[str, str]) -> dict[str, str]:
-        """Give the variables by which an attempt uses an environment."""
-        place = os.path.join(self._root, key)
-        told = {
-            "LONGSHORE_ENVIRONMENT": place,
-            "PATH": os.path.join(place, "bin") + os.pathsep + base.get("PATH", os.defpath),
+        """Give the variables by which an attempt uses an environment that is held."""
+        use = self._held[key]
+        search = use["image_path"] or base.get("PATH", os.defpath)
+        return {
+            "LONGSHORE_ENVIRONMENT": os.path.join(self._root, key),
+            **use["env"],
+            "PATH": os.pathsep.join([*use["paths"], search]),
         }
-        if os.path.exists(os.path.join(place, "pyvenv.cfg")):
-            told["VIRTUAL_ENV"] = place
-        return told
 
     def python(self, key: str) -> str:
         """Give an environment's own Python; empty when it has none."""
-        path = os.path.join(self._root, key, "bin", "python")
-        return path if os.path.exists(path) else ""
+        found = (os.path.join(folder, "python") for folder in self._held[key]["paths"])
+        return next((path for path in found if os.path.exists(path)), "")
+
+    def has_image(self, key: str) -> bool:
+        """Say whether what uses an environment is executed in an image."""
+        return bool(self._held[key]["image"])
+
+    def into_image(self, attempt: Attempt, argv: Sequence[str], env: Mapping[str, str]) -> list[str]:
+        """Give the words that execute a program in the image of an attempt's environment; note how it is removed.
+
+        Only the workdir is there, the environment, and the script that is to be executed.
+        """
+        key = attempt.order["environment"]
+        use, place, name = self._held[key], os.path.join(self._root, key), container_name(attempt.mark)
+        told = {name: env[name] for name in ("PATH", *use["env"])}
+        seen = [place, *(word for word in argv[1:2] if argv[0] == "sh" and os.path.isabs(word))]
+        attempt.container = removing(use["engine"], name, env)
+        return wrapped(
+            use["engine"], use["image"], argv, env, name=name, workdir=attempt.workdir, readable=seen, own=told
+        )
 
 
-def _hold(place: str) -> int:
-    """Take an environment's lock together with others who use it; it is held until this process ends."""
+def _hold(place: str) -> dict[str, Any]:
+    """Take an environment's lock together with others who use it, until this process ends; say how it is used."""
     handle = os.open(place + ".lock", os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
-        os.stat(place + ".json")
+        with open(place + ".json", encoding="utf-8") as file:
+            told: dict[str, Any] = json.load(file)
         os.utime(handle)  # it was used
     except BaseException:
         os.close(handle)
         raise
-    return handle
+    return told
 
 
 def note_verdict(attempt: Attempt) -> None:

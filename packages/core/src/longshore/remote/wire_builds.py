@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from longshore.model.environment import BuildSpec
+from longshore.model.environment import BuildSpec, Requirement
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.outcome import FailureClass
 from longshore.remote.wire import Order
@@ -23,15 +23,26 @@ def build_order(build: BuildSpec) -> Order:
         "name": spec.name,
         "digest": spec.digest,
         "before": spec.before and [spec.before.name, spec.before.text],
-        "pip": [[each.text, each.place] for each in spec.pip],
-        "constraints": [[each.text, each.place] for each in spec.constraints],
+        "image": spec.image,
+        "apt": _rows(spec.apt),
+        "conda": _rows(spec.conda),
+        "conda_file": spec.conda_file and [spec.conda_file.name, spec.conda_file.text],
+        "channels": spec.channels,
+        "pip": _rows(spec.pip),
+        "constraints": _rows(spec.constraints),
         "python": spec.python,
         "own_python": spec.has_python,
+        "julia": _rows(spec.julia),
+        "julia_files": [[each.name, each.text] for each in spec.julia_files],
         "after": spec.after and [spec.after.name, spec.after.text],
     }
     if build.private_env:
         message["private"] = build.private_env
     return Order(message)
+
+
+def _rows(lines: Sequence[Requirement]) -> list[list[str]]:
+    return [[each.text, each.place] for each in lines]
 
 
 def build_ended(environment: str, number: int, told: Mapping[str, Any]) -> EnvironmentBuilt | EnvironmentFailed:
@@ -45,6 +56,7 @@ def build_ended(environment: str, number: int, told: Mapping[str, Any]) -> Envir
             number=number,
             key=built["key"],
             lock=built["lock"],
+            locks=tuple(sorted(built["locks"].items())),
             python=built["python"],
             reused=built.get("reused", False),
         )

@@ -55,7 +55,7 @@ class Environments:
         self._remotes = remotes
         self._results = results
         self._known = {each.name: each for each in runner.state.workflow.environments}
-        self._locks: dict[str, set[str]] = {}
+        self._locks: dict[tuple[str, str], list[str]] = {}
         self._building = dict(runner.state.under_construction)
         """By environment and number of the build: its machine."""
 
@@ -113,23 +113,28 @@ class Environments:
         link = self._sessions.get(machine) or self._remotes.get(machine)
         if link is not None:
             link.release(attempt_id(self._run, build_name(event.environment), event.number))
-        if isinstance(event, EnvironmentBuilt) and event.lock:
-            self._keep_lock(event)
+        if isinstance(event, EnvironmentBuilt):
+            self._keep_locks(event)
 
-    def _keep_lock(self, event: EnvironmentBuilt) -> None:
+    def _keep_locks(self, event: EnvironmentBuilt) -> None:
         """Write down what is installed, once, and once more for each machine where it is something else."""
-        text = f"# Python {event.python}\n{event.lock}"
-        known = self._locks.setdefault(event.environment, set())
-        if text in known:
-            return
-        known.add(text)
+        texts = dict(event.locks)
+        if event.lock:
+            texts["txt"] = f"# Python {event.python}\n{event.lock}"
+        for suffix, text in texts.items():
+            known = self._locks.setdefault((event.environment, suffix), [])
+            if text and text not in known:
+                known.append(text)
+                more = f".{len(known)}" if len(known) > 1 else ""
+                self._write(f"{event.environment}{more}.{suffix}", text)
+
+    def _write(self, name: str, text: str) -> None:
         folder = self._results / (_FOLDER if _FOLDER not in self._runner.state.groups else f"{_FOLDER}+")
-        path = folder / (f"{event.environment}.txt" if len(known) == 1 else f"{event.environment}.{len(known)}.txt")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
         except OSError:
-            _log.warning("%s cannot be written", path, exc_info=True)
+            _log.warning("%s cannot be written", folder / name, exc_info=True)
 
     def _id(self, action: BuildEnvironment | CancelBuild) -> str:
         return attempt_id(self._run, build_name(action.environment), action.number)

@@ -144,7 +144,7 @@ def build_here(spec: EnvironmentSpec, *, output: int | None = None) -> bool:
         EnvironmentBuildError: when it cannot be built; says which line failed.
     """
     order = build_order(BuildSpec(id="-/-/0", environment=spec)).message["build"]
-    program = Path(longshore.remote.__file__ or "").with_name("builder.py")
+    program = Path(longshore.remote.__file__ or "").with_name("build.py")
     with tempfile.TemporaryDirectory(prefix="longshore-") as name:
         folder = Path(name)
         (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
