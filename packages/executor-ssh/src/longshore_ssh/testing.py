@@ -16,7 +16,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,9 +24,11 @@ from typing import Any
 from longshore.remote.processes import send_signal
 from longshore.remote.protocol import decode_lines
 from longshore.remote.watch import exit_handle
+from longshore_ssh.testing_networks import SECONDS, Island, Meter, no_islands
 
 __all__ = [
     "SECONDS",
+    "Island",
     "Lab",
     "Meter",
     "Sshd",
@@ -38,8 +39,6 @@ __all__ = [
     "programs_without_python",
 ]
 
-SECONDS = 30.0
-"""No wait is longer."""
 _ROOTS_USER = "longshore-ssh-test"
 _BELOW = "/run/sshd"
 _SSH_PORT = 22
@@ -137,7 +136,7 @@ class Lab:
         """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""
         return "".join(
             f"Host {name}\n    HostName {place[0]}\n    Port {place[1]}\n    User {self.user}\n"
-            f"    HostKeyAlias [{host.address}]:{host.port}\n"
+            f"    HostKeyAlias {host.key_name}\n"
             f"    IdentityFile {self.key}\n    UserKnownHostsFile {self.known_hosts}\n"
             for name, host, place in zip(names, self.hosts, map(self._place, self.hosts), strict=True)
         )
@@ -159,96 +158,6 @@ class Lab:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Island:
-    """A network with two ends: this computer, and one host that can reach nobody else."""
-
-    def __init__(self) -> None:
-        """Make it.
-
-        Raises:
-            OSError, subprocess.CalledProcessError: when that cannot be; see `no_islands`.
-        """
-        mark = os.urandom(4)
-        self._name = f"longshore-{mark.hex()}"
-        ours = f"ls{mark.hex()}"
-        net = f"10.{200 + mark[0] % 50}.{mark[1]}"
-        last = mark[2] & 0xFC
-        self.address = f"{net}.{last + 2}"
-        for words in (
-            f"netns add {self._name}",
-            f"link add {ours} type veth peer name eth0 netns {self._name}",
-            f"addr add {net}.{last + 1}/30 dev {ours}",
-            f"link set {ours} up",
-            f"-n {self._name} addr add {self.address}/30 dev eth0",
-            f"-n {self._name} link set eth0 up",
-            f"-n {self._name} link set lo up",
-        ):
-            subprocess.run(["ip", *words.split()], check=True, capture_output=True, timeout=SECONDS)
-
-    @property
-    def words(self) -> Sequence[str]:
-        """What to write before a command that is executed there."""
-        return ("nsenter", f"--net=/run/netns/{self._name}")
-
-    def close(self) -> None:
-        """Remove it."""
-        subprocess.run(["ip", "netns", "del", self._name], check=False, capture_output=True, timeout=SECONDS)
-
-
-def no_islands() -> str:
-    """Say why there can be no hosts with networks of their own; empty when there can."""
-    try:
-        Island().close()
-    except (OSError, subprocess.CalledProcessError) as error:
-        return f"networks cannot be made here: {error}"
-    return ""
-
-
-class Meter:
-    """Another place of a host, at 127.0.0.1, that counts the bytes which go through it."""
-
-    def __init__(self, address: str, port: int) -> None:
-        """Listen."""
-        self.sent = 0
-        self.received = 0
-        self._target = (address, port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._threads = [threading.Thread(target=self._serve, daemon=True)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        """Take nobody in any more, and hang up."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(SECONDS)
-
-    def _serve(self) -> None:
-        with self._listener:
-            while True:
-                try:
-                    near, _ = self._listener.accept()
-                except OSError:
-                    return
-                thread = threading.Thread(target=self._carry, args=(near,), daemon=True)
-                thread.start()
-                self._threads.append(thread)
-
-    def _carry(self, near: socket.socket) -> None:
-        with near, contextlib.suppress(OSError), socket.create_connection(self._target, SECONDS) as far:
-            while True:
-                for source in select.select([near, far], [], [])[0]:
-                    content = source.recv(1 << 16)
-                    if not content:
-                        return
-                    if source is near:
-                        self.sent += len(content)
-                        far.sendall(content)
-                    else:
-                        self.received += len(content)
-                        near.sendall(content)
-
-
 class Sshd:
     """One host."""
 
@@ -259,7 +168,7 @@ class Sshd:
         self.lab = lab
         self.address = f"127.0.0.{number}" if island is None else island.address
         self.port = free_port(self.address) if island is None else _SSH_PORT
-        self._island = island
+        self.island = island
         self.folder = lab.folder / f"h{number}"
         self.home = self.folder / "home"
         self.home.mkdir(parents=True)
@@ -283,7 +192,12 @@ class Sshd:
     @property
     def known_line(self) -> str:
         """What ``known_hosts`` has of it."""
-        return f"[{self.address}]:{self.port} {self.public_key}\n"
+        return f"{self.key_name} {self.public_key}\n"
+
+    @property
+    def key_name(self) -> str:
+        """By what name ``known_hosts`` knows it."""
+        return self.address if self.port == _SSH_PORT else f"[{self.address}]:{self.port}"
 
     @property
     def cache(self) -> Path:
@@ -298,7 +212,7 @@ class Sshd:
         config.write_text("\n".join(self._lines()) + "\n")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*(self._island.words if self._island else ()), _program() or "sshd", "-D", "-e", "-f", str(config)],
+                [*(self.island.words if self.island else ()), _program() or "sshd", "-D", "-e", "-f", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -350,6 +264,14 @@ class Sshd:
         self._process.kill()
         self._process.wait(SECONDS)
 
+    def reboot(self) -> None:
+        """Start an island's host anew: nothing of what ran there is left, and what it said last was never sent."""
+        assert self.island is not None
+        self.island.end_all()
+        self.stop()
+        self.island.renew()
+        self.start()
+
     def cut(self) -> None:
         """Kill what serves its connections; what was started through them lives on, if it can."""
         servants = [pid for pid in _family(self.pid) if _name_of(pid) == "sshd"]
@@ -382,8 +304,8 @@ class Sshd:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.stop()
-        if self._island is not None:
-            self._island.close()
+        if self.island is not None:
+            self.island.close()
 
 
 def _wait_over(handle: Any) -> None:

@@ -50,7 +50,15 @@ class Project:
     """A workflow file on some hosts, and a user whose ``~/.ssh/config`` knows them."""
 
     def __init__(
-        self, folder: Path, lab: Lab, text: str, *, hosts: int = 4, path: Path | None = None, metered: bool = False
+        self,
+        folder: Path,
+        lab: Lab,
+        text: str,
+        *,
+        hosts: int = 4,
+        path: Path | None = None,
+        metered: bool = False,
+        island: bool = False,
     ) -> None:
         self.folder = folder / "project"
         self.home = folder / "home"
@@ -58,7 +66,7 @@ class Project:
         (self.home / ".ssh").mkdir(parents=True)
         names = [f"h{number}" for number in range(1, hosts + 1)]
         for _ in names:
-            lab.host(path=path)
+            lab.host(path=path, island=island)
         self.lab = lab
         self.meters = [lab.meter(host) for host in lab.hosts] if metered else []
         (self.home / ".ssh" / "config").write_text(lab.ssh_config(*names))
