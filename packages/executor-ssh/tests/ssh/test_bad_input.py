@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from longshore.errors import DiskFull, ExecutorError, LongshoreError, MachineUnreachable
 from longshore.model.attempt import Item
-from longshore.model.command import Shell
+from longshore.model.command import Argv, Shell
 from longshore.model.outcome import Exited
 from longshore.remote.digest import digest_bytes
 from longshore_ssh.config import HostConfig
@@ -24,6 +25,7 @@ from longshore_ssh.testing import SECONDS, Lab, Sshd, free_port, make_key
 from .test_contract import Bench, config
 
 Open = Callable[..., Bench]
+FAKED = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
 @pytest.fixture
@@ -218,7 +220,52 @@ def test_a_full_disk_is_a_class_of_its_own(lab: Lab, bench_for: Open, tmp_path: 
         subprocess.run(["umount", "-l", str(host.home)], check=True, timeout=SECONDS)
 
 
+def test_a_host_without_a_shell_is_told_so(lab: Lab, bench_for: Open, tmp_path: Path) -> None:
+    nothing = lab.folder / "nothing"
+    nothing.mkdir(mode=0o755)
+
+    told = refusal(bench_for(lab.host(path=nothing)), ExecutorError)
+
+    assert "executes no commands by sh; it says:" in told
+
+
 # --- what just works
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a file system")
+def test_a_home_from_which_nothing_may_be_executed_is_enough(lab: Lab, bench_for: Open) -> None:
+    host = lab.host()
+    options = f"noexec,size=64m,mode=700,uid={host.home.stat().st_uid}"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(host.home)], check=True, timeout=SECONDS)
+    try:
+        bench = bench_for(host)
+        assert bench.output("echo here; cd $HOME") == "here\n"
+        assert bench.execute("program", Argv(("ls", "-a"))).outcome == Exited(0)
+        bench.close()
+        host.wait_idle()
+    finally:
+        host.stop()
+        subprocess.run(["umount", "-l", str(host.home)], check=True, timeout=SECONDS)
+
+
+@pytest.mark.skipif(not FAKED, reason="libfaketime is not installed")
+@pytest.mark.parametrize("bare", [False, True], ids=["with Python", "without"])
+def test_a_clock_that_is_off_by_years_changes_nothing(lab: Lab, bench_for: Open, no_python: Path, bare: bool) -> None:
+    faked = f"LD_PRELOAD={FAKED[0]} FAKETIME=-9y FAKETIME_DONT_FAKE_MONOTONIC=1" if FAKED else ""
+    host = lab.host(
+        f'ForceCommand export {faked}; exec sh -c "$SSH_ORIGINAL_COMMAND"', path=no_python if bare else None
+    )
+    bench = bench_for(host)
+
+    ended = bench.execute("a", Shell("echo done > out"), outputs=("out",), timeout=timedelta(minutes=5))
+    bench.session.get(ended.outputs)
+
+    assert ended.outcome == Exited(0), ended.evidence
+    assert ended.started_at is not None
+    assert ended.started_at.year < datetime.now(UTC).year - 7
+    assert ended.ended_at is not None
+    assert timedelta(0) <= ended.ended_at - ended.started_at < timedelta(minutes=1)
+    bench.close()
 
 
 def test_noise_before_and_around_is_no_trouble(lab: Lab, bench_for: Open) -> None:
