@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from longshore.remote.arriving import Damaged, Part, part_size, receive_body
 from longshore.remote.digest import digest_bytes, digest_file
-from longshore.remote.packing import Broken, Damaged, Part, Reader, Writer, part_size, receive_body, send_body
+from longshore.remote.packing import Broken, Reader, Writer, send_body
 from longshore.remote.store import StagingProblem, has_object, object_path
 
 MIB = 1 << 20

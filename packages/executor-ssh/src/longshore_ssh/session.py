@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from longshore.errors import ExecutorError, MachineUnreachable
+from longshore.remote.asking import DataStream
 from longshore.remote.protocol import Lines, decode_lines
 from longshore.remote.session import Deaths
-from longshore.remote.transfers import DataStream
 from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.door_keys import make_key

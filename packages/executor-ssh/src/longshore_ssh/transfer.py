@@ -19,7 +19,7 @@ _PIECE_BYTES = (1 << 15) - 64
 
 
 class ChannelStream:
-    """A `longshore.remote.transfers.DataStream`."""
+    """A `longshore.remote.asking.DataStream`."""
 
     def __init__(self, channel: paramiko.Channel, rest: bytes, closed: Callable[[], None] | None = None) -> None:
         """Speak over a channel.

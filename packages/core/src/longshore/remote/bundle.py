@@ -16,6 +16,7 @@ import zipfile
 __all__ = ["MODULES", "build_bundle"]
 
 MODULES = (
+    "arriving",
     "attempt",
     "bell",
     "build_fetching",

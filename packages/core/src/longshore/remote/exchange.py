@@ -51,9 +51,10 @@ import os
 import sys
 import time
 
+from longshore.remote.arriving import Damaged, part_size, receive_body
 from longshore.remote.digest import NotStorable, parse_listing
 from longshore.remote.nearby import answer_mark, hand_over, link, take_over
-from longshore.remote.packing import Broken, Damaged, Reader, Writer, part_size, receive_body, send_body
+from longshore.remote.packing import Broken, Reader, Writer, send_body
 from longshore.remote.peering import Apart, Door, addresses, bring, knock
 from longshore.remote.store import StagingProblem, inside, object_path, remove_tree
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from longshore.remote.packing import Damaged
+from longshore.remote.arriving import Damaged
 from longshore.remote.store import StagingProblem, object_path, put_file
 
 TYPE_CHECKING = False

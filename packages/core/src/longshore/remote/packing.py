@@ -11,8 +11,7 @@ with nine bytes, a letter and a length (big-endian):
 ``x``
     the sender cannot go on; as many bytes of UTF-8 as the length says follow, and tell why. The object is void.
 
-Whoever receives digests what he gets, and keeps it under the digest only if that is right. What was broken off lies in
-``<store>/tmp/<sha256>.part`` and can be continued there.
+What becomes of it where it arrives is in `longshore.remote.arriving`.
 
 Standard library only, Python 3.8: this file is sent to other computers.
 """
@@ -20,40 +19,32 @@ Standard library only, Python 3.8: this file is sent to other computers.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import struct
 
-from longshore.remote.store import StagingProblem, object_path
+from longshore.remote.store import StagingProblem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any, Union
 
     Bytes = Union[bytes, memoryview]
 
-__all__ = ["Broken", "Damaged", "Part", "Reader", "Writer", "part_size", "receive_body", "send_body"]
+__all__ = ["CHUNK_BYTES", "ZEROS", "Broken", "Reader", "Writer", "bodies", "send_body"]
 
 _HEAD = struct.Struct(">cQ")
-_CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18
 _MOST_LINE = 64 << 20
 _SPARSE_BYTES = 1 << 20
 """Smaller files are sent whole: to look for holes would cost more."""
-_RESUMED_BYTES = 1 << 20
-"""What is shorter is sent anew from its beginning."""
-_OBJECT_MODE = 0o444
-_ZEROS = bytes(_CHUNK_BYTES)
+ZEROS = bytes(CHUNK_BYTES)
 
 
 class Broken(Exception):
     """The stream ended in the middle of something, or makes no sense."""
-
-
-class Damaged(Exception):
-    """What was sent is not what its digest says."""
 
 
 class Writer:
@@ -72,7 +63,7 @@ class Writer:
         """Write something small."""
         self._waiting.append(content)
         self._size += len(content)
-        if self._size >= _CHUNK_BYTES:
+        if self._size >= CHUNK_BYTES:
             self.flush()
 
     def pass_on(self, content: memoryview) -> None:
@@ -107,7 +98,7 @@ class Reader:
         pieces = []
         size = 0
         while True:
-            content = self._take(_MOST_LINE) or self._receive(_CHUNK_BYTES)
+            content = self._take(_MOST_LINE) or self._receive(CHUNK_BYTES)
             end = content.find(b"\n") + 1
             if end:
                 self._rest, self._at = content, end
@@ -143,7 +134,7 @@ class Reader:
             content = self._take(size)
             if not content:
                 # Small things come many at once; what is large need not wait until a whole chunk is there.
-                self._rest, self._at = self._receive(_CHUNK_BYTES), 0
+                self._rest, self._at = self._receive(CHUNK_BYTES), 0
                 content = self._take(size)
             if not content:
                 raise Broken("the stream ends within an object")
@@ -166,7 +157,7 @@ def send_body(writer: Writer, handle: int, size: int, offset: int) -> str:
         OSError: when it cannot be read before anything was sent.
     """
     digest = hashlib.sha256()
-    if size <= _CHUNK_BYTES and not offset:
+    if size <= CHUNK_BYTES and not offset:
         content = _read_small(handle, size)
         digest.update(content)
         if not size:
@@ -176,15 +167,15 @@ def send_body(writer: Writer, handle: int, size: int, offset: int) -> str:
         else:
             _void(writer, "it has become shorter")
         return digest.hexdigest()
-    buffer = memoryview(bytearray(_CHUNK_BYTES))
+    buffer = memoryview(bytearray(CHUNK_BYTES))
     done = 0
     for end, hole in _extents(handle, size):
         while done < end:
-            count = min(end - done, _CHUNK_BYTES)
+            count = min(end - done, CHUNK_BYTES)
             if done < offset:
                 count = min(count, offset - done)
             if hole:
-                digest.update(_ZEROS[:count])
+                digest.update(ZEROS[:count])
             else:
                 got = os.preadv(handle, [buffer[:count]], done)
                 if not got:
@@ -234,192 +225,6 @@ def _extents(handle: int, size: int) -> Iterator[tuple[int, bool]]:
             yield place, False
     if place < size:
         yield size, False
-
-
-def part_size(store: str, sha256: str, size: int) -> int:
-    """Say from where an object can be continued that was broken off, when nobody is just writing it; else 0."""
-    try:
-        handle = os.open(_part_path(store, sha256), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return 0
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        there = os.fstat(handle).st_size
-    except OSError:
-        return 0
-    finally:
-        os.close(handle)
-    return there if _RESUMED_BYTES <= there <= size else 0
-
-
-def _part_path(store: str, sha256: str) -> str:
-    return os.path.join(store, "tmp", sha256 + ".part")
-
-
-class Part:
-    """An object on its way into a store. It becomes an object by `finish`, or stays for another try."""
-
-    def __init__(self, store: str, sha256: str, size: int, offset: int) -> None:
-        """Open it.
-
-        Raises:
-            OSError: when the store cannot be written.
-            Damaged: when it cannot be continued at this offset.
-        """
-        _check_digest(sha256)
-        self._store = store
-        self._sha256 = sha256
-        self._size = size
-        self._digest = hashlib.sha256()
-        self._path, self._handle = self._open(offset)
-        self.done = offset
-
-    def _open(self, offset: int) -> tuple[str, int]:
-        os.makedirs(os.path.join(self._store, "tmp"), mode=0o700, exist_ok=True)
-        path = _part_path(self._store, self._sha256)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        handle = os.open(path, flags, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.stat(path).st_ino != os.fstat(handle).st_ino:
-                raise BlockingIOError
-        except OSError:
-            # Another run is bringing the same one here.
-            os.close(handle)
-            if offset:
-                raise Damaged("somebody else continues it") from None
-            path = os.path.join(self._store, "tmp", os.urandom(12).hex())
-            return path, os.open(path, flags | os.O_EXCL, 0o600)
-        os.ftruncate(handle, offset)
-        self._digest_prefix(handle, offset)
-        return path, handle
-
-    def _digest_prefix(self, handle: int, offset: int) -> None:
-        while offset:
-            content = os.read(handle, min(offset, _CHUNK_BYTES))
-            if not content:
-                raise Damaged("it has become shorter")
-            self._digest.update(content)
-            offset -= len(content)
-
-    def write(self, content: bytes) -> None:
-        """Take content."""
-        self._digest.update(content)
-        self.done += len(content)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(self._handle, view) :]
-
-    def skip(self, size: int) -> None:
-        """Take a hole."""
-        os.ftruncate(self._handle, self.done + size)
-        os.lseek(self._handle, size, os.SEEK_CUR)
-        self.done += size
-        while size:
-            count = min(size, len(_ZEROS))
-            self._digest.update(_ZEROS[:count])
-            size -= count
-
-    def finish(self) -> None:
-        """Make it an object.
-
-        Raises:
-            Damaged: when it is not what its digest says; nothing of it is kept then.
-            OSError: when the store cannot be written.
-        """
-        if self._digest.hexdigest() != self._sha256 or self.done != self._size:
-            self.drop()
-            raise Damaged("what arrived has the digest %s" % self._digest.hexdigest())
-        os.fchmod(self._handle, _OBJECT_MODE)
-        _place(self._path, self._store, self._sha256)
-        self.leave()
-
-    def leave(self) -> None:
-        """Let it lie, to be continued."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
-
-    def drop(self) -> None:
-        """Remove it."""
-        os.unlink(self._path)
-        self.leave()
-
-
-def receive_body(reader: Reader, store: str, sha256: str, size: int, offset: int) -> None:
-    """Take the body of an object into a store.
-
-    Raises:
-        Broken: when the stream ends; what came is kept, to be continued.
-        Damaged: when it is not what its digest says; the stream can be read on only if it was read whole.
-        StagingProblem: when the sender had to give up.
-        OSError: when the store cannot be written; a full disk keeps nothing of it.
-    """
-    if size <= _CHUNK_BYTES and not offset:
-        _receive_small(reader, store, sha256, size)
-        return
-    part = Part(store, sha256, size, offset)
-    try:
-        for kind, length, pieces in bodies(reader, size - offset):
-            if kind == b"h":
-                part.skip(length)
-            else:
-                for piece in pieces:
-                    part.write(piece)
-        part.finish()
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            part.drop()
-        raise
-    finally:
-        part.leave()
-
-
-def _receive_small(reader: Reader, store: str, sha256: str, size: int) -> None:
-    """Take an object that fits into memory: there are thousands of these, and each system call counts."""
-    _check_digest(sha256)
-    content = b"".join(
-        [each for kind, length, pieces in bodies(reader, size) for each in _filled(kind, length, pieces)]
-    )
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise Damaged("what arrived has the digest %s" % found)
-    temporary = os.path.join(store, "tmp", os.urandom(12).hex())
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-    try:
-        handle = os.open(temporary, flags, _OBJECT_MODE)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(temporary), mode=0o700, exist_ok=True)
-        handle = os.open(temporary, flags, _OBJECT_MODE)
-    try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-        finally:
-            os.close(handle)
-        _place(temporary, store, sha256)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _filled(kind: bytes, length: int, pieces: Iterator[bytes]) -> Iterable[bytes]:
-    return pieces if kind == b"d" else (bytes(length),)
-
-
-def _place(path: str, store: str, sha256: str) -> None:
-    target = object_path(store, sha256)
-    try:
-        os.rename(path, target)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.rename(path, target)
-
-
-def _check_digest(sha256: str) -> None:
-    if not (len(sha256) == 64 and sha256.isalnum()):
-        raise Damaged("%r is no digest" % sha256)
 
 
 def bodies(reader: Reader, size: int) -> Iterator[tuple[bytes, int, Iterator[bytes]]]:

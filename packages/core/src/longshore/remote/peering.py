@@ -14,8 +14,9 @@ import socket
 import threading
 from contextlib import contextmanager
 
+from longshore.remote.arriving import Damaged, part_size, receive_body
 from longshore.remote.digest import NotStorable, digest_bytes, parse_listing
-from longshore.remote.packing import Broken, Damaged, Reader, Writer, bodies, part_size, receive_body
+from longshore.remote.packing import Broken, Reader, Writer, bodies
 from longshore.remote.store import put_bytes
 
 TYPE_CHECKING = False

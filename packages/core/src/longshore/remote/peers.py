@@ -15,11 +15,12 @@ from attrs import field, frozen
 from longshore.errors import InputMissing, MachineUnreachable, PeerOutOfReach
 from longshore.model.artifact import Artifact
 from longshore.plugin.protocols import ExecutorContext, Session, Sink
+from longshore.remote.asking import DataStream
 from longshore.remote.packing import Broken
 from longshore.remote.protocol import encode
 from longshore.remote.remote_session import RemoteLink, RemoteSession
 from longshore.remote.sharing import SharedStore
-from longshore.remote.transfers import DataStream, Transfers
+from longshore.remote.transfers import Transfers
 
 __all__ = ["PeerLink", "PeerSession", "Ticket"]
 

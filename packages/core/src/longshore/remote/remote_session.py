@@ -17,9 +17,10 @@ from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
+from longshore.remote.asking import DataStream
 from longshore.remote.session import SupervisorSession
 from longshore.remote.sharing import NearTransfers, SharedStore
-from longshore.remote.transfers import DataStream, Transfers
+from longshore.remote.transfers import Transfers
 
 __all__ = ["RemoteLink", "RemoteSession"]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from longshore.errors import DigestMismatch, InputMissing, StagingError
+from longshore.remote.arriving import Damaged, Part
 from longshore.remote.digest import digest_bytes
-from longshore.remote.packing import Broken, Damaged, Part
+from longshore.remote.packing import Broken
 from longshore.remote.transfers import Source, Transfers, local_problem
 from longshore.remote.words import word
 

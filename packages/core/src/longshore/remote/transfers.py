@@ -7,39 +7,20 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
-from longshore.errors import DigestMismatch, DiskFull, InputMissing, MachineUnreachable, StagingError
+from longshore.errors import DigestMismatch, DiskFull, InputMissing, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
+from longshore.remote.arriving import Damaged, part_size, receive_body
+from longshore.remote.asking import Asking, DataStream
 from longshore.remote.digest import Entry, NotStorable, digest_bytes, digest_folder, parse_listing
-from longshore.remote.packing import Broken, Damaged, Reader, Writer, bodies, part_size, receive_body, send_body
+from longshore.remote.packing import Broken, bodies, send_body
 from longshore.remote.store import StagingProblem, object_path, put_bytes, translate
 
-__all__ = ["DataStream", "Source", "Transfers", "local_problem"]
+__all__ = ["Source", "Transfers", "local_problem"]
 
 _log = logging.getLogger(__name__)
-
-_TRIES = 4
-"""So often in a row a transfer may break off without a whole object having come through in between."""
-
-_Result = TypeVar("_Result")
-
-
-class DataStream(Protocol):
-    """A stream of bytes to the program ``exchange`` on a machine. All methods raise `Broken` when it has ended."""
-
-    def send(self, content: bytes | memoryview) -> None:
-        """Send all of it."""
-        ...
-
-    def receive(self, size: int) -> bytes:
-        """Wait for at most so many bytes; nothing at the end."""
-        ...
-
-    def close(self) -> None:
-        """End it. Harmless when it has ended."""
-        ...
 
 
 class Source(NamedTuple):
@@ -63,7 +44,7 @@ class Source(NamedTuple):
             raise InputMissing(f"{self.name}: {self.path} is not there, or is no file")
 
 
-class Transfers:
+class Transfers(Asking):
     """Moves objects between the project's store and that of one machine, over a stream that is opened when needed."""
 
     def __init__(
@@ -80,14 +61,10 @@ class Transfers:
             store: the project's.
             sending: gives a block in which nobody else sends objects to the same store; None when nobody else does.
         """
-        self._open_stream = open_stream
+        super().__init__(open_stream)
         self._store = str(store)
-        self._stream: DataStream | None = None
-        self._reader = Reader(lambda _size: b"")
-        self._writer = Writer(lambda _content: None)
         self._there: set[str] = set()
         """What the machine has, as far as we have seen."""
-        self._progress = 0
         self._sending = sending or (lambda _digests: nullcontext())
 
     def put(self, items: Iterable[Item]) -> None:
@@ -131,48 +108,6 @@ class Transfers:
     def doubt(self) -> None:
         """Trust nothing that was seen of the machine's store: something was missing there."""
         self._there.clear()
-
-    def close(self) -> None:
-        """End the stream."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-
-    # --- the stream
-
-    def _repeat(self, work: Callable[[], _Result]) -> _Result:
-        """Do something again when the stream breaks; what has come through whole does not travel again."""
-        failures = 0
-        while True:
-            before = self._progress
-            try:
-                if self._stream is None:
-                    self._stream = self._open_stream()
-                    self._reader = Reader(self._stream.receive)
-                    self._writer = Writer(self._stream.send)
-                return work()
-            except Broken as error:
-                self.close()
-                failures = 1 if self._progress > before else failures + 1
-                if failures == _TRIES:
-                    raise MachineUnreachable(f"a transfer broke off {_TRIES} times: {error}") from error
-                _log.info("a transfer is taken up again: %s", error)
-            except BaseException:
-                self.close()  # what is under way in it is of no use
-                raise
-
-    def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        self._writer.line(message)
-        self._writer.flush()
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        told = self._reader.line()
-        if told is None:
-            raise Broken("the machine's end has ended")
-        if "problem" in told:
-            raise _translated(told)
-        return told
 
     def _lacked(self, rows: Sequence[tuple[str, int, str]]) -> Mapping[str, int]:
         """Ask what the machine lacks; give from where each can be continued."""
@@ -392,9 +327,3 @@ def local_problem(error: OSError, name: str) -> StagingError:
     """Say what prevents that something is written here, by its class."""
     problem = translate(error, f"{name}: it cannot be written here")
     return DiskFull(str(problem)) if problem.full else StagingError(str(problem))
-
-
-def _translated(told: Mapping[str, Any]) -> StagingError:
-    text = f"the machine's store: {told['problem']}"
-    kinds: Mapping[str, type[StagingError]] = {"full": DiskFull, "damaged": DigestMismatch}
-    return kinds.get(str(told.get("kind")), StagingError)(text)

@@ -16,10 +16,10 @@ from attrs import field, frozen
 from longshore.errors import FenceRefused, MachineUnreachable
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.remote.asking import DataStream
 from longshore.remote.packing import Broken, Reader
 from longshore.remote.protocol import VERSION
 from longshore.remote.shim_session import ShimSession, shim_program
-from longshore.remote.transfers import DataStream
 from longshore.remote.watch import exit_handle
 from longshore.testing.fake_remote import FakeRemoteComputer, _wait_over
 
