@@ -27,6 +27,7 @@ chaos:  ## kill the controller at many points of many runs; print the matrix of 
 	@tools/system-packages
 	@$(WITH_TOX)
 	@LONGSHORE_CHAOS_SEEDS=100 LONGSHORE_CHAOS_EDGES=40 $(TOX) -e core -- packages/core/tests/chaos
+	@LONGSHORE_SPARSE_BYTES=10737418240 $(TOX) -e ssh -- packages/executor-ssh/tests/ssh/test_staging.py
 	@$(TOX) -e matrix,matrix-aws
 
 bench:  ## measure against other tools; about half an hour. SCENARIOS="fan-1000 help" for a part

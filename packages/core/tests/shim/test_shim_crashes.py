@@ -15,7 +15,7 @@ from longshore.errors import MachineUnreachable
 from longshore.model.command import Argv, Call
 from longshore.model.outcome import Exited, FailureClass, Lost
 from longshore.remote.watch import exit_handle
-from longshore.testing.fake_remote import _wait_over
+from longshore.testing.fake_computer import wait_over
 
 from .bench import SHELLS, Bench, Shell
 
@@ -32,7 +32,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 def kill(pid: int) -> None:
     with exit_handle(pid) as handle:
         os.kill(pid, signal.SIGKILL)
-        _wait_over(handle)
+        wait_over(handle)
 
 
 def keeper(bench: Bench, name: str) -> int:
@@ -74,7 +74,7 @@ def test_what_nobody_attends_is_ended_also_when_the_server_was_killed(bench: Ben
     with exit_handle(keeping) as handle:
         bench.session.close()
         bench.computer.crash("r")
-        _wait_over(handle)
+        wait_over(handle)
 
     bench.open(fence=2).adopt([identity])
 

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from longshore.testing.executor_bench import ExecutorBench
     from longshore.testing.executor_contract import ExecutorContract
     from longshore.testing.fake_cloud import FakeCloud
+    from longshore.testing.fake_computer import FakeRemoteComputer
     from longshore.testing.fake_pods import FakePodExecutor, FakePodsConfig
     from longshore.testing.fake_provider import FakeProvider
-    from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
+    from longshore.testing.fake_remote import FakeRemoteConfig, FakeRemoteExecutor
     from longshore.testing.fake_rig import FakeRig
     from longshore.testing.faulty_provider import FaultyProvider
     from longshore.testing.provider_contract import ProviderContract
@@ -71,7 +72,7 @@ _HOMES = {
     "FakePodExecutor": "fake_pods",
     "FakePodsConfig": "fake_pods",
     "FakeProvider": "fake_provider",
-    "FakeRemoteComputer": "fake_remote",
+    "FakeRemoteComputer": "fake_computer",
     "FakeRemoteConfig": "fake_remote",
     "FakeRemoteExecutor": "fake_remote",
     "FakeRig": "fake_rig",

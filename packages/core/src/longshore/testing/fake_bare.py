@@ -17,11 +17,12 @@ from longshore.errors import FenceRefused, MachineUnreachable
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.asking import DataStream
-from longshore.remote.packing import Broken, Reader
+from longshore.remote.packing import Reader
 from longshore.remote.protocol import VERSION
 from longshore.remote.shim_session import ShimSession, shim_program
 from longshore.remote.watch import exit_handle
-from longshore.testing.fake_remote import FakeRemoteComputer, _wait_over
+from longshore.testing.fake_computer import FakeRemoteComputer, wait_over
+from longshore.testing.fake_remote import SocketStream
 
 __all__ = ["FakeBareComputer", "FakeBareConfig", "FakeBareExecutor", "FakeBareSession"]
 
@@ -48,7 +49,7 @@ class FakeBareComputer(FakeRemoteComputer):
         pid = self._supervisors(run)[-1]
         with exit_handle(pid) as handle:
             os.kill(pid, signal.SIGKILL)
-            _wait_over(handle)
+            wait_over(handle)
 
     def _supervisors(self, run: str) -> list[int]:
         claims = sorted(self.run_folder(run).glob("claim.*"), key=lambda path: int(path.suffix[1:]))
@@ -137,7 +138,7 @@ class _BareLink:
 
     def open_data(self) -> DataStream:
         """Give a stream to the program ``exchange``."""
-        return _SocketStream(self._run("exchange", self.folder / "store"))
+        return SocketStream(self._run("exchange", self.folder / "store"))
 
     def stop_waiting(self) -> None:
         """Nothing is waited for."""
@@ -172,28 +173,3 @@ class _BareLink:
             )
         self._programs.append(process)
         return ours
-
-
-class _SocketStream:
-    """A socket as a stream of data."""
-
-    def __init__(self, link: socket.socket) -> None:
-        self._link = link
-
-    def send(self, content: bytes | memoryview) -> None:
-        """Send all of it."""
-        try:
-            self._link.sendall(content)
-        except OSError as error:
-            raise Broken(str(error)) from error
-
-    def receive(self, size: int) -> bytes:
-        """Wait for at most so many bytes; nothing at the end."""
-        try:
-            return self._link.recv(size)
-        except OSError as error:
-            raise Broken(str(error)) from error
-
-    def close(self) -> None:
-        """End it."""
-        self._link.close()

@@ -25,7 +25,8 @@ from longshore.model.machine import Machine
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.store import has_object
-from longshore.testing.fake_remote import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor, FakeRemoteSession
+from longshore.testing.fake_computer import FakeRemoteComputer
+from longshore.testing.fake_remote import FakeRemoteConfig, FakeRemoteExecutor, FakeRemoteSession
 
 __all__ = ["FakePodExecutor", "FakePodSession", "FakePodsConfig"]
 
