@@ -89,6 +89,7 @@ class FakeBareExecutor:
             "project": str(link.folder),
             "store": str(link.folder / "store"),
             "unattended": self._context.unattended.total_seconds(),
+            "tied": False,
         }
         return FakeBareSession(machine.id, hello, link, sink, self._context)
 
