@@ -62,15 +62,13 @@ fail() {
 run() {
     threads=$((cpus / 1000))
     [ "$threads" -gt 0 ] || threads=1
-    # shellcheck disable=SC2086  # words
-    set -- $base_env "$@"
-    count=$#
+    words="$base_env $*"
     if [ "$clean" ]; then
-        set -- "$@" -i
+        set -- -i
     elif [ "$had_locale" ]; then
-        set -- "$@" "LC_ALL=$old_locale"
+        set -- "LC_ALL=$old_locale"
     else
-        set -- "$@" -u LC_ALL
+        set -- -u LC_ALL
     fi
     if [ "$cpus" != 0 ]; then
         for word in OMP OPENBLAS MKL NUMEXPR; do
@@ -79,18 +77,20 @@ run() {
         set -- "$@" "VECLIB_MAXIMUM_THREADS=$threads"
     fi
     [ -z "$all_gpus" ] || set -- "$@" "CUDA_VISIBLE_DEVICES=$gpus"
-    marked=
-    while [ "$count" -gt 0 ]; do
-        word=$1
-        shift
-        count=$((count - 1))
+    # Words that mean what they are come to the others in one piece: to bash each word costs as much as all before it.
+    marked='' plain=''
+    for word in $words; do
         case $word in
-        e*)
+        e*\\*)
             decode "${word#e}"
-            set -- "$@" "$decoded"
+            # shellcheck disable=SC2086  # words
+            set -- "$@" $plain "$decoded"
+            plain=
             ;;
+        e*) plain="$plain ${word#e}" ;;
         [as]*)
-            [ "$marked" ] || set -- "$@" "PWD=$folder/$workdir" "LONGSHORE_ID=$mark"
+            # shellcheck disable=SC2086  # words
+            [ "$marked" ] || set -- "$@" $plain "PWD=$folder/$workdir" "LONGSHORE_ID=$mark"
             decode "${word#?}"
             case $marked$word in
             s*) set -- "$@" sh "$folder/blobs/$decoded" ;;

@@ -181,7 +181,10 @@ serve_on() {
         # shellcheck disable=SC2086  # words
         set -- $line
         case ${1-} in
-        run) announce "$@" ;;
+        run)
+            announce "$@"
+            continue # what has begun makes no room
+            ;;
         over) over "$@" ;;
         known) known "$2" "$3" ;;
         guard) check ;;

@@ -12,8 +12,10 @@ enter() {
     [ "$slots" = - ] || slots=$((slots - 1))
 }
 
-# Give back what an attempt had.
+# Give back what an attempt had, whose keeper is about to be over. bash looks through all that nobody has waited for
+# whenever it starts another process.
 give_back() {
+    eval "wait \"\$pid_$1\"" 2>/dev/null
     running="${running%%" $1 "*} ${running#*" $1 "}"
     free_slots="$free_slots$1 "
     eval "free_cpus=\$((free_cpus + cpus_$1)) free_memory=\$((free_memory + memory_$1)) gpus=\$gpus_$1"

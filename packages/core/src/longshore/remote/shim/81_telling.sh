@@ -120,7 +120,7 @@ look_all() {
         set -- "$@" "logs/$name.out" "logs/$name.err"
     done
     [ $# != 0 ] || return 0
-    sizes=" $(stat -c '%n:%s' -- "$@" | tr '\n' ' ')"
+    sizes=$(stat -c '%n:%s' -- "$@")
     looked=$followed followed=' '
     for entry in $looked; do
         rest=$entry
@@ -131,8 +131,8 @@ look_all() {
         name_of "$id"
         for stream in out err; do
             eval "at=\$$stream"
-            size=${sizes#*" logs/$name.$stream:"}
-            size=${size%% *}
+            size=${sizes#*"logs/$name.$stream:"}
+            size=${size%%[!0-9]*}
             [ "$((size - at))" -le "$CHUNK" ] || size=$((at + CHUNK))
             send_log "$id" "$stream" "$at" "$size" || return 1
             eval "$stream=\$at"
