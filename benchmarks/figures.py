@@ -14,7 +14,9 @@ WALL = "wall"
 PEAK = "peak memory"
 CORE = "share of a core"
 PAGE = "size of the page"
-UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B"}
+ADDED = "added by a task"
+AGAIN = "when nothing has changed"
+UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s"}
 
 Reading = Mapping[str, float]
 """What one contender showed in one round: quantity to value, in the quantity's unit."""

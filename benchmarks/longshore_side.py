@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bench import Bench
@@ -23,6 +24,7 @@ Plan = Callable[[Bench, int], Prepare]
 PACKAGES = ("core", "cli")
 REPORT = "report"
 KNAPSACK = "strategy-knapsack"
+SSH = "executor-ssh"
 AT_ONCE = "2"
 
 _DIAMOND = """\
@@ -112,17 +114,17 @@ needs = {{ cpus = 5 }}
 """
 
 
-def programs(bench: Bench, *, knapsack: bool = False) -> Path:
+def programs(bench: Bench, plugin: str = "") -> Path:
     """Give the folder of the installed `longshore`; raises NotMeasured when it does not install.
 
-    With ``knapsack`` that of an environment that has this strategy, and the solver below it, too.
+    With ``plugin``, the folder of one of our packages, that of an environment that has it, and all below it, too.
     """
-    packages = (*PACKAGES, KNAPSACK) if knapsack else PACKAGES
+    packages = (*PACKAGES, plugin) if plugin else PACKAGES
     sources = [bench.checkout / "packages" / package for package in packages]
     if missing := [folder for folder in sources if not (folder / "pyproject.toml").exists()]:
         raise NotMeasured(f"there is no package in {missing[0]}")
     fingerprint = fingerprint_of(sources)
-    name = "longshore-knapsack" if knapsack else "longshore"
+    name = f"longshore-{plugin.partition('-')[2]}" if plugin else "longshore"
     return bench.environments.programs(
         name, [f"{sources[0]}[call]", f"{sources[1]}[report]", *map(str, sources[2:])], fingerprint=fingerprint
     )
@@ -202,13 +204,13 @@ def python(bench: Bench, statement: str) -> Prepare:
     return lambda folder: Invocation(argv=(interpreter, "-c", statement), folder=folder, env=variables())
 
 
-def probe(bench: Bench, script: Path, *words: str, knapsack: bool) -> Prepare:
+def probe(bench: Bench, script: Path, *words: str, plugin: str = "") -> Prepare:
     """Execute a script of ours by the Python that Longshore is installed for."""
-    interpreter = str(programs(bench, knapsack=knapsack) / "python")
+    interpreter = str(programs(bench, plugin) / "python")
     return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=variables())
 
 
-def simulation(bench: Bench, strategy: str, tasks: int, machines: int, *, knapsack: bool) -> Prepare:
+def simulation(bench: Bench, strategy: str, tasks: int, machines: int, *, plugin: str = "") -> Prepare:
     """Play a run of tasks of three sizes, each of another length between 10 s and 10 min."""
     counts = {"small": tasks - 2 * (tasks // 3), "middle": tasks // 3, "large": tasks // 3}
     dice = random.Random(1)
@@ -219,11 +221,32 @@ def simulation(bench: Bench, strategy: str, tasks: int, machines: int, *, knapsa
     ]
     files = {"longshore.toml": _SIZES.format(**counts), "durations.csv": "\n".join(lines)}
     words = ("--strategy", strategy, "--durations", "durations.csv", "--machine", f"cpus = 16, count = {machines}")
-    return _command(bench, files, "plan", *words, knapsack=knapsack)
+    return _command(bench, files, "plan", *words, plugin=plugin)
 
 
-def _command(bench: Bench, files: dict[str, str], *words: str, knapsack: bool = False) -> Prepare:
-    installed = programs(bench, knapsack=knapsack)
+def far(bench: Bench, tasks: str, *words: str, hosts: int = 1) -> Prepare:
+    """Give a command about tasks on hosts of two cores; the file `ssh_config` in the folder says where these are."""
+    names = ", ".join(f'{{ host = "h{number}", cpus = 2 }}' for number in range(1, hosts + 1))
+    text = f'name = "far"\n\n[pools.far]\nexecutor = "ssh"\nhosts = [{names}]\n\n{tasks}'
+    made = _command(bench, {"longshore.toml": text}, *words, plugin=SSH)
+
+    def prepare(folder: Path) -> Invocation:
+        command = made(folder)
+        home = folder / "home"
+        (home / ".ssh").mkdir(exist_ok=True)
+        (home / ".ssh" / "config").write_text((folder / "ssh_config").read_text())
+        return replace(command, env={**command.env, "HOME": str(home)})
+
+    return prepare
+
+
+def far_run(bench: Bench, tasks: str, *, hosts: int = 1) -> Prepare:
+    """Run tasks on hosts."""
+    return far(bench, tasks, "run", "--new", "--no-cache", "-q", hosts=hosts)
+
+
+def _command(bench: Bench, files: dict[str, str], *words: str, plugin: str = "") -> Prepare:
+    installed = programs(bench, plugin)
 
     def prepare(folder: Path) -> Invocation:
         for name, text in files.items():

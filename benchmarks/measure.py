@@ -46,18 +46,25 @@ def execute(command: Invocation, *, sample_tree: bool = False) -> Cost:
 
     Processes that it leaves behind (daemons, workers) are ended afterwards, outside the time measured.
     """
+    try:
+        return run_beside(command, sample_tree=sample_tree)
+    finally:
+        processes.end_descendants()
+
+
+def run_beside(command: Invocation, *, sample_tree: bool = False) -> Cost:
+    """Do the same beside processes of ours that go on, and so are what it leaves behind."""
     log = command.folder / "output.log"
     start = time.perf_counter()
     child = start_process(command, log)
     sampled = _wait(child.pid, start + command.timeout_seconds, sample_tree=sample_tree)
     if sampled is None:
-        processes.end_descendants()
-        child.returncode = -9
+        child.kill()
+        child.wait()
         raise NotMeasured(f"took more than {command.timeout_seconds:.0f} s")
     _, status, usage = os.wait4(child.pid, 0)
     wall = time.perf_counter() - start
     child.returncode = os.waitstatus_to_exitcode(status)
-    processes.end_descendants()
     if child.returncode != 0:
         raise NotMeasured(f"{Path(command.argv[0]).name} ended with {child.returncode}: {last_line(log)}")
     return Cost(wall_seconds=wall, peak_bytes=max(usage.ru_maxrss * 1024, sampled))

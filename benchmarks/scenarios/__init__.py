@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from scenarios.base import Contender, Scenario
 from scenarios.deciding import assign_scenario, simulate_scenario
+from scenarios.far import (
+    SHELLS,
+    far_chain_scenario,
+    far_fan_scenario,
+    far_file_scenario,
+    far_files_scenario,
+    far_hosts_scenario,
+    far_idle_scenario,
+)
 from scenarios.graphs import chain_scenario, diamond_scenario, done_scenario, fan_scenario, layered_scenario
 from scenarios.limits_of_size import memory_scenario, plan_scenario, report_scenario, resume_scenario, status_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
@@ -24,6 +34,12 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "memory": memory_scenario,
     "assign": assign_scenario,
     "simulate": simulate_scenario,
+    "ssh": far_fan_scenario,
+    **{f"ssh-{shell}": partial(far_fan_scenario, kind=shell) for shell in SHELLS},
+    "ssh-chain": far_chain_scenario,
+    "ssh-files": far_files_scenario,
+    "ssh-hosts": far_hosts_scenario,
+    "ssh-idle": far_idle_scenario,
 }
 
 _STANDARD = (
@@ -44,6 +60,13 @@ _STANDARD = (
     memory_scenario(100_000),
     assign_scenario(1_000),
     simulate_scenario(10_000),
+    far_fan_scenario(1_000),
+    *(far_fan_scenario(1_000, shell) for shell in SHELLS),
+    far_chain_scenario(100),
+    far_file_scenario(),
+    far_files_scenario(10_000),
+    far_hosts_scenario(50),
+    far_idle_scenario(50),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _STANDARD}
 

@@ -51,13 +51,17 @@ def _name(strategy: str) -> str:
     return f"{OURS}-{strategy}"
 
 
+def _plugin(strategy: str) -> str:
+    return longshore_side.KNAPSACK if strategy == KNAPSACK else ""
+
+
 def _assigning(bench: Bench, strategy: str, tasks: int) -> Contender:
-    prepare = longshore_side.probe(bench, PROBE, strategy, str(tasks), str(MACHINES), knapsack=strategy == KNAPSACK)
+    prepare = longshore_side.probe(bench, PROBE, strategy, str(tasks), str(MACHINES), plugin=_plugin(strategy))
     return Contender(name=_name(strategy), label=strategy, measure=lambda folder: _printed(prepare(folder)))
 
 
 def _simulating(bench: Bench, strategy: str, tasks: int) -> Contender:
-    prepare = longshore_side.simulation(bench, strategy, tasks, MACHINES, knapsack=strategy == KNAPSACK)
+    prepare = longshore_side.simulation(bench, strategy, tasks, MACHINES, plugin=_plugin(strategy))
     return Contender(
         name=_name(strategy), label=strategy, measure=lambda folder: {WALL: execute(prepare(folder)).wall_seconds}
     )

@@ -87,7 +87,7 @@ def test_a_plan_has_all_tasks(bench: Bench, plan: longshore_side.Plan, tmp_path:
 
 
 def test_a_simulation_plays_every_task_at_its_own_length(bench: Bench, tmp_path: Path) -> None:
-    command = longshore_side.simulation(bench, "spread", 30, 2, knapsack=False)(tmp_path)
+    command = longshore_side.simulation(bench, "spread", 30, 2)(tmp_path)
     shown = subprocess.run(
         [*command.argv, "--json"], cwd=tmp_path, env=command.env, timeout=60, check=True, stdout=subprocess.PIPE
     )

@@ -11,10 +11,11 @@ from run import main
 from scenarios import FAMILIES, SCENARIOS, Contender, Scenario, UnknownScenario, find
 from scenarios.base import LIMIT
 from scenarios.deciding import STRATEGIES
+from scenarios.far import PEERS as FAR_PEERS
 from suite import measure_rounds
 
 SUBJECTS = {OURS, f"{OURS}-python", f"{OURS}-name", LIMIT, *(peer.name for peer in PEERS)}
-SUBJECTS |= {f"{OURS}-{strategy}" for strategy in STRATEGIES}
+SUBJECTS |= {f"{OURS}-{strategy}" for strategy in STRATEGIES} | set(FAR_PEERS)
 
 
 def contender(name: str, log: list[str]) -> Contender:
