@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import Literal, get_args
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, in_, le, optional
 
+from longshore.plugin.caller import networks
 from longshore.plugin.keys import MADE, Key
 
 __all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "NamedImage"]
@@ -81,14 +81,6 @@ class Disk:
             raise ValueError(f"a disk of the kind {self.kind} {'takes no' if self.iops else 'needs'} iops")
 
 
-def _networks(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
-    for each in value:
-        try:
-            ipaddress.ip_network(each)
-        except ValueError as error:
-            raise ValueError(f"{each!r} is no network; write one as 203.0.113.7/32") from error
-
-
 def _subnet(_: object, __: Attribute[str], value: str) -> None:
     if not _SUBNET.fullmatch(value):
         raise ValueError(f"{value!r} is no subnet; write its id (subnet-...) or tag:NAME=VALUE")
@@ -151,7 +143,7 @@ class AwsConfig:
     jump host; or by their ``id``, for a ProxyCommand such as that of Session Manager. Only with ``public`` they get a
     public address.
     """
-    admit: tuple[str, ...] = field(default=(), validator=_networks)
+    admit: tuple[str, ...] = field(default=(), validator=networks)
     """Networks from which SSH is let in, as ``203.0.113.7/32``; empty for the caller's own address, wherever it is."""
     disk: Disk = Disk()
     """The machine's own disk: ``gib`` and ``kind``."""

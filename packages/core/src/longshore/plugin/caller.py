@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 
+from attrs import Attribute
+
 from longshore.errors import CloudUnreachable, InvalidRequest
 
-__all__ = ["ADDRESS_URL", "own_address", "single_address"]
+__all__ = ["ADDRESS_URL", "networks", "own_address", "single_address"]
 
 ADDRESS_URL = "https://checkip.amazonaws.com"
 """Answers with the address of whoever asks, as plain text; anybody may ask."""
@@ -29,6 +31,19 @@ def own_address(url: str, *, remedy: str) -> str:
         return str(ipaddress.IPv4Address(text))
     except (OSError, ValueError) as error:
         raise CloudUnreachable(f"{doing}: {error}; or say it: {remedy}") from error
+
+
+def networks(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    """Check, as a validator of attrs, that an option names networks.
+
+    Raises:
+        ValueError: when one is none.
+    """
+    for each in value:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError as error:
+            raise ValueError(f"{each!r} is no network; write one as 203.0.113.7/32") from error
 
 
 def single_address(text: str) -> str:

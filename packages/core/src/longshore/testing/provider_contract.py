@@ -303,7 +303,7 @@ def _call(provider: Provider, rig: ProviderRig, call: str) -> object:
         "offers": lambda: provider.offers(Needs()),
         "launch": lambda: provider.launch(rig.spec(), token=_ONE),
         "find": lambda: provider.find(owner=rig.owner),
-        "terminate": lambda: provider.terminate(["i-1"]),
+        "terminate": lambda: provider.terminate([getattr(rig, "nobody", "i-1")]),
     }
     return calls[call]()
 

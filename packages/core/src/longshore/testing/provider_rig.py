@@ -35,6 +35,8 @@ class Paid:
 class ProviderRig(Protocol):
     """What the suite asks of whoever tests a provider: the provider, and a look behind the cloud's curtain.
 
+    Where no machine could have the id ``i-1``, it has ``nobody`` too: an id that one could have, and none has.
+
     The actions of requests are ``create``, ``list`` and ``end`` for machines; whatever else a cloud has may have any
     name.
     """

@@ -1,0 +1,8 @@
+"""Stand-ins for clouds that speak HTTP to the clouds' own, unmodified SDKs: they keep state, lag, page, and go wrong
+when told to. TLS is the caller's, so that no product code needs a switch for tests.
+"""
+
+from longshore.testing.clouds.digitalocean import DigitalOcean
+from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
+
+__all__ = ["Answer", "Check", "DigitalOcean", "HttpCloud", "Request"]

@@ -1,0 +1,343 @@
+"""A stand-in for DigitalOcean: droplets, keys, firewalls, sizes and the account, as its API describes them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
+from longshore.testing.faults import Fault
+
+__all__ = ["DigitalOcean"]
+
+_BOOT = timedelta(seconds=30)
+_LAG = timedelta(seconds=10)
+"""So long a new droplet may be missing in lists."""
+_NAME = re.compile(r"[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]")
+_TAG = re.compile(r"[a-zA-Z0-9:_-]{1,255}")
+_FIREWALL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")
+_LONGEST_DATA = 65536
+_MOST_AT_ONCE = 10
+_REGIONS = ("nyc3", "ams3", "fra1")
+_SIZES = (
+    ("s-1vcpu-1gb", 1, 1024, 25, 0.00893, None),
+    ("s-2vcpu-4gb", 2, 4096, 80, 0.03571, None),
+    ("c-4", 4, 8192, 50, 0.125, None),
+    ("gpu-h100x1-80gb", 20, 245760, 720, 3.39, {"count": 1, "model": "nvidia_h100"}),
+)
+_IMAGES = frozenset({"ubuntu-24-04-x64", "ubuntu-22-04-x64", "debian-12-x64"})
+_REFUSALS: Mapping[Fault, tuple[int, str, str]] = {
+    Fault.CAPACITY: (422, "unprocessable_entity", "Size is not available in this region."),
+    Fault.QUOTA: (422, "unprocessable_entity", "creating this/these droplet(s) will exceed your droplet limit"),
+    Fault.CREDENTIALS: (401, "Unauthorized", "Unable to authenticate you"),
+    Fault.DENIED: (403, "forbidden", "You are not authorized to perform this operation"),
+    Fault.THROTTLED: (429, "too_many_requests", "API Rate limit exceeded."),
+    Fault.INVALID: (422, "unprocessable_entity", "You specified an invalid value."),
+    Fault.UNKNOWN: (400, "something_new", "Nobody has heard of this"),
+}
+
+
+class DigitalOcean(HttpCloud):
+    """One account, with one token."""
+
+    def __init__(self, token: str, *, limit: int = 25, check: Check | None = None) -> None:
+        """``limit`` is how many droplets the account may have."""
+        super().__init__(check=check)
+        self._token = token
+        self._limit = limit
+        self._next = 3_164_444
+        self.droplets: dict[int, dict[str, Any]] = {}
+        self.births: dict[int, Mapping[str, Any]] = {}
+        """The body of the call that made each droplet."""
+        self.keys: dict[int, dict[str, Any]] = {}
+        self.firewalls: dict[str, dict[str, Any]] = {}
+        self._routes: Sequence[tuple[str, str, Callable[..., Answer]]] = (
+            ("GET", r"/v2/account", self._account),
+            ("GET", r"/v2/sizes", self._sizes),
+            ("GET", r"/v2/droplets", self._list),
+            ("POST", r"/v2/droplets", self._create),
+            ("DELETE", r"/v2/droplets/(\d+)", self._destroy),
+            ("POST", r"/v2/droplets/(\d+)/actions", self._act),
+            ("GET", r"/v2/tags/([^/]+)", self._tag),
+            ("GET", r"/v2/account/keys", self._list_keys),
+            ("POST", r"/v2/account/keys", self._add_key),
+            ("DELETE", r"/v2/account/keys/(\d+)", self._delete_key),
+            ("GET", r"/v2/firewalls", self._list_firewalls),
+            ("POST", r"/v2/firewalls", self._make_firewall),
+            ("PUT", r"/v2/firewalls/([0-9a-f-]+)", self._change_firewall),
+            ("DELETE", r"/v2/firewalls/([0-9a-f-]+)", self._delete_firewall),
+        )
+
+    # --- what all stand-ins say
+
+    def action_of(self, request: Request) -> str:
+        """Name the three that the laws of providers are about."""
+        known = {("POST", "/v2/droplets"): "create", ("GET", "/v2/droplets"): "list"}
+        if request.method == "DELETE" and request.path.startswith("/v2/droplets/"):
+            return "end"
+        return known.get((request.method, request.path), f"{request.method} {request.path}")
+
+    def refusal(self, fault: Fault) -> Answer:
+        """Say no in DigitalOcean's words."""
+        return _no(*_REFUSALS[fault])
+
+    def answer(self, request: Request, fault: Fault | None) -> Answer:
+        """Do what is asked for."""
+        if request.token != self._token:
+            return self.refusal(Fault.CREDENTIALS)
+        for method, pattern, act in self._routes:
+            match = re.fullmatch(pattern, request.path)
+            if match and method == request.method:
+                if act == self._create:
+                    return self._create(request, fault)
+                return act(request, *match.groups())
+        return _no(404, "not_found", "The resource you were accessing could not be found.")
+
+    # --- what a test does
+
+    def crowd(self, body: Mapping[str, Any]) -> None:
+        """Let a droplet be there that somebody else has made; it counts for nobody's limit."""
+        with self._lock:
+            row = self._birth(body["name"], body)
+            row["created_at"] = (self.now() - _BOOT).isoformat()
+            self._limit += 1
+
+    def add_key(self, name: str, public_key: str) -> None:
+        """Let a key be there that somebody has added by hand."""
+        with self._lock:
+            self._add_key(Request(method="POST", path="", body={"name": name, "public_key": public_key}))
+
+    def add_firewall(self, body: Mapping[str, Any]) -> None:
+        """Let a firewall be there that somebody else has made."""
+        with self._lock:
+            self._firewall(str(uuid.uuid4()), body)
+
+    # --- the account
+
+    def _account(self, _: Request) -> Answer:
+        account = {
+            "droplet_limit": self._limit,
+            "floating_ip_limit": 3,
+            "email": "me@example.org",
+            "name": "Me",
+            "uuid": "b6fr89dbf6d9156cace5f3c78dc9851d957381ef",
+            "email_verified": True,
+            "status": "active",
+            "status_message": " ",
+            "team": {"uuid": "5df3e3004a17e242b7c20ca6c9fc25b701a47ece", "name": "My Team"},
+        }
+        return Answer(status=200, body={"account": account})
+
+    def _sizes(self, request: Request) -> Answer:
+        return _page(request, "sizes", [_size(each) for each in _SIZES])
+
+    # --- droplets
+
+    def _list(self, request: Request) -> Answer:
+        tag = request.query.get("tag_name")
+        old = [row for row in self.droplets.values() if self.now() >= datetime.fromisoformat(row["created_at"]) + _LAG]
+        return _page(request, "droplets", [self._shown(row) for row in old if tag is None or tag in row["tags"]])
+
+    def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        up = self.now() >= datetime.fromisoformat(row["created_at"]) + _BOOT
+        return {**row, "status": "active" if row["status"] == "new" and up else row["status"]}
+
+    def _create(self, request: Request, fault: Fault | None) -> Answer:
+        body = request.body
+        names = body.get("names") or [body["name"]]
+        refused = self._why_not(body, names)
+        if refused is not None:
+            return refused
+        if fault is Fault.PARTIAL:
+            names = names[: max(1, len(names) // 2)]
+        if fault is Fault.DUPLICATE:
+            for name in names:
+                self._birth(name, body)
+        made = [self._birth(name, body) for name in names]
+        return Answer(status=202, body={"droplets": made, "links": {"actions": []}})
+
+    def _why_not(self, body: Mapping[str, Any], names: Sequence[str]) -> Answer | None:
+        known = {key["fingerprint"] for key in self.keys.values()} | {key["id"] for key in self.keys.values()}
+        if len(self.droplets) + len(names) > self._limit:
+            return self.refusal(Fault.QUOTA)
+        wrong = [
+            (body["size"] not in {each[0] for each in _SIZES}, "You specified an invalid size for Droplet creation."),
+            (body.get("region") not in _REGIONS, "You specified an invalid region for Droplet creation."),
+            (body["image"] not in _IMAGES, "You specified an invalid image for Droplet creation."),
+            (not set(body.get("ssh_keys", ())) <= known, "invalid key identifiers for Droplet creation."),
+            (len(names) > _MOST_AT_ONCE, "you may create 10 Droplets at once"),
+            (not all(map(_NAME.fullmatch, names)), "Only valid hostname characters are allowed."),
+            (not all(map(_TAG.fullmatch, body.get("tags") or ())), "a tag has characters that tags cannot have"),
+            (len(body.get("user_data", "")) > _LONGEST_DATA, "user data is too long"),
+        ]
+        for is_so, message in wrong:
+            if is_so:
+                return _no(422, "unprocessable_entity", message)
+        return None
+
+    def _birth(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self._next += 1
+        size = next(each for each in _SIZES if each[0] == body["size"])
+        number = self._next
+        row: dict[str, Any] = {
+            "id": number,
+            "name": name,
+            "memory": size[2],
+            "vcpus": size[1],
+            "disk": size[3],
+            "locked": False,
+            "status": "new",
+            "created_at": self.now().isoformat(),
+            "features": [],
+            "backup_ids": [],
+            "next_backup_window": None,
+            "snapshot_ids": [],
+            "image": {"id": 63663980, "slug": body["image"], "name": "22.04 x64", "distribution": "Ubuntu"},
+            "volume_ids": [],
+            "size": _size(size),
+            "size_slug": size[0],
+            "networks": {
+                "v4": [
+                    {"ip_address": f"10.132.{number // 250 % 250}.{number % 250}", "type": "private"},
+                    {"ip_address": f"203.0.{number // 250 % 250}.{number % 250}", "type": "public"},
+                ],
+                "v6": [],
+            },
+            "region": _region(body["region"]),
+            "tags": list(body.get("tags") or ()),
+        }
+        self.droplets[number] = row
+        self.births[number] = body
+        return row
+
+    def _destroy(self, _: Request, number: str) -> Answer:
+        if self.droplets.pop(int(number), None) is None:
+            return _not_found()
+        return Answer(status=204)
+
+    def _act(self, request: Request, number: str) -> Answer:
+        row = self.droplets.get(int(number))
+        if row is None:
+            return _not_found()
+        kind = request.body["type"]
+        if kind not in {"power_off", "power_on"}:
+            return _no(422, "unprocessable_entity", "the stand-in knows no such action")
+        row["status"] = "off" if kind == "power_off" else "active"
+        self._next += 1
+        action = {
+            "id": self._next,
+            "status": "in-progress",
+            "type": kind,
+            "started_at": self.now().isoformat(),
+            "completed_at": None,
+            "resource_id": row["id"],
+            "resource_type": "droplet",
+            "region": row["region"],
+            "region_slug": row["region"]["slug"],
+        }
+        return Answer(status=201, body={"action": action})
+
+    def _tag(self, _: Request, name: str) -> Answer:
+        """Show a tag; it counts at once what lists show later."""
+        count = sum(1 for row in self.droplets.values() if name in row["tags"])
+        if not count:
+            return _not_found()
+        others = {kind: {"count": 0} for kind in ("images", "volumes", "volume_snapshots", "databases")}
+        resources = {"count": count, "droplets": {"count": count}, **others}
+        return Answer(status=200, body={"tag": {"name": name, "resources": resources}})
+
+    # --- keys
+
+    def _list_keys(self, request: Request) -> Answer:
+        return _page(request, "ssh_keys", list(self.keys.values()))
+
+    def _add_key(self, request: Request) -> Answer:
+        public = request.body["public_key"]
+        try:
+            digest = hashlib.md5(base64.b64decode(public.split()[1], validate=True), usedforsecurity=False).hexdigest()
+        except (IndexError, ValueError):
+            return _no(422, "unprocessable_entity", "Key invalid, type not supported")
+        fingerprint = ":".join(digest[place : place + 2] for place in range(0, 32, 2))
+        if any(key["fingerprint"] == fingerprint for key in self.keys.values()):
+            return _no(422, "unprocessable_entity", "SSH Key is already in use on your account")
+        self._next += 1
+        key = {"id": self._next, "fingerprint": fingerprint, "public_key": public, "name": request.body["name"]}
+        self.keys[self._next] = key
+        return Answer(status=201, body={"ssh_key": key})
+
+    def _delete_key(self, _: Request, number: str) -> Answer:
+        return Answer(status=204) if self.keys.pop(int(number), None) else _not_found()
+
+    # --- firewalls
+
+    def _list_firewalls(self, request: Request) -> Answer:
+        return _page(request, "firewalls", list(self.firewalls.values()))
+
+    def _make_firewall(self, request: Request) -> Answer:
+        body = request.body
+        if not _FIREWALL.fullmatch(body["name"]) or any(body["name"] == row["name"] for row in self.firewalls.values()):
+            return _no(422, "unprocessable_entity", "the name cannot be, or is taken")
+        row = self._firewall(str(uuid.uuid4()), body)
+        return Answer(status=202, body={"firewall": row})
+
+    def _firewall(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        row = {
+            "id": name,
+            "status": "succeeded",
+            "created_at": self.now().isoformat(),
+            "pending_changes": [],
+            "droplet_ids": [],
+            **body,
+        }
+        self.firewalls[name] = row
+        return row
+
+    def _change_firewall(self, request: Request, name: str) -> Answer:
+        if name not in self.firewalls:
+            return _not_found()
+        return Answer(status=200, body={"firewall": self._firewall(name, request.body)})
+
+    def _delete_firewall(self, _: Request, name: str) -> Answer:
+        return Answer(status=204) if self.firewalls.pop(name, None) else _not_found()
+
+
+def _size(row: tuple[Any, ...]) -> dict[str, Any]:
+    slug, cpus, memory, disk, rate, gpu = row
+    size = {
+        "slug": slug,
+        "memory": memory,
+        "vcpus": cpus,
+        "disk": disk,
+        "transfer": 1,
+        "price_monthly": round(rate * 672, 2),
+        "price_hourly": rate,
+        "regions": sorted(_REGIONS),
+        "available": True,
+        "description": "Basic",
+    }
+    return {**size, "gpu_info": gpu} if gpu else size
+
+
+def _region(slug: str) -> dict[str, Any]:
+    sizes = [each[0] for each in _SIZES]
+    return {"slug": slug, "name": slug, "features": [], "available": True, "sizes": sizes}
+
+
+def _page(request: Request, key: str, rows: list[Any]) -> Answer:
+    size, page = int(request.query.get("per_page", 20)), int(request.query.get("page", 1))
+    shown = rows[(page - 1) * size : page * size]
+    links = {"pages": {"next": f"https://x/?page={page + 1}"}} if page * size < len(rows) else {}
+    return Answer(status=200, body={key: shown, "links": links, "meta": {"total": len(rows)}})
+
+
+def _no(status: int, word: str, message: str) -> Answer:
+    return Answer(status=status, body={"id": word, "message": message})
+
+
+def _not_found() -> Answer:
+    return _no(404, "not_found", "The resource you were accessing could not be found.")
