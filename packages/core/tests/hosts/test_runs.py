@@ -158,6 +158,29 @@ inputs = ["workflow:///make/data.txt"]
         assert len(travelled) == len(set(travelled)), "something travelled twice"
 
 
+def test_many_short_calls_of_two_packages_do_not_meet(rig: Rig) -> None:
+    calls = (
+        "import sys\n\n\ndef call(n):\n"
+        "    assert ('one' in sys.modules) + ('two' in sys.modules) == 1\n"
+        "    return f'{__package__} {n}'\n"
+    )
+    for name in ("one", "two"):
+        (rig.project.folder / name).mkdir()
+        (rig.project.folder / name / "__init__.py").touch()
+        (rig.project.folder / name / "calls.py").write_text(calls)
+    names = ["one", "two"] * 150
+    text = f'name = "two"\n{rig.pool("h1", cpus=2)}' + "".join(
+        f'[tasks.t{number}]\ncall = "{name}.calls:call"\nargs = [{number}]\n' for number, name in enumerate(names)
+    )
+
+    run = rig.play(text)
+
+    tasks = run.reader().replay().tasks
+    assert run.state == "succeeded", [each.evidence for each in run.reader().attempts()]
+    told = [tasks[f"t{number}"].result for number in range(len(names))]
+    assert told == [f'"{name} {number}"' for number, name in enumerate(names)]
+
+
 def test_a_big_file_goes_round_four_hosts(rig: Rig) -> None:
     pools = "".join(rig.pool(f"h{n}", name=f"p{n}") for n in range(1, 5))
     text = f"""

@@ -116,7 +116,9 @@ class Starting:
         most = min(_MOST_FOLLOWERS, int(len(self._waiting) / at_once))
         while len(attempt.followers) < most:
             follower = self._waiting[0]
-            if follower.cpus != attempt.cpus or not self._services.workers.may_follow(follower):
+            if follower.cpus != attempt.cpus or follower.order.get("modules") != attempt.order.get("modules"):
+                break
+            if not self._services.workers.may_follow(follower):
                 break
             self._waiting.popleft()
             follower.state = STAGING

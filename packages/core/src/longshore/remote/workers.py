@@ -37,9 +37,7 @@ _STARTUP = ("PYTHON", "LD_", "DYLD_", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "
 _SHORT_SECONDS = 0.0005
 _PATIENCE_SECONDS = 0.005
 _MOST_FUNCTIONS = 10_000
-_NOT_IN_BATCH = frozenset(
-    ("inputs", "modules", "outputs", "secrets", "keep", "timeout", "memory", "gpus", "environment")
-)
+_NOT_IN_BATCH = frozenset(("inputs", "outputs", "secrets", "keep", "timeout", "memory", "gpus", "environment"))
 
 
 class Workers:
