@@ -16,7 +16,8 @@ CORE = "share of a core"
 PAGE = "size of the page"
 ADDED = "added by a task"
 AGAIN = "when nothing has changed"
-UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s"}
+PAID = "paid after the last task"
+UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s", PAID: "s"}
 
 Reading = Mapping[str, float]
 """What one contender showed in one round: quantity to value, in the quantity's unit."""

@@ -7,7 +7,7 @@ of its process, with start-up included and the journal on.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,10 +21,10 @@ Prepare = Callable[[Path], Invocation]
 
 Plan = Callable[[Bench, int], Prepare]
 
-PACKAGES = ("core", "cli")
 REPORT = "report"
 KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
+AWS = "provider-aws"
 AT_ONCE = "2"
 
 _DIAMOND = """\
@@ -119,15 +119,25 @@ def programs(bench: Bench, plugin: str = "") -> Path:
 
     With ``plugin``, the folder of one of our packages, that of an environment that has it, and all below it, too.
     """
-    packages = (*PACKAGES, plugin) if plugin else PACKAGES
-    sources = [bench.checkout / "packages" / package for package in packages]
+    packages = {"core": "call", "cli": REPORT, **({plugin: ""} if plugin else {})}
+    return _installed(bench, f"longshore-{plugin.partition('-')[2]}" if plugin else "longshore", packages)
+
+
+def cloud_probe(bench: Bench, script: Path, *words: str) -> Prepare:
+    """Execute a script of ours that rents from the stand-in for AWS which the tests of that provider have."""
+    packages = {"core": "call,testing", "cli": "", SSH: "", AWS: ""}
+    interpreter = str(_installed(bench, "longshore-rented", packages, "moto[server]==5.*") / "python")
+    env = variables(PYTHONPATH=str(bench.checkout / "packages" / AWS / "tests"))
+    return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=env)
+
+
+def _installed(bench: Bench, name: str, packages: Mapping[str, str], *others: str) -> Path:
+    """Install packages of the checkout, each with its extras, and others."""
+    sources = {bench.checkout / "packages" / package: extras for package, extras in packages.items()}
     if missing := [folder for folder in sources if not (folder / "pyproject.toml").exists()]:
         raise NotMeasured(f"there is no package in {missing[0]}")
-    fingerprint = fingerprint_of(sources)
-    name = f"longshore-{plugin.partition('-')[2]}" if plugin else "longshore"
-    return bench.environments.programs(
-        name, [f"{sources[0]}[call]", f"{sources[1]}[report]", *map(str, sources[2:])], fingerprint=fingerprint
-    )
+    wanted = [f"{folder}[{extras}]" if extras else str(folder) for folder, extras in sources.items()]
+    return bench.environments.programs(name, [*wanted, *others], fingerprint=fingerprint_of(list(sources)))
 
 
 def runner(bench: Bench, graph: Graph, *, cached: bool = False) -> Prepare:

@@ -19,6 +19,7 @@ from scenarios.far import (
 )
 from scenarios.graphs import chain_scenario, diamond_scenario, done_scenario, fan_scenario, layered_scenario
 from scenarios.limits_of_size import memory_scenario, plan_scenario, report_scenario, resume_scenario, status_scenario
+from scenarios.renting import first_task_scenario, offers_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
 FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
@@ -40,6 +41,7 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "ssh-files": far_files_scenario,
     "ssh-hosts": far_hosts_scenario,
     "ssh-idle": far_idle_scenario,
+    "first-task": first_task_scenario,
 }
 
 _STANDARD = (
@@ -67,6 +69,9 @@ _STANDARD = (
     far_files_scenario(10_000),
     far_hosts_scenario(50),
     far_idle_scenario(50),
+    first_task_scenario(1),
+    first_task_scenario(50),
+    offers_scenario(),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _STANDARD}
 

@@ -1,4 +1,4 @@
-"""A run on machines of AWS whose controller is killed, and what is left when somebody, or nobody, comes."""
+"""A run on machines of AWS whose controller is killed, and what is left when somebody comes."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from .story import Story
 
 __all__ = ["live"]
 
-_UNATTENDED = {Comes.RESUME: "60 s", Comes.GC: "60 s", Comes.NOBODY: "6 s"}
-_OFF_SECONDS = 25
+_UNATTENDED = "60 s"
 _LIVES = 4
 _MUCH_LATER = timedelta(hours=1)
 """So late ``gc`` comes, by its own clock: nobody has attended for long."""
@@ -64,7 +63,7 @@ class _World:
         self._case = case
         self._story = story
         self._said = folder / "said"
-        story.write(f'unattended = "{_UNATTENDED[case.comes]}"', _TASKS)
+        story.write(f'unattended = "{_UNATTENDED}"', _TASKS)
 
     def live(self) -> Left:
         """Let the controller die as the case says, then let come who comes; say what is left."""
@@ -75,10 +74,7 @@ class _World:
             problem = self._resume()
             twice = [name for name, count in self._executions().items() if count > 1]
         else:
-            if self._case.comes is Comes.NOBODY and self._story.cloud.control("hosts"):
-                self._story.cloud.control("off", seconds=_OFF_SECONDS)
-            else:
-                self._collect()
+            self._collect()
             twice = [name for name in before if self._executions()[name] != 1]
         alive = len(self._story.instances()) + len(self._story.cloud.control("hosts"))
         self._collect()

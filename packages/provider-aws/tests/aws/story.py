@@ -32,7 +32,7 @@ user_data = '''
 regions = ["{region}"]
 endpoint_url = "{url}"
 admit = ["203.0.113.7/32"]
-deadline = "4500 ms"
+deadline = "{deadline}"
 listing_lag = "200 ms"
 
 [pools.cloud]
@@ -70,9 +70,9 @@ class Story:
         """Give the login user's home on a machine."""
         return self.disks / machine / "root" / "home" / "ubuntu"
 
-    def write(self, pool: str, tasks: str, user_data: str = "") -> None:
-        """Write the workflow file."""
-        head = _HEAD.format(region=REGION, url=self.cloud.url, user_data=user_data)
+    def write(self, pool: str, tasks: str, user_data: str = "", deadline: str = "4500 ms") -> None:
+        """Write the workflow file. A run waits for the deadline until it takes an instance for gone."""
+        head = _HEAD.format(region=REGION, url=self.cloud.url, user_data=user_data, deadline=deadline)
         (self.folder / "longshore.toml").write_text(f"{head}{pool}\n{tasks}")
 
     def start(self, pool: str, tasks: str, user_data: str = "") -> Run:

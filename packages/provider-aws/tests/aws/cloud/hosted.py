@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import boto3
 from aws.cloud.layer import Layer
+from aws.cloud.services import QUOTAS
 
 from longshore.testing.fake_hosts import FakeHosts
 
@@ -57,6 +58,9 @@ class Hosted:
                 return self._hosts.proxy_command
             case "hosts":
                 return sorted(self._hosts.living())
+            case "quota":
+                QUOTAS[body["code"]] = body["value"]
+                return None
             case "ran":
                 return [*self._ran, *(line for machine in self._disks for line in self._written(machine))]
             case "console":
