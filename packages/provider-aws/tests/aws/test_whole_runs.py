@@ -126,6 +126,29 @@ def test_from_the_first_login_on_only_the_host_key_that_was_born_there_is_believ
     assert run.state == "succeeded"
 
 
+KEPT = """
+when_idle = "keep"
+
+[environments.tools]
+before = "echo built >> $HOME/built"
+
+[tasks.job]
+command = "cat $HOME/built > out.txt; echo {} >> out.txt"
+outputs = ["out.txt"]
+pool = "cloud"
+environment = "tools"
+"""
+
+
+def test_a_second_run_on_a_kept_machine_builds_nothing(story: Story) -> None:
+    for number in (1, 2):
+        with story.start("", KEPT.format(number)) as run:
+            run.wait(timeout=SECONDS)
+
+    assert (run.results / "job" / "out.txt").read_text() == "built\n2\n"
+    assert set(machines(run)) == set(story.cloud.control("hosts"))
+
+
 def test_attempts_on_a_spot_machine_that_is_taken_run_again_on_another_within_the_run(story: Story) -> None:
     with story.start("spot = true\nmachines = { max = 1 }\nreconnect = '1 s'", WAITING) as run:
         run.wait(until=lambda each: len(started(each)) == 2, timeout=SECONDS)
