@@ -208,3 +208,32 @@ pool = "p4"
     for host in rig.hosts.values():
         travelled = host.travelled()
         assert len(travelled) == len(set(travelled)), "something travelled twice"
+
+
+def test_rows_come_home_from_hosts_and_the_table_goes_back_to_them(rig: Rig) -> None:
+    text = f"""
+name = "table"
+{rig.pool("h1", "h2")}
+[tasks.split]
+command = "mkdir d; for n in 1 2 3; do printf 'time,Power%s\\n1,2\\n' $n > d/$n.csv; done; echo time > d/4.csv"
+outputs = ["d/"]
+[tasks.fit]
+for_each.file = {{ glob = "workflow:///split/d/*.csv" }}
+for_each.column = {{ columns_of = "file", matching = "^Power" }}
+command = '''printf "value\\n$column!" > row.csv; echo big > other.txt'''
+outputs = ["row.csv", "other.txt"]
+collect = {{ into = "all.csv", from = "row.csv" }}
+[tasks.each]
+after = ["fit"]
+command = "true"
+"""
+    bad = rig.play(text)
+    table = "[tasks.lines]\ncommand = 'grep -c Power workflow:///fit/all.csv > lines.txt'\noutputs = ['lines.txt']\n"
+    good = rig.play(text.replace("; echo time > d/4.csv", "") + table)
+
+    assert bad.state == "failed"
+    expected = "".join(f"d/{n}.csv,Power{n},Power{n}!\n" for n in (1, 2, 3))
+    assert rig.result(bad, "fit/all.csv").read_text() == f"file,column,value\n{expected}"
+    assert "d/4.csv has no column that matches '^Power'; it has time" in rig.result(bad, "fit/errors.csv").read_text()
+    assert good.state == "succeeded"
+    assert rig.result(good, "lines/lines.txt").read_text() == "3\n"
