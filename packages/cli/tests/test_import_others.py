@@ -35,7 +35,8 @@ config = {
         "type": "m5.8xlarge", "cpus": 40, "disk_size": 100, "eco": True, "eco_life": timedelta(hours=2),
         "max_bid": "0.5", "number": 1, "explode": True,
     }],
-    "environments": [{"name": None, "command": "setup.sh", "env_aptget": ["gdal-bin"], "env_pypi": ["numpy"]}],
+    "environments": [{"name": None, "command": "setup.sh", "env_aptget": ["gdal-bin"], "env_pypi": ["numpy"],
+                      "env_conda": ["gdal=3.9"], "env_conda_channels": ["conda-forge"], "env_julia": "CSV"}],
     "jobs": [
         {"run_script": "code/fit.py 1 10", "upload_files": files, "input_file": "gone.dat",
          "output_file": "out.dat", "repeat": 2, "cpus_req": 3},
@@ -82,7 +83,16 @@ def test_a_configuration_of_cloudsend_is_read_and_not_executed(project: Project)
                 "disk": {"gib": 100},
             }
         },
-        "environments": {"default": {"before": "setup.sh", "pip": ["numpy"]}},
+        "environments": {
+            "default": {
+                "before": "setup.sh",
+                "apt": ["gdal-bin"],
+                "conda": ["gdal=3.9"],
+                "channels": ["conda-forge"],
+                "pip": ["numpy"],
+                "julia": ["CSV"],
+            }
+        },
         "tasks": {
             "fit": {
                 "command": "cd code && python3 fit.py 1 10",
@@ -99,7 +109,6 @@ def test_a_configuration_of_cloudsend_is_read_and_not_executed(project: Project)
         "debug was left out",
         "strange is no setting that is known",
         'strategy = "knapsack" packs them',
-        "have gdal-bin on the machine's image",
         "the input code/gone.dat of fit was left out: there is no such file",
         "job 3 was left out: 'model.R' is no script of Python or Julia",
         "job 4 was left out: it has neither run_script nor run_command",
@@ -119,6 +128,37 @@ def test_what_cloudsend_ran_here_runs_here(project: Project) -> None:
     project.call("run")
 
     assert (project.folder / "results/latest/fit/code/out.dat").read_text() == "data 7"
+
+
+def test_a_script_beside_the_configuration_is_started_by_its_interpreter(project: Project) -> None:
+    project.write("import sys; open('o.txt', 'w').write(sys.argv[1])", "fit.py")
+    project.write("config = {'jobs': [{'run_script': 'fit.py 7', 'output_file': 'o.txt'}]}", "config.py")
+
+    project.call("import", "cloudsend", "config.py", "-q")
+    project.call("run")
+
+    assert written(project)["tasks"] == {"fit": {"script": "fit.py 7", "inputs": ["fit.py"], "outputs": ["o.txt"]}}
+    assert (project.folder / "results/latest/fit/o.txt").read_text() == "7"
+
+
+def test_environments_of_this_computer_are_carried_over_as_such_and_other_folders_are_not(project: Project) -> None:
+    for name in ("venv/bin/python", "empty/x", "env.yml"):
+        project.write("name: x", name)
+    environments = [
+        {"name": "one", "env_pypi": "empty"},
+        {"name": "two", "env_conda": "env.yml", "env_pypi": ["numpy"]},
+        {"name": "three", "env_conda": "gone.yml", "command": "a b.sh"},
+    ]
+    jobs = [{"run_command": "true", "env_name": "two"}, {"run_command": "false", "env_name": "none"}]
+    project.write(json.dumps({"environments": environments, "jobs": jobs}), "config.json")
+
+    remarks = project.call("import", "cloudsend", "config.json", "--json").json["remarks"]
+
+    assert written(project)["environments"] == {"two": {"conda": "env.yml", "pip": ["numpy"]}}
+    assert written(project)["tasks"]["true"]["environment"] == "two"
+    assert any("env_pypi of one was left out: empty is no environment" in each for each in remarks)
+    assert any("false names the environment 'none', which there is not" in each for each in remarks)
+    assert any("its file has a space in its name" in each for each in remarks)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +260,7 @@ def test_a_project_of_gismo_becomes_a_task_for_each_file_and_column(project: Pro
 
     assert written(project, "pv/longshore.toml") == {
         "name": "pv",
-        "environments": {"project": {"pip": "requirements.txt"}},
+        "environments": {"project": {"apt": ["gcc", "libblas-dev"], "pip": "requirements.txt"}},
         "tasks": {
             "process": {
                 "command": "python3 call_entrypoint.py",
@@ -237,7 +277,7 @@ def test_a_project_of_gismo_becomes_a_task_for_each_file_and_column(project: Pro
         },
     }
     assert "AWS_SECRET_ACCESS_KEY=x" not in told + (project.folder / "pv" / "longshore.toml").read_text()
-    for remark in ("`longshore run --repeat 2`", "flask", "gcc, libblas-dev", "python:3.8", "acccepted_idle_time"):
+    for remark in ("`longshore run --repeat 2`", "flask", "the right to do so", "python:3.8", "acccepted_idle_time"):
         assert remark in told
 
 

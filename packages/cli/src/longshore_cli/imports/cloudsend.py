@@ -10,6 +10,7 @@ import json
 import posixpath
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from attrs import define, field
@@ -23,6 +24,8 @@ from longshore_cli.imports.python_values import read_variable
 __all__ = ["import_cloudsend"]
 
 _INTERPRETERS = {".py": "python3", ".jl": "julia"}
+_PROGRAMS = ("bin/python", "conda-meta")
+"""Either is in a folder that is a Python's or conda's environment."""
 _WITHOUT_MEANING = {
     "dev": "machines and environments are known by their content",
     "debug": "-v says more",
@@ -121,24 +124,35 @@ class _Reading:
             self.remarks.say(f"the command of environment {name} was left out: its file has a space in its name")
         elif isinstance(script, str) and self._file(script, f"the command of environment {name}"):
             table["before"] = script
-        pip = words.get("env_pypi")
-        if isinstance(pip, str) and (self.folder / pip).is_dir():
-            self.remarks.say(
-                f"env_pypi of {name} is a folder: `{pip}/bin/pip freeze > requirements.txt` writes down what is in it; "
-                'then add pip = "requirements.txt"'
-            )
-        elif isinstance(pip, str) and self._file(pip, f"env_pypi of {name}"):
-            table["pip"] = pip
-        elif as_list(pip) and not isinstance(pip, str):
-            table["pip"] = as_list(pip)
-        for key in ("env_aptget", "env_conda", "env_julia"):
-            if words.get(key):
-                packages = ", ".join(as_list(words[key]))
-                self.remarks.say(f"{key} of {name} was left out: have {packages} on the machine's image")
-        if not table:
-            self.remarks.say(f"the environment {name} was left out, since nothing of it could be carried over")
-        else:
+        if as_list(words.get("env_aptget")):
+            table["apt"] = as_list(words["env_aptget"])
+        for theirs, ours in (("env_conda", "conda"), ("env_pypi", "pip")):
+            self._packages(words.get(theirs), f"{theirs} of {name}", ours, table)
+        if isinstance(table.get("conda"), list) and as_list(words.get("env_conda_channels")):
+            table["channels"] = as_list(words["env_conda_channels"])
+        if as_list(words.get("env_julia")):
+            table["julia"] = as_list(words["env_julia"])
+        if table:
             self.environments[name] = table
+        else:
+            self.remarks.say(f"the environment {name} was left out, since nothing of it could be carried over")
+
+    def _packages(self, value: object, what: str, key: str, table: dict[str, Any]) -> None:
+        """Carry over a list of packages, a file with one, or an environment of this computer."""
+        if not isinstance(value, str):
+            if as_list(value):
+                table[key] = as_list(value)
+        elif not (self.folder / value).is_dir():
+            if self._file(value, what):
+                table[key] = value
+        elif {"conda", "pip", "path"} & table.keys() or not any(
+            (self.folder / value / each).exists() for each in _PROGRAMS
+        ):
+            self.remarks.say(
+                f"{what} was left out: {value} is no environment that could be made elsewhere, or not the only one"
+            )
+        else:
+            table["path"] = value
 
     def _file(self, path: str, what: str) -> bool:
         try:
@@ -153,19 +167,22 @@ class _Reading:
 
     def _job(self, job: Mapping[str, Any], number: int) -> None:
         script, command = job.get("run_script"), job.get("run_command")
+        where, inputs = "", list[str]()
         if isinstance(script, str) and script.strip():
-            where, line, program = self._script(script)
-            name = free_name(posixpath.splitext(posixpath.basename(program))[0], self.tasks, f"job-{number}")
-            inputs = [program]
+            path = script.split()[0]
+            if posixpath.splitext(path)[1] not in _INTERPRETERS:
+                self.remarks.say(
+                    f"job {number} was left out: {script!r} is no script of Python or Julia, and never ran"
+                )
+                return
+            where, task = _script(script.strip())
+            inputs = [posixpath.normpath(path)]
         elif isinstance(command, str) and command.strip():
-            where, line, inputs = "", command, []
-            name = free_name(posixpath.basename(command.split()[0]), self.tasks, f"job-{number}")
+            path, task = command.split()[0], {"command": command}
         else:
             self.remarks.say(f"job {number} was left out: it has neither run_script nor run_command")
             return
-        if not line:
-            self.remarks.say(f"job {number} was left out: {script!r} is no script of Python or Julia, and never ran")
-            return
+        name = free_name(posixpath.splitext(posixpath.basename(path))[0], self.tasks, f"job-{number}")
         for key in ("upload_files", "input_files", "input_file"):
             inputs += [posixpath.normpath(posixpath.join(where, each)) for each in as_list(job.get(key))]
         outputs = [
@@ -173,7 +190,6 @@ class _Reading:
             for key in ("output_files", "output_file")
             for each in as_list(job.get(key))
         ]
-        task: dict[str, Any] = {"command": line}
         there = [each for each in dict.fromkeys(inputs) if self._there(each, name)]
         if there:
             task["inputs"] = there
@@ -183,18 +199,6 @@ class _Reading:
             self.remarks.say(f"{name} names no output, so nothing of it comes home; add outputs = [...]")
         self._about(job, name, task)
         self.tasks[name] = task
-
-    def _script(self, script: str) -> tuple[str, str, str]:
-        """Give the folder that a script runs in, its command, and its path; an empty command when it cannot run."""
-        path, _, arguments = script.strip().partition(" ")
-        where, base = posixpath.split(posixpath.normpath(path))
-        interpreter = _INTERPRETERS.get(posixpath.splitext(base)[1])
-        if interpreter is None:
-            return where, "", path
-        from shlex import quote
-
-        line = " ".join(part for part in (interpreter, quote(base), arguments.strip()) if part)
-        return where, f"cd {quote(where)} && {line}" if where else line, posixpath.normpath(path)
 
     def _there(self, path: str, task: str) -> bool:
         try:
@@ -220,3 +224,13 @@ class _Reading:
                 self.remarks.say(f"{name} names the environment {environment!r}, which there is not; it was left out")
         elif len(self.environments) > 1:
             self.remarks.say(f"{name} names no environment, and there are several; it has none")
+
+
+def _script(script: str) -> tuple[str, dict[str, Any]]:
+    """Give the folder that a script runs in, and its task."""
+    path, _, arguments = script.partition(" ")
+    where, base = posixpath.split(posixpath.normpath(path))
+    if not where:
+        return "", {"script": script}
+    program = f"{_INTERPRETERS[posixpath.splitext(base)[1]]} {quote(base)}"
+    return where, {"command": f"cd {quote(where)} && {program} {arguments.strip()}".rstrip()}

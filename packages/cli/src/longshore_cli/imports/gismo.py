@@ -68,11 +68,14 @@ def import_gismo(folder: Path) -> Imported:
     task |= {"inputs": inputs, "outputs": ["result.json"], "collect": _table(config, remarks)}
     _licence(config, folder, task, remarks)
     raw: dict[str, Any] = {"name": safe_name(folder.resolve().name, "gismo")}
-    if (folder / "requirements.txt").is_file():
-        raw["environments"] = {"project": {"pip": "requirements.txt"}}
-        _requirements(read_text(folder / "requirements.txt"), remarks)
+    environment: dict[str, Any] = {}
     if (folder / "Dockerfile").is_file():
-        _dockerfile(read_text(folder / "Dockerfile"), remarks)
+        environment |= _dockerfile(read_text(folder / "Dockerfile"), remarks)
+    if (folder / "requirements.txt").is_file():
+        environment["pip"] = "requirements.txt"
+        _requirements(read_text(folder / "requirements.txt"), remarks)
+    if environment:
+        raw["environments"] = {"project": environment}
     repeat = config.get("repeat_number_per_round")
     if isinstance(repeat, int) and repeat > 1:
         remarks.say(f"repeat_number_per_round was left out: `longshore run --repeat {repeat}` gives mean and deviation")
@@ -173,16 +176,16 @@ def _requirements(text: str, remarks: Remarks) -> None:
         remarks.say(f"requirements.txt has {', '.join(services)}, which only Gismo's own services needed")
 
 
-def _dockerfile(text: str, remarks: Remarks) -> None:
+def _dockerfile(text: str, remarks: Remarks) -> dict[str, list[str]]:
+    """Give the packages that the image had installed; tell what else it was."""
     lines = [line.strip() for line in text.replace("\\\n", " ").splitlines()]
     base = next((line.split()[1] for line in lines if line.upper().startswith("FROM ") and len(line.split()) > 1), "")
     packages = sorted(set(_apt_packages(lines)))
     if packages:
-        remarks.say(f"the Dockerfile installs {', '.join(packages)}; have these where the tasks run")
+        remarks.say("apt packages of the Dockerfile are put into the system, which takes the right to do so")
     if base:
-        remarks.say(
-            f"the Dockerfile is based on {base}; tasks run in the Python of their machine, or in the image it names"
-        )
+        remarks.say(f"the Dockerfile is based on {base}; image = {base!r} in the environment runs the tasks in it")
+    return {"apt": packages} if packages else {}
 
 
 def _apt_packages(lines: list[str]) -> Iterator[str]:
