@@ -44,9 +44,9 @@ _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
 
 @cache
-def _client(service: str, url: str) -> Any:
+def _client(service: str, url: str, region: str = REGION) -> Any:
     """Make a client, once: the SDK reads a description of all that a service can do."""
-    return boto3.client(service, region_name=REGION, endpoint_url=url, **_NOBODY)
+    return boto3.client(service, region_name=region, endpoint_url=url, **_NOBODY)
 
 
 @frozen(kw_only=True)
@@ -71,6 +71,10 @@ class Cloud:
         self.control("reset")
         open_network(self.admin())
 
+    def open_region(self, region: str) -> None:
+        """Let another region be as the usual one."""
+        open_network(self.admin(region=region))
+
     def furnish(self, *, network_tag: tuple[str, str], key: str, parameter: str) -> None:
         """Let the account have what a config may name: a tagged network, a key pair, an image by a parameter."""
         admin = self.admin()
@@ -87,9 +91,9 @@ class Cloud:
         made = admin.create_subnet(VpcId=network, CidrBlock="10.9.1.0/24", AvailabilityZone=f"{REGION}a")
         return str(made["Subnet"]["SubnetId"])
 
-    def admin(self, service: str = "ec2") -> Any:
+    def admin(self, service: str = "ec2", region: str = REGION) -> Any:
         """Look at the account past the layer."""
-        return _client(service, self.books)
+        return _client(service, self.books, region)
 
 
 @contextmanager
@@ -128,7 +132,7 @@ class AwsRig:
         """Log in anew, and remember nothing of what was listed before; ``address_url`` says from where we call."""
         self._made += 1
         admit = () if address_url else ("203.0.113.7/32",)
-        config = AwsConfig(regions=(REGION,), endpoint_url=self.cloud.url, admit=admit, **options)
+        config = AwsConfig(endpoint_url=self.cloud.url, admit=admit, **{"regions": (REGION,), **options})
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
         return AwsProvider(config, catalogue=kept, answer=_ANSWER, address_url=address_url)
 

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from attrs import evolve
 
 from longshore.model.offer import Needs
 from longshore.runtime.admission import Admission
@@ -105,6 +107,26 @@ def test_machines_let_the_caller_in_from_where_he_is_now_and_ask_for_nothing_whi
     kind.seen_from = "not an address"
     admission.follow()
     assert rig.admitted() == ["192.0.2.2"]
+
+
+def test_in_all_regions_machines_are_found_and_ended_and_nothing_is_left(rig: AwsRig, cloud: Cloud) -> None:
+    both = (REGION, "us-east-1")
+    cloud.open_region("us-east-1")
+    provider = rig.provider(regions=both)
+    spec = rig.spec()
+    far = evolve(spec, offer=evolve(spec.offer, region="us-east-1", zone="us-east-1a"))
+    machines = [*provider.launch(spec, token="t-1"), *provider.launch(far, token="t-2")]
+    rig.wait(timedelta(minutes=3))
+    assert sorted(each.region for each in provider.find(owner=rig.owner)) == sorted(both)
+    assert provider.scope().regions == set(both)
+    provider.terminate([each.id for each in machines])
+    rig.wait(timedelta(minutes=3))
+    assert provider.find(owner=rig.owner) == []
+    sides = provider.find_sides(owner=rig.owner)
+    assert {side.region for side in sides} == set(both)
+    assert {side.id for side in sides} == {side.id for each in (spec, far) for side in provider.sides_of(each)}
+    provider.sweep([side.id for side in sides], owner=rig.owner)
+    assert provider.find_sides(owner=rig.owner) == []
 
 
 def test_who_says_who_is_let_in_is_not_followed(rig: AwsRig) -> None:

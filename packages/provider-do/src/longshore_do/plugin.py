@@ -20,5 +20,5 @@ def _make(config: DoConfig) -> Provider:
 @hookimpl
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce DigitalOcean."""
-    tested = "a stand-in that is held to DigitalOcean's own description of its API; not yet DigitalOcean"
+    tested = "a stand-in held to the API's own description, with hosts that execute the boot data; not yet DigitalOcean"
     return [ProviderRecord(name="do", config=DoConfig, factory=_make, policy=least_scopes, tested=tested, api=(0, 1))]

@@ -8,16 +8,13 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
 from longshore.testing.faults import Fault
 
 __all__ = ["DigitalOcean"]
 
-_BOOT = timedelta(seconds=30)
-_LAG = timedelta(seconds=10)
-"""So long a new droplet may be missing in lists."""
 _NAME = re.compile(r"[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]")
 _TAG = re.compile(r"[a-zA-Z0-9:_-]{1,255}")
 _FIREWALL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")
@@ -42,12 +39,30 @@ _REFUSALS: Mapping[Fault, tuple[int, str, str]] = {
 }
 
 
+class Hosts(Protocol):
+    """What can be under droplets: `longshore.testing.fake_hosts.FakeHosts`."""
+
+    def boot(self, name: str, addresses: Sequence[str], data: str | None = None) -> None:
+        """Switch one on; with a new disk it executes its boot data."""
+        ...
+
+    def cut(self, name: str, *, keep: bool = False) -> None:
+        """Take its power away, and its disk unless that is to be kept."""
+        ...
+
+
 class DigitalOcean(HttpCloud):
-    """One account, with one token."""
+    """One account, with one token. With ``hosts`` each droplet is a host that executes its user data."""
+
+    boot = timedelta(seconds=30)
+    """How long a droplet is new."""
+    lag = timedelta(seconds=10)
+    """How long it may be missing in lists."""
 
     def __init__(self, token: str, *, limit: int = 25, check: Check | None = None) -> None:
         """``limit`` is how many droplets the account may have."""
         super().__init__(check=check)
+        self.hosts: Hosts | None = None
         self._token = token
         self._limit = limit
         self._next = 3_164_444
@@ -104,8 +119,14 @@ class DigitalOcean(HttpCloud):
         """Let a droplet be there that somebody else has made; it counts for nobody's limit."""
         with self._lock:
             row = self._birth(body["name"], body)
-            row["created_at"] = (self.now() - _BOOT).isoformat()
+            row["created_at"] = (self.now() - self.boot).isoformat()
             self._limit += 1
+
+    def powered_off(self, name: str) -> None:
+        """Take note that a droplet's host has powered itself off: it is off, and costs as before."""
+        with self._lock:
+            if int(name) in self.droplets:
+                self.droplets[int(name)]["status"] = "off"
 
     def add_key(self, name: str, public_key: str) -> None:
         """Let a key be there that somebody has added by hand."""
@@ -140,11 +161,13 @@ class DigitalOcean(HttpCloud):
 
     def _list(self, request: Request) -> Answer:
         tag = request.query.get("tag_name")
-        old = [row for row in self.droplets.values() if self.now() >= datetime.fromisoformat(row["created_at"]) + _LAG]
+        old = [
+            row for row in self.droplets.values() if self.now() >= datetime.fromisoformat(row["created_at"]) + self.lag
+        ]
         return _page(request, "droplets", [self._shown(row) for row in old if tag is None or tag in row["tags"]])
 
     def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        up = self.now() >= datetime.fromisoformat(row["created_at"]) + _BOOT
+        up = self.now() >= datetime.fromisoformat(row["created_at"]) + self.boot
         return {**row, "status": "active" if row["status"] == "new" and up else row["status"]}
 
     def _create(self, request: Request, fault: Fault | None) -> Answer:
@@ -213,11 +236,15 @@ class DigitalOcean(HttpCloud):
         }
         self.droplets[number] = row
         self.births[number] = body
+        if self.hosts is not None:
+            self.hosts.boot(str(number), _addresses(row), body.get("user_data"))
         return row
 
     def _destroy(self, _: Request, number: str) -> Answer:
         if self.droplets.pop(int(number), None) is None:
             return _not_found()
+        if self.hosts is not None:
+            self.hosts.cut(number)
         return Answer(status=204)
 
     def _act(self, request: Request, number: str) -> Answer:
@@ -228,6 +255,10 @@ class DigitalOcean(HttpCloud):
         if kind not in {"power_off", "power_on"}:
             return _no(422, "unprocessable_entity", "the stand-in knows no such action")
         row["status"] = "off" if kind == "power_off" else "active"
+        if self.hosts is not None and kind == "power_off":
+            self.hosts.cut(number, keep=True)
+        elif self.hosts is not None:
+            self.hosts.boot(number, _addresses(row))
         self._next += 1
         action = {
             "id": self._next,
@@ -304,6 +335,10 @@ class DigitalOcean(HttpCloud):
 
     def _delete_firewall(self, _: Request, name: str) -> Answer:
         return Answer(status=204) if self.firewalls.pop(name, None) else _not_found()
+
+
+def _addresses(row: Mapping[str, Any]) -> list[str]:
+    return [each["ip_address"] for each in row["networks"]["v4"]]
 
 
 def _size(row: tuple[Any, ...]) -> dict[str, Any]:
