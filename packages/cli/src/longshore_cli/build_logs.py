@@ -9,6 +9,7 @@ from longshore.model.names import near
 from longshore.scheduler.state import TaskPhase
 from longshore_cli.output import say
 from longshore_cli.reading import Logs, follow
+from longshore_cli.story import Replayed
 from longshore_cli.text import clean
 
 __all__ = ["show_builds"]
@@ -21,6 +22,9 @@ def show_builds(logs: Logs, environment: str, number: int | None, *, follow: boo
         UsageError: when the run has no environment of that name, or no build of that number.
     """
     known = [each.name for each in logs.reader.workflow().environments]
+    if environment not in known:
+        # Slow, but only for one that has joined the run later, or does not exist.
+        known = [each.name for each in Replayed(logs.reader).state.workflow.environments]
     if environment not in known:
         close = near(environment, known)
         hint = f"did you mean {' or '.join(close)}?" if close else f"it has: {', '.join(known) or 'none'}"

@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from longshore import Run
+from longshore import Run, load, start
+from longshore.errors import UsageError
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo
-from longshore.runtime.journal import Journal
 from longshore.runtime.logs import log_paths
 
 from .conftest import Play
@@ -38,11 +40,7 @@ def requirements(wheels: Path, *lines: str) -> str:
 
 
 def ends(run: Run) -> list[EnvironmentBuilt | EnvironmentFailed]:
-    journal = Journal.open(run.folder)
-    try:
-        return [each for each in journal.events() if isinstance(each, EnvironmentBuilt | EnvironmentFailed)]
-    finally:
-        journal.close()
+    return [each for _, each in run.reader().events() if isinstance(each, EnvironmentBuilt | EnvironmentFailed)]
 
 
 def output(run: Run, number: int = 1) -> str:
@@ -181,7 +179,9 @@ def test_a_half_built_environment_is_never_used(play: Play, root: Path) -> None:
 
 RACE = """
 import sys
+import time
 from pathlib import Path
+from threading import Event
 from longshore import RunOptions, load, start
 loaded = load(Path(sys.argv[1]) / "longshore.toml")
 with start(loaded.spec, loaded.folder, RunOptions()) as run:
@@ -249,3 +249,29 @@ def test_a_script_starts_with_the_python_of_its_environment(play: Play, project:
 
     assert run.state == "succeeded", ends(run)
     assert log_paths(run.folder, "fit[n=10]", 1)[0].read_text() == "['1', '10']\nhello from the wheel\n"
+
+
+def test_tasks_that_join_a_run_may_bring_an_environment(project: Path, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    wait = f"while ! test -e {gate}; do sleep 0.05; done"
+    first = f'[tasks.first]\ncommand = "{wait}"\nneeds = {{ cpus = 0 }}\n'
+    (project / "longshore.toml").write_text(f'name = "w"\n{first}')
+    more = '[environments.late]\nbefore = "echo late > $LONGSHORE_ENVIRONMENT/said"\n[tasks.late]\n'
+    (project / "more.toml").write_text(f'name = "m"\n{more}command = "cat $LONGSHORE_ENVIRONMENT/said"\n')
+    other = '[environments.late]\nbefore = "echo other"\n[tasks.other]\ncommand = "true"\n'
+    (project / "other.toml").write_text(f'name = "o"\n{other}')
+    loaded = load(project / "longshore.toml")
+
+    with start(loaded.spec, loaded.folder) as run:
+        run.add(load(project / "more.toml").spec)
+        deadline, glance = time.monotonic() + 60, Event()
+        while phases(run).get("late") != "succeeded":
+            assert time.monotonic() < deadline, (phases(run), ends(run))
+            glance.wait(0.05)
+        with pytest.raises(UsageError, match="an environment 'late' with another content"):
+            run.add(load(project / "other.toml").spec)
+        gate.touch()
+        run.wait(timeout=60)
+
+    assert log_paths(run.folder, "late", 1)[0].read_text() == "late\n"
+    assert "late" in [each.name for each in run.reader().replay().workflow.environments]

@@ -21,6 +21,7 @@ from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
 
 if TYPE_CHECKING:
+    from longshore.model.environment import EnvironmentSpec
     from longshore.model.environment_events import EnvironmentEvent
     from longshore.model.lease_events import LeaseEvent
     from longshore.model.move_events import MoveEvent
@@ -62,6 +63,8 @@ class TasksAdded:
 
     at: datetime
     tasks: tuple[TaskSpec, ...]
+    environments: tuple[EnvironmentSpec, ...] = ()
+    """Those that the run did not have before."""
 
 
 @frozen(kw_only=True)

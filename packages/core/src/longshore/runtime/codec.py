@@ -171,7 +171,12 @@ def _read_identified(row: list[Any]) -> ev.Identified:
 
 
 def _document(event: ev.TasksAdded) -> Body:
-    return {"document": to_document(WorkflowSpec(name="added", tasks=event.tasks))}
+    return {"document": to_document(WorkflowSpec(name="added", tasks=event.tasks, environments=event.environments))}
+
+
+def _read_added(at: datetime, body: Body) -> ev.TasksAdded:
+    spec = from_document(body["document"])
+    return ev.TasksAdded(at=at, tasks=spec.tasks, environments=spec.environments)
 
 
 _ENCODERS: dict[str, Callable[[Any], Body]] = {
@@ -265,7 +270,7 @@ _DECODERS: dict[str, Callable[[datetime, Body], ev.Event]] = {
     "RunContinued": lambda at, b: ev.RunContinued(at=at, fence=b["fence"]),
     "RunEnded": lambda at, b: ev.RunEnded(at=at, state=b["state"]),
     "StopAsked": lambda at, _: ev.StopAsked(at=at),
-    "TasksAdded": lambda at, b: ev.TasksAdded(at=at, tasks=from_document(b["document"]).tasks),
+    "TasksAdded": _read_added,
     "TasksIdentified": lambda at, b: ev.TasksIdentified(
         at=at, items=tuple(_read_identified(row) for row in b["items"])
     ),

@@ -209,15 +209,15 @@ class Engine:
         taken = [task.name for task in spec.tasks if task.name in self.runner.state.groups]
         if taken:
             raise UsageError(f"run {self.run} has a task {taken[0]!r} already; give the new one another name")
-        known = {each.name for each in self.runner.state.workflow.environments}
-        for task in spec.tasks:
-            if task.environment is not None and task.environment not in known:
-                raise UsageError(
-                    f"the environment {task.environment!r} of {task.name} is not one that run {self.run} began with; "
-                    "add the task to the workflow, and start another run"
-                )
         resolved = resolve_all(spec, self.project.folder)
-        self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks))
+        known = {each.name: each for each in self.runner.state.workflow.environments}
+        other = [each.name for each in resolved.environments if each.digest != known.get(each.name, each).digest]
+        if other:
+            raise UsageError(
+                f"run {self.run} has an environment {other[0]!r} with another content; give the new one another name"
+            )
+        fresh = tuple(each for each in resolved.environments if each.name not in known)
+        self.runner.post(TasksAdded(at=datetime.now(UTC), tasks=resolved.tasks, environments=fresh))
 
     def fetch(self, to: Path, names: Sequence[str]) -> Fetched:
         """Copy the outputs of tasks that have succeeded, all or these, into a folder, from machines too."""

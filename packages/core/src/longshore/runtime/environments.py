@@ -54,7 +54,6 @@ class Environments:
         self._sessions = sessions
         self._remotes = remotes
         self._results = results
-        self._known = {each.name: each for each in runner.state.workflow.environments}
         self._locks: dict[tuple[str, str], list[str]] = {}
         self._building = dict(runner.state.under_construction)
         """By environment and number of the build: its machine."""
@@ -72,7 +71,9 @@ class Environments:
         self._building[action.environment, action.number] = action.machine
         spec = BuildSpec(
             id=self._id(action),
-            environment=self._known[action.environment],
+            environment=next(
+                each for each in self._runner.state.workflow.environments if each.name == action.environment
+            ),
             private_env=dict(self._private_env),
         )
 

@@ -117,7 +117,7 @@ class Inputs:
         self._references = References(state, project.store, elsewhere)
         self._objects = objects
         self._state = state
-        self._environments = {each.name: each.digest for each in state.workflow.environments}
+        self._environments = dict[str, str]()
         self.away: set[str] = set()
         """Pools whose machines do not have the project's folder."""
         self._bundles: dict[tuple[Item, ...], Item] = {}
@@ -161,7 +161,7 @@ class Inputs:
         command = spec.command or self._command(task)
         fixed = spec.fixed
         if fixed is None:
-            fixed = fixed_part(task, command, self._environments.get(task.spec.environment or "", ""))
+            fixed = fixed_part(task, command, self._environment(task))
             if spec.command is not None:
                 spec.fixed = fixed
         digest, parts = identity(task, fixed, input_parts(groups) if groups else {})
@@ -173,6 +173,15 @@ class Inputs:
             listing = self._listing(task, items, groups)
             items, env = (*items, listing), {**env, "LONGSHORE_INPUTS": listing.path}
         return Resolved(items=items, modules=modules, command=command, env=env, identity=digest, parts=parts)
+
+    def _environment(self, task: Task) -> str:
+        """Give the digest of a task's environment, which may have joined the run with it; empty for none."""
+        name = task.spec.environment
+        if not name:
+            return ""
+        if name not in self._environments:
+            self._environments = {each.name: each.digest for each in self._state.workflow.environments}
+        return self._environments.get(name, "")
 
     def _modules(self, spec: _Spec, groups: Sequence[Group]) -> Item:
         """Make one folder of the files that a call imports from the project."""

@@ -78,19 +78,23 @@ class Crew:
         """Attempts that have ended well and whose outputs are not at home yet."""
         self._remembering = Remembering(cache, runner.fail)
         self._private_env = private_environment(project.folder, runner.state.workflow)
-        self.environments = self._builder(project) if runner.state.workflow.environments else None
+        self._environments: Environments | None = None
 
-    def _builder(self, project: Project) -> Environments:
-        from longshore.runtime.environments import Environments  # noqa: PLC0415  as above
+    @property
+    def environments(self) -> Environments | None:
+        """Who asks for environments; None as long as the run has none, which tasks that join it may change."""
+        if self._environments is None and self._state.workflow.environments:
+            from longshore.runtime.environments import Environments  # noqa: PLC0415  as above
 
-        return Environments(
-            run=self._run,
-            runner=self._runner,
-            private_env=self._private_env,
-            sessions=self.reach.sessions,
-            remotes=self.reach.remotes,
-            results=project.results(self._run),
-        )
+            self._environments = Environments(
+                run=self._run,
+                runner=self._runner,
+                private_env=self._private_env,
+                sessions=self.reach.sessions,
+                remotes=self.reach.remotes,
+                results=self._project.results(self._run),
+            )
+        return self._environments
 
     def expect(self, machine: Machine, *, here: bool = False) -> None:
         """Learn of a machine that will be linked, before anything is decided; ``here``: it is this computer."""
@@ -190,7 +194,7 @@ class Crew:
             modules=ready.modules,
             outputs=spec.outputs,
             secrets=secret_files(self._project.folder, spec.secrets) if spec.secrets else (),
-            environment=self.environments.key_of(task) if self.environments is not None else "",
+            environment=self.environments.key_of(task) if spec.environment and self.environments is not None else "",
             needs=spec.needs,
             timeout=spec.timeout,
             grace=spec.grace,

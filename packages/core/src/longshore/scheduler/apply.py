@@ -80,7 +80,9 @@ def apply(state: RunState, event: Event) -> RunState:
             state.machines[name].alone = alone
         case MachineGone():
             lose_machine(state, event)
-        case TasksAdded(tasks=specs):
+        case TasksAdded(tasks=specs, environments=environments):
+            if environments:
+                state.workflow = evolve(state.workflow, environments=(*state.workflow.environments, *environments))
             add_tasks(state, specs)
             _require_all(state, (spec.name for spec in specs))
         case CancelAsked(tasks=names):
