@@ -42,6 +42,19 @@ def test_an_environment_is_built_ahead_listed_used_and_removed(software: Project
     assert not Path(known["place"]).exists()
 
 
+def test_a_plan_says_which_environments_would_be_built(software: Project) -> None:
+    assert "environment sci (before) would be built on this computer" in software.call("plan").out
+    software.call("env", "build")
+    assert "environment sci (before) is on this computer already" in software.call("plan").out
+    [planned] = software.call("plan", "--json").json["environments"]
+    assert planned == {"name": "sci", "pools": ["local"], "parts": ["before"], "here": True}
+    assert "no time is counted for sci" in software.call("plan", "--simulate", "--seconds", "1").out
+
+    software.call("run")
+
+    assert "environment" not in software.call("plan").out, "nothing runs, so nothing is asked for"
+
+
 def test_an_environment_that_a_run_uses_is_not_removed(software: Project) -> None:
     gate = software.folder / "gate"
     subprocess.run(["mkfifo", str(gate)], check=True)

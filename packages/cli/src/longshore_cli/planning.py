@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import asdict, define, field
 
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.options import RunOptions
@@ -14,6 +15,9 @@ from longshore.runtime.planning import Planned, plan
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json
 from longshore_cli.text import clean, counted, shorten, table
+
+if TYPE_CHECKING:
+    from longshore_cli.planned_builds import PlannedBuild
 
 __all__ = ["show_plan"]
 
@@ -37,22 +41,48 @@ def show_plan(spec: WorkflowSpec, folder: Path, options: RunOptions, invocation:
     Raises:
         ConfigError: when the workflow cannot run as it is written.
     """
-    planned = plan(spec, folder, options)
+    running = set[tuple[str, str]]()
+    planned = _noting(plan(spec, folder, options), running)
     if invocation.json:
         tasks = [
             {"task": each.task, "pool": each.pool, "runs": each.runs, "reason": each.reason, "inputs": each.inputs}
             for each in planned
         ]
         runs = sum(1 for each in tasks if each["runs"])
-        answer_json({"workflow": spec.name, "total": len(tasks), "runs": runs, "tasks": tasks})
+        builds = [asdict(each) for each in _builds(spec, folder, running)]
+        document = {"workflow": spec.name, "total": len(tasks), "runs": runs, "tasks": tasks, "environments": builds}
+        answer_json(document)
         return
     total, runs = _shown(planned, invocation)
+    asked = _builds(spec, folder, running)
+    if asked:
+        from longshore_cli.planned_builds import build_lines
+
+        for line in build_lines(asked):
+            answer(line)
     if runs and any(pool.rented is not None for pool in spec.pools):
         from longshore_cli.rented_plan import rented_lines
 
         for line in rented_lines(spec):
             answer(line)
     answer(f"workflow {clean(spec.name)}: {counted(total, 'task')}, {runs:,} would run, {total - runs:,} would not")
+
+
+def _noting(planned: Iterable[Planned], running: set[tuple[str, str]]) -> Iterator[Planned]:
+    """Note which tasks as written would run in which pool, as they go by."""
+    for each in planned:
+        if each.runs:
+            running.add((each.task.partition("[")[0], each.pool))
+        yield each
+
+
+def _builds(spec: WorkflowSpec, folder: Path, running: Collection[tuple[str, str]]) -> list[PlannedBuild]:
+    if not (spec.environments and running):
+        return []
+    # Most workflows have no environments, and need not wait for what looks at them.
+    from longshore_cli.planned_builds import planned_builds
+
+    return planned_builds(spec, folder, running)
 
 
 def _shown(planned: Iterable[Planned], invocation: Invocation) -> tuple[int, int]:

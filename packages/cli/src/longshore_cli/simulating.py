@@ -201,6 +201,10 @@ def _notes(spec: WorkflowSpec, done: Simulated) -> Iterator[str]:
         names = ", ".join(done.unknown[:5]) + (", ..." if len(done.unknown) > 5 else "")
         shown = duration(timedelta(seconds=done.assumed_seconds))
         yield f"nobody knows how long {names} takes; {shown} each are assumed (see --seconds and --durations)"
+    wanted = sorted({task.environment for task in spec.tasks if task.environment})
+    if wanted:
+        names = ", ".join(map(clean, wanted))
+        yield f"nobody knows how long environments take to build; no time is counted for {names}"
 
 
 def _document(spec: WorkflowSpec, done: Simulated) -> dict[str, Any]:

@@ -40,8 +40,10 @@ if TYPE_CHECKING:
 
     Order = Dict[str, Any]
 
-__all__ = ["Builder", "main"]
+__all__ = ["KEY_DIGITS", "Builder", "main"]
 
+KEY_DIGITS = 32
+"""So much of the digest is part of a key."""
 _SHELLS = ("sh", "dash", "ash", "ksh", "zsh")
 # Tells which line is begun, and not what stands in it when variables are filled in: that may be secret. By a descriptor
 # of its own, so that no redirection of the script catches it. What it prints is read by `Relay`.
@@ -57,7 +59,7 @@ class Builder:
         self._root = root
         self._order = order
         asked = order["python"].split(".") if order["python"] else [str(part) for part in sys.version_info[:2]]
-        self.key = "%s-py%s" % (order["digest"][:32], ".".join(asked[:2]))
+        self.key = "%s-py%s" % (order["digest"][:KEY_DIGITS], ".".join(asked[:2]))
         self.place = os.path.join(root, self.key)
         self._lock = -1
 

@@ -18,12 +18,21 @@ from attrs import frozen
 import longshore.remote
 from longshore.errors import EnvironmentBuildError, UsageError
 from longshore.model.environment import BuildSpec, EnvironmentSpec
+from longshore.remote.builder import KEY_DIGITS
 from longshore.remote.computer import clean_environment
 from longshore.remote.software import default_root
 from longshore.remote.store import remove_tree
 from longshore.remote.wire_builds import build_order
 
-__all__ = ["Installed", "build_here", "find_installed", "list_installed", "remove_installed", "remove_unused"]
+__all__ = [
+    "Installed",
+    "build_here",
+    "find_installed",
+    "is_built",
+    "list_installed",
+    "remove_installed",
+    "remove_unused",
+]
 
 
 @frozen(kw_only=True)
@@ -131,6 +140,12 @@ def remove_unused(older_than: timedelta, *, dry_run: bool = False) -> list[Insta
     before = datetime.now(UTC) - older_than
     old = [each for each in list_installed() if each.used <= before and not each.in_use]
     return [each for each in old if dry_run or remove_installed(each)]
+
+
+def is_built(spec: EnvironmentSpec) -> bool:
+    """Say whether an environment with all its files read is on this computer."""
+    root = Path(default_root(os.environ))
+    return any(root.glob(f"{spec.digest[:KEY_DIGITS]}-*.json"))
 
 
 def build_here(spec: EnvironmentSpec, *, output: int | None = None) -> bool:
