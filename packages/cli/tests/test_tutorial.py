@@ -26,7 +26,7 @@ from select import select
 import pytest
 from attrs import field, frozen
 
-from longshore.config import for_each, rented, sections, sketch
+from longshore.config import environment_fields, for_each, rented, sections, sketch
 from longshore.config.problems import Problems
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.state import TaskPhase
@@ -285,6 +285,7 @@ def test_the_reference_has_every_key_of_a_workflow_file() -> None:
         *sections._NEEDS_KEYS,
         *sections._RETRY_KEYS,
         *rented.RENTED_KEYS,
+        *environment_fields.ENVIRONMENT_KEYS,
     }
     known |= set(for_each._SOURCE_KEYS) | {"on", "file", "variable"}
     assert known - {"(call)"} - described == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from longshore.config.resolve import resolve
+from longshore.config.resolve import resolve_environments
 from longshore.model.environment import EnvironmentSpec
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.installed import is_built
@@ -37,7 +37,7 @@ def planned_builds(spec: WorkflowSpec, folder: Path, running: Collection[tuple[s
     needs = {task.name: task.environment for task in spec.tasks}
     local = {pool.name for pool in spec.pools if pool.executor == "local"}
     found: list[PlannedBuild] = []
-    for each in resolve(spec, folder).environments:
+    for each in resolve_environments(spec, folder):
         pools = tuple(sorted({pool for task, pool in running if needs.get(task) == each.name}))
         if pools:
             here = is_built(each) if local.intersection(pools) else None

@@ -9,11 +9,11 @@ from pathlib import Path
 import click
 from attrs import asdict
 
+from longshore.config.resolve import resolve_environments
 from longshore.model.environment import EnvironmentSpec
 from longshore.model.names import near
 from longshore.model.quantity import format_size
 from longshore.runtime.installed import build_here, find_installed, list_installed, remove_installed
-from longshore.runtime.objects import resolve_all
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, say, warn
 from longshore_cli.text import ago, clean, table
@@ -47,21 +47,26 @@ def show(invocation: Invocation) -> None:
     answer(table(rows, ["NAME", "PYTHON", "SIZE", "USED", "KEY"], right=[2]))
 
 
-def build(names: tuple[str, ...], file: Path | None, *, quiet: bool) -> int:
-    """Build environments of a workflow.
+def build(invocation: Invocation, names: tuple[str, ...], machines: tuple[str, ...], file: Path | None) -> int:
+    """Build environments of a workflow, here or on machines; give the exit code.
 
     Raises:
-        EnvironmentBuildError: for the first that cannot be built.
+        EnvironmentBuildError: for the first that cannot be built here.
         click.UsageError: when the workflow has none of a name.
     """
     loaded = load_workflow(file, ())
-    known = {each.name: each for each in resolve_all(loaded.spec, loaded.folder).environments}
-    for each in [_named(known, name) for name in names] if names else known.values():
-        fresh = build_here(each, output=None if quiet else sys.stderr.fileno())
-        if not quiet:
-            say(f"{each.name} is built." if fresh else f"{each.name} was here already.")
+    known = {each.name: each for each in resolve_environments(loaded.spec, loaded.folder)}
+    chosen = [_named(known, name) for name in names] if names else list(known.values())
     if not known:
         say("The workflow has no environments.")
+    elif machines:
+        from longshore_cli.building_ahead import build_elsewhere
+
+        return build_elsewhere(invocation, chosen, machines, loaded.folder)
+    for each in chosen:
+        fresh = build_here(each, output=None if invocation.quiet else sys.stderr.fileno())
+        if not invocation.quiet:
+            say(f"{each.name} is built." if fresh else f"{each.name} was here already.")
     return 0
 
 

@@ -85,6 +85,12 @@ class Project:
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
+    def told(self, *words: str, code: int = 0) -> str:
+        """Give what a command writes to stderr."""
+        done = self._done(words)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stderr
+
     def fail(self, *words: str) -> str:
         """Give what is said when it fails."""
         done = self._done(words)

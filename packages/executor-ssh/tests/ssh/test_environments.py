@@ -115,3 +115,30 @@ def test_a_secret_is_for_its_owner_alone_and_goes_with_the_attempt_however_that_
         if path.is_file() and b"not a real key" in path.read_bytes()
     ]
     assert left == []
+
+
+def test_an_environment_is_built_ahead_on_all_hosts_of_a_pool_and_runs_find_it(lab: Lab, tmp_path: Path) -> None:
+    wheels = lab.folder / "wheels"
+    wheels.mkdir(mode=0o755)
+    _wheel(wheels)
+    project = Project(tmp_path, lab, _SOFTWARE.replace("WHEELS", str(wheels)), hosts=2)
+    (project.folder / "model.py").write_text(_MODEL)
+
+    ahead, again = (project.told("env", "build", "sci", "--on", "lab") for _ in range(2))
+    project.say("run")
+
+    assert "lab/h1: begins here\n" in ahead
+    assert ahead.count("sci is built on") == again.count("sci was there already on") == 2
+    for host in lab.hosts:
+        assert (host.home / "built").read_text() == "built\n", "it was built once, and the run found it"
+
+
+def test_why_an_environment_cannot_be_built_ahead_is_said_for_its_host(lab: Lab, tmp_path: Path) -> None:
+    project = Project(
+        tmp_path, lab, _SOFTWARE.replace("echo built", "false; echo built").replace("WHEELS", "/x"), hosts=1
+    )
+    (project.folder / "model.py").write_text(_MODEL)
+
+    told = project.told("env", "build", "--on", "h1", code=1)
+
+    assert "the environment sci cannot be built on h1: before line 1: false; echo built" in told

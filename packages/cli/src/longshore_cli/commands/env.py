@@ -8,6 +8,7 @@ import click
 
 from longshore_cli.command import Command, json_option
 from longshore_cli.command import command as subcommand
+from longshore_cli.completing import reachable
 from longshore_cli.invocation import Invocation
 
 __all__ = ["command"]
@@ -64,22 +65,31 @@ def _list(invocation: Invocation) -> None:
     examples="""
     longshore env build
     longshore env build sci
+    longshore env build sci --on lab --on fit-1
     """,
 )
 @click.argument("names", nargs=-1)
+@click.option(
+    "--on",
+    "machines",
+    multiple=True,
+    metavar="MACHINE",
+    shell_complete=reachable,
+    help="Build on this machine and not here: a host, POOL/HOST, a rented machine, or all hosts of a POOL; repeatable.",
+)
 @click.option(
     "--file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The workflow file; else the nearest longshore.toml.",
 )
-def _build(invocation: Invocation, names: tuple[str, ...], file: Path | None) -> int:
-    """Build environments of the workflow on this computer, ahead of a run.
+def _build(invocation: Invocation, names: tuple[str, ...], machines: tuple[str, ...], file: Path | None) -> int:
+    """Build environments of the workflow ahead of a run, on this computer or on others.
 
-    All of them when none is named. What is there already is not built again.
+    All of them when none is named. What is there already is not built again. Exit code 1 when one cannot be built.
     """
     from longshore_cli.software import build
 
-    return build(names, file, quiet=invocation.quiet)
+    return build(invocation, names, machines, file)
 
 
 @subcommand(

@@ -133,8 +133,8 @@ def command(
     results. Where tasks of a rented pool would be refused, for want of such machines or of money, the exit code is 1.
 
     The JSON document is {"workflow", "total", "runs", "tasks": [{"task", "pool", "runs", "reason", "inputs"}],
-    "environments": [{"name", "pools", "parts", "here"}]}; of a simulation {"workflow", "total", "up_to_date", "unknown",
-    "assumed_seconds", "strategies": [{"strategy", "state", "seconds", "costs", "attempts", "utilisation",
+    "environments": [{"name", "pools", "parts", "here"}]}; of a simulation {"workflow", "total", "up_to_date",
+    "unknown", "assumed_seconds", "strategies": [{"strategy", "state", "seconds", "costs", "attempts", "utilisation",
     "moved_bytes", "refusals", "machines"}]}.
     """
     from longshore.config.bulk import bulk

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from longshore.config.columns import Peek
     from longshore.model.environment import EnvironmentSpec
 
-__all__ = ["Listing", "resolve"]
+__all__ = ["Listing", "resolve", "resolve_environments"]
 
 
 def _nowhere(_: Key) -> str:
@@ -58,6 +58,18 @@ def resolve(
     environments = _environments(spec, folder, problems) if spec.environments else ()
     problems.check()
     return evolve(spec, tasks=tasks, environments=environments)
+
+
+def resolve_environments(spec: WorkflowSpec, folder: Path) -> tuple[EnvironmentSpec, ...]:
+    """Put what stands in the project's files now in the place of their names, in the environments alone.
+
+    Raises:
+        ConfigError: when a file cannot be read.
+    """
+    problems = Problems(_nowhere)
+    found = _environments(spec, folder, problems)
+    problems.check()
+    return found
 
 
 def _environments(spec: WorkflowSpec, folder: Path, problems: Problems) -> tuple[EnvironmentSpec, ...]:

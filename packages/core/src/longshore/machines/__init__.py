@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from pathlib import Path
 
+from longshore.machines.building import build_on
 from longshore.machines.collecting import collect
 from longshore.machines.ending import chosen, end
 from longshore.machines.ending import start as start_these
@@ -53,6 +54,7 @@ __all__ = [
     "ResourceInfo",
     "Unasked",
     "Whose",
+    "build_on",
     "check_hosts",
     "down",
     "gc",
