@@ -38,6 +38,8 @@ class Tab:
         self._session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             self.ask(f"{domain}.enable")
+        # As if somebody looked at it: keys go nowhere in a window that nobody has chosen.
+        self.ask("Emulation.setFocusEmulationEnabled", enabled=True)
         self.requests: list[str] = []
         """What was loaded, the page itself included."""
 
@@ -103,6 +105,13 @@ class Tab:
         """Press one key."""
         for kind in ("keyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=_CODES[key])
+
+    def press_until(self, key: str, condition: str) -> None:
+        """Press one key again and again until something holds in the page."""
+        deadline = time.monotonic() + _SECONDS
+        while not self.value(condition):
+            assert time.monotonic() < deadline, f"{condition} never held; {self.problems}"
+            self.press(key)
 
     def named(self, role: str) -> list[str]:
         """List the names of everything of a role, as a screen reader is told them."""

@@ -1,6 +1,7 @@
-"""What a page of the documentation asks for around it: hosts that answer SSH, or an account on a cloud.
+"""What a page of the documentation asks for around it: hosts that answer SSH, an account on a cloud, or an image.
 
-``<!-- hosts: NAMES -->`` asks for hosts by these names, ``<!-- cloud: aws -->`` for an account on the stand-in for AWS.
+``<!-- hosts: NAMES -->`` asks for hosts by these names, ``<!-- cloud: aws -->`` for an account on the stand-in for AWS,
+and ``<!-- image: NAME -->`` for podman with images of its own, of which one is called so and has our busybox.
 Where there can be none, the page is skipped, with the reason.
 """
 
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -21,7 +23,7 @@ import pytest
 
 __all__ = ["surroundings"]
 
-_ASKED = re.compile(r"^<!-- (hosts|cloud): ([\w ]+) -->$", re.MULTILINE)
+_ASKED = re.compile(r"^<!-- (hosts|cloud|image): ([\w ./:-]+) -->$", re.MULTILINE)
 _AWS = Path(__file__).resolve().parents[2] / "provider-aws" / "tests"
 _SECONDS = 30.0
 _SETTINGS = """
@@ -31,6 +33,16 @@ deadline = "6 s"
 listing_lag = "200 ms"
 """
 """The stand-in answers at once, and there is no network in which a caller has an address."""
+_CONTAINERS = """
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
+"""
+"""What podman needs where there is neither systemd nor much that it may raise."""
+_PROGRAMS = "cat chmod echo env grep id ls mkdir mv rm sh sleep test touch true".split()
 
 
 @contextmanager
@@ -43,6 +55,8 @@ def surroundings(text: str, home: Path) -> Iterator[Mapping[str, str]]:
             stack.enter_context(_hosts(asked["hosts"].split(), home))
         if "cloud" in asked:
             variables |= stack.enter_context(_aws(home))
+        if "image" in asked:
+            _podman(asked["image"], home)
         yield variables
 
 
@@ -103,3 +117,30 @@ def _aws(home: Path) -> Iterator[Mapping[str, str]]:
                 server.communicate(timeout=_SECONDS)  # it ends with its input, and its machines with it
             finally:
                 server.kill()
+
+
+def _podman(image: str, home: Path) -> None:
+    busybox, podman = shutil.which("busybox"), shutil.which("podman")
+    if busybox is None or podman is None:
+        pytest.skip("podman and busybox are needed")
+    folder = home / "images"
+    folder.mkdir()
+    (folder / "containers.conf").write_text(_CONTAINERS)
+    places = f'graphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
+    (folder / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\n{places}')
+    with tarfile.open(folder / "tiny.tar", "w") as tar:
+        tar.add(os.path.realpath(busybox), "bin/busybox")
+        for name in _PROGRAMS:
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    # What executes tasks is not told of the user's variables, but finds programs as the user does.
+    own = home / "bin" / "podman"
+    own.parent.mkdir(exist_ok=True)
+    files = f"CONTAINERS_CONF={folder}/containers.conf CONTAINERS_STORAGE_CONF={folder}/storage.conf"
+    own.write_text(f'#!/bin/sh\nexec env {files} {podman} "$@"\n')
+    own.chmod(0o755)
+    for words in (["import", str(folder / "tiny.tar"), image], ["run", "--rm", "--network", "host", image, "true"]):
+        done = subprocess.run([str(own), *words], capture_output=True, text=True, timeout=_SECONDS, check=False)
+        if done.returncode:
+            pytest.skip(f"podman does not work here: {done.stderr.strip()[-200:]}")

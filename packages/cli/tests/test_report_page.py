@@ -106,11 +106,8 @@ def test_the_chart_is_zoomed_by_keyboard(tab: Tab, page: Path) -> None:
     open_page(tab, page, WIDE)
     before = picture(tab)
     tab.value("document.querySelector('.wide .chart').scrollIntoView()")
-    while tab.value("document.activeElement.type") != "range":
-        tab.press("Tab")
-    for _ in range(200):
-        tab.press("ArrowRight")
-    assert float(tab.value("document.activeElement.value")) > 0
+    tab.press_until("Tab", "document.activeElement.type === 'range'")
+    tab.press_until("ArrowRight", "Number(document.activeElement.value) > 0.1")
     zoomed = picture(tab)
     assert zoomed != before
     tab.press("Home")
@@ -146,6 +143,4 @@ def test_the_tables_can_be_scrolled_by_keyboard_on_a_phone(tab: Tab, page: Path)
     wide = "document.querySelector('#tasks .wide')"
     assert tab.value(f"{wide}.scrollWidth > {wide}.clientWidth")
     tab.value(f"{wide}.focus()")
-    for _ in range(5):
-        tab.press("ArrowRight")
-    tab.until(f"{wide}.scrollLeft > 0")
+    tab.press_until("ArrowRight", f"{wide}.scrollLeft > 0")
