@@ -42,6 +42,20 @@ outputs = ["all"]
 """
 
 
+_OUT = """
+name = "out"
+
+[tasks.make]
+command = "mkdir -p d/e && echo x > d/e/x && ln -s x d/e/link && echo y > y"
+outputs = ["d/", "y"]
+results_to = "s3://BUCKET/results/"
+
+[tasks.use]
+command = "cat workflow:///make/y > z"
+outputs = ["z"]
+"""
+
+
 class Project:
     """A workflow over one bucket."""
 
@@ -134,3 +148,24 @@ def test_a_task_is_made_for_each_column_of_each_object(project: Project, cloud: 
 
     [all_of] = project.folder.glob("results/latest/all/all")
     assert all_of.read_text() == "tables/a.csv Power.1\ntables/a.csv Power.2\ntables/b.csv Power.1\n"
+
+
+def test_results_are_put_into_a_bucket_too(project: Project, cloud: Any, bucket: str) -> None:
+    (project.folder / "longshore.toml").write_text(_OUT.replace("BUCKET", bucket))
+
+    project.say("run")
+
+    found = cloud.list_objects_v2(Bucket=bucket, Prefix="results/")["Contents"]
+    assert [each["Key"] for each in found] == ["results/make/d/e/x", "results/make/y"]
+    assert cloud.get_object(Bucket=bucket, Key="results/make/y")["Body"].read() == b"y\n"
+
+
+def test_results_that_cannot_be_put_into_a_bucket_are_at_home_and_it_is_said(project: Project) -> None:
+    (project.folder / "longshore.toml").write_text(_OUT.replace("BUCKET", "no-such-bucket-at-all"))
+
+    said = project.say("run", code=1)
+
+    assert "at home, but did not get to s3://no-such-bucket-at-all/results" in said
+    assert "there is no bucket" in said
+    [home] = project.folder.glob("results/latest/make/y")
+    assert home.read_text() == "y\n"

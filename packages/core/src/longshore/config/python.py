@@ -81,6 +81,7 @@ class Words(TypedDict, total=False):
     env: Mapping[str, str]
     secrets: Mapping[str, Mapping[str, str]]
     keep: bool
+    results_to: str
     for_each: Mapping[str, Any]
     repeat: int | None
     params: Iterable[str]

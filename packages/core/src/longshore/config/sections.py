@@ -32,7 +32,7 @@ from longshore.config.fields import (
 from longshore.config.for_each import for_each
 from longshore.config.interpreted import ScriptWords, script_words
 from longshore.config.problems import Mistake, Mistakes, hint, mistakes_of, wrong
-from longshore.config.urls import Link, is_link, is_url
+from longshore.config.urls import Link, host_of, is_link, is_url
 from longshore.model.command import Argv, Shell
 from longshore.model.jsontext import json_writer
 from longshore.model.names import check_name
@@ -198,6 +198,13 @@ def _call_words(value: object) -> CallWords:
     return value
 
 
+def _folder_url(value: object) -> str:
+    url = text(value).rstrip("/")
+    if not is_url(url) or is_link(url) or not host_of(url).partition("://")[2]:
+        raise wrong(f"{value!r} is no place in a bucket", 'write it as in "s3://my-bucket/results"')
+    return url
+
+
 CALL_KEYS: dict[str, Parser] = {
     "call": _function,
     "args": _function_arguments,
@@ -221,6 +228,7 @@ TASK_KEYS: dict[str, Parser] = {
     "env": mapping_of(_environment_variable, variable),
     "secrets": mapping_of(output_path, _secret),
     "keep": flag,
+    "results_to": _folder_url,
     "for_each": for_each,
     "repeat": whole(1),
     "params": texts,

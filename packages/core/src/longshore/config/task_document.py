@@ -206,6 +206,7 @@ _FIELDS: Mapping[str, _Codec] = {
     "env": (dict, _same),
     "secrets": (_secrets, _read_secrets),
     "keep": (_same, _same),
+    "results_to": (_same, _same),
     "for_each": (_for_each, _read_for_each),
     "repeat": (_same, _same),
     "params": (_same, _read_params),

@@ -230,6 +230,8 @@ class TaskSpec:
     secrets: Mapping[str, Secret] = field(default=_NO_SECRETS, converter=_frozen_secrets)
     keep: bool = False
     """Bring the outputs home although other tasks read them."""
+    results_to: str = ""
+    """URL below which the outputs are put too when they have come home; empty for nowhere else."""
     for_each: tuple[Parameter, ...] = ()
     repeat: int | None = field(default=None, validator=optional(ge(1)))
     params: tuple[tuple[str, str], ...] = ()

@@ -294,8 +294,9 @@ def check(
 
 
 def _schemes(spec: WorkflowSpec) -> list[str]:
-    """List the schemes of the URLs that tasks read."""
+    """List the schemes of the URLs that tasks read, or write to."""
     urls = [each.url for task in spec.tasks for each in task.inputs if isinstance(each, UrlInput)]
+    urls += [task.results_to for task in spec.tasks if task.results_to]
     return sorted({url.partition("://")[0].lower() for url in urls})
 
 

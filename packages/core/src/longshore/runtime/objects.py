@@ -68,6 +68,26 @@ class Stores:
         except Exception as error:
             raise _broken(glob, error) from error
 
+    def put(self, path: Path, url: str) -> None:
+        """Bring a file there, or all files of a folder; links are not followed, since buckets have none.
+
+        Raises:
+            PluginError: as `of`.
+            StagingError: when that cannot be.
+        """
+        files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+        for each in files:
+            if not each.is_symlink():
+                self._put(each, url if each == path else f"{url}/{each.relative_to(path).as_posix()}")
+
+    def _put(self, path: Path, url: str) -> None:
+        try:
+            self.of(url).put(path, url)
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise _broken(url, error) from error
+
     def peek(self, url: str, most: int) -> bytes:
         """Give at most so many bytes of the beginning of an object.
 

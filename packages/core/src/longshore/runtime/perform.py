@@ -209,7 +209,7 @@ class Crew:
                 self.reach.cancel(action)
             case Deliver(name):
                 task = self._state.tasks[name]
-                self._delivering.add(name, task.task.folder, task.outputs)
+                self._delivering.add(name, task.task.folder, task.outputs, task.task.spec.results_to)
                 self._later(self._deliver_some, name)
             case MakeTable(name, edition):
                 self._make_table(name, edition)

@@ -139,7 +139,8 @@ def succeed(
     task.result = result
     task.failure = None
     group = state.groups[task.view.name]
-    if outputs and (task.task.spec.keep or not group.read):
+    spec = task.task.spec
+    if outputs and (spec.keep or spec.results_to or not group.read):
         state.undelivered[task.task.id] = None
     group.unfinished -= 1
     if state.where.stores:
