@@ -291,6 +291,9 @@ def test_commands_tasks_and_runs_are_completed(project: Project) -> None:
     assert completed(project, "longshore logs fit") == ["fit", "fit[n=1]", "fit[n=2]"]
     [run] = project.call("runs", "--json").json["runs"]
     assert completed(project, "longshore resume 2") == [run["id"]]
+    assert completed(project, "longshore fetch rep") == ["report"]
+    project.write('name = "p"\n[params]\nyear = 1\n[tasks.a]\ncommand = "true"\n')
+    assert completed(project, "longshore run -P y") == ["year="]
     assert completed(project, f"longshore status --run {run['id']} rep") == ["report"]
 
 

@@ -127,19 +127,19 @@ def test_a_record_in_wfformat_has_the_graph_the_files_and_the_times(ran: Project
     assert document["schemaVersion"] == "1.5"
     assert {name: task["parents"] for name, task in tasks.items()} == {
         "raw": [],
-        "fit_n_1": ["raw"],
-        "fit_n_2_203": ["raw"],
-        "all": ["raw", "fit_n_1", "fit_n_2_203"],
+        "fit_n_1_": ["raw"],
+        "fit_n_2_203_": ["raw"],
+        "all": ["raw", "fit_n_1_", "fit_n_2_203_"],
         "bad": ["all"],
     }
-    assert tasks["raw"]["children"] == ["fit_n_1", "fit_n_2_203", "all"]
+    assert tasks["raw"]["children"] == ["fit_n_1_", "fit_n_2_203_", "all"]
     assert tasks["raw"]["inputFiles"] == ["project_raw.txt"]
-    assert tasks["fit_n_1"]["inputFiles"] == ["raw_d"], "a file of a folder is read with the folder"
+    assert tasks["fit_n_1_"]["inputFiles"] == ["raw_d"], "a file of a folder is read with the folder"
     assert sizes["project_raw.txt"] == sizes["raw_a_b.txt"] == 3
     ids = [*tasks, *sizes, *(name for task in tasks.values() for name in task["inputFiles"] + task["outputFiles"])]
     assert all(re.fullmatch(r"[0-9A-Za-z_.-]+", name) for name in ids)
     assert {name for task in tasks.values() for name in task["inputFiles"] + task["outputFiles"]} <= sizes.keys()
-    assert [task["id"] for task in execution["tasks"]] == ["raw", "fit_n_1", "fit_n_2_203", "all"]
+    assert [task["id"] for task in execution["tasks"]] == ["raw", "fit_n_1_", "fit_n_2_203_", "all"]
     assert all(task["runtimeInSeconds"] > 0 for task in execution["tasks"])
     assert execution["makespanInSeconds"] > 0
 

@@ -7,7 +7,7 @@ from click.shell_completion import CompletionItem
 
 from longshore_cli.places import find_project
 
-__all__ = ["machines", "pools", "providers", "reachable", "runs", "runs_and_tasks", "tasks"]
+__all__ = ["machines", "parameters", "pools", "providers", "reachable", "runs", "runs_and_tasks", "tasks"]
 
 _MOST = 200
 
@@ -82,6 +82,20 @@ def pools(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Compl
     except LongshoreError:
         return []
     return [CompletionItem(pool.name) for pool in known if pool.rented and pool.name.startswith(incomplete)]
+
+
+def parameters(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the parameters that the workflow file declares, as far as it can be read without executing anything."""
+    import tomllib
+
+    from longshore_cli.places import workflow_file
+
+    try:
+        text = workflow_file(ctx.params.get("file")).read_text(encoding="utf-8")
+        declared = tomllib.loads(text).get("params", {})
+    except (click.UsageError, OSError, ValueError):
+        return []
+    return [CompletionItem(f"{name}=") for name in declared if name.startswith(incomplete)]
 
 
 def providers(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

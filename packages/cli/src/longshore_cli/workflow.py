@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from longshore_cli.completing import tasks
+from longshore_cli.completing import parameters, tasks
 from longshore_cli.output import warn
 from longshore_cli.places import workflow_file
 
@@ -31,6 +31,7 @@ param_option = click.option(
     "params",
     metavar="NAME=VALUE",
     multiple=True,
+    shell_complete=parameters,
     help="Run with this value of a parameter: of the file's [params], or the only one of a for_each; repeatable.",
 )
 only_option = click.option(

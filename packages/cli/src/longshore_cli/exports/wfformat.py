@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field
-
+from longshore.model.names import DistinctNames
 from longshore_cli.exports.ran import Ran, RanTask, command_words, moment, produced
 
 __all__ = ["wfformat"]
@@ -21,7 +20,7 @@ _PROJECT = "project/"
 
 def wfformat(ran: Ran, sizes: Mapping[str, int], version: str) -> dict[str, Any]:
     """Write a run. ``sizes`` are those of the project's files, by path; of those that are not there it says 0."""
-    ids, files = _Ids(), _Ids()
+    ids, files = DistinctNames(), DistinctNames()
     record = ran.record
     for task in ran.tasks:
         ids.of(task.id)
@@ -71,26 +70,6 @@ def wfformat(ran: Ran, sizes: Mapping[str, int], version: str) -> dict[str, Any]
     return document
 
 
-@define
-class _Ids:
-    """Gives each name an id with the characters that the schema allows, and no two the same."""
-
-    _given: dict[str, str] = field(factory=dict[str, str])
-    _taken: set[str] = field(factory=set[str])
-
-    def of(self, name: str) -> str:
-        known = self._given.get(name)
-        if known is None:
-            plain = _UNSAFE.sub("_", name).strip("_") or "unnamed"
-            known, number = plain, 1
-            while known in self._taken:
-                number += 1
-                known = f"{plain}-{number}"
-            self._given[name] = known
-            self._taken.add(known)
-        return known
-
-
 def _read(task: RanTask, made: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """List what a task read of others: the outputs themselves, also where it read a part of one."""
     found: dict[str, None] = {}
@@ -102,7 +81,7 @@ def _read(task: RanTask, made: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return list(found)
 
 
-def _executed(task: RanTask, ids: _Ids) -> dict[str, Any]:
+def _executed(task: RanTask, ids: DistinctNames) -> dict[str, Any]:
     program, *arguments = command_words(task.command)
     told: dict[str, Any] = {
         "id": ids.of(task.id),

@@ -139,20 +139,18 @@ class _Reading:
 
     def _packages(self, value: object, what: str, key: str, table: dict[str, Any]) -> None:
         """Carry over a list of packages, a file with one, or an environment of this computer."""
-        if not isinstance(value, str):
+        if value and "path" in table:
+            self.remarks.say(f"{what} was left out: an environment of this computer is made anew as it is")
+        elif not isinstance(value, str):
             if as_list(value):
                 table[key] = as_list(value)
         elif not (self.folder / value).is_dir():
             if self._file(value, what):
                 table[key] = value
-        elif {"conda", "pip", "path"} & table.keys() or not any(
-            (self.folder / value / each).exists() for each in _PROGRAMS
-        ):
-            self.remarks.say(
-                f"{what} was left out: {value} is no environment that could be made elsewhere, or not the only one"
-            )
-        else:
+        elif "conda" not in table and any((self.folder / value / each).exists() for each in _PROGRAMS):
             table["path"] = value
+        else:
+            self.remarks.say(f"{what} was left out: {value} is no environment, or not the only one")
 
     def _file(self, path: str, what: str) -> bool:
         try:

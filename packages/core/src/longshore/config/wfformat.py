@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from longshore.config.problems import Problems, wrong
 from longshore.config.toml_text import value_of
 from longshore.errors import ConfigError, Problem
-from longshore.model.names import near
+from longshore.model.names import DistinctNames, near
 
 __all__ = ["WORK", "WORK_FILE", "Translated", "translate"]
 
@@ -101,36 +101,16 @@ class _Job:
 
 
 @define
-class _Names:
-    """Gives each id a name that is safe as ours, and no two the same."""
-
-    _given: dict[str, str] = field(factory=dict)
-    _taken: set[str] = field(factory=set)
-
-    def of(self, identity: str) -> str:
-        name = self._given.get(identity)
-        if name is None:
-            plain = _UNSAFE.sub("_", identity).lstrip(".-")[:_LONGEST] or "unnamed"
-            name, number = plain, 1
-            while name in self._taken:
-                number += 1
-                name = f"{plain}-{number}"
-            self._given[identity] = name
-            self._taken.add(name)
-        return name
-
-
-@define
 class _Reading:
     document: Mapping[str, Any]
     problems: Problems
     jobs: dict[str, _Job] = field(factory=dict)
     sizes: dict[str, int] = field(factory=dict)
-    _files: _Names = field(factory=_Names)
+    _files: DistinctNames = field(factory=DistinctNames)
 
     def read(self) -> None:
         workflow = self.document["workflow"]
-        specification, names = _table(workflow["specification"]), _Names()
+        specification, names = _table(workflow["specification"]), DistinctNames()
         for key, row in self._rows(specification, "specification", "tasks"):
             with_lists = {
                 each: self._texts(row.get(each, []), (*key, each)) for each in ("parents", "inputFiles", "outputFiles")

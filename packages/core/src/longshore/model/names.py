@@ -7,10 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-__all__ = ["check_name", "check_parameter", "clean_relative", "file_safe", "member_name", "near"]
+from attrs import define, field
+
+__all__ = ["DistinctNames", "check_name", "check_parameter", "clean_relative", "file_safe", "member_name", "near"]
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NAME_LENGTH = 100
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 _NAME_RULE = "use letters (a-z, A-Z), digits, '_', '.' and '-', and begin with a letter, a digit or '_'"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -146,6 +149,27 @@ def _spellings(name: str) -> Iterator[str]:
         for char in _SPELT:
             yield name[:place] + char + name[place:]
             yield name[:place] + char + name[place + 1 :]
+
+
+@define
+class DistinctNames:
+    """Gives each text a name of letters, digits, ``_``, ``.`` and ``-``, always the same one, and no two the same."""
+
+    _given: dict[str, str] = field(factory=dict[str, str], init=False)
+    _taken: set[str] = field(factory=set[str], init=False)
+
+    def of(self, text: str) -> str:
+        """Give the name of a text."""
+        known = self._given.get(text)
+        if known is None:
+            plain = _NOT_IN_NAMES.sub("_", text).lstrip(".-")[:_NAME_LENGTH] or "unnamed"
+            known, number = plain, 1
+            while known in self._taken:
+                number += 1
+                known = f"{plain}-{number}"
+            self._given[text] = known
+            self._taken.add(known)
+        return known
 
 
 def clean_relative(path: str) -> PurePosixPath:
