@@ -15,9 +15,10 @@ PEAK = "peak memory"
 CORE = "share of a core"
 PAGE = "size of the page"
 ADDED = "added by a task"
-AGAIN = "when nothing has changed"
+AGAIN = "the next task that reads it"
+WHOLE = "the whole command"
 PAID = "paid after the last task"
-UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s", PAID: "s"}
+UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s", WHOLE: "s", PAID: "s"}
 
 Reading = Mapping[str, float]
 """What one contender showed in one round: quantity to value, in the quantity's unit."""

@@ -6,8 +6,11 @@ of its process, with start-up included and the journal on.
 
 from __future__ import annotations
 
+import json
 import random
+import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -253,6 +256,21 @@ def far(bench: Bench, tasks: str, *words: str, hosts: int = 1) -> Prepare:
 def far_run(bench: Bench, tasks: str, *, hosts: int = 1) -> Prepare:
     """Run tasks on hosts."""
     return far(bench, tasks, "run", "--new", "--no-cache", "-q", hosts=hosts)
+
+
+def staging_seconds(folder: Path, first: str, second: str) -> tuple[float, float]:
+    """Read in the journal of a folder's one run how long it took until the inputs of a task were on its host, the link
+    to it and digests included, and how long until the command of a later one that reads the same had begun.
+    """
+    [journal] = folder.glob(".longshore/runs/*/run.db")
+    with closing(sqlite3.connect(journal)) as database:
+        rows = database.execute("SELECT kind, at, body FROM events ORDER BY seq").fetchall()
+    events = [(kind, at, json.loads(body)) for kind, at, body in rows]
+    begun = next(at for kind, at, _ in events if kind == "RunContinued")
+    staged = next(at for kind, at, body in events if kind == "InputsStaged" and body["task"] == first)
+    intended = next(at for kind, at, body in events if kind == "AttemptIntended" and body["task"] == second)
+    started = next(body["started_at"] for kind, _, body in events if kind == "AttemptEnded" and body["task"] == second)
+    return staged - begun, started - intended
 
 
 def _command(bench: Bench, files: dict[str, str], *words: str, plugin: str = "") -> Prepare:

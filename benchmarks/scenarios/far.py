@@ -12,7 +12,7 @@ import longshore_side
 import processes
 from bench import Bench
 from far import hosts
-from figures import ADDED, AGAIN, CORE, OURS, WALL, Bar, Contestant, Promise, Reading
+from figures import ADDED, AGAIN, CORE, OURS, WALL, WHOLE, Bar, Contestant, Promise, Reading
 from measure import Invocation, NotMeasured, last_line, run_beside, start_process, variables
 from scenarios.base import Contender, Scenario, enter_or_excuse
 
@@ -81,48 +81,46 @@ def far_chain_scenario(tasks: int) -> Scenario:
 
 
 def far_file_scenario() -> Scenario:
-    """A task on one host that reads a file of 1 GiB, whose digest is taken here and there."""
-    text = '[tasks.job]\ncommand = "true"\ninputs = ["big"]\n'
+    """A file of 1 GiB that a task on a host reads: until it is there, with its digest taken here and there."""
 
-    def ours(bench: Bench, folder: Path) -> Reading:
-        _write_random(folder / "big", _GIB)
-        with hosts(bench, folder):
-            return _wall(longshore_side.far_run(bench, text)(folder))
+    def make(folder: Path) -> None:
+        _write_random(folder / "data", _GIB)
 
-    def cat(bench: Bench, folder: Path) -> Reading:
-        _write_random(folder / "big", _GIB)
-        return _over_ssh(bench, folder, "cat big | $SSH 'cat > \"$HOME/big\"'")
-
-    bar = Bar(subject=CAT, promise=Promise.RATIO, limit=0.5)
-    peer = (CAT, "cat | ssh host 'cat >'", cat)
-    return _scenario("ssh-file", "a task on one host that reads 1 GiB", None, ours, [peer], [bar])
+    peer = (CAT, "cat | ssh host 'cat >'", "cat data | $SSH 'cat > \"$HOME/data\"'")
+    return _staging("ssh-file", "1 GiB to one host", make, peer, 0.5)
 
 
 def far_files_scenario(files: int) -> Scenario:
-    """A task on one host that reads a folder of small files, and another one after it."""
-    task = '[tasks.{}]\ncommand = "true"\ninputs = ["many"]\n'
-    one = task.format("first")
-    both = f'{one}\n{task.format("second")}after = ["first"]\n'
+    """The same for a folder of small files."""
+
+    def make(folder: Path) -> None:
+        _write_files(folder / "data", files)
+
+    peer = (TAR, "tar | ssh host tar", "tar -cf - data | $SSH 'tar -xf - -C \"$HOME\"'")
+    again = Bar(subject=OURS, promise=Promise.BELOW, limit=0.5, quantity=AGAIN)
+    return _staging(f"ssh-files-{files}", f"{files:,} files of 5 kB to one host", make, peer, 1.0, again)
+
+
+def _staging(
+    name: str, title: str, make: Callable[[Path], None], peer: tuple[str, str, str], ratio: float, *bars: Bar
+) -> Scenario:
+    subject, label, script = peer
+    task = '[tasks.{}]\ncommand = "true"\ninputs = ["data"]\n'
+    text = f'{task.format("first")}\n{task.format("second")}after = ["first"]\n'
 
     def ours(bench: Bench, folder: Path) -> Reading:
-        _write_files(folder / "many", files)
+        make(folder)
         with hosts(bench, folder):
-            took = _wall(longshore_side.far_run(bench, one)(folder))[WALL]
-            # From here on the digests of the files are known.
-            first = _wall(longshore_side.far_run(bench, one)(folder))[WALL]
-            second = _wall(longshore_side.far_run(bench, both)(folder))[WALL] - first
-        return {WALL: took, AGAIN: second}
+            whole = run_beside(longshore_side.far_run(bench, text)(folder)).wall_seconds
+        staged, again = longshore_side.staging_seconds(folder, "first", "second")
+        return {WALL: staged, AGAIN: again, WHOLE: whole}
 
-    def tar(bench: Bench, folder: Path) -> Reading:
-        _write_files(folder / "many", files)
-        return _over_ssh(bench, folder, "tar -cf - many | $SSH 'tar -xf - -C \"$HOME\"'")
+    def theirs(bench: Bench, folder: Path) -> Reading:
+        make(folder)
+        return _over_ssh(bench, folder, script)
 
-    bars = [
-        Bar(subject=TAR, promise=Promise.RATIO, limit=1.0),
-        Bar(subject=OURS, promise=Promise.BELOW, limit=0.5, quantity=AGAIN),
-    ]
-    peer = (TAR, "tar | ssh host tar", tar)
-    return _scenario(f"ssh-files-{files}", f"a task on one host that reads {files:,} files", None, ours, [peer], bars)
+    promised = [Bar(subject=subject, promise=Promise.RATIO, limit=ratio), *bars]
+    return _scenario(name, title, None, ours, [(subject, label, theirs)], promised)
 
 
 def far_hosts_scenario(count: int) -> Scenario:
