@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-from longshore import Run
+from longshore import Run, load, start
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.runtime.logs import log_paths
 
@@ -141,3 +145,24 @@ def test_an_image_that_is_nowhere_is_named(play: Play) -> None:
     failed = ends(run)[0]
     assert isinstance(failed, EnvironmentFailed)
     assert failed.evidence.startswith("image: localhost:9/nowhere:1")
+
+
+def test_a_container_whose_supervisor_was_killed_is_removed_by_the_next_one(project: Path, podman: Path) -> None:
+    started = 'echo > here; trap "" TERM; while true; do sleep 0.2; done'
+    tasks = f"[tasks.a]\ncommand = '{started}'\ngrace = \"100 ms\"\n"
+    (project / "longshore.toml").write_text(text(tasks))
+    loaded = load(project / "longshore.toml")
+
+    with start(loaded.spec, loaded.folder) as run:
+        machine = run.folder / "machines" / "local"
+        deadline, glance = time.monotonic() + 60, Event()
+        while not list(machine.glob("work/*/here")):
+            assert time.monotonic() < deadline, ends(run)
+            glance.wait(0.05)
+        record = [json.loads(line) for line in (machine / "record").read_text().splitlines()]
+        os.kill(next(each["pid"] for each in record if each["event"] == "supervisor"), signal.SIGKILL)
+        run.cancel()
+        run.wait(timeout=60)
+
+    assert run.state == "cancelled"
+    assert not list(podman.glob("g/vfs-containers/*/userdata")), "a container is left"

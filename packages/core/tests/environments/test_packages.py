@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from longshore.config.environments import environment, read_environment
 from longshore.config.problems import Problems
 from longshore.model.environment import EnvironmentSpec
 
-from .standins import APT, DPKG_QUERY, JULIA, MICROMAMBA, archive, build, calls, program, served, steps
+from .standins import APT, DPKG_QUERY, JULIA, MICROMAMBA, SECONDS, archive, build, calls, program, served, steps
 
 Spec = Callable[..., EnvironmentSpec]
 
@@ -237,6 +238,25 @@ def test_what_is_installed_already_needs_no_rights(strangers: Path) -> None:
     told = build(strangers, spec(strangers, apt=["tool"]), python="/usr/bin/python3", user=65534)
 
     assert told["locks"] == {"apt.txt": "tool=1.0\n"}, told
+
+
+def test_the_systems_own_apt_installs_a_package(tmp_path: Path) -> None:
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip("only root may install packages, and Debian's only")
+    place = Path("/usr/share/javascript/excanvas")  # 45 kilobytes, and nobody else's concern
+    if place.exists():
+        pytest.skip("it is there already")
+
+    wanted = spec(tmp_path, apt=["libjs-excanvas"], after=f"test -e {place}")
+    told = build(tmp_path, wanted, {"LONGSHORE_APT_LOCK_SECONDS": "40"})
+
+    if "failure" in told and any(each in told["evidence"] for each in ("reach the network", "Could not get lock")):
+        pytest.skip(told["evidence"])
+    try:
+        assert "failure" not in told, told
+        assert told["locks"]["apt.txt"].startswith("libjs-excanvas=")
+    finally:
+        subprocess.run(["dpkg", "--remove", "libjs-excanvas"], capture_output=True, timeout=SECONDS, check=False)
 
 
 # --- all together
