@@ -14,7 +14,7 @@ import hashlib
 import os
 
 from longshore.remote.packing import CHUNK_BYTES, ZEROS, bodies
-from longshore.remote.store import object_path
+from longshore.remote.store import is_digest, object_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,5 +215,5 @@ def _place(path: str, store: str, sha256: str) -> None:
 
 
 def _check_digest(sha256: str) -> None:
-    if not (len(sha256) == 64 and sha256.isalnum()):
+    if not is_digest(sha256):
         raise Damaged("%r is no digest" % sha256)

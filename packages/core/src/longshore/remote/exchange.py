@@ -56,7 +56,7 @@ from longshore.remote.digest import NotStorable, parse_listing
 from longshore.remote.nearby import answer_mark, hand_over, link, take_over
 from longshore.remote.packing import Broken, Reader, Writer, send_body
 from longshore.remote.peering import Apart, Door, addresses, bring, knock
-from longshore.remote.store import StagingProblem, inside, object_path, remove_tree
+from longshore.remote.store import StagingProblem, inside, is_digest, object_path, remove_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,8 +185,11 @@ class Exchange:
     def _give(self, message: Message) -> None:
         for sha256, offset in message["objects"]:
             try:
-                handle = os.open(object_path(self._store, sha256), _READ)
+                # Visitors ask, too; they are to see objects and no other files.
+                handle = os.open(object_path(self._store, sha256), _READ) if is_digest(sha256) else -1
             except FileNotFoundError:
+                handle = -1
+            if handle < 0:
                 self._writer.line({"missing": sha256})
                 continue
             try:

@@ -35,6 +35,8 @@ _SILENT_SECONDS = 60.0
 _READ_BYTES = 1 << 18
 _BACKLOG = 16
 _MOST_ADDRESSES = 4
+_MOST_VISITORS = 64
+"""More at once are turned away at the door, whoever they are."""
 
 
 class Apart(Exception):
@@ -57,14 +59,21 @@ class Door:
         """
         self._context = _context(pem, spare, server=True)
         self._serve = serve
+        self._places = threading.BoundedSemaphore(_MOST_VISITORS)
         self._listener = _listen()
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._open, daemon=True).start()
 
     def _open(self) -> None:
         while True:
-            visitor, _ = self._listener.accept()
-            threading.Thread(target=self._receive, args=(visitor,), daemon=True).start()
+            try:
+                visitor, _ = self._listener.accept()
+            except OSError:
+                return  # there is no room for any; data take the other way
+            if self._places.acquire(blocking=False):
+                threading.Thread(target=self._receive, args=(visitor,), daemon=True).start()
+            else:
+                visitor.close()
 
     def _receive(self, visitor: socket.socket) -> None:
         visitor.settimeout(_SILENT_SECONDS)
@@ -73,6 +82,8 @@ class Door:
                 self._serve(*_ends(link))
         except (OSError, Broken, KeyError, TypeError, ValueError):
             visitor.close()  # he has the wrong key, has gone, or makes no sense
+        finally:
+            self._places.release()
 
 
 def _listen() -> socket.socket:

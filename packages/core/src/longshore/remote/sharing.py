@@ -65,11 +65,17 @@ class SharedStore:
             )
 
     def clear(self, transfers: Transfers) -> None:
-        """Remove the store, since the run needs nothing of it any more; one of its machines is enough for that."""
+        """Remove the store, since the run needs nothing of it any more; one of its machines is enough for that.
+
+        Raises:
+            MachineUnreachable: as transfers do; the next machine may be asked then.
+        """
         with self._condition:
-            cleared, self._cleared = self._cleared, True
-        if not cleared:
-            transfers.clear()
+            if self._cleared:
+                return
+        transfers.clear()
+        with self._condition:
+            self._cleared = True
 
 
 class NearTransfers(Transfers):

@@ -21,6 +21,7 @@ __all__ = [
     "StagingProblem",
     "has_object",
     "inside",
+    "is_digest",
     "object_path",
     "put_bytes",
     "put_file",
@@ -51,6 +52,11 @@ def translate(error: OSError, doing: str) -> StagingProblem:
     name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else ""
     text = "%s: %s%s" % (doing, error.strerror or error, ": " + name if name else "")
     return StagingProblem(text, full=full)
+
+
+def is_digest(text: object) -> bool:
+    """Say whether something that others have sent may be a SHA-256; what is none must not name a file."""
+    return type(text) is str and len(text) == 64 and text.isalnum() and text.isascii()
 
 
 def object_path(store: str, sha256: str) -> str:
