@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
 from attrs import evolve
@@ -161,4 +162,5 @@ def _hello(machine: Machine, link: SshLink, context: ExecutorContext, fence: int
         "unattended": context.unattended.total_seconds(),
         "tied": False,
         "beat_file": BEAT_FILE,
+        "room": str(PurePosixPath(link.folder).parents[1] / "room"),
     }

@@ -43,6 +43,7 @@ MODULES = (
     "logs",
     "measuring",
     "nearby",
+    "neighbours",
     "notices",
     "orphans",
     "packing",

@@ -5,7 +5,9 @@ The controller sends ``op``:
 ``hello``
     version, fence, cpus, memory, gpus (a list of names), slots (or null), env (the variables of a clean environment, or
     null for the supervisor's own), python, project, store, logs (folders), unattended (seconds), tied (whether this
-    link ends when the controller does), environments (the folder of all environments, or null for the user's own).
+    link ends when the controller does), environments (the folder of all environments, or null for the user's own), room
+    (the folder where supervisors of several runs agree on who uses how much of the computer; absent when they need
+    not).
 ``blob``
     sha256, and text or base64: a script or a pickle that orders mean by its digest. Sent before the first of them.
 ``go``

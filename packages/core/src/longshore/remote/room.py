@@ -5,9 +5,12 @@ Standard library only, Python 3.8: this file is sent to other computers.
 
 from __future__ import annotations
 
+from longshore.remote.neighbours import Use
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from longshore.remote.attempt import Attempt
+    from longshore.remote.neighbours import Neighbours
 
 __all__ = ["Room"]
 
@@ -18,7 +21,9 @@ _TOLERANCE = 1e-9
 class Room:
     """Counts what attempts have taken of a capacity."""
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: Neighbours | None = None) -> None:
+        """Count; with ``neighbours`` what there is is shared with other runs."""
+        self._neighbours = neighbours
         self.set(0.0, 0, [], None)
         self._cpus = 0.0
         self._memory = 0
@@ -52,10 +57,25 @@ class Room:
             or (self.slots is not None and self._count >= self.slots)
         ):
             return False
+        if self._neighbours is None:
+            names = [name for name in self.gpus if name not in self._gpus_taken][: attempt.gpus]
+        else:
+            granted = self._neighbours.grant(self._used(), attempt.cpus, attempt.memory, attempt.gpus)
+            if granted is None:
+                return False
+            names = granted
         if attempt.gpus:
-            attempt.gpu_names = [name for name in self.gpus if name not in self._gpus_taken][: attempt.gpus]
+            attempt.gpu_names = names
         self.force(attempt)
         return True
+
+    def settle(self, *, waiting: bool) -> None:
+        """Let other runs know what is taken, at the end of a turn; ``waiting``: attempts wait for more."""
+        if self._neighbours is not None:
+            self._neighbours.settle(self._used(), waiting=waiting)
+
+    def _used(self) -> Use:
+        return Use(self._cpus, self._memory, sorted(self._gpus_taken))
 
     def force(self, attempt: Attempt) -> None:
         """Note what an attempt has already, whether it fits or not."""
@@ -71,3 +91,5 @@ class Room:
         self._cpus = self._cpus - attempt.cpus if self._count else 0.0
         self._memory -= attempt.memory
         self._gpus_taken.difference_update(attempt.gpu_names)
+        if self._neighbours is not None:
+            self._neighbours.changed()

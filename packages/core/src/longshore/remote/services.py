@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 
-from longshore.remote.computer import clean_environment
+from longshore.remote.computer import clean_environment, memory_bytes, usable_cpus
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
 from longshore.remote.logs import LogShelf
+from longshore.remote.neighbours import Neighbours, Use
 from longshore.remote.notices import Notices
 from longshore.remote.orphans import Endings, Orphans
 from longshore.remote.places import Blobs, Workdirs
@@ -73,7 +74,8 @@ class Services:
         self.boss = boss
         self.null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         self.record = Record(os.path.join(folder, "record"))
-        self.room = Room()
+        self._neighbours = Neighbours(watch)
+        self.room = Room(self._neighbours)
         self.shelf = LogShelf(os.path.basename(folder))
         self.workdirs = Workdirs(os.path.join(folder, "work"))
         self.blobs = Blobs(os.path.join(folder, "blobs"))
@@ -99,6 +101,11 @@ class Services:
         env = hello.get("env")
         self.base = clean_environment(os.environ if env is None else env)
         self.room.set(hello["cpus"], hello["memory"], hello["gpus"], hello["slots"])
+        if hello.get("room"):
+            # What this run may use may be less than there is, and all runs together may use all.
+            total = Use(max(hello["cpus"], usable_cpus()), max(hello["memory"], memory_bytes()), hello["gpus"])
+            # Several computers may have one home.
+            self._neighbours.join(os.path.join(hello["room"], os.uname().nodename), total)
         self.shelf.use(hello.get("logs") or os.path.join(self.folder, "logs"))
         self.staging.store = hello["store"]
         self.software.configure(hello.get("environments"))
@@ -124,6 +131,7 @@ class Services:
 
     def close(self) -> None:
         """Leave nothing spare behind."""
+        self._neighbours.leave()
         self.workers.close()
         self.shelf.close()
         self.workdirs.close()

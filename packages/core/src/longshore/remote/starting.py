@@ -93,7 +93,7 @@ class Starting:
     def admit(self) -> None:
         """Start as many of those that wait as there is room for, in their order."""
         services = self._services
-        batch = []
+        batch: list[Attempt] = []
         while self._waiting and services.room.take(self._waiting[0]):
             attempt = self._waiting.popleft()
             attempt.state = STAGING
@@ -109,6 +109,7 @@ class Starting:
             for attempt in batch:
                 if attempt.has_room:
                     self._begin(attempt)
+        services.room.settle(waiting=bool(self._waiting))
 
     def _add_followers(self, attempt: Attempt) -> None:
         """Let short calls right behind this one share its room, one after the other; leave enough for others."""

@@ -98,6 +98,7 @@ def _hello(
         "unattended": context.unattended.total_seconds(),
         "tied": False,
         "environments": str(computer.folder / "environments"),
+        "room": str(computer.folder / "room"),
     }
 
 
