@@ -14,7 +14,7 @@ from longshore.remote.neighbours import Neighbours, Use
 
 SECONDS = 30.0
 NOTHING = Use(0.0, 0, [])
-TOTAL = Use(4.0, 100, ["0", "1"])
+GPUS = ["0", "1"]
 
 
 class Loop:
@@ -66,7 +66,7 @@ class Crowd:
     def join(self, folder: Path | None = None) -> Neighbours:
         self._loops.append(Loop())
         one = Neighbours(self._loops[-1])  # type: ignore[arg-type]  # as much of a loop as it needs
-        one.join(str(folder or self.folder), TOTAL)
+        one.join(str(folder or self.folder), 4.0, 100)
         self._all.append(one)
         return one
 
@@ -85,52 +85,52 @@ class Crowd:
 
 def test_who_is_alone_has_all_and_who_comes_gets_what_is_left(crowd: Crowd) -> None:
     first, second = crowd.join(), crowd.join()
-    assert first.grant(NOTHING, 3.0, 10, 0) == []
+    assert first.grant(NOTHING, 3.0, 10, 0, GPUS) == []
     used = Use(3.0, 10, [])
 
-    assert second.grant(NOTHING, 1.0, 10, 0) is None
+    assert second.grant(NOTHING, 1.0, 10, 0, GPUS) is None
 
     def goes_on() -> bool:
         first.settle(used, waiting=False)
-        return second.grant(NOTHING, 1.0, 10, 0) == []
+        return second.grant(NOTHING, 1.0, 10, 0, GPUS) == []
 
     crowd.until(goes_on)
-    assert first.grant(used, 1.0, 10, 0) is None
-    assert second.grant(Use(1.0, 10, []), 0.5, 0, 0) is None, "the other has waited for longer"
+    assert first.grant(used, 1.0, 10, 0, GPUS) is None
+    assert second.grant(Use(1.0, 10, []), 0.5, 0, 0, GPUS) is None, "the other has waited for longer"
 
 
 def test_who_has_waited_longest_is_next(crowd: Crowd) -> None:
     first, second, third = (crowd.join() for _ in range(3))
-    second.grant(NOTHING, 0.5, 0, 0)
-    third.grant(NOTHING, 0.5, 0, 0)
+    second.grant(NOTHING, 0.5, 0, 0, GPUS)
+    third.grant(NOTHING, 0.5, 0, 0, GPUS)
     little = Use(0.5, 0, [])
 
     def shared() -> bool:
         second.settle(little, waiting=False)
-        return third.grant(little, 0.0, 0, 0) == []
+        return third.grant(little, 0.0, 0, 0, GPUS) == []
 
     crowd.until(shared)
     third.settle(little, waiting=False)
-    assert first.grant(NOTHING, 4.0, 0, 0) is None
+    assert first.grant(NOTHING, 4.0, 0, 0, GPUS) is None
 
-    assert second.grant(little, 0.5, 0, 0) is None, "it fits, but another one has waited"
+    assert second.grant(little, 0.5, 0, 0, GPUS) is None, "it fits, but another one has waited"
 
     third.changed()
     third.settle(NOTHING, waiting=False)
     second.changed()
     second.settle(NOTHING, waiting=False)
-    assert first.grant(NOTHING, 4.0, 0, 0) == []
+    assert first.grant(NOTHING, 4.0, 0, 0, GPUS) == []
 
 
 def test_gpus_are_given_to_one_at_a_time(crowd: Crowd) -> None:
     first, second = crowd.join(), crowd.join()
-    assert first.grant(NOTHING, 1.0, 0, 1) == ["0"]
+    assert first.grant(NOTHING, 1.0, 0, 1, GPUS) == ["0"]
     used = Use(1.0, 0, ["0"])
     given: list[list[str] | None] = []
 
     def goes_on() -> bool:
         first.settle(used, waiting=False)
-        given.append(second.grant(NOTHING, 1.0, 0, 1))
+        given.append(second.grant(NOTHING, 1.0, 0, 1, GPUS))
         return given[-1] is not None
 
     crowd.until(goes_on)
@@ -139,19 +139,19 @@ def test_gpus_are_given_to_one_at_a_time(crowd: Crowd) -> None:
 
 def test_who_leaves_gives_all_back_and_a_damaged_table_begins_anew(crowd: Crowd) -> None:
     first, second = crowd.join(), crowd.join()
-    first.grant(NOTHING, 4.0, 0, 0)
-    assert second.grant(NOTHING, 4.0, 0, 0) is None
+    first.grant(NOTHING, 4.0, 0, 0, GPUS)
+    assert second.grant(NOTHING, 4.0, 0, 0, GPUS) is None
 
     first.leave()
 
-    assert second.grant(NOTHING, 4.0, 0, 0) == []
+    assert second.grant(NOTHING, 4.0, 0, 0, GPUS) == []
     second.leave()
     (crowd.folder / "table").write_text("nonsense")
-    assert crowd.join().grant(NOTHING, 4.0, 0, 0) == []
+    assert crowd.join().grant(NOTHING, 4.0, 0, 0, GPUS) == []
 
 
 def test_where_nothing_can_be_written_each_has_all(crowd: Crowd) -> None:
     (crowd.folder / "file").touch()
 
     for each in [crowd.join(crowd.folder / "file" / "folder") for _ in range(2)]:
-        assert each.grant(NOTHING, 4.0, 0, 2) == ["0", "1"]
+        assert each.grant(NOTHING, 4.0, 0, 2, GPUS) == ["0", "1"]

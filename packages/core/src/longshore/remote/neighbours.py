@@ -35,7 +35,7 @@ _TICK_SECONDS = 0.02
 
 
 class Use:
-    """How much of a computer is used, or is there, and which of its GPUs."""
+    """How much of a computer is used, and which of its GPUs."""
 
     __slots__ = ("cpus", "gpus", "memory")
 
@@ -52,7 +52,7 @@ class Neighbours:
         self._watch = watch
         self._bell = Bell(watch, self._rung)
         self._folder = ""
-        self._total = Use(0.0, 0, [])
+        self._total = (0.0, 0)
         self._alone = False
         """Whether all of the computer is ours, as far as the table says."""
         self._stale = False
@@ -65,9 +65,9 @@ class Neighbours:
         self._start = started_at(self._pid)
         self._boot = boot_id()
 
-    def join(self, folder: str, total: Use) -> None:
+    def join(self, folder: str, cpus: float, memory: int) -> None:
         """Share with those who use the same folder. When they do not agree on what there is in all, the most counts."""
-        self._total = total
+        self._total = (cpus, memory)
         self._alone = False
         self._stale = True
         if folder == self._folder:
@@ -87,9 +87,8 @@ class Neighbours:
             self._change(lambda _rows: None)
             self._folder = ""
 
-    def grant(self, used: Use, cpus: float, memory: int, gpus: int) -> list[str] | None:
-        """Let so much more be used than what is ``used``, and give the names of the GPUs; None while that cannot be."""
-        free = [name for name in self._total.gpus if name not in used.gpus]
+    def grant(self, used: Use, cpus: float, memory: int, gpus: int, free: list[str]) -> list[str] | None:
+        """Let so much more be used than ``used``, and choose so many of the ``free`` GPUs; None while that cannot be."""
         if not self._folder or self._alone:
             return free[:gpus]
         chosen: list[list[str]] = []
@@ -137,8 +136,8 @@ class Neighbours:
         """Say whether we may use so much in all: there is room, and nobody has waited for longer."""
         if any(row["all"] or (row["since"] and not 0 < self._since <= row["since"]) for row in rows):
             return False
-        most_cpus = max([self._total.cpus, *(row["total"][0] for row in rows)])
-        most_memory = max([self._total.memory, *(row["total"][1] for row in rows)])
+        most_cpus = max([self._total[0], *(row["total"][0] for row in rows)])
+        most_memory = max([self._total[1], *(row["total"][1] for row in rows)])
         cpus += sum(row["cpus"] for row in rows)
         memory += sum(row["memory"] for row in rows)
         return bool(cpus <= most_cpus + _TOLERANCE and memory <= most_memory)
@@ -152,7 +151,7 @@ class Neighbours:
             "cpus": used.cpus,
             "memory": used.memory,
             "gpus": used.gpus,
-            "total": [self._total.cpus, self._total.memory],
+            "total": self._total,
             "all": self._alone,
             "since": self._since,
         }

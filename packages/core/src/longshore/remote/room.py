@@ -57,15 +57,14 @@ class Room:
             or (self.slots is not None and self._count >= self.slots)
         ):
             return False
-        if self._neighbours is None:
-            names = [name for name in self.gpus if name not in self._gpus_taken][: attempt.gpus]
-        else:
-            granted = self._neighbours.grant(self._used(), attempt.cpus, attempt.memory, attempt.gpus)
-            if granted is None:
-                return False
-            names = granted
-        if attempt.gpus:
-            attempt.gpu_names = names
+        free = [name for name in self.gpus if name not in self._gpus_taken] if attempt.gpus else []
+        granted: list[str] | None = free[: attempt.gpus]
+        if self._neighbours is not None:
+            granted = self._neighbours.grant(self._used(), attempt.cpus, attempt.memory, attempt.gpus, free)
+        if granted is None:
+            return False
+        if granted:
+            attempt.gpu_names = granted
         self.force(attempt)
         return True
 

@@ -11,7 +11,7 @@ from longshore.remote.computer import clean_environment, memory_bytes, usable_cp
 from longshore.remote.helpers import Helpers
 from longshore.remote.limits import Evidence, MemoryGroups
 from longshore.remote.logs import LogShelf
-from longshore.remote.neighbours import Neighbours, Use
+from longshore.remote.neighbours import Neighbours
 from longshore.remote.notices import Notices
 from longshore.remote.orphans import Endings, Orphans
 from longshore.remote.places import Blobs, Workdirs
@@ -103,9 +103,9 @@ class Services:
         self.room.set(hello["cpus"], hello["memory"], hello["gpus"], hello["slots"])
         if hello.get("room"):
             # What this run may use may be less than there is, and all runs together may use all.
-            total = Use(max(hello["cpus"], usable_cpus()), max(hello["memory"], memory_bytes()), hello["gpus"])
+            cpus, memory = max(hello["cpus"], usable_cpus()), max(hello["memory"], memory_bytes())
             # Several computers may have one home.
-            self._neighbours.join(os.path.join(hello["room"], os.uname().nodename), total)
+            self._neighbours.join(os.path.join(hello["room"], os.uname().nodename), cpus, memory)
         self.shelf.use(hello.get("logs") or os.path.join(self.folder, "logs"))
         self.staging.store = hello["store"]
         self.software.configure(hello.get("environments"))
