@@ -88,7 +88,7 @@ class Neighbours:
             self._folder = ""
 
     def grant(self, used: Use, cpus: float, memory: int, gpus: int, free: list[str]) -> list[str] | None:
-        """Let so much more be used than ``used``, and choose so many of the ``free`` GPUs; None while that cannot be."""
+        """Let so much more be used than ``used``, and choose so many of the ``free`` GPUs; None while it cannot be."""
         if not self._folder or self._alone:
             return free[:gpus]
         chosen: list[list[str]] = []
