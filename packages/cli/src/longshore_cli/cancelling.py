@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from longshore.errors import UsageError
 from longshore.model.events import Event
-from longshore.runtime.control import Events, ask
+from longshore.runtime.asking import Events, ask
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.runtime.run import Run, resume

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from longshore.errors import UsageError
-from longshore.runtime.control import ask
+from longshore.runtime.asking import ask
 from longshore.runtime.fetching import fetch
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project

@@ -219,7 +219,7 @@ def join(wishes: Wishes, invocation: Invocation) -> int:
     info = reader.info()
     if info.state == "running":
         from longshore.config.document import to_document
-        from longshore.runtime.control import ask
+        from longshore.runtime.asking import ask
 
         ask(reader.folder, "add", {"document": to_document(spec)})
         if invocation.json:

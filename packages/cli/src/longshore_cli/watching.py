@@ -12,7 +12,7 @@ from attrs import define, field
 
 from longshore.errors import RunError
 from longshore.model.attempt import environment_of, split_attempt_id
-from longshore.runtime.control import Events
+from longshore.runtime.asking import Events
 from longshore.runtime.history import RunReader
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, is_terminal, say

@@ -16,7 +16,7 @@ import pytest
 
 from longshore import resume
 from longshore.model.environment_events import BuildIntended, EnvironmentBuilt
-from longshore.runtime.control import ask
+from longshore.runtime.asking import ask
 from longshore.runtime.journal import Journal
 from longshore.runtime.project import Project
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from longshore.errors import RunError, UsageError
-from longshore.runtime.control import ControlServer, Events, ask
+from longshore.runtime.asking import Events, ask
+from longshore.runtime.control import ControlServer
 from longshore.runtime.sockets import connect
 
 SECONDS = 30.0
@@ -250,7 +251,7 @@ ASK = """
 import os, sys
 from pathlib import Path
 from longshore.errors import RunError
-from longshore.runtime.control import ask
+from longshore.runtime.asking import ask
 os.setuid(65534)
 try:
     ask(Path(sys.argv[1]), "status")

@@ -15,7 +15,7 @@ from longshore import ConfigError, Run, RunOptions, Workflow, load, resume, star
 from longshore.config.document import to_document
 from longshore.errors import PluginMissing, RunLocked, UsageError
 from longshore.model.events import AttemptEnded, AttemptStarted, RunEnded
-from longshore.runtime.control import Events, ask
+from longshore.runtime.asking import Events, ask
 from longshore.runtime.history import AttemptInfo, RunReader
 from longshore.runtime.planning import plan
 from longshore.runtime.project import Project

@@ -11,22 +11,21 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Full, Queue
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from longshore.errors import LongshoreError, RunError, UsageError
-from longshore.runtime.sockets import bind, connect, peer_is_ours
+from longshore.runtime.asking import CONTROL_FILE, CONTROL_VERSION, Body, line_of
+from longshore.runtime.sockets import bind, peer_is_ours
 
-__all__ = ["ControlServer", "Events", "Handler", "ask"]
+__all__ = ["ControlServer", "Handler"]
 
 _log = logging.getLogger(__name__)
 
-_VERSION = 1
-_FILE = "control"
 _OPS = ("add", "cancel", "fetch", "retry", "status", "stop", "subscribe", "watch")
 _STREAMS = ("subscribe", "watch")
 """Those after which the connection is for the answers alone: what happens, and what machines use."""
@@ -39,7 +38,6 @@ _MOST_BEHIND = 10_000
 _IDLE_SECONDS = 30.0
 _GOODBYE_SECONDS = 0.5
 
-Body = Mapping[str, Any]
 Handler = Callable[[str, Body], Body]
 """Given an op and the whole request it gives the answer, or raises a `LongshoreError` whose text is the answer. Called
 from several threads at once."""
@@ -50,7 +48,7 @@ class ControlServer:
 
     def __init__(self, run_folder: Path, handler: Handler, watched: Callable[[bool], None] = lambda _: None) -> None:
         """Prepare; ``watched`` is told when the first comes who watches what machines use, and when the last goes."""
-        self._path = run_folder / _FILE
+        self._path = run_folder / CONTROL_FILE
         self._handler = handler
         self._socket: socket.socket | None = None
         self._connections: set[socket.socket] = set()
@@ -106,7 +104,7 @@ class ControlServer:
     def _publish(self, op: str, told: Sequence[Body]) -> None:
         if not self._streams[op]:
             return
-        lines = b"".join(map(_line, told))
+        lines = b"".join(map(line_of, told))
         with self._lock:
             self._send(op, lines)
 
@@ -137,7 +135,7 @@ class ControlServer:
     def _refuse(self, connection: socket.socket, reason: str) -> None:
         connection.settimeout(1.0)
         with suppress(OSError):
-            connection.sendall(_line({"ok": False, "error": f"this run cannot be asked: {reason}"}))
+            connection.sendall(line_of({"ok": False, "error": f"this run cannot be asked: {reason}"}))
         self._drop(connection)
 
     def _drop(self, connection: socket.socket) -> None:
@@ -153,13 +151,13 @@ class ControlServer:
                 while line := lines.readline(_MOST_BYTES + 1):
                     if not line.endswith(b"\n"):
                         answer: Body = {"ok": False, "error": f"a request may have {_MOST_BYTES} bytes at the most"}
-                        connection.sendall(_line(answer))
+                        connection.sendall(line_of(answer))
                         return
                     op, answer = self._answer(line)
                     if op in _STREAMS and answer["ok"]:
                         self._stream(connection, op, answer)
                         return
-                    connection.sendall(_line(answer))
+                    connection.sendall(line_of(answer))
         except OSError:
             return  # the client is gone, or says nothing
         finally:
@@ -185,7 +183,7 @@ class ControlServer:
             if op == "watch" and len(self._streams[op]) == 1:
                 self._watched(True)
         try:
-            connection.sendall(_line(answer))
+            connection.sendall(line_of(answer))
             more = True
             while more:
                 lines, more = _next(queue, connection)
@@ -198,95 +196,6 @@ class ControlServer:
                 self._lock.notify_all()
 
 
-def ask(run_folder: Path, op: str, request: Body | None = None, *, timeout: float = 10.0) -> Body:
-    """Ask the controller of a run, and give back its answer.
-
-    Raises:
-        UsageError: when it refuses what was asked for.
-        RunError: when the run has no controller now, or it does not answer within ``timeout`` seconds.
-    """
-    with _connected(run_folder, timeout) as connection, connection.makefile("rb") as lines:
-        return _asked(connection, lines, run_folder, {**(request or {}), "op": op})
-
-
-class Events:
-    """What happens in a run from the moment when this is made, until its controller ends. To be used with ``with``."""
-
-    def __init__(
-        self, run_folder: Path, *, op: str = "subscribe", silence: float | None = None, timeout: float = 10.0
-    ) -> None:
-        """Subscribe to what happens; with ``watch`` for ``op`` to what machines use. After so many seconds of
-        ``silence`` there is no more.
-
-        Raises:
-            RunError: as `ask` does.
-        """
-        self._connection = _connected(run_folder, timeout)
-        self._lines = self._connection.makefile("rb")
-        try:
-            self.answer = _asked(self._connection, self._lines, run_folder, {"op": op})
-            """What was said first."""
-        except BaseException:
-            self.close()
-            raise
-        self._connection.settimeout(silence)
-
-    def __iter__(self) -> Iterator[Body]:
-        """Wait for events; after the last one the controller has ended, or this subscriber was too slow for it."""
-        with suppress(TimeoutError):
-            for line in self._lines:
-                if line.endswith(b"\n"):
-                    yield json.loads(line)
-
-    def close(self) -> None:
-        """Hear no more; also when another thread is waiting for an event."""
-        with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
-        self._lines.close()
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def _connected(run_folder: Path, timeout: float) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.settimeout(timeout)
-    try:
-        connect(connection, run_folder / _FILE)
-    except OSError as error:
-        connection.close()
-        raise RunError(
-            f"run {run_folder.name} has no controller that could be asked; "
-            f"`longshore resume {run_folder.name}` continues it"
-        ) from error
-    return connection
-
-
-def _asked(connection: socket.socket, lines: Any, run_folder: Path, request: Body) -> Body:
-    try:
-        with suppress(BrokenPipeError, ConnectionResetError):  # who hangs up at once may have said why
-            connection.sendall(_line({"version": _VERSION, **request}))
-        line = lines.readline()
-    except TimeoutError as error:
-        raise RunError(f"the controller of run {run_folder.name} does not answer") from error
-    except OSError as error:
-        raise RunError(f"the controller of run {run_folder.name} has hung up: {error}") from error
-    try:
-        answer: Body = json.loads(line)
-    except ValueError as error:
-        raise RunError(f"the controller of run {run_folder.name} has ended without an answer") from error
-    if not answer.get("ok"):
-        wrong = answer.get("kind") in {"ConfigError", "UsageError"}
-        raise (UsageError if wrong else RunError)(str(answer.get("error")))
-    return answer
-
-
 def _understood(line: bytes) -> tuple[str, Body]:
     try:
         request = json.loads(line)
@@ -295,18 +204,14 @@ def _understood(line: bytes) -> tuple[str, Body]:
     if not isinstance(request, dict):
         raise UsageError("a request is a JSON object")
     version, op = request.get("version"), request.get("op")
-    if version != _VERSION:
+    if version != CONTROL_VERSION:
         raise UsageError(
-            f"this controller speaks version {_VERSION} of the control protocol and was asked in version {version}; "
-            "use the Longshore that the run was started with, or stop the run and resume it with yours"
+            f"this controller speaks version {CONTROL_VERSION} of the control protocol and was asked in version "
+            f"{version}; use the Longshore that the run was started with, or stop the run and resume it with yours"
         )
     if op not in _OPS:
         raise UsageError(f"a controller cannot do {op!r}; it can: {', '.join(_OPS)}")
     return op, request
-
-
-def _line(body: Body) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def _next(queue: Queue[bytes | None], connection: socket.socket) -> tuple[bytes, bool]:
