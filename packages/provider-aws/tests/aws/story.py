@@ -13,10 +13,11 @@ from longshore import Run, load, start
 from longshore.runtime.history import RunReader
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.project import Project
+from longshore.testing.mortal import begin
 
 from .rig import REGION, Cloud
 
-__all__ = ["SECONDS", "Story", "hear", "phases"]
+__all__ = ["SECONDS", "Story", "phases"]
 
 SECONDS = 90.0
 """No run is longer."""
@@ -95,12 +96,7 @@ class Story:
 
     def controller(self) -> subprocess.Popen[str]:
         """Begin a run in a process of its own, which tells the kind of each event as a line."""
-        return subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("controller.py")), str(self.folder)],
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self.env},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        return begin(self.folder, {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **self.env})
 
     def reader(self) -> RunReader:
         """Read the latest run."""
@@ -128,16 +124,6 @@ class Story:
         assert self.sides() == []
         with Ledger.open(self.home / "state" / "longshore" / "ledger.db") as ledger:
             assert ledger.leases() == []
-
-
-def hear(controller: subprocess.Popen[str], kind: str, count: int = 1) -> None:
-    """Wait until a controller has told so many events of a kind."""
-    assert controller.stdout is not None
-    for line in controller.stdout:
-        count -= line.strip() == kind
-        if not count:
-            return
-    raise AssertionError(f"the controller ended before {kind}")
 
 
 def phases(rows: Sequence[Any]) -> Mapping[str, str]:

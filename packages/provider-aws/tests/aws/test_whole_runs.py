@@ -14,9 +14,10 @@ from longshore import Run, resume
 from longshore.model.events import AttemptStarted, MachineAdded, MachineGone
 from longshore.model.machine_spec import Tag
 from longshore.model.outcome import FailureClass
+from longshore.testing.mortal import hear
 
 from .rig import Cloud
-from .story import SECONDS, Story, hear, phases
+from .story import SECONDS, Story, phases
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from longshore.model.events import AttemptStarted, MachineAdded
 from longshore.runtime.history import RunReader
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.project import Project
+from longshore.testing.mortal import begin, hear
 from longshore_sandbox import CloudClient
 from longshore_sandbox.machine import POWER
 
@@ -28,32 +27,16 @@ command = "until test -e go; do sleep 0.05; done; echo $i > out.txt"
 outputs = ["out.txt"]
 """
 POOL = "machines = { max = 2 }\n"
-CONTROLLER = Path(__file__).with_name("controller.py")
 
 
 def started(reader: RunReader) -> list[AttemptStarted]:
     return [event for _, event in reader.events(kind="AttemptStarted") if isinstance(event, AttemptStarted)]
 
 
-def hear(controller: subprocess.Popen[str], kind: str, count: int = 1) -> None:
-    """Wait until a controller has told so many events of a kind."""
-    assert controller.stdout is not None
-    for line in controller.stdout:
-        count -= line.strip() == kind
-        if not count:
-            return
-    raise AssertionError(f"the controller ended before {kind}")
-
-
 def let_go(reader: RunReader) -> None:
     for event in started(reader):
         if Path(event.workdir).exists():
             (Path(event.workdir) / "go").touch()
-
-
-def begin(project: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, str(CONTROLLER), str(project)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def latest(project: Path) -> RunReader:
