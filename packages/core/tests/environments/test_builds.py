@@ -275,3 +275,16 @@ def test_tasks_that_join_a_run_may_bring_an_environment(project: Path, tmp_path:
 
     assert log_paths(run.folder, "late", 1)[0].read_text() == "late\n"
     assert "late" in [each.name for each in run.reader().replay().workflow.environments]
+
+
+def test_an_environment_that_another_version_has_built_is_built_anew(play: Play, root: Path) -> None:
+    text = SCI + 'before = "echo built > $LONGSHORE_ENVIRONMENT/said"\n'
+    text += '[tasks.a]\ncommand = "cat $LONGSHORE_ENVIRONMENT/said"\n'
+    first = play(text)
+    [told] = root.glob("*.json")
+    told.write_text('{"lock": "", "python": "", "name": "sci", "built": 1}')
+
+    second = play(text, cache=False)
+
+    assert (first.state, second.state) == ("succeeded", "succeeded"), ends(second)
+    assert [isinstance(each, EnvironmentBuilt) and each.reused for each in ends(second)] == [False]

@@ -5,6 +5,7 @@ Standard library only, Python 3.8: this file is sent to other computers.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Software", "default_root", "note_verdict"]
 
 _MOST_VERDICT_BYTES = 4 << 20
+_USE = ("paths", "env", "engine", "image", "image_path")
 
 
 def default_root(environ: Mapping[str, str]) -> str:
@@ -101,13 +103,22 @@ def _hold(place: str) -> dict[str, Any]:
     handle = os.open(place + ".lock", os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
-        with open(place + ".json", encoding="utf-8") as file:
-            told: dict[str, Any] = json.load(file)
+        use = _use(place + ".json")
         os.utime(handle)  # it was used
     except BaseException:
         os.close(handle)
         raise
-    return told
+    return use
+
+
+def _use(path: str) -> dict[str, Any]:
+    """Read how an environment is used. What another version has written counts as not there: it is built anew."""
+    with open(path, encoding="utf-8") as file:
+        try:
+            told = json.load(file)
+            return {name: told[name] for name in _USE}
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileNotFoundError(errno.ENOENT, "it was built by another version", path) from error
 
 
 def note_verdict(attempt: Attempt) -> None:
