@@ -18,7 +18,14 @@ from scenarios.far import (
     far_idle_scenario,
 )
 from scenarios.graphs import chain_scenario, diamond_scenario, done_scenario, fan_scenario, layered_scenario
-from scenarios.limits_of_size import memory_scenario, plan_scenario, report_scenario, resume_scenario, status_scenario
+from scenarios.limits_of_size import (
+    collect_scenario,
+    memory_scenario,
+    plan_scenario,
+    report_scenario,
+    resume_scenario,
+    status_scenario,
+)
 from scenarios.renting import first_task_scenario, offers_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
@@ -32,6 +39,7 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "resume": resume_scenario,
     "status": status_scenario,
     "report": report_scenario,
+    "collect": collect_scenario,
     "memory": memory_scenario,
     "assign": assign_scenario,
     "simulate": simulate_scenario,
@@ -56,6 +64,7 @@ _STANDARD = (
     resume_scenario(10_000),
     status_scenario(10_000),
     report_scenario(10_000),
+    collect_scenario(10_000),
     help_scenario(),
     import_scenario(),
     waiting_scenario(),

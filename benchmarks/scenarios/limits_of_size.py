@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import longshore_side
@@ -133,6 +134,40 @@ def report_scenario(tasks: int) -> Scenario:
             Bar(subject=OURS, promise=Promise.BELOW, limit=5e6, quantity=PAGE),
         ),
     )
+
+
+def collect_scenario(rows: int) -> Scenario:
+    """Collect the rows of members in one table; start-up is not counted."""
+
+    def enter(bench: Bench) -> Sequence[Contender | Contestant]:
+        return [enter_or_excuse(_collected(table), table, partial(_collecting, bench, table, rows)) for table in TABLES]
+
+    bars = [
+        Bar(subject=_collected(table), promise=Promise.BELOW, limit=limit, quantity=quantity)
+        for table in TABLES
+        for quantity, limit in ((WALL, 2.0), (PEAK, 100e6))
+    ]
+    return Scenario(
+        name=f"collect-{rows}", title=f"collecting {rows:,} rows", tasks=None, enter=enter, bars=tuple(bars)
+    )
+
+
+TABLES = ("table.csv", "table.sqlite")
+_COLLECTING = Path(__file__).parent.parent / "probes" / "collecting.py"
+
+
+def _collected(table: str) -> str:
+    return f"{OURS}-{table.partition('.')[2]}"
+
+
+def _collecting(bench: Bench, table: str, rows: int) -> Contender:
+    def measure(folder: Path) -> Reading:
+        command = longshore_side.probe(bench, _COLLECTING, table, str(rows), "collected")(folder)
+        execute(command)
+        seconds, peak = map(float, last_line(command.folder / "output.log").split())
+        return {WALL: seconds, PEAK: peak}
+
+    return Contender(name=_collected(table), label=table, measure=measure)
 
 
 def _costed(

@@ -12,10 +12,12 @@ from scenarios import FAMILIES, SCENARIOS, Contender, Scenario, UnknownScenario,
 from scenarios.base import LIMIT
 from scenarios.deciding import STRATEGIES
 from scenarios.far import PEERS as FAR_PEERS
+from scenarios.limits_of_size import TABLES
 from suite import measure_rounds
 
 SUBJECTS = {OURS, f"{OURS}-python", f"{OURS}-name", LIMIT, *(peer.name for peer in PEERS)}
 SUBJECTS |= {f"{OURS}-{strategy}" for strategy in STRATEGIES} | set(FAR_PEERS)
+SUBJECTS |= {f"{OURS}-{table.partition('.')[2]}" for table in TABLES}
 
 
 def contender(name: str, log: list[str]) -> Contender:

@@ -75,43 +75,31 @@ class Collecting:
     def make(self, spec: TaskSpec, edition: int, members: Sequence[Member]) -> None:
         """Make a table, bring it to the results folder, and tell."""
         assert spec.collect is not None
-        workshop = self._run_folder / "collecting" / f"{spec.name}.{edition}"
+        workshop = self._run_folder / f"collecting-{spec.name}.{edition}"
         try:
             remove_tree(str(workshop))
-            workshop.mkdir(parents=True)
-            event = self._made(spec, spec.collect, edition, members, workshop)
+            workshop.mkdir()
+            event = self._made(spec, edition, members, workshop)
             remove_tree(str(workshop))
         except (LongshoreError, OSError, sqlite3.Error) as error:
             problem = f"the table {spec.collect.into} of {spec.name} could not be made: {error}"
             event = TableMade(at=datetime.now(UTC), name=spec.name, edition=edition, table=(), problem=problem)
         self._post(event)
 
-    def _made(
-        self, spec: TaskSpec, collect: Collect, edition: int, members: Sequence[Member], workshop: Path
-    ) -> TableMade:
-        reasons = _reasons(RunReader(self._run_folder), {each.task for each in members if each.phase not in DONE})
-        parameters = _parameters(spec)
-        failed: list[_Failed] = []
+    def _made(self, spec: TaskSpec, edition: int, members: Sequence[Member], workshop: Path) -> TableMade:
+        assert spec.collect is not None
+        into, parameters = spec.collect.into, _parameters(spec)
         with TemporaryFile("w+", encoding="ascii", dir=workshop) as file:
             spool = Spool(file)
             spool.add_columns(parameters)
-            for member in members:
-                if member.phase in DONE:
-                    try:
-                        spool.add(_fitting(_row(member, collect, self._store), spool))
-                    except NoRow as error:
-                        failed.append(_Failed(member=member, failure=FailureClass.USER_CODE.value, reason=str(error)))
-                    except InputMissing as error:
-                        failed.append(_Failed(member=member, failure=FailureClass.STAGING.value, reason=str(error)))
-                else:
-                    failed.append(_why(member, reasons))
-            write_table(workshop / collect.into, spool)
+            failed = self._gathered(spec.collect, members, spool)
+            write_table(workshop / into, spool)
         write_csv(workshop / ERRORS_TABLE, ["task", *parameters, *_ERROR_COLUMNS], _error_rows(failed, parameters))
-        table = tuple(self._kept(workshop / name) for name in (collect.into, ERRORS_TABLE))
+        table = tuple(self._kept(workshop / name) for name in (into, ERRORS_TABLE))
         deliver(self._store, table, self._results / spec.name)
         lacking = sum(each.member.phase in DONE for each in failed)
         problem = (
-            f"the table {collect.into} of {spec.name} lacks {lacking:,} of its members that succeeded: "
+            f"the table {into} of {spec.name} lacks {lacking:,} of its members that succeeded: "
             f"{self._results / spec.name / ERRORS_TABLE} says which, and why"
         )
         return TableMade(
@@ -123,6 +111,22 @@ class Collecting:
             errors=len(failed),
             problem=problem if lacking else "",
         )
+
+    def _gathered(self, collect: Collect, members: Sequence[Member], spool: Spool) -> list[_Failed]:
+        """Put the rows of members into a table; give those that have none."""
+        reasons = _reasons(RunReader(self._run_folder), {each.task for each in members if each.phase not in DONE})
+        failed: list[_Failed] = []
+        for member in members:
+            if member.phase not in DONE:
+                failed.append(_why(member, reasons))
+                continue
+            try:
+                spool.add(_fitting(_row(member, collect, self._store), spool))
+            except NoRow as error:
+                failed.append(_Failed(member=member, failure=FailureClass.USER_CODE.value, reason=str(error)))
+            except InputMissing as error:
+                failed.append(_Failed(member=member, failure=FailureClass.STAGING.value, reason=str(error)))
+        return failed
 
     def _kept(self, path: Path) -> Artifact:
         sha256, size = digest_file(str(path))
