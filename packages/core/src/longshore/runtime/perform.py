@@ -84,7 +84,7 @@ class Crew:
     def environments(self) -> Environments | None:
         """Who asks for environments; None as long as the run has none, which tasks that join it may change."""
         if self._environments is None and self._state.workflow.environments:
-            from longshore.runtime.environments import Environments  # noqa: PLC0415  as above
+            from longshore.runtime.environments import Environments  # noqa: PLC0415  all runs wait for imports
 
             self._environments = Environments(
                 run=self._run,
