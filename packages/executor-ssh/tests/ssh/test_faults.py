@@ -114,7 +114,7 @@ def test_a_link_that_stays_away_longer_than_the_budget_is_told_once(lab: Lab, tm
 
 
 def test_a_transfer_that_is_cut_goes_on_where_it_was(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "longshore.remote.transfers")
+    caplog.set_level("INFO", "longshore.remote.asking")
     item = big_file(bench.project / "big")
     part = bench.host.cache / "runs"
     cutter = threading.Thread(target=_cut_when_some_is_there, args=(bench, part, item.sha256))
@@ -137,7 +137,7 @@ def _cut_when_some_is_there(bench: Bench, runs: Path, sha256: str) -> None:
 
 
 def test_what_comes_home_goes_on_where_it_was_cut(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO", "longshore.remote.transfers")
+    caplog.set_level("INFO", "longshore.remote.asking")
     ended = bench.execute("a", Shell(f"head -c {BIG_BYTES} /dev/urandom > big"), outputs=("big",))
     [artifact] = ended.outputs
     cutter = threading.Thread(target=_cut_when_some_is_here, args=(bench, artifact))

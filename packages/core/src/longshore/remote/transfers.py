@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,8 +18,6 @@ from longshore.remote.packing import Broken, bodies, send_body
 from longshore.remote.store import StagingProblem, object_path, put_bytes, translate
 
 __all__ = ["Source", "Transfers", "local_problem"]
-
-_log = logging.getLogger(__name__)
 
 
 class Source(NamedTuple):
