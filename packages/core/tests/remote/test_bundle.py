@@ -24,6 +24,7 @@ CONTROLLERS = {
     "asking",
     "channel",
     "discards",
+    "outstanding",
     "peers",
     "remote_session",
     "session",

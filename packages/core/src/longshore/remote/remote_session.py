@@ -134,7 +134,7 @@ class RemoteSession(SupervisorSession):
         """Ask what became of attempts, and for what is not here of their output."""
         with self.together():
             with self._lock:
-                self._send(self._follow_line([*self._running, *attempts]))
+                self._send(self._follow_line([*self._outstanding.running, *attempts]))
             super().adopt(attempts)
 
     def clear(self) -> None:
@@ -167,14 +167,14 @@ class RemoteSession(SupervisorSession):
         return self._encode({"op": "leave", "over": True}) if self._over else super()._leave_line()
 
     def _greeting(self) -> bytes:
-        return super()._greeting() + self._follow_line(self._running)
+        return super()._greeting() + self._follow_line(self._outstanding.running)
 
     def _follow_line(self, attempts: Iterable[str]) -> bytes:
         return self._encode({"op": "follow", "from": {identity: self._output.sizes(identity) for identity in attempts}})
 
     def _take(self, told: dict[str, Any]) -> SessionEvent | None:
         if told["event"] == "log":
-            if told["id"] in self._running:
+            if told["id"] in self._outstanding.running:
                 self._output.write(told)
             return None
         event = super()._take(told)

@@ -15,15 +15,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
+from longshore.errors import FenceRefused, MachineUnreachable
 from longshore.model.attempt import AttemptSpec, environment_of, split_attempt_id
 from longshore.model.events import MachineGone
 from longshore.model.times import over_by
 from longshore.plugin.protocols import SessionEvent, Sink
 from longshore.remote.channel import Channel
 from longshore.remote.discards import Discards
-from longshore.remote.protocol import MAX_LINE, Lines, decode_lines, encode
-from longshore.remote.wire import Order, ended_event, order_of, started_event
+from longshore.remote.outstanding import Outstanding
+from longshore.remote.protocol import Lines, decode_lines, encode
+from longshore.remote.wire import ended_event, order_of, started_event
 
 if TYPE_CHECKING:
     from longshore.model.environment import BuildSpec
@@ -33,7 +34,6 @@ __all__ = ["Deaths", "SupervisorSession"]
 
 _log = logging.getLogger(__name__)
 
-_HELD_BACK = 64
 _DEATHS = 5
 _DEATH_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
@@ -98,14 +98,7 @@ class SupervisorSession:
         self._connect = connect
         self._sink = sink
         self._trouble = trouble
-        self._orders: dict[str, Order] = {}
-        self._running: dict[str, bool] = {}
-        """Ids that were sent, or adopted, and are not over; True for those that can be sent again if they never
-        started.
-        """
-        self._cancelled: set[str] = set()
-        self._sent: set[str] = set()
-        self._releases: list[str] = []
+        self._outstanding = Outstanding(self._encode)
         self._discards = Discards()
         self._held: list[bytes] | None = None
         self._refused = ""
@@ -130,26 +123,23 @@ class SupervisorSession:
     def create(self, attempt: AttemptSpec) -> None:
         """Remember the attempt; its place is made when it starts."""
         self._check()
-        self._orders[attempt.id] = order_of(attempt)
+        self._outstanding.remember(order_of(attempt))
 
     def build(self, build: BuildSpec) -> None:
         """Ask for an environment; its id is used as an attempt's."""
         from longshore.remote.wire_builds import build_order  # noqa: PLC0415  few runs build any, and all wait for imports
 
         self._check()
-        self._orders[build.id] = build_order(build)
+        self._outstanding.remember(build_order(build))
         self.go(build.id)
 
     def go(self, attempt: str) -> None:
         """Start it, when there is room for it."""
         self._check()
-        order = self._orders.get(attempt)
-        if order is None:
-            return
         with self._lock:
-            line = self._line(order)
-            self._running[attempt] = True
-            self._send(line)
+            line = self._outstanding.go(attempt)
+            if line:
+                self._send(line)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -168,17 +158,13 @@ class SupervisorSession:
         """Ask what became of attempts."""
         self._check()
         with self._lock:
-            for attempt in attempts:
-                self._running.setdefault(attempt, False)
-            self._send(self._encode({"op": "adopt", "ids": list(attempts)}))
+            self._send(self._outstanding.adopt(attempts))
 
     def cancel(self, attempt: str) -> None:
         """End it."""
         self._check()
         with self._lock:
-            if attempt in self._running:
-                self._cancelled.add(attempt)
-            self._send(self._encode({"op": "cancel", "ids": [attempt]}))
+            self._send(self._outstanding.cancel(attempt))
 
     def discard(self, digests: Collection[str]) -> None:
         """Let the machine's store forget objects, but for those that attempts claim which are not released."""
@@ -191,9 +177,7 @@ class SupervisorSession:
     def release(self, attempt: str) -> None:
         """Forget it, with the next message."""
         self._discards.release(attempt)
-        self._orders.pop(attempt, None)
-        self._releases.append(attempt)
-        if len(self._releases) >= _HELD_BACK:
+        if self._outstanding.release(attempt):
             with self._lock:
                 self._send(b"")
 
@@ -224,7 +208,7 @@ class SupervisorSession:
             if self._closed:
                 return
             self._closed = True
-            self._channel.send_last(self._release_line() + self._leave_line(), _CLOSE_SECONDS)
+            self._channel.send_last(self._outstanding.releases() + self._leave_line(), _CLOSE_SECONDS)
         self._thread.join(_CLOSE_SECONDS)
         self._channel.close()
 
@@ -254,33 +238,12 @@ class SupervisorSession:
         if self._unreachable:
             raise MachineUnreachable(self._unreachable)
 
-    def _line(self, order: Order) -> bytes:
-        """Write an order, with the script or pickle that it means when that was not sent yet.
-
-        Raises:
-            LongshoreError: when it is too long for one message.
-        """
-        line = self._encode(order.message)
-        if order.blob is not None and order.sha256 not in self._sent:
-            line = self._encode(order.blob) + line
-        if len(line) > MAX_LINE:
-            raise LongshoreError(
-                f"attempt {order.message['id']} takes {len(line)} bytes to describe, more than {MAX_LINE}; "
-                "put its inputs into a folder, and large arguments into a file"
-            )
-        self._sent.add(order.sha256)
-        return line
-
-    def _release_line(self) -> bytes:
-        releases, self._releases = self._releases, []
-        return self._encode({"op": "release", "ids": releases}) if releases else b""
-
     def _send(self, content: bytes) -> None:
         """Send, or hold back until all that is said together was said. The lock is held."""
         if self._held is not None:
             self._held.append(content)
         else:
-            self._channel.send(self._release_line() + content)
+            self._channel.send(self._outstanding.releases() + content)
 
     # --- hearing
 
@@ -330,24 +293,16 @@ class SupervisorSession:
                 return
             self._channel.use(link, self._greeting())
             self._discards.reset()
-            self._sent = set()
             if self._held is not None:
                 # Orders among it may mean scripts that the new one does not have; they are sent again when it says so.
                 self._held = []
-            if self._running:
-                self._send(self._encode({"op": "adopt", "ids": list(self._running)}))
-            if self._cancelled:
-                self._send(self._encode({"op": "cancel", "ids": list(self._cancelled)}))
+            self._send(self._outstanding.all_again())
 
     def _take(self, told: dict[str, Any]) -> SessionEvent | None:
         """Do what a message asks for; give what has happened, if anything has."""
         event = told["event"]
         if event == "ended":
-            if not (told.get("never") and self._send_again(told["id"])):
-                self._running.pop(told["id"], None)
-                self._cancelled.discard(told["id"])
-                self._discards.claim(told["id"], [row[1] for row in told.get("outputs", ())])
-                return ended_event(told)
+            return self._ended(told)
         elif event == "started":
             return None if environment_of(split_attempt_id(told["id"])[1]) else started_event(told)
         elif event == "notice":
@@ -365,22 +320,23 @@ class SupervisorSession:
             _log.error("the supervisor of %s did not understand: %s", self._machine, told["text"])
         return None
 
+    def _ended(self, told: dict[str, Any]) -> SessionEvent | None:
+        """Take note of an end; what a dead supervisor had not begun is sent again instead."""
+        if told.get("never"):
+            with self._lock:
+                line = self._outstanding.go_again(told["id"])
+                if line:
+                    self._send(line)
+                    return None
+        self._outstanding.over(told["id"])
+        self._discards.claim(told["id"], [row[1] for row in told.get("outputs", ())])
+        return ended_event(told)
+
     def _take_notice(self, at: datetime) -> None:
         with self._lock:
             self._noticed, told = at, self._on_notice
         if told is not None:
             told(at)
-
-    def _send_again(self, attempt: str) -> bool:
-        """Send an order again that a dead supervisor had not begun; False when it was not sent in this link's life."""
-        order = self._orders.get(attempt)
-        if order is None or not self._running.get(attempt):
-            return False
-        with self._lock:
-            self._send(self._line(order))
-            if attempt in self._cancelled:
-                self._send(self._encode({"op": "cancel", "ids": [attempt]}))
-        return True
 
     def _give_up(self, reason: str) -> str:
         trouble = self._trouble()

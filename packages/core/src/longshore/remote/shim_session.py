@@ -56,7 +56,7 @@ class ShimSession(RemoteSession):
     def go(self, attempt: str) -> None:
         """Start it, when there is room for it. A Python call is refused by its end: there is nothing to make it."""
         self._check()
-        order = self._orders.get(attempt)
+        order = self._outstanding.order(attempt)
         if order is None or not order.message.keys() & {"call", "build"}:
             super().go(attempt)
             return
