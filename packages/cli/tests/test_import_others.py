@@ -149,13 +149,17 @@ def test_environments_of_this_computer_are_carried_over_as_such_and_other_folder
         {"name": "two", "env_conda": "env.yml", "env_pypi": ["numpy"]},
         {"name": "three", "env_conda": "gone.yml", "command": "a b.sh"},
     ]
-    jobs = [{"run_command": "true", "env_name": "two"}, {"run_command": "false", "env_name": "none"}]
+    jobs = [
+        {"run_command": "true", "env_name": "two", "output_files": ["../x", "y"]},
+        {"run_command": "false", "env_name": "none"},
+    ]
     project.write(json.dumps({"environments": environments, "jobs": jobs}), "config.json")
 
     remarks = project.call("import", "cloudsend", "config.json", "--json").json["remarks"]
 
     assert written(project)["environments"] == {"two": {"conda": "env.yml", "pip": ["numpy"]}}
-    assert written(project)["tasks"]["true"]["environment"] == "two"
+    assert written(project)["tasks"]["true"] == {"command": "true", "outputs": ["y"], "environment": "two"}
+    assert any("an output of true was left out: the path '../x' leads out" in each for each in remarks)
     assert any("env_pypi of one was left out: empty is no environment" in each for each in remarks)
     assert any("false names the environment 'none', which there is not" in each for each in remarks)
     assert any("its file has a space in its name" in each for each in remarks)

@@ -20,10 +20,26 @@ _PROJECT = "project/"
 
 def wfformat(ran: Ran, sizes: Mapping[str, int], version: str) -> dict[str, Any]:
     """Write a run. ``sizes`` are those of the project's files, by path; of those that are not there it says 0."""
-    ids, files = DistinctNames(), DistinctNames()
-    record = ran.record
+    ids = DistinctNames()
     for task in ran.tasks:
         ids.of(task.id)
+    info = ran.record.info
+    workflow: dict[str, Any] = {"specification": _specification(ran, sizes, ids)}
+    executed = [_executed(task, ids) for task in ran.tasks if task.done and task.seconds is not None]
+    if executed:
+        workflow["execution"] = _execution(ran, executed)
+    return {
+        "name": info.workflow,
+        "description": f"Run {info.id}, which {info.state}",
+        "createdAt": moment(ran.record.ended),
+        "schemaVersion": "1.5",
+        "runtimeSystem": {"name": "Longshore", "version": version},
+        "workflow": workflow,
+    }
+
+
+def _specification(ran: Ran, sizes: Mapping[str, int], ids: DistinctNames) -> dict[str, Any]:
+    files = DistinctNames()
     outputs = {f"{folder}/{output.path}": output for folder, output in produced(ran)}
     made = {path: {"id": files.of(path), "sizeInBytes": output.size} for path, output in outputs.items()}
     given = {
@@ -34,40 +50,33 @@ def wfformat(ran: Ran, sizes: Mapping[str, int], version: str) -> dict[str, Any]
     for task in ran.tasks:
         for parent in task.parents:
             children[parent].append(ids.of(task.id))
-    specification = {
-        "tasks": [
-            {
-                "name": task.name,
-                "id": ids.of(task.id),
-                "parents": [ids.of(parent) for parent in task.parents],
-                "children": children[task.id],
-                "inputFiles": _read(task, made) + [str(given[path]["id"]) for path in task.inputs],
-                "outputFiles": [str(made[f"{task.folder}/{output.path}"]["id"]) for output in task.outputs],
-            }
-            for task in ran.tasks
-        ],
-        "files": [*made.values(), *given.values()],
-    }
-    executed = [_executed(task, ids) for task in ran.tasks if task.done and task.seconds is not None]
-    machines = [
-        {"nodeName": _UNSAFE.sub("-", each.machine)} for each in record.machines if each.machine in record.by_machine
-    ]
-    document: dict[str, Any] = {
-        "name": record.info.workflow,
-        "description": f"Run {record.info.id}, which {record.info.state}",
-        "createdAt": moment(record.ended),
-        "schemaVersion": "1.5",
-        "runtimeSystem": {"name": "Longshore", "version": version},
-        "workflow": {"specification": specification},
-    }
-    if executed:
-        document["workflow"]["execution"] = {
-            "makespanInSeconds": record.figures.total,
-            "executedAt": moment(record.began),
-            "tasks": executed,
-            **({"machines": machines} if machines else {}),
+    tasks = [
+        {
+            "name": task.name,
+            "id": ids.of(task.id),
+            "parents": [ids.of(parent) for parent in task.parents],
+            "children": children[task.id],
+            "inputFiles": _read(task, made) + [str(given[path]["id"]) for path in task.inputs],
+            "outputFiles": [str(made[f"{task.folder}/{output.path}"]["id"]) for output in task.outputs],
         }
-    return document
+        for task in ran.tasks
+    ]
+    return {"tasks": tasks, "files": [*made.values(), *given.values()]}
+
+
+def _execution(ran: Ran, executed: list[dict[str, Any]]) -> dict[str, Any]:
+    record = ran.record
+    machines = [{"nodeName": _node(each.machine)} for each in record.machines if each.machine in record.by_machine]
+    return {
+        "makespanInSeconds": record.figures.total,
+        "executedAt": moment(record.began),
+        "tasks": executed,
+        **({"machines": machines} if machines else {}),
+    }
+
+
+def _node(machine: str) -> str:
+    return _UNSAFE.sub("-", machine)
 
 
 def _read(task: RanTask, made: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -92,7 +101,7 @@ def _executed(task: RanTask, ids: DistinctNames) -> dict[str, Any]:
     }
     attempt = task.attempt
     if attempt is not None:
-        told["machine"] = _UNSAFE.sub("-", attempt.machine)
+        told["machine"] = _node(attempt.machine)
         if attempt.peak_memory_bytes:
             told["memoryInBytes"] = attempt.peak_memory_bytes
         if attempt.seconds:

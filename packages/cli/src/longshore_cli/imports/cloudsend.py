@@ -153,10 +153,7 @@ class _Reading:
             self.remarks.say(f"{what} was left out: {value} is no environment, or not the only one")
 
     def _file(self, path: str, what: str) -> bool:
-        try:
-            clean_relative(path)
-        except ValueError as error:
-            self.remarks.say(f"{what} was left out: {error}")
+        if not self._inside(path, what):
             return False
         if (self.folder / path).is_file():
             return True
@@ -187,6 +184,7 @@ class _Reading:
             posixpath.normpath(posixpath.join(where, each))
             for key in ("output_files", "output_file")
             for each in as_list(job.get(key))
+            if self._inside(posixpath.normpath(posixpath.join(where, each)), f"an output of {name}")
         ]
         there = [each for each in dict.fromkeys(inputs) if self._there(each, name)]
         if there:
@@ -198,11 +196,17 @@ class _Reading:
         self._about(job, name, task)
         self.tasks[name] = task
 
-    def _there(self, path: str, task: str) -> bool:
+    def _inside(self, path: str, what: str) -> bool:
+        """Say whether a path stays in the project."""
         try:
             clean_relative(path)
         except ValueError as error:
-            self.remarks.say(f"an input of {task} was left out: {error}")
+            self.remarks.say(f"{what} was left out: {error}")
+            return False
+        return True
+
+    def _there(self, path: str, task: str) -> bool:
+        if not self._inside(path, f"an input of {task}"):
             return False
         if (self.folder / path).exists():
             return True
