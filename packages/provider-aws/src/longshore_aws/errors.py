@@ -19,7 +19,7 @@ from longshore.errors import (
 )
 from longshore.plugin.refusals import Refusals
 
-__all__ = ["code_of", "translated"]
+__all__ = ["already", "code_of", "translated"]
 
 _LOG_IN = "log in again, or name a profile in [providers.aws]"
 _RAISE = "ask for more in the console of Service Quotas, or use less"
@@ -147,6 +147,16 @@ def translated(doing: str) -> Iterator[None]:
             raise
         # The answer was cut off, or comes from something between us and AWS: what was asked may be done.
         raise CloudUnreachable(f"{doing}: what came is no answer of AWS") from error
+
+
+@contextmanager
+def already(code: str) -> Iterator[None]:
+    """Take an error that says that the thing is there for what it is: good."""
+    try:
+        yield
+    except sdk.ClientError as error:
+        if code_of(error) != code:
+            raise
 
 
 def _message(error: sdk.ClientError) -> str:

@@ -24,6 +24,7 @@ from longshore_aws.clients import Clients
 from longshore_aws.config import AwsConfig
 from longshore_aws.creation import Creation
 from longshore_aws.errors import code_of, translated
+from longshore_aws.firewall import Firewall
 from longshore_aws.images import ImageKeeper
 from longshore_aws.machines import LIVING, Machines
 from longshore_aws.network import Network
@@ -61,7 +62,8 @@ class AwsProvider:
         self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._pace = Pace(burst=_LAUNCH_BURST, per_second=_LAUNCHES_A_SECOND)
-        self._sides = Sides(self._clients, config, address_url=address_url)
+        self._firewall = Firewall(self._clients, config, address_url=address_url)
+        self._sides = Sides(self._clients, config, self._firewall)
 
     def __repr__(self) -> str:
         """Show no login."""
@@ -245,11 +247,11 @@ class AwsProvider:
 
     def address(self) -> str | None:
         """Ask AWS from where we call, unless the config says who is let in."""
-        return self._sides.address()
+        return self._firewall.address()
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let the caller's new address in by SSH, and the old one no more."""
-        self._sides.admit(address, owner=owner, regions=self._clients.regions())
+        self._firewall.admit(address, owner=owner, regions=self._clients.regions())
 
     @cached_property
     def _images(self) -> ImageKeeper:

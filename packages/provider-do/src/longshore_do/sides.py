@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from longshore.errors import InvalidRequest, ProviderError
@@ -47,6 +48,7 @@ class Sides:
         self._machines = machines
         self._config = config
         self._address_url = address_url
+        self._making = threading.Lock()
 
     def named(self, spec: MachineSpec) -> list[SideResource]:
         """Name what a spec needs. A key is called by its fingerprint, since an account has each key only once."""
@@ -66,15 +68,28 @@ class Sides:
             keys.append(self._named_key(self._config.key.name))
         elif public := self._key_to_make(spec):
             keys.append(_fingerprint(public))
-            self._make_key(spec, public)
-        if not any(each["name"] == _firewall_name(spec) for each in self._firewalls()):
-            body = {
-                "name": _firewall_name(spec),
-                "tags": [firewall_tag(spec)],
-                **_rules(self._admitted(), firewall_tag(spec)),
-            }
-            self._client.ask("making a firewall", lambda client: client.firewalls.create, body=body, create=True)
+            self._once(lambda: self._has_key(public), lambda: self._make_key(spec, public))
+        self._once(lambda: self._has_firewall(spec), lambda: self._make_firewall(spec))
         return keys
+
+    def _once(self, is_there: Callable[[], bool], make: Callable[[], None]) -> None:
+        """Make what is not there, though others may be about to make the same: several launches are under way."""
+        with self._making:
+            if is_there():
+                return
+            try:
+                make()
+            except InvalidRequest:
+                if not is_there():  # another process was faster, and there cannot be two
+                    raise
+
+    def _has_firewall(self, spec: MachineSpec) -> bool:
+        return any(each["name"] == _firewall_name(spec) for each in self._firewalls())
+
+    def _make_firewall(self, spec: MachineSpec) -> None:
+        tag = firewall_tag(spec)
+        body = {"name": _firewall_name(spec), "tags": [tag], **_rules(self._admitted(), tag)}
+        self._client.ask("making a firewall", lambda client: client.firewalls.create, body=body, create=True)
 
     def _key_to_make(self, spec: MachineSpec) -> str:
         if self._config.key.create:
@@ -90,9 +105,10 @@ class Sides:
             'key = { public_key = "~/.ssh/id_ed25519.pub" } in [providers.do]'
         )
 
+    def _has_key(self, public: str) -> bool:
+        return any(row["fingerprint"] == _fingerprint(public) for row in self._keys())
+
     def _make_key(self, spec: MachineSpec, public: str) -> None:
-        if any(row["fingerprint"] == _fingerprint(public) for row in self._keys()):
-            return
         body = {"name": _words(spec.owner_tags(), ":"), "public_key": public}
         self._client.ask("adding a key", lambda client: client.ssh_keys.create, body=body, create=True)
 

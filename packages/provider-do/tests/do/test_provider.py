@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,15 @@ def test_more_machines_than_one_call_makes_are_made_by_several_or_not_at_all(rig
     with pytest.raises(QuotaExceeded):
         rig.provider().launch(rig.spec(), token="t-2", count=13)
     assert len(cloud.droplets) == 13
+
+
+def test_several_launches_at_once_share_what_they_need(rig: DoRig, cloud: DigitalOcean) -> None:
+    others = rig.provider()
+    providers = [*[rig.provider()] * 4, others]
+    with ThreadPoolExecutor(len(providers)) as pool:
+        launches = [pool.submit(each.launch, rig.spec(), token=f"t-{place}") for place, each in enumerate(providers)]
+        assert len({machine.id for launch in launches for machine in launch.result()}) == len(providers)
+    assert (len(cloud.firewalls), len(cloud.keys)) == (1, 1)
 
 
 @pytest.mark.parametrize(
