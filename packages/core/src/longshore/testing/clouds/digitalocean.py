@@ -10,6 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from longshore.testing.clouds.digitalocean_words import (
+    REFUSALS,
+    REGIONS,
+    SIZES,
+    addresses,
+    no,
+    not_found,
+    page_of,
+    region,
+    size,
+)
 from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
 from longshore.testing.faults import Fault
 
@@ -20,23 +31,7 @@ _TAG = re.compile(r"[a-zA-Z0-9:_-]{1,255}")
 _FIREWALL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")
 _LONGEST_DATA = 65536
 _MOST_AT_ONCE = 10
-_REGIONS = ("nyc3", "ams3", "fra1")
-_SIZES = (
-    ("s-1vcpu-1gb", 1, 1024, 25, 0.00893, None),
-    ("s-2vcpu-4gb", 2, 4096, 80, 0.03571, None),
-    ("c-4", 4, 8192, 50, 0.125, None),
-    ("gpu-h100x1-80gb", 20, 245760, 720, 3.39, {"count": 1, "model": "nvidia_h100"}),
-)
 _IMAGES = frozenset({"ubuntu-24-04-x64", "ubuntu-22-04-x64", "debian-12-x64"})
-_REFUSALS: Mapping[Fault, tuple[int, str, str]] = {
-    Fault.CAPACITY: (422, "unprocessable_entity", "Size is not available in this region."),
-    Fault.QUOTA: (422, "unprocessable_entity", "creating this/these droplet(s) will exceed your droplet limit"),
-    Fault.CREDENTIALS: (401, "Unauthorized", "Unable to authenticate you"),
-    Fault.DENIED: (403, "forbidden", "You are not authorized to perform this operation"),
-    Fault.THROTTLED: (429, "too_many_requests", "API Rate limit exceeded."),
-    Fault.INVALID: (422, "unprocessable_entity", "You specified an invalid value."),
-    Fault.UNKNOWN: (400, "something_new", "Nobody has heard of this"),
-}
 
 
 class Hosts(Protocol):
@@ -99,7 +94,7 @@ class DigitalOcean(HttpCloud):
 
     def refusal(self, fault: Fault) -> Answer:
         """Say no in DigitalOcean's words."""
-        return _no(*_REFUSALS[fault])
+        return no(*REFUSALS[fault])
 
     def answer(self, request: Request, fault: Fault | None) -> Answer:
         """Do what is asked for."""
@@ -111,7 +106,7 @@ class DigitalOcean(HttpCloud):
                 if act == self._create:
                     return self._create(request, fault)
                 return act(request, *match.groups())
-        return _no(404, "not_found", "The resource you were accessing could not be found.")
+        return no(404, "not_found", "The resource you were accessing could not be found.")
 
     # --- what a test does
 
@@ -155,7 +150,7 @@ class DigitalOcean(HttpCloud):
         return Answer(status=200, body={"account": account})
 
     def _sizes(self, request: Request) -> Answer:
-        return _page(request, "sizes", [_size(each) for each in _SIZES])
+        return page_of(request, "sizes", [size(each) for each in SIZES])
 
     # --- droplets
 
@@ -164,7 +159,7 @@ class DigitalOcean(HttpCloud):
         old = [
             row for row in self.droplets.values() if self.now() >= datetime.fromisoformat(row["created_at"]) + self.lag
         ]
-        return _page(request, "droplets", [self._shown(row) for row in old if tag is None or tag in row["tags"]])
+        return page_of(request, "droplets", [self._shown(row) for row in old if tag is None or tag in row["tags"]])
 
     def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
         up = self.now() >= datetime.fromisoformat(row["created_at"]) + self.boot
@@ -189,8 +184,8 @@ class DigitalOcean(HttpCloud):
         if len(self.droplets) + len(names) > self._limit:
             return self.refusal(Fault.QUOTA)
         wrong = [
-            (body["size"] not in {each[0] for each in _SIZES}, "You specified an invalid size for Droplet creation."),
-            (body.get("region") not in _REGIONS, "You specified an invalid region for Droplet creation."),
+            (body["size"] not in {each[0] for each in SIZES}, "You specified an invalid size for Droplet creation."),
+            (body.get("region") not in REGIONS, "You specified an invalid region for Droplet creation."),
             (body["image"] not in _IMAGES, "You specified an invalid image for Droplet creation."),
             (not set(body.get("ssh_keys", ())) <= known, "invalid key identifiers for Droplet creation."),
             (len(names) > _MOST_AT_ONCE, "you may create 10 Droplets at once"),
@@ -200,19 +195,19 @@ class DigitalOcean(HttpCloud):
         ]
         for is_so, message in wrong:
             if is_so:
-                return _no(422, "unprocessable_entity", message)
+                return no(422, "unprocessable_entity", message)
         return None
 
     def _birth(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         self._next += 1
-        size = next(each for each in _SIZES if each[0] == body["size"])
+        kind = next(each for each in SIZES if each[0] == body["size"])
         number = self._next
         row: dict[str, Any] = {
             "id": number,
             "name": name,
-            "memory": size[2],
-            "vcpus": size[1],
-            "disk": size[3],
+            "memory": kind[2],
+            "vcpus": kind[1],
+            "disk": kind[3],
             "locked": False,
             "status": "new",
             "created_at": self.now().isoformat(),
@@ -222,8 +217,8 @@ class DigitalOcean(HttpCloud):
             "snapshot_ids": [],
             "image": {"id": 63663980, "slug": body["image"], "name": "22.04 x64", "distribution": "Ubuntu"},
             "volume_ids": [],
-            "size": _size(size),
-            "size_slug": size[0],
+            "size": size(kind),
+            "size_slug": kind[0],
             "networks": {
                 "v4": [
                     {"ip_address": f"10.132.{number // 250 % 250}.{number % 250}", "type": "private"},
@@ -231,18 +226,18 @@ class DigitalOcean(HttpCloud):
                 ],
                 "v6": [],
             },
-            "region": _region(body["region"]),
+            "region": region(body["region"]),
             "tags": list(body.get("tags") or ()),
         }
         self.droplets[number] = row
         self.births[number] = body
         if self.hosts is not None:
-            self.hosts.boot(str(number), _addresses(row), body.get("user_data"))
+            self.hosts.boot(str(number), addresses(row), body.get("user_data"))
         return row
 
     def _destroy(self, _: Request, number: str) -> Answer:
         if self.droplets.pop(int(number), None) is None:
-            return _not_found()
+            return not_found()
         if self.hosts is not None:
             self.hosts.cut(number)
         return Answer(status=204)
@@ -250,15 +245,15 @@ class DigitalOcean(HttpCloud):
     def _act(self, request: Request, number: str) -> Answer:
         row = self.droplets.get(int(number))
         if row is None:
-            return _not_found()
+            return not_found()
         kind = request.body["type"]
         if kind not in {"power_off", "power_on"}:
-            return _no(422, "unprocessable_entity", "the stand-in knows no such action")
+            return no(422, "unprocessable_entity", "the stand-in knows no such action")
         row["status"] = "off" if kind == "power_off" else "active"
         if self.hosts is not None and kind == "power_off":
             self.hosts.cut(number, keep=True)
         elif self.hosts is not None:
-            self.hosts.boot(number, _addresses(row))
+            self.hosts.boot(number, addresses(row))
         self._next += 1
         action = {
             "id": self._next,
@@ -277,7 +272,7 @@ class DigitalOcean(HttpCloud):
         """Show a tag; it counts at once what lists show later."""
         count = sum(1 for row in self.droplets.values() if name in row["tags"])
         if not count:
-            return _not_found()
+            return not_found()
         others = {kind: {"count": 0} for kind in ("images", "volumes", "volume_snapshots", "databases")}
         resources = {"count": count, "droplets": {"count": count}, **others}
         return Answer(status=200, body={"tag": {"name": name, "resources": resources}})
@@ -285,34 +280,34 @@ class DigitalOcean(HttpCloud):
     # --- keys
 
     def _list_keys(self, request: Request) -> Answer:
-        return _page(request, "ssh_keys", list(self.keys.values()))
+        return page_of(request, "ssh_keys", list(self.keys.values()))
 
     def _add_key(self, request: Request) -> Answer:
         public = request.body["public_key"]
         try:
             digest = hashlib.md5(base64.b64decode(public.split()[1], validate=True), usedforsecurity=False).hexdigest()
         except (IndexError, ValueError):
-            return _no(422, "unprocessable_entity", "Key invalid, type not supported")
+            return no(422, "unprocessable_entity", "Key invalid, type not supported")
         fingerprint = ":".join(digest[place : place + 2] for place in range(0, 32, 2))
         if any(key["fingerprint"] == fingerprint for key in self.keys.values()):
-            return _no(422, "unprocessable_entity", "SSH Key is already in use on your account")
+            return no(422, "unprocessable_entity", "SSH Key is already in use on your account")
         self._next += 1
         key = {"id": self._next, "fingerprint": fingerprint, "public_key": public, "name": request.body["name"]}
         self.keys[self._next] = key
         return Answer(status=201, body={"ssh_key": key})
 
     def _delete_key(self, _: Request, number: str) -> Answer:
-        return Answer(status=204) if self.keys.pop(int(number), None) else _not_found()
+        return Answer(status=204) if self.keys.pop(int(number), None) else not_found()
 
     # --- firewalls
 
     def _list_firewalls(self, request: Request) -> Answer:
-        return _page(request, "firewalls", list(self.firewalls.values()))
+        return page_of(request, "firewalls", list(self.firewalls.values()))
 
     def _make_firewall(self, request: Request) -> Answer:
         body = request.body
         if not _FIREWALL.fullmatch(body["name"]) or any(body["name"] == row["name"] for row in self.firewalls.values()):
-            return _no(422, "unprocessable_entity", "the name cannot be, or is taken")
+            return no(422, "unprocessable_entity", "the name cannot be, or is taken")
         row = self._firewall(str(uuid.uuid4()), body)
         return Answer(status=202, body={"firewall": row})
 
@@ -330,49 +325,8 @@ class DigitalOcean(HttpCloud):
 
     def _change_firewall(self, request: Request, name: str) -> Answer:
         if name not in self.firewalls:
-            return _not_found()
+            return not_found()
         return Answer(status=200, body={"firewall": self._firewall(name, request.body)})
 
     def _delete_firewall(self, _: Request, name: str) -> Answer:
-        return Answer(status=204) if self.firewalls.pop(name, None) else _not_found()
-
-
-def _addresses(row: Mapping[str, Any]) -> list[str]:
-    return [each["ip_address"] for each in row["networks"]["v4"]]
-
-
-def _size(row: tuple[Any, ...]) -> dict[str, Any]:
-    slug, cpus, memory, disk, rate, gpu = row
-    size = {
-        "slug": slug,
-        "memory": memory,
-        "vcpus": cpus,
-        "disk": disk,
-        "transfer": 1,
-        "price_monthly": round(rate * 672, 2),
-        "price_hourly": rate,
-        "regions": sorted(_REGIONS),
-        "available": True,
-        "description": "Basic",
-    }
-    return {**size, "gpu_info": gpu} if gpu else size
-
-
-def _region(slug: str) -> dict[str, Any]:
-    sizes = [each[0] for each in _SIZES]
-    return {"slug": slug, "name": slug, "features": [], "available": True, "sizes": sizes}
-
-
-def _page(request: Request, key: str, rows: list[Any]) -> Answer:
-    size, page = int(request.query.get("per_page", 20)), int(request.query.get("page", 1))
-    shown = rows[(page - 1) * size : page * size]
-    links = {"pages": {"next": f"https://x/?page={page + 1}"}} if page * size < len(rows) else {}
-    return Answer(status=200, body={key: shown, "links": links, "meta": {"total": len(rows)}})
-
-
-def _no(status: int, word: str, message: str) -> Answer:
-    return Answer(status=status, body={"id": word, "message": message})
-
-
-def _not_found() -> Answer:
-    return _no(404, "not_found", "The resource you were accessing could not be found.")
+        return Answer(status=204) if self.firewalls.pop(name, None) else not_found()
