@@ -24,7 +24,7 @@ __all__ = ["PUBLIC_KEY", "TOKEN", "DoRig"]
 
 TOKEN = "dop_v1_s3cr3t"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
-_ANSWER = timedelta(seconds=1.5)
+_ANSWER = timedelta(seconds=2)
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
 
