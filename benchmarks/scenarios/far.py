@@ -97,13 +97,10 @@ def far_files_scenario(files: int) -> Scenario:
         _write_files(folder / "data", files)
 
     peer = (TAR, "tar | ssh host tar", "tar -cf - data | $SSH 'tar -xf - -C \"$HOME\"'")
-    again = Bar(subject=OURS, promise=Promise.BELOW, limit=0.5, quantity=AGAIN)
-    return _staging(f"ssh-files-{files}", f"{files:,} files of 5 kB to one host", make, peer, 1.0, again)
+    return _staging(f"ssh-files-{files}", f"{files:,} files of 5 kB to one host", make, peer, 1.0)
 
 
-def _staging(
-    name: str, title: str, make: Callable[[Path], None], peer: tuple[str, str, str], ratio: float, *bars: Bar
-) -> Scenario:
+def _staging(name: str, title: str, make: Callable[[Path], None], peer: tuple[str, str, str], ratio: float) -> Scenario:
     subject, label, script = peer
     task = '[tasks.{}]\ncommand = "true"\ninputs = ["data"]\n'
     text = f'{task.format("first")}\n{task.format("second")}after = ["first"]\n'
@@ -119,8 +116,8 @@ def _staging(
         make(folder)
         return _over_ssh(bench, folder, script)
 
-    promised = [Bar(subject=subject, promise=Promise.RATIO, limit=ratio), *bars]
-    return _scenario(name, title, None, ours, [(subject, label, theirs)], promised)
+    bar = Bar(subject=subject, promise=Promise.RATIO, limit=ratio)
+    return _scenario(name, title, None, ours, [(subject, label, theirs)], [bar])
 
 
 def far_hosts_scenario(count: int) -> Scenario:
