@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +14,11 @@ from attrs import evolve
 
 from longshore.config.bulk import bulk
 from longshore.config.document import from_document, to_document
-from longshore.errors import ConfigError, Problem, RunError, UsageError
+from longshore.errors import RunError, UsageError
 from longshore.model.events import Event, MachineGone, RetryAsked, RunContinued, TasksAdded
 from longshore.model.machine import Machine
-from longshore.model.names import near
 from longshore.model.resources import Resources
-from longshore.model.task import UrlInput
 from longshore.model.workflow import PoolSpec, WorkflowSpec
-from longshore.plugin.protocols import Executor, ExecutorContext
 from longshore.runtime.answering import Answering, as_body
 from longshore.runtime.cache import Cache
 from longshore.runtime.control import ControlServer
@@ -34,6 +31,7 @@ from longshore.runtime.logs import pack
 from longshore.runtime.objects import resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
+from longshore.runtime.pools import check, executor_of, machines_of, used_pools
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.reach import Reach
 from longshore.runtime.registry import Registry
@@ -41,13 +39,13 @@ from longshore.runtime.results import mark_latest
 from longshore.runtime.runner import Runner
 from longshore.runtime.sharing import Sharing
 from longshore.scheduler.apply import apply
-from longshore.scheduler.building import begin, missing_members
+from longshore.scheduler.building import begin
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
 
 if TYPE_CHECKING:
     from longshore.runtime.renters import Renters
 
-__all__ = ["Engine", "check", "executor_of", "machines_of", "used_pools"]
+__all__ = ["Engine"]
 
 _TIDYING_SECONDS = 5.0
 """The end of a run waits no longer for what is to be done for earlier ones; the next run goes on with that."""
@@ -251,160 +249,3 @@ class Engine:
         part = opened.enter_context(Sharing(machine, self.runner.state, self.runner.post))
         reach.shared[machine.id] = part
         return part.machine()
-
-
-def check(
-    spec: WorkflowSpec,
-    options: RunOptions,
-    registry: Registry | None = None,
-    rooms: Mapping[str, Sequence[Resources]] | None = None,
-) -> RunState:
-    """Build the state of a run of a resolved workflow, and refuse what can never run.
-
-    ``rooms`` are the machines of each pool, where others are meant than the config names.
-
-    Raises:
-        ConfigError: for references to members that do not exist, and tasks that fit on no machine of their pool.
-        PluginError: when a plugin that it names is missing or broken.
-    """
-    state = begin(spec)
-    problems = [
-        Problem(
-            place="",
-            key=f"tasks.{reader}",
-            message=f"{reference} means the member {member!r} of {reference.task}, which does not exist",
-            remedy=_members_remedy(near(member, state.groups[reference.task].members)),
-        )
-        for reader, reference, member in missing_members(state)
-    ]
-    registry = registry or Registry()
-    registry.strategy_of(spec.strategy)
-    for scheme in _schemes(spec):
-        registry.store(scheme)
-    problems += _check_tables(state)
-    for pool in used_pools(state):
-        if pool.provider is not None:
-            _check_rented(spec, pool, pool.provider, registry)
-            continue
-        own = [] if rooms is not None else machines_of(registry, pool, options)
-        problems += _too_big(state, pool, rooms[pool.name] if rooms is not None else [each.resources for each in own])
-    if problems:
-        raise ConfigError(problems)
-    return state
-
-
-def _schemes(spec: WorkflowSpec) -> list[str]:
-    """List the schemes of the URLs that tasks read, or write to."""
-    urls = [each.url for task in spec.tasks for each in task.inputs if isinstance(each, UrlInput)]
-    urls += [task.results_to for task in spec.tasks if task.results_to]
-    return sorted({url.partition("://")[0].lower() for url in urls})
-
-
-def _check_tables(state: RunState) -> list[Problem]:
-    """Refuse tables that could not be made: for want of a library, or since a member's folder is called the same."""
-    collecting = [group for group in state.groups.values() if group.spec.collect is not None]
-    if not collecting:
-        return []
-    from longshore.runtime.collecting import unmakeable  # noqa: PLC0415  most runs collect nothing
-
-    return [problem for group in collecting for problem in unmakeable(group.spec, group.members)]
-
-
-def _check_rented(spec: WorkflowSpec, pool: PoolSpec, provider: str, registry: Registry) -> None:
-    """Refuse plugins and options that cannot be used. What there is to rent only the cloud knows; it is asked later."""
-    from longshore.runtime.providers import Providers  # noqa: PLC0415  most runs rent nothing
-
-    record = registry.executor(pool.executor)
-    registry.options(record.config, pool.options, f"pools.{pool.name}")
-    providers = Providers(spec.providers, registry)
-    providers.open(provider)
-    reaching = providers.described(provider)[0].executors
-    if reaching and pool.executor not in reaching:
-        message = f"the executor {pool.executor!r} does not reach machines of {provider}"
-        remedy = f'write executor = "{reaching[0]}"'
-        raise ConfigError([Problem(place="", key=f"pools.{pool.name}.executor", message=message, remedy=remedy)])
-
-
-def _members_remedy(close: Sequence[str]) -> str:
-    return f"did you mean {', '.join(close)}?" if close else "name one of its members, or a glob such as *"
-
-
-def _too_big(state: RunState, pool: PoolSpec, largest: Sequence[Resources]) -> list[Problem]:
-    rooms = "; ".join(map(_words, largest)) or "which has none"
-    fitting: dict[int, bool] = {}
-
-    def fits(needs: Resources) -> bool:
-        # By identity: most tasks share their needs.
-        known = fitting.get(id(needs))
-        if known is None:
-            known = fitting[id(needs)] = any(needs.fits(room) for room in largest)
-        return known
-
-    return [
-        Problem(
-            place="",
-            key=f"tasks.{group.spec.name}.needs",
-            message=f"{_words(group.spec.needs)} fit on no machine of pool {pool.name} ({rooms})",
-            remedy="ask for less, or choose another pool",
-        )
-        for group in state.groups.values()
-        if not fits(group.spec.needs) and state.pool_of(group.spec) == pool.name
-    ]
-
-
-def _words(resources: Resources) -> str:
-    amounts = [f"{resources.cpus:g} cpus"]
-    if resources.memory_bytes:
-        amounts.append(f"{resources.memory_bytes / 2**30:.1f} GiB")
-    if resources.gpus:
-        amounts.append(f"{resources.gpus} gpus")
-    return ", ".join(amounts)
-
-
-def used_pools(state: RunState) -> list[PoolSpec]:
-    """List the pools that tasks go to, in the order of the workflow."""
-    used = {state.pool_of(group.spec) for group in state.groups.values()}
-    return [pool for pool in state.workflow.pools if pool.name in used]
-
-
-def executor_of(registry: Registry, pool: PoolSpec, project: Project, run: str) -> Executor:
-    """Make the executor of a pool for a run.
-
-    Raises:
-        ConfigError: when the pool's options do not fit it.
-        PluginError: when it is missing or broken.
-    """
-    record = registry.executor(pool.executor)
-    options = registry.options(record.config, pool.options, f"pools.{pool.name}")
-    context = ExecutorContext(
-        run=run,
-        run_folder=project.run_folder(run),
-        project_folder=project.folder,
-        store_folder=project.store,
-        unattended=pool.unattended,
-    )
-    return registry.make_executor(record, options, context)
-
-
-def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list[Machine]:
-    """List the machines that the config itself names for a pool; none for one whose machines are rented.
-
-    Raises:
-        ConfigError: when the pool's options do not fit its executor.
-        PluginError: when that is missing or broken.
-    """
-    record = registry.executor(pool.executor)
-    if record.machines is None or pool.rented is not None:
-        return []
-    settings = registry.options(record.config, pool.options, f"pools.{pool.name}")
-    machines = list(registry.machines(record, settings, pool.name))
-    if options.jobs is not None and pool.executor == "local":
-        machines = [_with_jobs(machine, options.jobs) for machine in machines]
-    return machines
-
-
-def _with_jobs(machine: Machine, jobs: int) -> Machine:
-    """``-j N`` gives this computer N cpus, as it does in other tools, and as many slots."""
-    has = machine.resources
-    resources = Resources(cpus=float(jobs), memory_bytes=has.memory_bytes, gpus=has.gpus, disk_bytes=has.disk_bytes)
-    return evolve(machine, resources=resources, slots=jobs)

@@ -13,12 +13,12 @@ from longshore.config.bulk import bulk
 from longshore.model.events import InputsFailed, TasksIdentified
 from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.cache import Cache
-from longshore.runtime.engine import check
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs
 from longshore.runtime.objects import Objects, resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.others import Others
+from longshore.runtime.pools import check
 from longshore.runtime.project import Project
 from longshore.scheduler.apply import apply
 from longshore.scheduler.collecting import is_finished

@@ -14,11 +14,11 @@ from longshore.model.offer import Offer
 from longshore.model.resources import Resources
 from longshore.model.workflow import StrategySpec, WorkflowSpec
 from longshore.runtime.durations import Durations, recorded
-from longshore.runtime.engine import check, machines_of, used_pools
 from longshore.runtime.objects import resolve_all
 from longshore.runtime.offering import find_offers
 from longshore.runtime.options import RunOptions
 from longshore.runtime.planning import find_up_to_date
+from longshore.runtime.pools import check, machines_of, used_pools
 from longshore.runtime.project import Project
 from longshore.runtime.providers import Providers
 from longshore.runtime.reach import store_of

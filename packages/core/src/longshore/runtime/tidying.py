@@ -13,11 +13,11 @@ from longshore.model.machine import Machine
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Clears, Executor
 from longshore.runtime.cache import Cache
-from longshore.runtime.engine import executor_of, machines_of, used_pools
 from longshore.runtime.history import RunReader
 from longshore.runtime.lock import RunLock, acquire
 from longshore.runtime.logs import pack
 from longshore.runtime.options import RunOptions
+from longshore.runtime.pools import executor_of, machines_of, used_pools
 from longshore.runtime.project import Project
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import mark_latest
