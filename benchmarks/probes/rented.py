@@ -25,7 +25,11 @@ REPEATS = 5
 
 
 def run(story: Story, machines: int) -> dict[str, float]:
-    """Time a run from the shell prompt until each of its machines has begun a task, and after its last task."""
+    """Time a run from the shell prompt until each of its machines has begun a task, and after its last task.
+
+    What AWS offers is asked before: the stand-in takes seconds for that list, which is kept for a day.
+    """
+    offers(story, repeats=0)
     story.cloud.control("quota", code="L-1216C47A", value=4.0 * machines + 64)
     story.write(
         f"machines = {{ max = {machines} }}",
@@ -46,16 +50,16 @@ def run(story: Story, machines: int) -> dict[str, float]:
     }
 
 
-def offers(story: Story) -> dict[str, float]:
+def offers(story: Story, repeats: int = REPEATS) -> dict[str, float]:
     """Time what is answered from what was asked before."""
     story.write("", '[tasks.job]\ncommand = "true"\n', deadline="60 s")
     seconds = []
-    for _ in range(REPEATS + 1):
+    for _ in range(repeats + 1):
         began = time.perf_counter()
         said = story.command("offers", "--provider", "aws", "--cpus", "8", "--memory", "32 GiB")
         assert said.returncode == 0, said.stdout + said.stderr
         seconds.append(time.perf_counter() - began)
-    return {"wall": sorted(seconds[1:])[REPEATS // 2]}
+    return {"wall": sorted(seconds[1:] or seconds)[repeats // 2]}
 
 
 def main() -> None:
