@@ -191,7 +191,7 @@ def show_offered(
     if rows:
         show_offers(rows[:most])
     if len(rows) > most:
-        say(f"and {counted(len(rows) - most, 'more')}, dearer or without a price; --most shows more")
+        say(f"and {len(rows) - most:,} more, dearer or without a price; --most shows more")
     if not rows:
         say("Nobody offers that.")
     show_unasked(unasked, verbose=not rows)
