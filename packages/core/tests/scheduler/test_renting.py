@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from longshore.model.hours import parse_hours
@@ -217,6 +217,34 @@ def test_what_is_stopped_is_started_again_before_more_is_rented() -> None:
     assert world.state.tasks["b0"].attempts == 2
 
 
+def test_what_is_stopped_is_started_again_though_the_money_left_bears_no_new_machine() -> None:
+    first, second = tasks(1, name="a"), tasks(1, name="b")
+    again = evolve(second[0].retry, attempts=2, delay=30 * MINUTE, max_delay=30 * MINUTE)
+    chain = (*first, evolve(second[0], retry=again))
+    world = World(pool(when_idle=WhenIdle.STOP, most=2), chain, max_cost=usd("0.45")).settle()
+    world.end("a0")
+    world.settle()
+    world.end("b0", code=1)
+    world.wait(6 * MINUTE)
+    world.wait(24 * MINUTE)
+    assert world.state.tasks["b0"].attempts == 2
+    assert len(world.launched) == 2
+
+
+def test_what_is_stopped_ends_when_it_has_no_time_left_to_be_started_again_for() -> None:
+    first, second = tasks(1, name="a"), tasks(1, name="b")
+    again = evolve(second[0].retry, attempts=2, delay=timedelta(hours=3), max_delay=timedelta(hours=3))
+    chain = (*first, evolve(second[0], retry=again))
+    world = World(pool(when_idle=WhenIdle.STOP, most=1), chain).settle()
+    world.end("a0")
+    world.settle()
+    world.end("b0", code=1)
+    world.wait(6 * MINUTE)
+    assert [lease.phase for lease in world.state.leases.values()] == [LeasePhase.STOPPED]
+    world.wait(timedelta(hours=1, minutes=48))
+    assert [lease.phase for lease in world.state.leases.values()] == [LeasePhase.ABSENT]
+
+
 def test_a_cancelled_run_ends_what_it_would_have_kept() -> None:
     world = World(pool(when_idle=WhenIdle.KEEP), tasks(1)).settle()
     world.state.cancelled = True
@@ -259,6 +287,7 @@ def test_tasks_that_fit_on_no_machine_are_refused_and_the_others_run() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(seed=2165, most=3, count=7, limit="0.5", how=WhenIdle.STOP)
 @given(
     seed=st.integers(0, 10_000),
     most=st.integers(1, 4),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
@@ -61,6 +62,12 @@ def rent(state: RunState, now: datetime, starts: Sequence[Action] = ()) -> list[
         GiveUp(lease.id, _fate(state, lease, now), lease.reason)
         for lease in state.leases.values()
         if lease.phase is LeasePhase.DRAINING and lease.open and _is_free(state, lease)
+    ]
+    # What has no time left to be started again for only keeps money from others.
+    actions += [
+        GiveUp(lease.id, WhenIdle.END, _time_is_over(lease))
+        for lease in state.leases.values()
+        if lease.phase is LeasePhase.STOPPED and lease.open and now >= _last_part(state.rented[lease.pool], lease)
     ]
     later = [at for at in wakes if at > now]
     return [*actions, WakeAt(min(later))] if later else actions
@@ -163,20 +170,19 @@ def _supply(
     now: datetime,
     taken: Collection[str],
 ) -> Iterator[Action]:
-    """Turn what `supply` says of one kind into the run's actions; what was stopped is started before more is rented."""
-    stopped = [
-        lease.id
-        for lease in state.leases.values()
-        if (lease.pool, lease.kind, lease.phase) == (name, kind, LeasePhase.STOPPED) and lease.open
-    ]
+    """Start again what was stopped, which is paid for, and turn what `supply` says of the rest into actions."""
+    leases = [lease for lease in state.leases.values() if (lease.pool, lease.kind) == (name, kind) and lease.open]
+    missing = max(0, wanted - sum(lease.phase in SERVING for lease in leases))
+    usable = (lease for lease in leases if lease.phase is LeasePhase.STOPPED and now < _last_part(pool, lease))
+    started = [StartAgain(lease.id) for lease in islice(usable, missing)]
+    yield from started
+    wanted -= len(started)
     decided = supply(rule_of(name, pool, wanted), view_of(state, name, kind, wanted), open_offers(pool)[kind], now)
     for each in decided:
         match each:
             case Drain(lease, reason):
                 if pool.spec.when_idle is not WhenIdle.KEEP and state.leases[lease].machine not in taken:
                     yield DrainMachine(lease, reason)
-            case Intend() if stopped:
-                yield StartAgain(stopped.pop(0))
             case Intend(_, offer) if pool.unreached < UNREACHED_MOST:
                 number += 1
                 yield Rent(f"{name}-{number}", name, kind, offer, now + pool.spec.lifetime)
@@ -190,9 +196,13 @@ def _drains(pool: RentedState, serving: Sequence[LeaseState], now: datetime) -> 
         if lease.phase is not LeasePhase.READY:
             continue
         if now >= _last_part(pool, lease):
-            yield DrainMachine(lease.id, f"its end time {lease.ends_at:%Y-%m-%d %H:%M:%S} UTC comes")
+            yield DrainMachine(lease.id, _time_is_over(lease))
         elif not is_open(pool.spec, now):
             yield DrainMachine(lease.id, f"machines may be up in the hours {pool.spec.hours} only")
+
+
+def _time_is_over(lease: LeaseState) -> str:
+    return f"its end time {lease.ends_at:%Y-%m-%d %H:%M:%S} UTC comes"
 
 
 def _last_part(pool: RentedState, lease: LeaseState) -> datetime:
@@ -223,9 +233,9 @@ def _wakes(state: RunState, name: str, pool: RentedState, now: datetime) -> Iter
     if pool.trouble_at is not None:
         yield pool.trouble_at + _TROUBLE
     for lease in state.leases.values():
-        if lease.pool == name and lease.phase is LeasePhase.READY and lease.open:
+        if lease.pool == name and lease.phase in {LeasePhase.READY, LeasePhase.STOPPED} and lease.open:
             yield _last_part(pool, lease)
-            if lease.machine in state.idle:
+            if lease.phase is LeasePhase.READY and lease.machine in state.idle:
                 yield state.idle[lease.machine] + pool.spec.idle
     if waiting_tasks(state, name, now):
         yield from (refusal.at + rule_of(name, pool, 1).cool_off for refusal in pool.refusals)
