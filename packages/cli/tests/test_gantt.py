@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longshore.model.command import Shell
@@ -113,6 +113,8 @@ def test_bars_of_one_lane_do_not_overlap_and_there_are_no_more_lanes_than_needed
         assert lanes <= most
 
 
+@example([attempt(0, 0), attempt(0, 0)], 1)
+@example([attempt(0, 0), attempt(8, 0)], 1)
 @given(st.lists(attempts, min_size=1, max_size=60), st.integers(1, 40))
 def test_merging_keeps_every_bar_within_one_of_its_kind(rows: list[AttemptRow], most: int) -> None:
     whole = gantt_of(record(*rows))

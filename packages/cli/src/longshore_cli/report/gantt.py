@@ -73,9 +73,9 @@ def fitted(gantt: Gantt, most: int) -> Gantt:
     It ends at the latest when each kind has one bar on each lane.
     """
     bars = gantt.bars
-    whole = max((bar.end for bar in bars), default=0.0)
+    whole = max((bar.end for bar in bars), default=0.0) or 1.0  # all at one moment: any grain merges them
     grain = whole / _FINEST
-    while len(bars) > most and grain < 2 * whole:
+    while len(bars) > most and grain <= 2 * whole:
         bars = tuple(_merged(bars, grain))
         grain *= 2
     return evolve(gantt, bars=bars)
