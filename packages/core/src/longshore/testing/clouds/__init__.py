@@ -3,6 +3,7 @@ when told to. TLS is the caller's, so that no product code needs a switch for te
 """
 
 from longshore.testing.clouds.digitalocean import DigitalOcean
+from longshore.testing.clouds.google import GoogleCloud
 from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
 
-__all__ = ["Answer", "Check", "DigitalOcean", "HttpCloud", "Request"]
+__all__ = ["Answer", "Check", "DigitalOcean", "GoogleCloud", "HttpCloud", "Request"]

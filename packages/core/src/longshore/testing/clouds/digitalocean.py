@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from longshore.testing.clouds.digitalocean_words import (
     REFUSALS,
@@ -21,7 +21,7 @@ from longshore.testing.clouds.digitalocean_words import (
     region,
     size,
 )
-from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
+from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, HttpCloud, Request
 from longshore.testing.faults import Fault
 
 __all__ = ["DigitalOcean"]
@@ -32,18 +32,6 @@ _FIREWALL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")
 _LONGEST_DATA = 65536
 _MOST_AT_ONCE = 10
 _IMAGES = frozenset({"ubuntu-24-04-x64", "ubuntu-22-04-x64", "debian-12-x64"})
-
-
-class Hosts(Protocol):
-    """What can be under droplets: `longshore.testing.fake_hosts.FakeHosts`."""
-
-    def boot(self, name: str, addresses: Sequence[str], data: str | None = None) -> None:
-        """Switch one on; with a new disk it executes its boot data."""
-        ...
-
-    def cut(self, name: str, *, keep: bool = False) -> None:
-        """Take its power away, and its disk unless that is to be kept."""
-        ...
 
 
 class DigitalOcean(HttpCloud):

@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from longshore.testing.faults import Fault
 
-__all__ = ["Answer", "Check", "HttpCloud", "Request"]
+__all__ = ["Answer", "Check", "Hosts", "HttpCloud", "Request"]
 
 _HANG_SECONDS = 5.0
 _READS = 2
@@ -49,6 +49,18 @@ class Check(Protocol):
 
     def __call__(self, request: Request, answer: Answer | None) -> str:
         """Say what is wrong with a request, or with the answer to it; empty when nothing is."""
+        ...
+
+
+class Hosts(Protocol):
+    """What can be under machines: `longshore.testing.fake_hosts.FakeHosts`."""
+
+    def boot(self, name: str, addresses: Sequence[str], data: str | None = None) -> None:
+        """Switch one on; with a new disk it executes its boot data."""
+        ...
+
+    def cut(self, name: str, *, keep: bool = False) -> None:
+        """Take its power away, and its disk unless that is to be kept."""
         ...
 
 

@@ -1,0 +1,132 @@
+"""What Google rents, and what it costs: machine types of each zone, and the billing catalogue. Remembered on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from longshore.model.offer import Needs, Offer, Price
+from longshore.model.quantity import Money
+from longshore.model.resources import Resources
+from longshore.plugin.catalogue import Catalogue, Entry
+from longshore_gcp.clients import Clients
+from longshore_gcp.config import GcpConfig
+from longshore_gcp.errors import translated
+from longshore_gcp.machines import region_of
+from longshore_gcp.rates import rate_of, read_sku
+
+__all__ = ["Catalog"]
+
+_KEPT = timedelta(days=1)
+_SERVICE = "services/6F81-5844-456A"
+"""Compute Engine, in the billing catalogue."""
+_MIB, _GIB = 1 << 20, 1 << 30
+_ARM = ("t2a-", "c4a-", "n4a-", "a4x-")
+"""Types whose processor is not told by some zones."""
+
+
+class Catalog:
+    """Offers of some regions."""
+
+    def __init__(self, clients: Clients, kept: Catalogue, config: GcpConfig) -> None:
+        self._clients = clients
+        self._kept = kept
+        self._config = config
+
+    def offers(self, needs: Needs) -> Sequence[Offer]:
+        """List what meets the needs, the cheapest first and unknown prices last.
+
+        Raises:
+            ProviderError: when types or prices cannot be listed.
+        """
+        types = self._types()
+        rates = self._rates()
+        found = (offer for row in types.value for offer in self._of(row, rates))
+        return sorted((offer for offer in found if offer.meets(needs)), key=_rank)
+
+    def price(self, offer: Offer) -> Price | None:
+        """Say what an offer costs now; None when nobody knows.
+
+        Raises:
+            ProviderError: when Google cannot be asked.
+        """
+        row = next((row for row in self._types().value if (row["type"], row["zone"]) == (offer.type, offer.zone)), None)
+        return None if row is None else _price(row, self._rates(), spot=offer.spot)
+
+    def _of(self, row: Mapping[str, Any], rates: Entry) -> Iterator[Offer]:
+        for spot in (False, True):
+            yield Offer(
+                type=row["type"],
+                region=region_of(row["zone"]),
+                zone=row["zone"],
+                resources=Resources(
+                    cpus=row["cpus"],
+                    memory_bytes=row["memory_mib"] * _MIB,
+                    gpus=row["gpus"],
+                    disk_bytes=self._config.disk_gib * _GIB,
+                ),
+                arch=row["arch"],
+                gpu_model=row["gpu_model"],
+                price=_price(row, rates, spot=spot),
+                spot=spot,
+            )
+
+    def _types(self) -> Entry:
+        def ask() -> list[dict[str, Any]]:
+            return [row for region in self._config.regions for row in self._types_in(region)]
+
+        where = f"{self._clients.project()}\n{self._config.endpoint_url}\n{self._config.regions}"
+        return self._kept.get(f"gcp/1/{sha256(where.encode()).hexdigest()[:16]}/types", ask, keep=_KEPT)
+
+    def _types_in(self, region: str) -> Iterator[dict[str, Any]]:
+        project = self._clients.project()
+        found = self._clients.ask(f"looking at {region}", "Regions", "get", project=project, region=region)
+        with translated(f"looking at {region}"):
+            zones = [url.rpartition("/")[2] for url in found.zones]
+        for zone in zones:
+            doing = f"listing machine types in {zone}"
+            for page in self._clients.listed(doing, "MachineTypes", "list", project=project, zone=zone):
+                with translated(doing):
+                    rows = [_row(each, zone) for each in page.items if not each.deprecated.state]
+                yield from rows
+
+    def _rates(self) -> Entry:
+        def ask() -> dict[str, str]:
+            doing = "listing prices"
+            rates: dict[str, str] = {}
+            for page in self._clients.listed(doing, "CloudCatalog", "list_skus", parent=_SERVICE):
+                with translated(doing):
+                    for sku in page.skus:
+                        rates.update(read_sku(sku, self._config.regions))
+            return rates
+
+        where = f"{self._config.billing_url}\n{self._config.regions}"
+        return self._kept.get(f"gcp/1/{sha256(where.encode()).hexdigest()[:16]}/rates", ask, keep=_KEPT)
+
+
+def _row(kind: Any, zone: str) -> dict[str, Any]:
+    gpu = next(iter(kind.accelerators), None)
+    return {
+        "type": kind.name,
+        "zone": zone,
+        "cpus": kind.guest_cpus,
+        "memory_mib": kind.memory_mb,
+        "arch": "arm64" if kind.architecture == "ARM64" or kind.name.startswith(_ARM) else "x86_64",
+        "gpus": gpu.guest_accelerator_count if gpu else 0,
+        "gpu_model": gpu.guest_accelerator_type if gpu else "",
+    }
+
+
+def _price(row: Mapping[str, Any], rates: Entry, *, spot: bool) -> Price | None:
+    rate = rate_of(row, rates.value, region=region_of(row["zone"]), spot=spot)
+    if rate is None:
+        return None
+    return Price(per_hour=Money(amount=rate, currency="USD"), source="billing catalogue", at=rates.at)
+
+
+def _rank(offer: Offer) -> tuple[bool, Decimal, str, str, bool]:
+    rate = offer.price.per_hour.amount if offer.price else Decimal(0)
+    return offer.price is None, rate, offer.type, offer.zone, offer.spot
