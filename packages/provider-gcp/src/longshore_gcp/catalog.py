@@ -83,10 +83,7 @@ class Catalog:
 
     def _types_in(self, region: str) -> Iterator[dict[str, Any]]:
         project = self._clients.project()
-        found = self._clients.ask(f"looking at {region}", "Regions", "get", project=project, region=region)
-        with translated(f"looking at {region}"):
-            zones = [url.rpartition("/")[2] for url in found.zones]
-        for zone in zones:
+        for zone in self._clients.zones(region):
             doing = f"listing machine types in {zone}"
             for page in self._clients.listed(doing, "MachineTypes", "list", project=project, zone=zone):
                 with translated(doing):

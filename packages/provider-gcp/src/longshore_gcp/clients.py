@@ -62,10 +62,11 @@ class Clients:
             if self._login is None:
                 import google.auth  # noqa: PLC0415  what is remembered needs none of it
 
+                auth: Any = google.auth  # half of it has types
                 if self._config.credentials_file:
-                    found = google.auth.load_credentials_from_file(self._config.credentials_file, scopes=_SCOPES)
+                    found = auth.load_credentials_from_file(self._config.credentials_file, scopes=_SCOPES)
                 else:
-                    found = google.auth.default(scopes=_SCOPES)
+                    found = auth.default(scopes=_SCOPES)
                 self._login = (found[0], found[1] or "")
             return self._login
 
@@ -121,6 +122,17 @@ class Clients:
                 if part.warning.code == _UNREACHABLE:
                     raise CloudUnreachable(f"{doing}: {zone} does not answer")
                 yield part
+
+    def zones(self, region: str) -> list[str]:
+        """Give the zones of a region.
+
+        Raises:
+            ProviderError: when there is no such region, or Google cannot be asked.
+        """
+        doing = f"looking at {region}"
+        found = self.ask(doing, "Regions", "get", project=self.project(), region=region)
+        with translated(doing):
+            return [url.rpartition("/")[2] for url in found.zones]
 
     def settled(self, doing: str, operation: Any, *, zone: str = "") -> None:
         """Wait until an operation has ended, in a zone, or in the whole project. Google answers when it has.

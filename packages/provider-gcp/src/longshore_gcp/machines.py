@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
-from longshore.model.times import read_time
 from longshore_gcp.clients import Clients
 from longshore_gcp.config import Address
 from longshore_gcp.errors import is_gone, translated
@@ -26,6 +26,7 @@ _STATES: Mapping[str, MachineState] = {
     "TERMINATED": MachineState.STOPPED,
 }
 _GIB = 1 << 30
+_LISTING = "listing machines"
 _NOBODY = "longshore-that-never-was"
 
 
@@ -49,11 +50,24 @@ class Machines:
         Raises:
             ProviderError: when the list cannot be had whole.
         """
-        doing = "listing machines"
-        only = f'labels.{key} = "{label_value(value)}"'
-        parts = self._clients.gathered(doing, "Instances", project=self._clients.project(), filter=only)
-        rows = [row for part in parts for row in part.instances]
-        with translated(doing):
+        parts = self._clients.gathered(_LISTING, "Instances", project=self._clients.project(), filter=_only(key, value))
+        return self._having(key, value, [row for part in parts for row in part.instances])
+
+    def tagged_in(self, regions: Collection[str], key: Tag, value: str) -> list[Machine]:
+        """List the machines that have a tag, zone by zone. A zone knows its own, and a list of all may lag behind them.
+
+        Raises:
+            ProviderError: when the list cannot be had whole.
+        """
+        place = {"project": self._clients.project(), "filter": _only(key, value)}
+        zones = [zone for region in regions for zone in self._clients.zones(region)]
+        pages = (
+            page for zone in zones for page in self._clients.listed(_LISTING, "Instances", "list", zone=zone, **place)
+        )
+        return self._having(key, value, [row for page in pages for row in page.items])
+
+    def _having(self, key: Tag, value: str, rows: Sequence[Any]) -> list[Machine]:
+        with translated(_LISTING):
             machines = [self.read(row) for row in rows]
         return [each for each in machines if each.tags.get(key) == value]
 
@@ -89,7 +103,7 @@ class Machines:
             zone=zone,
             spot=row.scheduling.provisioning_model == "SPOT",
             state=_STATES.get(row.status, MachineState.ENDING),
-            born=read_time(row.creation_timestamp),
+            born=datetime.fromisoformat(row.creation_timestamp) if row.creation_timestamp else None,
         )
 
     def _addresses(self, row: Any) -> Iterator[str]:
@@ -125,7 +139,7 @@ class Machines:
         """
         self._clients.ask(doing, "Instances", method, **self.place(machine_id))
 
-    def place(self, machine_id: str) -> dict[str, str]:
+    def place(self, machine_id: str) -> dict[str, Any]:
         """Say where a machine is; for a word that is no id of ours, where none is."""
         name, dot, zone = machine_id.partition(".")
         return {
@@ -133,6 +147,10 @@ class Machines:
             "zone": zone if dot else self._anywhere,
             "instance": name if dot else _NOBODY,
         }
+
+
+def _only(key: Tag, value: str) -> str:
+    return f'labels.{key} = "{label_value(value)}"'
 
 
 def _last(url: str) -> str:

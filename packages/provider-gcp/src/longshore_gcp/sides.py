@@ -157,7 +157,7 @@ class Sides:
             ProviderError: the first refusal, after all others were tried.
         """
         wanted = [side for side in self.find(owner) if side.id in set(ids)]
-        used = {_association(each.tags) for each in self._machines.tagged(Tag.OWNER, owner)} if wanted else set()
+        used = self._used(owner) if wanted else set()
         refused: list[ProviderError] = []
         for side in wanted:
             if _association(side.tags) not in used:
@@ -167,6 +167,12 @@ class Sides:
                     refused.append(error)
         if refused:
             raise refused[0]
+
+    def _used(self, owner: str) -> set[str]:
+        """Ask everywhere, and where we rent so that a machine is seen that was made just now."""
+        everywhere = self._machines.tagged(Tag.OWNER, owner)
+        here = self._machines.tagged_in(self._config.regions, Tag.OWNER, owner)
+        return {_association(each.tags) for each in (*everywhere, *here)}
 
     def _delete(self, name: str) -> None:
         doing = "deleting a firewall rule"

@@ -17,6 +17,8 @@ from longshore.testing.clouds import GoogleCloud
 from .description import check
 from .rig import ACCOUNT, PROJECT, GcpRig
 
+_UNIVERSE = "cloud.example"
+
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
@@ -31,8 +33,8 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
 
 
 @pytest.fixture(scope="session")
-def login(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a service account, as Google's console gives it."""
+def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The file of a service account, of a universe of its own, so that the real one is never asked."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     kind = serialization.PrivateFormat.PKCS8
     text = key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()).decode()
@@ -44,9 +46,12 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "private_key": text,
         "client_email": ACCOUNT,
         "token_uri": "https://localhost:1/token",
+        "universe_domain": _UNIVERSE,
     }
     path.write_text(json.dumps(account))
-    return path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", _UNIVERSE)
+        yield path
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ def check(request: Request, answer: Answer | None) -> str:
         return "" if answer.status >= _BAD else _against(api, method.get("response"), answer.body)
     described = method["parameters"]
     known = {name for name, each in described.items() if each["location"] == "query"}
-    known |= set(_document()[api]["parameters"])
+    common = _document()[api]["parameters"]
+    known |= {*common, *(f"${name}" for name in common)}  # Google takes both spellings of these
     if request.query.keys() - known:
         return f"the query has {sorted(request.query.keys() - known)}, and the description {sorted(known)}"
     return _against(api, method.get("request"), request.body)

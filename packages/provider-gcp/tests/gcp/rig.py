@@ -10,7 +10,6 @@ from typing import Any
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
-from longshore.model.times import read_time
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.clouds import GoogleCloud
 from longshore.testing.faults import Fault
@@ -130,5 +129,5 @@ def _paid(instance: str, body: Mapping[str, Any]) -> Paid:
     return Paid(
         id=instance,
         born_tags=read_tags(item["value"] for item in items if item["key"] == TAGS_ITEM),
-        born_ends_at=read_time(end) if end else None,
+        born_ends_at=datetime.fromisoformat(end) if end else None,
     )

@@ -5,12 +5,22 @@ them. What there is to rent is in `longshore.testing.clouds.google_catalog`.
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from longshore.testing.clouds.google_answers import (
+    addresses,
+    born,
+    is_asked_for,
+    is_in,
+    issuer,
+    item,
+    not_found,
+    page,
+    refused,
+)
 from longshore.testing.clouds.google_catalog import REGIONS, TYPES, machine_type, skus
 from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, HttpCloud, Request
 from longshore.testing.faults import Fault
@@ -20,9 +30,7 @@ __all__ = ["GoogleCloud"]
 _NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_FILTER = re.compile(r'labels\.([a-z0-9_-]+) = "([a-z0-9_-]*)"')
 _MOST_LABELS = 64
-_PAGE = 100
 _TRIES = 3
 """So often does the SDK show another login when one is not taken."""
 _API = "https://www.googleapis.com/compute/v1"
@@ -77,6 +85,7 @@ class GoogleCloud(HttpCloud):
             ("projects.get", "GET", r"/compute/v1/projects/{project}", self._show_project),
             ("regions.get", "GET", r"/compute/v1/projects/{project}/regions/([a-z0-9-]+)", self._show_region),
             ("instances.aggregatedList", "GET", r"/compute/v1/projects/{project}/aggregated/instances", self._list),
+            ("instances.list", "GET", f"{_ZONE}/instances", self._list_zone),
             ("instances.insert", "POST", f"{_ZONE}/instances", self._insert),
             ("instances.get", "GET", f"{_ZONE}/instances/([^/]+)", self._get),
             ("instances.delete", "DELETE", f"{_ZONE}/instances/([^/]+)", self._delete),
@@ -108,16 +117,16 @@ class GoogleCloud(HttpCloud):
 
     def refusal(self, fault: Fault) -> Answer:
         """Say no in Google's words."""
-        return _no(*_REFUSALS[fault])
+        return refused(*_REFUSALS[fault])
 
     def answer(self, request: Request, fault: Fault | None) -> Answer:
         """Do what is asked for."""
-        if _issuer(request.token) != self._account:
+        if issuer(request.token) != self._account:
             return self.refusal(Fault.CREDENTIALS)
         self._end_what_is_over()
         found = self._route(request)
         if found is None:
-            return _no(404, "notFound", "The resource was not found")
+            return refused(404, "notFound", "The resource was not found")
         name, act, words = found
         self.did.add(name)
         return self._insert(request, *words, fault=fault) if name == "instances.insert" else act(request, *words)
@@ -153,7 +162,7 @@ class GoogleCloud(HttpCloud):
         with self._lock:
             if self.instances[instance]["scheduling"]["provisioningModel"] != "SPOT":
                 raise ValueError(f"{instance} is no spot instance")
-            self._gone(instance)
+            self._remove(instance)
 
     def powered_off(self, instance: str) -> None:
         """Take note that an instance's host has powered itself off."""
@@ -175,7 +184,7 @@ class GoogleCloud(HttpCloud):
 
     def _show_region(self, _: Request, region: str) -> Answer:
         if region not in REGIONS:
-            return _no(404, "notFound", f"The resource 'projects/{self._project}/regions/{region}' was not found")
+            return refused(404, "notFound", f"The resource 'projects/{self._project}/regions/{region}' was not found")
         quotas = [
             {"metric": name, "limit": self.limit, "usage": self._used(name, region)}
             for name in ("CPUS", "N2_CPUS", "INSTANCES", "STATIC_ADDRESSES")
@@ -185,7 +194,7 @@ class GoogleCloud(HttpCloud):
 
     def _used(self, metric: str, region: str) -> float:
         """Count; those that are there from before are of no account."""
-        kinds = [row["machineType"].rpartition("/")[2] for row in self.instances.values() if _is_in(row, region)]
+        kinds = [row["machineType"].rpartition("/")[2] for row in self.instances.values() if is_in(row, region)]
         if metric == "INSTANCES":
             return float(len(kinds))
         series = {"CPUS": "e2-", "N2_CPUS": "n2-"}.get(metric, "-")
@@ -193,45 +202,48 @@ class GoogleCloud(HttpCloud):
 
     def _types(self, request: Request, zone: str) -> Answer:
         rows = [machine_type(name, zone) for name in TYPES]
-        return Answer(status=200, body={"kind": "compute#machineTypeList", **_page(request, "items", rows)})
+        return Answer(status=200, body={"kind": "compute#machineTypeList", **page(request, "items", rows)})
 
     def _skus(self, request: Request, _: str) -> Answer:
-        return Answer(status=200, body=_page(request, "skus", skus()))
+        return Answer(status=200, body=page(request, "skus", skus()))
 
     # --- instances
 
     def _list(self, request: Request) -> Answer:
-        rows = [row for row in self.instances.values() if self.now() >= _born(row) + self.lag]
-        if "filter" in request.query:
-            match = _FILTER.fullmatch(request.query["filter"])
-            if match is None:
-                return _no(400, "invalid", "Invalid value for field 'filter'.")
-            rows = [row for row in rows if row["labels"].get(match[1]) == match[2]]
-        page = _page(request, "rows", [self._shown(row) for row in rows])
+        rows = [
+            row for row in self.instances.values() if self.now() >= born(row) + self.lag and is_asked_for(row, request)
+        ]
+        listed = page(request, "rows", [self._shown(row) for row in rows])
         zones = sorted(zone for zones in REGIONS.values() for zone in zones)
         empty = {"warning": {"code": "NO_RESULTS_ON_PAGE", "message": "There are no results for scope on this page."}}
         parts: dict[str, Any] = {f"zones/{zone}": empty for zone in zones}
-        for row in page.pop("rows"):
+        for row in listed.pop("rows"):
             place = f"zones/{row['zone'].rpartition('/')[2]}"
             parts[place] = {"instances": [*parts[place].get("instances", ()), row]}
-        return Answer(status=200, body={"kind": "compute#instanceAggregatedList", "items": parts, **page})
+        return Answer(status=200, body={"kind": "compute#instanceAggregatedList", "items": parts, **listed})
+
+    def _list_zone(self, request: Request, zone: str) -> Answer:
+        """Show those of one zone, which knows its own at once."""
+        rows = [row for key, row in self.instances.items() if key.endswith(f".{zone}") and is_asked_for(row, request)]
+        listed = page(request, "items", [self._shown(row) for row in rows])
+        return Answer(status=200, body={"kind": "compute#instanceList", **listed})
 
     def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        up = self.now() >= _born(row) + self.boot
+        up = self.now() >= born(row) + self.boot
         return {**row, "status": "RUNNING" if row["status"] == "STAGING" and up else row["status"]}
 
     def _get(self, _: Request, zone: str, name: str) -> Answer:
         row = self.instances.get(f"{name}.{zone}")
-        return _gone(name) if row is None else Answer(status=200, body=self._shown(row))
+        return not_found(name) if row is None else Answer(status=200, body=self._shown(row))
 
     def _insert(self, request: Request, zone: str, *, fault: Fault | None = None) -> Answer:
         asked = request.query.get("requestId", "")
         if asked in self._asked:
             return Answer(status=200, body=self._asked[asked])
         body = request.body
-        refused = self._why_not(zone, body)
-        if refused is not None:
-            return refused
+        wrong = self._why_not(zone, body)
+        if wrong is not None:
+            return wrong
         if fault is Fault.PARTIAL:
             return self._begun("insert", zone, error=_REFUSALS[Fault.CAPACITY][1:])
         self._birth(zone, body)
@@ -244,11 +256,11 @@ class GoogleCloud(HttpCloud):
         kind = body["machineType"].rpartition("/")[2]
         region = zone.rpartition("-")[0]
         if zone not in REGIONS.get(region, ()):
-            return _no(404, "notFound", f"The resource 'projects/{self._project}/zones/{zone}' was not found")
+            return refused(404, "notFound", f"The resource 'projects/{self._project}/zones/{zone}' was not found")
         if f"{body['name']}.{zone}" in self.instances:
-            return _no(409, "alreadyExists", f"The resource '{body['name']}' already exists")
+            return refused(409, "alreadyExists", f"The resource '{body['name']}' already exists")
         if kind not in TYPES or not body["machineType"].startswith(f"zones/{zone}/"):
-            return _no(404, "notFound", f"The machine type '{kind}' was not found")
+            return refused(404, "notFound", f"The machine type '{kind}' was not found")
         metric = "N2_CPUS" if kind.startswith("n2-") else "CPUS"
         if self._used(metric, region) + TYPES[kind].cpus > self.limit:
             return self.refusal(Fault.QUOTA)
@@ -265,7 +277,7 @@ class GoogleCloud(HttpCloud):
         ]
         for is_so, what in wrong:
             if is_so:
-                return _no(400, "invalid", f"Invalid value for field 'resource.{what}'.")
+                return refused(400, "invalid", f"Invalid value for field 'resource.{what}'.")
         return None
 
     def _birth(self, zone: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,30 +311,30 @@ class GoogleCloud(HttpCloud):
         self.instances[key] = row
         self.births[key] = body
         if self.hosts is not None:
-            self.hosts.boot(key, _addresses(row), _item(body, "startup-script"))
+            self.hosts.boot(key, addresses(row), item(body, "startup-script"))
         return row
 
     def _end_what_is_over(self) -> None:
         for key, row in list(self.instances.items()):
             end = row.get("scheduling", {}).get("terminationTime")
             if end and datetime.fromisoformat(end) <= self.now():
-                self._gone(key)
+                self._remove(key)
 
-    def _gone(self, key: str) -> None:
+    def _remove(self, key: str) -> None:
         del self.instances[key]
         if self.hosts is not None:
             self.hosts.cut(key)
 
     def _delete(self, _: Request, zone: str, name: str) -> Answer:
         if f"{name}.{zone}" not in self.instances:
-            return _gone(name)
-        self._gone(f"{name}.{zone}")
+            return not_found(name)
+        self._remove(f"{name}.{zone}")
         return self._begun("delete", zone)
 
     def _stop(self, _: Request, zone: str, name: str) -> Answer:
         row = self.instances.get(f"{name}.{zone}")
         if row is None:
-            return _gone(name)
+            return not_found(name)
         row["status"] = "TERMINATED"
         if self.hosts is not None:
             self.hosts.cut(f"{name}.{zone}", keep=True)
@@ -331,20 +343,20 @@ class GoogleCloud(HttpCloud):
     def _start(self, _: Request, zone: str, name: str) -> Answer:
         row = self.instances.get(f"{name}.{zone}")
         if row is None:
-            return _gone(name)
+            return not_found(name)
         row["status"] = "RUNNING"
         if self.hosts is not None:
-            self.hosts.boot(f"{name}.{zone}", _addresses(row))
+            self.hosts.boot(f"{name}.{zone}", addresses(row))
         return self._begun("start", zone)
 
     def _attributes(self, _: Request, zone: str, name: str) -> Answer:
         row = self.instances.get(f"{name}.{zone}")
-        if row is None or self._shown(row)["status"] != "RUNNING" or _item(row, "enable-guest-attributes") != "TRUE":
-            return _no(404, "notFound", "The guest attribute namespace was not found")
+        if row is None or self._shown(row)["status"] != "RUNNING" or item(row, "enable-guest-attributes") != "TRUE":
+            return refused(404, "notFound", "The guest attribute namespace was not found")
         kind = b"ssh-ed25519"
         blob = len(kind).to_bytes(4, "big") + kind + row["id"].encode().rjust(36, b"\0")
-        item = {"namespace": "hostkeys", "key": kind.decode(), "value": base64.b64encode(blob).decode()}
-        return Answer(status=200, body={"queryPath": "hostkeys/", "queryValue": {"items": [item]}})
+        shown = {"namespace": "hostkeys", "key": kind.decode(), "value": base64.b64encode(blob).decode()}
+        return Answer(status=200, body={"queryPath": "hostkeys/", "queryValue": {"items": [shown]}})
 
     # --- operations
 
@@ -371,7 +383,7 @@ class GoogleCloud(HttpCloud):
 
     def _wait_for(self, _: Request, name: str) -> Answer:
         if name not in self._operations:
-            return _gone(name)
+            return not_found(name)
         left, done = self._operations[name]
         self._operations[name] = (left - 1, done)
         shown = {key: value for key, value in done.items() if key not in {"error", "progress"}}
@@ -380,15 +392,15 @@ class GoogleCloud(HttpCloud):
     # --- firewall rules
 
     def _list_firewalls(self, request: Request) -> Answer:
-        page = _page(request, "items", list(self.firewalls.values()))
-        return Answer(status=200, body={"kind": "compute#firewallList", **page})
+        listed = page(request, "items", list(self.firewalls.values()))
+        return Answer(status=200, body={"kind": "compute#firewallList", **listed})
 
     def _insert_firewall(self, request: Request) -> Answer:
         name = request.body["name"]
         if name in self.firewalls:
-            return _no(409, "alreadyExists", f"The resource '{name}' already exists")
+            return refused(409, "alreadyExists", f"The resource '{name}' already exists")
         if not _NAME.fullmatch(name):
-            return _no(400, "invalid", "Invalid value for field 'resource.name'.")
+            return refused(400, "invalid", "Invalid value for field 'resource.name'.")
         self._firewall(request.body)
         return self._begun("insert")
 
@@ -399,56 +411,9 @@ class GoogleCloud(HttpCloud):
 
     def _patch_firewall(self, request: Request, name: str) -> Answer:
         if name not in self.firewalls:
-            return _gone(name)
+            return not_found(name)
         self.firewalls[name].update(request.body)
         return self._begun("patch")
 
     def _delete_firewall(self, _: Request, name: str) -> Answer:
-        return self._begun("delete") if self.firewalls.pop(name, None) else _gone(name)
-
-
-def _born(row: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(row["creationTimestamp"])
-
-
-def _is_in(row: Mapping[str, Any], region: str) -> bool:
-    zone: str = row["zone"]
-    return zone.rpartition("/")[2].rpartition("-")[0] == region
-
-
-def _item(row: Mapping[str, Any], key: str) -> str:
-    items = row.get("metadata", {}).get("items", ())
-    return next((item["value"] for item in items if item["key"] == key), "")
-
-
-def _addresses(row: Mapping[str, Any]) -> list[str]:
-    return [
-        address
-        for network in row["networkInterfaces"]
-        for address in (network["networkIP"], *(access["natIP"] for access in network["accessConfigs"]))
-    ]
-
-
-def _issuer(token: str) -> str:
-    """Read whose a login is that somebody has signed: nobody holds a stand-in up by a false one."""
-    try:
-        middle = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-        return str(claims["iss"])
-    except (IndexError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def _page(request: Request, key: str, rows: Sequence[Any]) -> dict[str, Any]:
-    first = int(request.query.get("pageToken") or 0)
-    page: dict[str, Any] = {key: rows[first : first + _PAGE]}
-    return {**page, "nextPageToken": str(first + _PAGE)} if first + _PAGE < len(rows) else page
-
-
-def _no(status: int, reason: str, message: str) -> Answer:
-    errors = [{"message": message, "domain": "global", "reason": reason}]
-    return Answer(status=status, body={"error": {"code": status, "message": message, "errors": errors}})
-
-
-def _gone(name: str) -> Answer:
-    return _no(404, "notFound", f"The resource '{name}' was not found")
+        return self._begun("delete") if self.firewalls.pop(name, None) else not_found(name)
