@@ -12,10 +12,10 @@ from longshore.errors import CloudUnreachable, CredentialsError, ProviderError
 from longshore.plugin.deadline import Patience
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.errors import Refused, is_gone, translated
+from longshore_gcp.login import logged_in
 
 __all__ = ["Clients"]
 
-_SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 _CATALOG = "CloudCatalog"
 _UNREACHABLE = "UNREACHABLE"
 
@@ -60,14 +60,7 @@ class Clients:
     def _credentials(self) -> tuple[Any, str]:
         with self._lock, translated("logging in to Google"):
             if self._login is None:
-                import google.auth  # noqa: PLC0415  what is remembered needs none of it
-
-                auth: Any = google.auth  # half of it has types
-                if self._config.credentials_file:
-                    found = auth.load_credentials_from_file(self._config.credentials_file, scopes=_SCOPES)
-                else:
-                    found = auth.default(scopes=_SCOPES)
-                self._login = (found[0], found[1] or "")
+                self._login = logged_in(self._config.credentials_file)
             return self._login
 
     # --- questions
@@ -107,6 +100,9 @@ class Clients:
             patience.check(doing)
             with translated(doing):
                 page = next(pages, None)
+                # The SDK takes any answer for an empty list, and machines would be taken for gone.
+                if page is not None and service != _CATALOG and not page.kind:
+                    raise ValueError
             if page is None:
                 return
             yield page

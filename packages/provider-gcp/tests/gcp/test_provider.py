@@ -93,8 +93,8 @@ def test_offers_have_prices_of_their_parts_and_are_remembered(rig: GcpRig) -> No
     assert len(rig.requests()) == asked
     rates = {(each.type, each.spot): each.price and each.price.per_hour.amount for each in first if each.zone == ZONE}
     assert {key: str(rate) for key, rate in rates.items() if rate is not None} == {
-        ("e2-small", True): "0.011062000",
-        ("e2-small", False): "0.027658650",
+        ("e2-small", True): "0.0067000000",
+        ("e2-small", False): "0.0167528550",
         ("e2-standard-4", True): "0.053600000",
         ("e2-standard-4", False): "0.134022840",
         ("n2-standard-4", False): "0.194236000",
@@ -258,9 +258,10 @@ def test_an_answer_that_is_none_is_no_answer(
         GcpRig(cloud, url, tmp_path).provider().find(owner="me")
 
 
-def test_who_is_not_logged_in_is_told_how(rig: GcpRig, tmp_path: Path) -> None:
-    with pytest.raises(CredentialsError, match="gcloud auth"):
+def test_who_is_not_logged_in_is_told_how(rig: GcpRig, login: Path, tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="holds no login"):
         rig.provider(credentials_file=str(tmp_path / "none.json")).find(owner="me")
+    assert list(rig.provider(credentials_file=str(login)).find(owner="me")) == []
     rig.fail(Fault.CREDENTIALS, on="*")
     with pytest.raises(CredentialsError, match="Invalid Credentials"):
         rig.provider().find(owner="me")
