@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from longshore.testing.clouds.google_answers import (
+from longshore.testing.clouds.google_catalog import REGIONS, TYPES, machine_type, skus
+from longshore.testing.clouds.google_words import (
     addresses,
     born,
     is_asked_for,
@@ -21,7 +22,6 @@ from longshore.testing.clouds.google_answers import (
     page,
     refused,
 )
-from longshore.testing.clouds.google_catalog import REGIONS, TYPES, machine_type, skus
 from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, HttpCloud, Request
 from longshore.testing.faults import Fault
 
