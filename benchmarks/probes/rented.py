@@ -34,7 +34,7 @@ def run(story: Story, machines: int) -> dict[str, float]:
     story.write(
         f"machines = {{ max = {machines} }}",
         f"[tasks.job]\nfor_each.i = {{ range = [1, {machines}] }}\nneeds = {{ cpus = 2 }}\n"
-        f'pool = "cloud"\ncommand = "sleep {1 if machines == 1 else 45}"\n',
+        f'pool = "cloud"\ncommand = "sleep {1 if machines == 1 else 15}"\n',
     )
     began = datetime.now(UTC)
     said = story.command("run", "--yes")
