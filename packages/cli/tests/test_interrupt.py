@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
 
 import pytest
 
@@ -66,15 +65,6 @@ def test_the_second_ctrl_c_cancels(slow: Project) -> None:
     assert slow.state() == "cancelled"
 
 
-@pytest.fixture
-def heard() -> Iterator[None]:
-    """SIGHUP is not ignored, though nohup may have begun these tests: programs inherit that."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_after_sigterm_what_runs_lives_on_and_is_not_run_twice(slow: Project, number: signal.Signals) -> None:
     running = slow.begin("run")
