@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
-from longshore.model.times import read_time
 from longshore.plugin.labels import as_label, of_label
 from longshore_do.clients import Client
 from longshore_do.config import Address
@@ -104,7 +104,7 @@ class Machines:
             type=row["size_slug"],
             region=(row.get("region") or {}).get("slug", ""),
             state=_STATES.get(row["status"], MachineState.ENDING),
-            born=read_time(row["created_at"]),
+            born=datetime.fromisoformat(row["created_at"]),
         )
 
     def terminate(self, machine_ids: Collection[str]) -> None:

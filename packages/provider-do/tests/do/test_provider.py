@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,12 @@ def test_any_tag_comes_back_whatever_its_capitals_and_whoever_tags_besides(rig: 
     (machine,) = rig.provider(tags=tags).launch(spec, token="t-1")
     assert {key: machine.tags[key] for key in tags} == tags
     assert machine.tags["longshore-project"] == "Prévision ☂"
+
+
+def test_a_droplet_says_when_it_was_made(rig: DoRig, cloud: DigitalOcean) -> None:
+    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
+    (droplet,) = cloud.droplets.values()
+    assert machine.born == datetime.fromisoformat(droplet["created_at"])
 
 
 def test_ssh_is_let_in_from_the_caller_alone_and_the_machines_reach_each_other(rig: DoRig, cloud: DigitalOcean) -> None:
