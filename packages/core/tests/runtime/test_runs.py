@@ -397,6 +397,18 @@ def test_a_run_that_was_let_go_is_continued_and_what_runs_is_not_started_again(t
     assert (again.results / "a" / "a.txt").read_text() == "done"
 
 
+def test_a_run_that_is_stopped_as_soon_as_it_has_begun_is_interrupted_and_can_be_continued(tmp_path: Path) -> None:
+    flow = Workflow("short")
+    flow.shell("a", "echo a > a.txt", outputs=["a.txt"])
+    flow.shell("b", "cat workflow:///a/a.txt")
+    run = flow.start(tmp_path)
+    run.stop()
+    assert run.wait(timeout=30) == "interrupted"
+
+    with resume(tmp_path) as again:
+        assert again.wait(timeout=30) == "succeeded"
+
+
 def test_two_controllers_at_once_are_refused_in_words(tmp_path: Path) -> None:
     flow = Workflow("long")
     flow.shell("a", "sleep 600")

@@ -69,6 +69,8 @@ class Engine:
         self._registry = Registry()
         strategy = self._registry.strategy_of(state.workflow.strategy)
         self.runner = Runner(state=state, journal=journal, strategy=strategy)
+        # Before anybody can ask for something: it makes a run go on that was stopped.
+        self.runner.post(RunContinued(at=datetime.now(UTC), fence=lock.fence))
         self._reach = Reach(run, state, self.runner.post)
         self._pools = used_pools(state)
         self._executors = {pool.name: executor_of(self._registry, pool, project, run) for pool in self._pools}
@@ -141,7 +143,6 @@ class Engine:
         tidying = self._tidying()
         answering = Answering(self.run, self.runner, self.add, self.retry, reach.loads.listing, self.fetch)
         try:
-            self.runner.post(RunContinued(at=datetime.now(UTC), fence=self._lock.fence))
             with ExitStack() as opened:
                 linking = Linking(self.runner, reach, self._lock.fence)
                 opened.callback(linking.close)
