@@ -41,8 +41,9 @@ MARKER = "LONGSHORE_ID"
 SHELL = "/bin/sh"
 
 _PR_SET_CHILD_SUBREAPER = 36
-# Python ignores these two for itself; a command must find them as a shell would leave them.
-_DEFAULT_SIGNALS = [number for number in (signal.SIGPIPE, getattr(signal, "SIGXFSZ", None)) if number is not None]
+# Python ignores the first two for itself, nohup and a script's `&` the others for what they begin; a command, which is
+# attached to neither, must find them as a terminal's shell would leave them.
+_DEFAULT_SIGNALS = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT]
 _SEARCH_SECONDS = 1.0
 
 
