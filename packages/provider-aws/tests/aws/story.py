@@ -21,6 +21,7 @@ __all__ = ["SECONDS", "Story", "phases"]
 
 SECONDS = 90.0
 """No run is longer."""
+_DEADLINE = "4500 ms"
 
 _HEAD = """
 name = "pv"
@@ -71,14 +72,14 @@ class Story:
         """Give the login user's home on a machine."""
         return self.disks / machine / "root" / "home" / "ubuntu"
 
-    def write(self, pool: str, tasks: str, user_data: str = "", deadline: str = "4500 ms") -> None:
+    def write(self, pool: str, tasks: str, user_data: str = "", deadline: str = _DEADLINE) -> None:
         """Write the workflow file. A run waits for the deadline until it takes an instance for gone."""
         head = _HEAD.format(region=REGION, url=self.cloud.url, user_data=user_data, deadline=deadline)
         (self.folder / "longshore.toml").write_text(f"{head}{pool}\n{tasks}")
 
-    def start(self, pool: str, tasks: str, user_data: str = "") -> Run:
+    def start(self, pool: str, tasks: str, user_data: str = "", deadline: str = _DEADLINE) -> Run:
         """Begin a run in this process, whose environment is the user's."""
-        self.write(pool, tasks, user_data)
+        self.write(pool, tasks, user_data, deadline)
         loaded = load(self.folder / "longshore.toml")
         return start(loaded.spec, loaded.folder)
 

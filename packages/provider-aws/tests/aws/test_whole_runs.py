@@ -153,7 +153,8 @@ def test_a_second_run_on_a_kept_machine_builds_nothing(story: Story) -> None:
 
 
 def test_attempts_on_a_spot_machine_that_is_taken_run_again_on_another_within_the_run(story: Story) -> None:
-    with story.start("spot = true\nmachines = { max = 1 }\nreconnect = '1 s'", WAITING) as run:
+    # An answer may take long on a busy computer, and one that does not come says nothing of why the machine is gone.
+    with story.start("spot = true\nmachines = { max = 1 }\nreconnect = '1 s'", WAITING, deadline="15 s") as run:
         run.wait(until=lambda each: len(started(each)) == 2, timeout=SECONDS)
         [first] = machines(run)
         story.cloud.control("reclaim", machine=first, after=0.5)
@@ -163,7 +164,7 @@ def test_attempts_on_a_spot_machine_that_is_taken_run_again_on_another_within_th
 
     assert run.state == "succeeded"
     assert [task.attempts for task in run.tasks()] == [2, 2]
-    assert {event.machine: event.failure for event in gone(run)}[first] is FailureClass.PREEMPTED
+    assert [event.failure for event in gone(run) if event.machine == first] == [FailureClass.PREEMPTED]
     story.check_nothing_is_left()
 
 

@@ -200,7 +200,8 @@ class Rentals:
             case WhenIdle.END:
                 self._host.detach(lease.machine)
                 self._end(action.lease, action.reason)
-        if not action.closing and lease.machine:
+        told = lease.phase is LeasePhase.STOPPED or self.machines.is_lost(lease.machine)
+        if not action.closing and lease.machine and not told:
             # Whatever lies there alone is not to be waited for.
             self._host.post(MachineGone(at=_now(), machine=lease.machine, reason=action.reason))
 

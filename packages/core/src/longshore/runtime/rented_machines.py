@@ -68,6 +68,7 @@ class RentedMachines:
         self._dying: dict[str, _Dying] = {}
         self._doomed: set[str] = set()
         """Machines that get no more attempts, whatever their pool wants."""
+        self._lost: set[str] = set()
 
     def compare(self, listing: Listing) -> None:
         """Draw the conclusions from a list of what the cloud has, after the ledger has taken it in."""
@@ -115,6 +116,10 @@ class RentedMachines:
         failure = self._why(lease)
         self._give_up(name, lease, failure, reason)
 
+    def is_lost(self, machine: str) -> bool:
+        """Say whether a machine was given up for lost, which the run hears with the reason."""
+        return machine in self._lost
+
     def announced(self, machine: str, at: datetime) -> None:
         """Take note that the cloud will take a machine back; silent for one that is not in use."""
         self._doom(machine, f"the cloud takes the machine back at {at:%H:%M:%S} UTC")
@@ -129,6 +134,7 @@ class RentedMachines:
     def _give_up(self, name: str, lease: Lease, failure: FailureClass, reason: str) -> None:
         self._mirror.failed(name, failure, reason)
         self.forget(name)
+        self._lost.add(lease.machine)
         self._host.detach(lease.machine)
         self._dying[lease.machine] = _Dying(lease=name, failure=failure, reason=reason)
         try:
@@ -156,6 +162,7 @@ class RentedMachines:
         failure = FailureClass.PREEMPTED if spot else FailureClass.MACHINE_LOST
         self._mirror.failed(name, failure, reason)
         self.forget(name)
+        self._lost.add(machine)
         self._host.detach(machine)
         self._bury(machine, _Dying(lease=name, failure=failure, reason=reason))
 
