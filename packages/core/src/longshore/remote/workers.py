@@ -168,6 +168,8 @@ class Workers:
         env = {**self._base, **startup, MARKER: WORKER + "@" + services.place}
         handles = (services.null, *logs.handles, theirs.fileno(), tokens[0], self._bell[1])
         try:
+            # Not in the folder of the last attempt, which may be gone before the worker begins; each call says its own.
+            os.chdir("/")
             pid = spawn(interpreter, [interpreter, self._program, project], env, handles, limit)
         except OSError:
             ours.close()
