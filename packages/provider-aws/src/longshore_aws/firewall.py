@@ -8,9 +8,8 @@ from typing import Any
 
 from longshore.errors import CloudUnreachable
 from longshore.model.machine_spec import MachineSpec, Tag
-from longshore.plugin.caller import own_address, single_address
+from longshore.plugin.caller import Caller, single_address
 from longshore_aws.clients import Clients
-from longshore_aws.config import AwsConfig
 from longshore_aws.errors import already, translated
 from longshore_aws.tags import as_filter, as_list, as_mapping
 
@@ -22,11 +21,10 @@ _SSH = 22
 class Firewall:
     """The security groups of one account."""
 
-    def __init__(self, clients: Clients, config: AwsConfig, *, address_url: str) -> None:
-        """``address_url`` answers with the caller's address as plain text."""
+    def __init__(self, clients: Clients, caller: Caller) -> None:
+        """``caller`` says who is let in."""
         self._clients = clients
-        self._config = config
-        self._address_url = address_url
+        self._caller = caller
 
     def ensure(self, spec: MachineSpec, network: str, tags: Mapping[str, str]) -> str:
         """Make the group of a project in a network, if it is not there; give its id.
@@ -50,27 +48,13 @@ class Firewall:
             if group is None:
                 raise CloudUnreachable(f"the security group {name} was made and is not listed yet")
             if not group.get("IpPermissions"):
-                self._let_in(region, group["GroupId"], self._admitted())
+                self._let_in(region, group["GroupId"], self._caller.networks())
         return str(group["GroupId"])
 
     def _group(self, region: str, name: str, network: str) -> Mapping[str, Any] | None:
         filters = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [network]}]
         groups = self._clients.of("ec2", region).describe_security_groups(Filters=filters)["SecurityGroups"]
         return groups[0] if groups else None
-
-    def _admitted(self) -> Sequence[str]:
-        return self._config.admit or (single_address(self._own_address()),)
-
-    def address(self) -> str | None:
-        """Say from where we call; None when the config says who is let in.
-
-        Raises:
-            CloudUnreachable: when nobody says it.
-        """
-        return None if self._config.admit else self._own_address()
-
-    def _own_address(self) -> str:
-        return own_address(self._address_url, remedy="[providers.aws] admit = [...]")
 
     def _let_in(self, region: str, group: str, networks: Sequence[str]) -> None:
         """Let SSH in from networks, and everything from machines of the group."""

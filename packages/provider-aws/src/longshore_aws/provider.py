@@ -14,7 +14,7 @@ from longshore.errors import InvalidRequest
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
-from longshore.plugin.caller import ADDRESS_URL
+from longshore.plugin.caller import ADDRESS_URL, Caller
 from longshore.plugin.catalogue import Catalogue, default_folder
 from longshore.plugin.launching import exactly
 from longshore.plugin.pace import Pace
@@ -62,7 +62,8 @@ class AwsProvider:
         self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._pace = Pace(burst=_LAUNCH_BURST, per_second=_LAUNCHES_A_SECOND)
-        self._firewall = Firewall(self._clients, config, address_url=address_url)
+        self._caller = Caller("aws", config.admit, url=address_url)
+        self._firewall = Firewall(self._clients, self._caller)
         self._sides = Sides(self._clients, config, self._firewall)
 
     def __repr__(self) -> str:
@@ -247,7 +248,7 @@ class AwsProvider:
 
     def address(self) -> str | None:
         """Ask AWS from where we call, unless the config says who is let in."""
-        return self._firewall.address()
+        return self._caller.address()
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let the caller's new address in by SSH, and the old one no more."""

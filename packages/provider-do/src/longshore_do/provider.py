@@ -14,7 +14,7 @@ from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
 from longshore.plugin.boot import first_boot
-from longshore.plugin.caller import ADDRESS_URL
+from longshore.plugin.caller import ADDRESS_URL, Caller
 from longshore.plugin.catalogue import Catalogue, default_folder
 from longshore.plugin.launching import exactly
 from longshore.plugin.provider import Quota, Scope, Terms
@@ -56,7 +56,8 @@ class DoProvider:
         self._client = Client(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._machines = Machines(self._client, config.address)
-        self._sides = Sides(self._client, self._machines, config, address_url=address_url)
+        self._caller = Caller("do", config.admit, url=address_url)
+        self._sides = Sides(self._client, self._machines, config, self._caller)
         self._catalog = Catalog(self._client, self._kept, config)
 
     def __repr__(self) -> str:
@@ -200,7 +201,7 @@ class DoProvider:
 
     def address(self) -> str | None:
         """Ask from where we call, unless the config says who is let in."""
-        return self._sides.address()
+        return self._caller.address()
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let the caller's new address in by SSH, and the old one no more."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from longshore.errors import InvalidRequest, ProviderError
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
-from longshore.plugin.caller import own_address, single_address
+from longshore.plugin.caller import Caller, single_address
 from longshore.plugin.keys import public_key
 from longshore.plugin.labels import as_label, of_label
 from longshore_do.clients import Client
@@ -42,12 +42,12 @@ def imported_key(config: DoConfig) -> str:
 class Sides:
     """The side resources of one account."""
 
-    def __init__(self, client: Client, machines: Machines, config: DoConfig, *, address_url: str) -> None:
-        """``address_url`` answers with the caller's address as plain text."""
+    def __init__(self, client: Client, machines: Machines, config: DoConfig, caller: Caller) -> None:
+        """``caller`` says who is let in."""
         self._client = client
         self._machines = machines
         self._config = config
-        self._address_url = address_url
+        self._caller = caller
         self._making = threading.Lock()
 
     def named(self, spec: MachineSpec) -> list[SideResource]:
@@ -88,7 +88,7 @@ class Sides:
 
     def _make_firewall(self, spec: MachineSpec) -> None:
         tag = firewall_tag(spec)
-        body = {"name": _firewall_name(spec), "tags": [tag], **_rules(self._admitted(), tag)}
+        body = {"name": _firewall_name(spec), "tags": [tag], **_rules(self._caller.networks(), tag)}
         self._client.ask("making a firewall", lambda client: client.firewalls.create, body=body, create=True)
 
     def _key_to_make(self, spec: MachineSpec) -> str:
@@ -119,20 +119,6 @@ class Sides:
         return self._client.listed("listing firewalls", lambda client: client.firewalls.list, "firewalls")
 
     # --- who is let in
-
-    def _admitted(self) -> list[str]:
-        return list(self._config.admit) or [single_address(self._own_address())]
-
-    def address(self) -> str | None:
-        """Say from where we call; None when the config says who is let in.
-
-        Raises:
-            CloudUnreachable: when nobody says it.
-        """
-        return None if self._config.admit else self._own_address()
-
-    def _own_address(self) -> str:
-        return own_address(self._address_url, remedy="[providers.do] admit = [...]")
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let one address reach the owner's machines by SSH, and no other address any more.

@@ -11,7 +11,7 @@ from longshore.errors import CloudUnreachable, CredentialsError, InvalidRequest,
 from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Needs, Offer, Price
-from longshore.plugin.caller import ADDRESS_URL
+from longshore.plugin.caller import ADDRESS_URL, Caller
 from longshore.plugin.catalogue import Catalogue, default_folder
 from longshore.plugin.launching import exactly
 from longshore.plugin.provider import Quota, Scope, Terms
@@ -54,7 +54,8 @@ class GcpProvider:
         self._clients = Clients(config, answer=answer, deadline=config.deadline - 3 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._machines = Machines(self._clients, config.address, f"{config.regions[0]}-a")
-        self._sides = Sides(self._clients, self._machines, config, address_url=address_url)
+        self._caller = Caller("gcp", config.admit, url=address_url)
+        self._sides = Sides(self._clients, self._machines, config, self._caller)
         self._catalog = Catalog(self._clients, self._kept, config)
 
     def __repr__(self) -> str:
@@ -202,7 +203,7 @@ class GcpProvider:
 
     def address(self) -> str | None:
         """Ask from where we call, unless the config says who is let in."""
-        return self._sides.address()
+        return self._caller.address()
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let the caller's new address in by SSH, and the old one no more."""

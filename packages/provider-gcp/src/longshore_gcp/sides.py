@@ -11,7 +11,7 @@ from typing import Any
 
 from longshore.errors import InvalidRequest, ProviderError
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
-from longshore.plugin.caller import own_address, single_address
+from longshore.plugin.caller import Caller, single_address
 from longshore.plugin.keys import public_key
 from longshore_gcp.clients import Clients
 from longshore_gcp.config import GcpConfig
@@ -30,12 +30,12 @@ _SSH, _INSIDE = "ssh", "inside"
 class Sides:
     """The side resources of one project."""
 
-    def __init__(self, clients: Clients, machines: Machines, config: GcpConfig, *, address_url: str) -> None:
-        """``address_url`` answers with the caller's address as plain text."""
+    def __init__(self, clients: Clients, machines: Machines, config: GcpConfig, caller: Caller) -> None:
+        """``caller`` says who is let in."""
         self._clients = clients
         self._machines = machines
         self._config = config
-        self._address_url = address_url
+        self._caller = caller
 
     def named(self, spec: MachineSpec) -> list[SideResource]:
         """Name what a spec needs: a rule for SSH, and one for what machines say to each other."""
@@ -53,7 +53,7 @@ class Sides:
         there = {row.name for row in self._rows()}
         tag = network_tag(spec)
         if f"{tag}-{_SSH}" not in there:
-            ssh = {"allowed": [{"I_p_protocol": "tcp", "ports": ["22"]}], "source_ranges": self._admitted()}
+            ssh = {"allowed": [{"I_p_protocol": "tcp", "ports": ["22"]}], "source_ranges": self._caller.networks()}
             self._make(spec, f"{tag}-{_SSH}", ssh)
         if f"{tag}-{_INSIDE}" not in there:
             self._make(spec, f"{tag}-{_INSIDE}", {"allowed": [{"I_p_protocol": "all"}], "source_tags": [tag]})
@@ -105,20 +105,6 @@ class Sides:
         )
 
     # --- who is let in
-
-    def _admitted(self) -> list[str]:
-        return list(self._config.admit) or [single_address(self._own_address())]
-
-    def address(self) -> str | None:
-        """Say from where we call; None when the config says who is let in.
-
-        Raises:
-            CloudUnreachable: when nobody says it.
-        """
-        return None if self._config.admit else self._own_address()
-
-    def _own_address(self) -> str:
-        return own_address(self._address_url, remedy="[providers.gcp] admit = [...]")
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let one address reach the owner's machines by SSH, and no other address any more.
