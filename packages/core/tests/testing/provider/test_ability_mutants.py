@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -142,8 +143,10 @@ class NamesTheUnknown(FakeProvider):
 class AnotherCallerEachTime(FakeProvider):
     """Names the session."""
 
+    _sessions = itertools.count()
+
     def caller(self) -> str:
-        return f"{super().caller()}-{id(self):x}"
+        return f"{super().caller()}-{next(self._sessions)}"
 
 
 class CallerOfAMile(FakeProvider):
