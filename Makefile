@@ -5,6 +5,7 @@ export PYTHON
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 TOX = .venv/bin/tox run --workdir .venv/tox
+TWO_AT_A_TIME = .venv/bin/tox run-parallel --workdir .venv/tox --parallel 2
 WITH_TOX = tools/make-venv .venv 'tox>=4.20'
 
 .PHONY: help demo test full chaos bench clean
@@ -19,7 +20,7 @@ demo:  ## run examples/solar twice and report: the second time everything is up 
 test:  ## everything that must hold: lint, types, layers, tests of each package, docs, packaging
 	@tools/system-packages
 	@$(WITH_TOX)
-	@$(TOX)
+	@$(TWO_AT_A_TIME); status=$$?; tools/test-summary .venv/tox; exit $$status
 
 full: test chaos demo  ## test, and what takes long
 
