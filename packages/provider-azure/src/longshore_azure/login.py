@@ -41,10 +41,9 @@ def logged_in(config: AzureConfig) -> Any:
 def _of_file(path: Path) -> tuple[str, str, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        keys = next(each for each in _SPELLINGS if all(isinstance(content[key], str) for key in each if key in content)
-                    and all(key in content for key in each))
-        tenant, client, secret = (content[key] for key in keys)
-    except (OSError, ValueError, TypeError, StopIteration) as error:
+        keys = next(keys for keys in _SPELLINGS if content.keys() >= set(keys))
+        tenant, client, secret = (str(content[key]) for key in keys)
+    except (OSError, ValueError, AttributeError, StopIteration) as error:
         # What it holds is secret.
         raise CredentialsError(
             f"credentials_file = {str(path)!r} holds no login as `az ad sp create-for-rbac` prints it "

@@ -1,0 +1,166 @@
+"""What Azure says, in our words: the one table for its errors, and for what the SDK says itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from azure.core import exceptions as sdk
+
+from longshore.errors import (
+    AccessDenied,
+    CloudUnreachable,
+    CredentialsError,
+    InvalidRequest,
+    OutOfCapacity,
+    ProviderError,
+    QuotaExceeded,
+    Throttled,
+)
+from longshore.plugin.refusals import Refusals
+
+__all__ = ["is_gone", "is_taken", "is_used", "translated"]
+
+_LOG_IN = "log in by `az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
+_ROLE = "`longshore azure policy` prints the role that the login needs"
+_MORE = "ask for more at Subscriptions, Usage + quotas, or use less"
+_ELSEWHERE = "another type or region may be free"
+_REGISTER = "register it: `az provider register --namespace Microsoft.Compute`, and Microsoft.Network"
+
+_TABLE = Refusals(
+    "Azure",
+    {
+        "AllocationFailed": (OutOfCapacity, _ELSEWHERE),
+        "ZonalAllocationFailed": (OutOfCapacity, _ELSEWHERE),
+        "OverconstrainedAllocationRequest": (OutOfCapacity, _ELSEWHERE),
+        "OverconstrainedZonalAllocationRequest": (OutOfCapacity, _ELSEWHERE),
+        "SkuNotAvailable": (OutOfCapacity, _ELSEWHERE),
+        "QuotaExceeded": (QuotaExceeded, _MORE),
+        "ResourceQuotaExceeded": (QuotaExceeded, _MORE),
+        "PublicIPCountLimitReached": (QuotaExceeded, _MORE),
+        "*CountLimitReached": (QuotaExceeded, _MORE),
+        "TooManyRequests": (Throttled, ""),
+        "OperationNotAllowedTooManyRequests": (Throttled, ""),
+        "SubscriptionRequestsThrottled": (Throttled, ""),
+        "ResourceRequestsThrottled": (Throttled, ""),
+        "RetryableError": (Throttled, ""),
+        "AuthenticationFailed": (CredentialsError, _LOG_IN),
+        "InvalidAuthenticationToken*": (CredentialsError, _LOG_IN),
+        "ExpiredAuthenticationToken": (CredentialsError, _LOG_IN),
+        "AuthorizationFailed": (AccessDenied, _ROLE),
+        "LinkedAuthorizationFailed": (AccessDenied, _ROLE),
+        "RequestDisallowedByPolicy": (AccessDenied, "a policy of the organisation denies it; ask who administers it"),
+        "RequestDisallowedByAzure": (AccessDenied, "this subscription may not use the region; choose another one"),
+        "ScopeLocked": (AccessDenied, "a lock keeps it as it is; `az lock list` shows it"),
+        "ReadOnlyDisabledSubscription": (AccessDenied, "the subscription is disabled; look at its bill"),
+        "SubscriptionNotRegistered": (AccessDenied, _REGISTER),
+        "MissingSubscriptionRegistration": (AccessDenied, _REGISTER),
+        "MarketplacePurchaseEligibilityFailed": (AccessDenied, "accept the terms of the image in the marketplace"),
+        "SubscriptionNotFound": (InvalidRequest, "`az account list` shows those that there are"),
+        "InvalidSubscriptionId": (InvalidRequest, "`az account list` shows those that there are"),
+        "ResourceNotFound": (InvalidRequest, ""),
+        "ResourceGroupNotFound": (InvalidRequest, "make it, or leave resource_group out for one of our own"),
+        "NotFound": (InvalidRequest, ""),
+        "ParentResourceNotFound": (InvalidRequest, ""),
+        "PlatformImageNotFound": (InvalidRequest, "`az vm image list` shows images"),
+        "ImageNotFound": (InvalidRequest, "`az vm image list` shows images"),
+        "InvalidResourceReference": (InvalidRequest, ""),
+        "InvalidParameter": (InvalidRequest, ""),
+        "InvalidRequest*": (InvalidRequest, ""),
+        "InvalidTemplate*": (InvalidRequest, ""),
+        "InvalidResource*": (InvalidRequest, ""),
+        "BadRequest": (InvalidRequest, ""),
+        "LocationNotAvailableForResourceType": (InvalidRequest, "choose another region"),
+        "NoRegisteredProviderFound": (InvalidRequest, "choose another region"),
+        "PropertyChangeNotAllowed": (InvalidRequest, ""),
+        "OperationNotAllowed": (InvalidRequest, ""),
+        "Conflict": (InvalidRequest, "try again when what is being done with it is done"),
+        "AnotherOperationInProgress": (InvalidRequest, "try again when what is being done with it is done"),
+        "ResourceGroupBeingDeleted": (InvalidRequest, "try again when it is gone"),
+        "PreconditionFailed": (InvalidRequest, ""),
+        "InUse*": (InvalidRequest, "what uses it must go before"),
+        "NetworkSecurityGroupInUse*": (InvalidRequest, "what uses it must go before"),
+        "InternalServerError": (CloudUnreachable, ""),
+        "InternalExecutionError": (CloudUnreachable, ""),
+        "InternalOperationError": (CloudUnreachable, ""),
+        "ServiceUnavailable": (CloudUnreachable, ""),
+        "GatewayTimeout": (CloudUnreachable, ""),
+        "ServerTimeout": (CloudUnreachable, ""),
+    },
+)
+"""By the ``code`` of an answer or an operation (https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting
+/common-deployment-errors, https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/error-messages).
+"""
+_BY_STATUS = {
+    400: "BadRequest",
+    401: "AuthenticationFailed",
+    403: "AuthorizationFailed",
+    404: "NotFound",
+    409: "Conflict",
+    412: "PreconditionFailed",
+    429: "TooManyRequests",
+}
+_SERVER = 500
+_GONE = frozenset({"ResourceNotFound", "ResourceGroupNotFound", "NotFound", "ParentResourceNotFound"})
+_TAKEN = "PreconditionFailed"
+_USED = ("InUse", "NetworkSecurityGroupInUse")
+
+
+def _read(error: sdk.HttpResponseError) -> tuple[str, str]:
+    """Give the code and the words of what the SDK has raised."""
+    status = int(error.status_code or 0)
+    said = error.error
+    code = str(said.code or "") if said is not None else ""
+    message = str(said.message or "") if said is not None else ""
+    if not code:
+        code = _BY_STATUS.get(status, "InternalServerError" if status >= _SERVER else f"status {status}")
+    if code == "OperationNotAllowed" and "quota" in message.lower():
+        code = "QuotaExceeded"  # Azure has one code for a spent quota and for much else
+    return code, message
+
+
+def is_gone(error: Exception) -> bool:
+    """Say whether an error means that there is no such thing."""
+    return _code(error) in _GONE
+
+
+def is_taken(error: Exception) -> bool:
+    """Say whether an error means that there is something of this name already."""
+    return _code(error) == _TAKEN
+
+
+def is_used(error: Exception) -> bool:
+    """Say whether an error means that something else needs this."""
+    return _code(error).startswith(_USED)
+
+
+def _code(error: BaseException | None) -> str:
+    if isinstance(error, sdk.HttpResponseError):
+        return _read(error)[0]
+    return _code(error.__cause__) if isinstance(error, ProviderError) else ""
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Let nothing of the SDK out of the block; ``doing`` says what is asked, as in ``"listing machines"``.
+
+    Raises:
+        ProviderError: of the class that fits, with the SDK's error as its cause.
+    """
+    try:
+        yield
+    except sdk.DecodeError as error:
+        raise CloudUnreachable(f"{doing}: what came is no answer of Azure ({type(error).__name__})") from error
+    except sdk.HttpResponseError as error:
+        code, message = _read(error)
+        raise _TABLE.error(code, message, doing=doing) from error
+    except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
+        # Its words have addresses and objects of the library in them; its kind says what was wrong.
+        raise CloudUnreachable(f"{doing}: Azure has not answered ({type(error).__name__})") from error
+    except sdk.ClientAuthenticationError as error:
+        raise CredentialsError(f"{doing}: nobody is logged in to Azure ({type(error).__name__}); {_LOG_IN}") from error
+    except sdk.AzureError as error:
+        raise ProviderError(f"{doing}: {type(error).__name__}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # The answer was cut off, or comes from something between us and the cloud: what was asked may be done.
+        raise CloudUnreachable(f"{doing}: what came is no answer of Azure ({type(error).__name__})") from error
