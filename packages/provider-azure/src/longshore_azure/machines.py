@@ -14,9 +14,10 @@ from longshore_azure.config import Address
 from longshore_azure.errors import is_gone, translated
 from longshore_azure.names import group_of, last
 
-__all__ = ["Machines"]
+__all__ = ["VMS", "Machines"]
 
 VMS = "compute.virtual_machines"
+"""Where the SDK has what is asked of machines."""
 _POWER = "PowerState/"
 _STATES: Mapping[str, MachineState] = {
     "starting": MachineState.STARTING,
