@@ -144,11 +144,13 @@ class Sides:
 
     def find(self, owner: str) -> list[SideResource]:
         """List what was made for an owner."""
-        sides = [*self._rows("resource.resources"), *self._rows(_GROUPS)]
+        sides = [*self._rows("resource.resources", owner), *self._rows(_GROUPS, owner)]
         return [side for side in sides if side.tags.get(Tag.OWNER) == owner]
 
-    def _rows(self, what: str) -> Iterator[SideResource]:
-        rows = self._clients.listed(_LISTING, what, "list")
+    def _rows(self, what: str, owner: str) -> Iterator[SideResource]:
+        quoted = owner.replace("'", "''")
+        only = f"tagName eq '{Tag.OWNER}' and tagValue eq '{quoted}'"
+        rows = self._clients.listed(_LISTING, what, "list", filter=only)
         with translated(_LISTING):
             for row in rows:
                 side = side_of(row.id, row.type or "", row.tags or {})

@@ -2,8 +2,9 @@
 when told to. TLS is the caller's, so that no product code needs a switch for tests.
 """
 
+from longshore.testing.clouds.azure import Azure
 from longshore.testing.clouds.digitalocean import DigitalOcean
 from longshore.testing.clouds.google import GoogleCloud
 from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
 
-__all__ = ["Answer", "Check", "DigitalOcean", "GoogleCloud", "HttpCloud", "Request"]
+__all__ = ["Answer", "Azure", "Check", "DigitalOcean", "GoogleCloud", "HttpCloud", "Request"]

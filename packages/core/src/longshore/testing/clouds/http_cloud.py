@@ -34,6 +34,8 @@ class Request:
     body: Any = None
     token: str = ""
     """What the caller has shown as its bearer's token."""
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    """All of them, by their names in small letters."""
 
 
 @frozen(kw_only=True)
@@ -42,6 +44,8 @@ class Answer:
 
     status: int
     body: Any = None
+    headers: Mapping[str, str] = field(factory=dict[str, str])
+    """Besides those that say what the body is."""
 
 
 class Check(Protocol):
@@ -197,6 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
                 query=dict(parse_qsl(split.query)),
                 body=json.loads(content) if content else None,
                 token=self.headers.get("Authorization", "").removeprefix("Bearer "),
+                headers={name.lower(): value for name, value in self.headers.items()},
             )
         )
         if answer is None:
@@ -206,6 +211,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(text)
 
