@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from longshore.testing.clouds.azure_catalog import REGIONS, TYPES, prices, skus
@@ -68,6 +68,7 @@ class Azure(HttpCloud):
         group, name = "/resourcegroups/([^/]+)", "([^/]+)"
         here = f"/subscriptions/{re.escape(subscription)}".lower()
         compute, network = "/providers/microsoft.compute", "/providers/microsoft.network"
+        rules = f"{network}/networksecuritygroups/{name}/securityrules/{name}"
         routes: Sequence[tuple[str, str, str, Callable[..., Answer]]] = (
             ("groups.list", "GET", "/resourcegroups", self._list_groups),
             ("groups.get", "GET", group, self._get_group),
@@ -87,7 +88,8 @@ class Azure(HttpCloud):
             ("operations.get", "GET", f"{compute}/locations/[a-z0-9]+/operations/{name}", self._operation),
             ("networkInterfaces.list", "GET", f"{network}/(networkinterfaces)", self._list_kind),
             ("publicIPAddresses.list", "GET", f"{network}/(publicipaddresses)", self._list_kind),
-            ("securityRules.put", "PUT", f"{group}{network}/networksecuritygroups/{name}/securityrules/{name}", self._rule),
+            ("securityRules.put", "PUT", f"{group}{rules}", self._rule),
+            ("securityRules.get", "GET", f"{group}{rules}", self._get_rule),
             *(
                 (f"{kind}.{method.lower()}", method, f"{group}{network}/({kind.lower()})/{name}", act)
                 for kind in (_FIREWALL, _NETWORK, _CARD, _ADDRESS)
@@ -103,7 +105,7 @@ class Azure(HttpCloud):
         if request.path != _LOGIN:
             return super().handle(request)
         token = token_for({"appid": self._account, "aud": request.query.get("resource", "")})
-        expires = str(int((datetime.now().astimezone() + timedelta(days=1)).timestamp()))
+        expires = str(int((datetime.now(UTC) + timedelta(days=1)).timestamp()))
         return Answer(status=200, body={"access_token": token, "expires_on": expires, "token_type": "Bearer"})
 
     def action_of(self, request: Request) -> str:
@@ -256,6 +258,12 @@ class Azure(HttpCloud):
         made = {**request.body, "name": rule}
         row["properties"]["securityRules"] = [*others, made]
         return self._begun(request, 200, made)
+
+    def _get_rule(self, _: Request, group: str, firewall: str, rule: str) -> Answer:
+        row = self.resources.get(self._id(group, _FIREWALL, firewall).lower(), {"properties": {}})
+        rules = row["properties"].get("securityRules", ())
+        found = next((each for each in rules if each["name"] == rule), None)
+        return not_found(rule) if found is None else Answer(status=200, body=found)
 
     def _delete(self, request: Request, _: str, kind: str, name: str) -> Answer:
         where = self._key(request)

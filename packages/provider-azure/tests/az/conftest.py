@@ -1,0 +1,44 @@
+"""One stand-in for Azure for each test, behind TLS and with a login that the SDK finds by itself."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from longshore.testing.clouds import Azure
+
+from .description import check
+from .rig import ACCOUNT, SUBSCRIPTION, AzureRig
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(path))
+        yield context
+
+
+@pytest.fixture
+def cloud() -> Iterator[Azure]:
+    cloud = Azure(SUBSCRIPTION, ACCOUNT, check=check)
+    yield cloud
+    assert cloud.violations == []
+
+
+@pytest.fixture
+def rig(cloud: Azure, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureRig]:
+    """What a machine with an identity of its own finds about it."""
+    with cloud.serving(tls) as url:
+        monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "s3cr3t-identity")
+        yield AzureRig(cloud, url, tmp_path / "catalogues")
