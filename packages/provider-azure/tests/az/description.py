@@ -77,7 +77,7 @@ def _against(kind: Any, value: Any, where: str, *, sent: bool) -> Iterator[str]:
     elif origin is typing.Literal:
         if value not in given:
             yield f"{where}: {value!r} is none of {given}"
-    elif hasattr(kind, "_attr_to_rest_field"):
+    elif hasattr(kind, "_deserialize"):
         yield from _of_model(kind, value, where, sent=sent)
     elif not _fits(kind, value):
         yield f"{where}: {value!r} is no {kind}"
@@ -107,6 +107,7 @@ def _fields(model: Any) -> dict[str, tuple[Any, bool]]:
         for name, note in vars(each).get("__annotations__", {}).items():
             if not name.startswith("_"):
                 hints[name] = eval(note, {**vars(module), **known}) if isinstance(note, str) else note  # noqa: S307  the library's own words
+    model.__new__(model)  # before the first one is made, the library does not know its fields
     fields = model._attr_to_rest_field  # noqa: SLF001  the library has no other way to ask
     return {
         field._rest_name: (_named(hints[name], model), field._visibility == ["read"])  # noqa: SLF001  as above
