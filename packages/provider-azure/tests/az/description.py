@@ -102,6 +102,8 @@ def _fields(model: Any) -> dict[str, tuple[Any, bool]]:
     """Give the kind of each field by its name in the API, and whether only Azure writes it."""
     hints: dict[str, Any] = {}
     for each in reversed(inspect.getmro(model)):
+        if not each.__module__.endswith("._models"):
+            continue
         module = sys.modules[each.__module__]
         known = {"_models": sys.modules[each.__module__.rpartition(".")[0]], "datetime": sys.modules["datetime"]}
         for name, note in vars(each).get("__annotations__", {}).items():

@@ -10,6 +10,7 @@ from typing import Any
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
+from longshore.model.times import read_time
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.clouds import Azure
 from longshore.testing.faults import Fault
@@ -126,5 +127,4 @@ class AzureRig:
 
 def _paid(machine: str, body: Mapping[str, Any]) -> Paid:
     tags = body.get("tags", {})
-    end = tags.get(Tag.ENDS_AT)
-    return Paid(id=machine, born_tags=tags, born_ends_at=datetime.fromisoformat(end) if end else None)
+    return Paid(id=machine, born_tags=tags, born_ends_at=read_time(tags.get(Tag.ENDS_AT, "")))

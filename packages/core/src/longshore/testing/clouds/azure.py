@@ -62,6 +62,7 @@ class Azure(HttpCloud):
         """By id, in small letters."""
         self.births: dict[str, Mapping[str, Any]] = {}
         """The body of the call that made each machine, by its resource group and name, as in ``group/vm``."""
+        self._others: set[str] = set()
         self.did: set[str] = set()
         """What was called: method, and kind of resource."""
         self._operations: dict[str, tuple[int, dict[str, Any]]] = {}
@@ -156,6 +157,7 @@ class Azure(HttpCloud):
         with self._lock:
             self.add_group(group, {"location": body["location"], "tags": {}})
             row = self._birth(group, name, body)
+            self._others.add(f"{group}/{name}".lower())
             row["properties"]["timeCreated"] = (self.now() - self.boot).isoformat()
 
     def add_group(self, name: str, body: Mapping[str, Any]) -> None:
@@ -298,8 +300,8 @@ class Azure(HttpCloud):
         return page(request, rows)
 
     def _used(self, quota: str, region: str) -> int:
-        """Count; those that are there from before are of no account."""
-        rows = [row for key, row in self.machines().items() if key in self.births and row["location"] == region]
+        """Count; those of others are of no account."""
+        rows = [row for key, row in self.machines().items() if key not in self._others and row["location"] == region]
         if quota == "virtualMachines":
             return len(rows)
         used = 0
