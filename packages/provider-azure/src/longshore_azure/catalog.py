@@ -103,9 +103,7 @@ class Catalog:
     def _rates(self, region: str) -> Entry:
         def ask() -> dict[str, str]:
             doing = f"listing prices in {region}"
-            wanted = (
-                f"serviceName eq 'Virtual Machines' and priceType eq 'Consumption' and armRegionName eq '{region}'"
-            )
+            wanted = f"serviceName eq 'Virtual Machines' and priceType eq 'Consumption' and armRegionName eq '{region}'"
             rates: dict[str, str] = {}
             for row in self._clients.prices(doing, wanted):
                 with translated(doing):

@@ -1,5 +1,5 @@
-"""The body of the call that makes a machine, and all that is its own: it follows from the spec and the token alone (laws
-P2 and P7).
+"""The body of the call that makes a machine, with all that is its own: it follows from the spec and the token alone
+(laws P2 and P7).
 """
 
 from __future__ import annotations

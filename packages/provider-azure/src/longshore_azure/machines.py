@@ -56,10 +56,7 @@ class Machines:
         cards = self._listed("network.network_interfaces", "list_all")
         addresses = self._listed("network.public_ip_addresses", "list_all")
         with translated(_LISTING):
-            return [
-                self._read(row, states.get(each, row), cards.get, addresses.get)
-                for each, row in rows.items()
-            ]
+            return [self._read(row, states.get(each, row), cards.get, addresses.get) for each, row in rows.items()]
 
     def _listed(self, what: str, method: str, **options: Any) -> dict[str, Any]:
         rows = self._clients.listed(_LISTING, what, method, **options)
@@ -81,13 +78,9 @@ class Machines:
         with translated(doing):
             if row is None:
                 return None
-            return self._read(
-                row, row, looked("network.network_interfaces"), looked("network.public_ip_addresses")
-            )
+            return self._read(row, row, looked("network.network_interfaces"), looked("network.public_ip_addresses"))
 
-    def _read(
-        self, row: Any, state: Any, card_of: Callable[[str], Any], address_of: Callable[[str], Any]
-    ) -> Machine:
+    def _read(self, row: Any, state: Any, card_of: Callable[[str], Any], address_of: Callable[[str], Any]) -> Machine:
         """Read one machine as Azure describes it; the functions give network interfaces and addresses by their ids."""
         tags = dict(row.tags or {})
         host = next((found for each in self._cards(row, card_of) if (found := self._host(each, address_of))), "")
@@ -127,8 +120,8 @@ class Machines:
         return ""
 
     def terminate(self, machine_ids: Collection[str]) -> None:
-        """End machines; silent for unknown ones. Azure deletes the disk, the network interface and the address that were
-        made with each, since that is how they were asked for, and nothing else.
+        """End machines; silent for unknown ones. Azure deletes the disk, the network interface and the address that
+        were made with each, since that is how they were asked for, and nothing else.
 
         Raises:
             ProviderError: the first refusal, after all others were tried.

@@ -1,5 +1,5 @@
-"""What machines need beside them, made for an owner's project, and swept: a resource group, a network security group and a
-network. A group that the config names is used, and never deleted. What is a machine's own goes with it.
+"""What machines need beside them, made for an owner's project, and swept: a resource group, a network security group
+and a network. A group that the config names is used, and never deleted. What is a machine's own goes with it.
 """
 
 from __future__ import annotations

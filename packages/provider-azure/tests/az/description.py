@@ -10,7 +10,8 @@ import typing
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, reduce
+from operator import or_
 from typing import Any
 
 from azure.mgmt.compute import models as compute
@@ -108,12 +109,11 @@ def _fields(model: Any) -> dict[str, tuple[Any, bool]]:
         known = {"_models": sys.modules[each.__module__.rpartition(".")[0]], "datetime": sys.modules["datetime"]}
         for name, note in vars(each).get("__annotations__", {}).items():
             if not name.startswith("_"):
-                hints[name] = eval(note, {**vars(module), **known}) if isinstance(note, str) else note  # noqa: S307  the library's own words
+                hints[name] = eval(note, {**vars(module), **known}) if isinstance(note, str) else note
     model.__new__(model)  # before the first one is made, the library does not know its fields
-    fields = model._attr_to_rest_field  # noqa: SLF001  the library has no other way to ask
+    fields = model._attr_to_rest_field
     return {
-        field._rest_name: (_named(hints[name], model), field._visibility == ["read"])  # noqa: SLF001  as above
-        for name, field in fields.items()
+        field._rest_name: (_named(hints[name], model), field._visibility == ["read"]) for name, field in fields.items()
     }
 
 
@@ -129,7 +129,9 @@ def _named(kind: Any, model: Any) -> Any:
     if not given or origin is typing.Literal:
         return kind
     named = tuple(_named(each, model) for each in given)
-    return typing.Union[named] if origin in (typing.Union, types.UnionType) else origin[named if len(named) > 1 else named[0]]  # noqa: UP007  made at run time
+    if origin in (typing.Union, types.UnionType):
+        return reduce(or_, named)
+    return origin[named if len(named) > 1 else named[0]]
 
 
 def _fits(kind: Any, value: Any) -> bool:

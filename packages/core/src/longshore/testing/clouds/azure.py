@@ -29,7 +29,9 @@ _REFUSALS: Mapping[Fault, tuple[int, str, str]] = {
     Fault.INVALID: (400, "InvalidParameter", "The value of a parameter is invalid."),
     Fault.UNKNOWN: (400, "SomethingNew", "Nobody has heard of this"),
 }
-_IMAGE = re.compile(r"Canonical:(?:ubuntu-24_04-lts|0001-com-ubuntu-server-jammy):.+:latest|Debian:debian-12:12-.+:latest")
+_IMAGE = re.compile(
+    r"Canonical:(?:ubuntu-24_04-lts|0001-com-ubuntu-server-jammy):.+:latest|Debian:debian-12:12-.+:latest"
+)
 _MOST_TAGS = 50
 _LONGEST_NAME = 64
 _VM, _CARD, _ADDRESS, _DISK = "virtualMachines", "networkInterfaces", "publicIPAddresses", "disks"
@@ -273,7 +275,9 @@ class Azure(HttpCloud):
             return Answer(status=204)
         cards = [row for each, row in self.resources.items() if f"/{_CARD.lower()}/" in each]
         if any(where in str(row["properties"]).lower() for row in cards):
-            code = "InUseSubnetCannotBeDeleted" if kind == _NETWORK.lower() else "InUseNetworkSecurityGroupCannotBeDeleted"
+            code = (
+                "InUseSubnetCannotBeDeleted" if kind == _NETWORK.lower() else "InUseNetworkSecurityGroupCannotBeDeleted"
+            )
             return refused(400, code, f"{name} is in use")
         del self.resources[where]
         return self._begun(request, 202)
@@ -287,7 +291,13 @@ class Azure(HttpCloud):
     def _usages(self, request: Request, region: str) -> Answer:
         if region not in REGIONS:
             return refused(400, "NoRegisteredProviderFound", f"No registered provider for location '{region}'")
-        names = ["virtualMachines", "cores", "lowPriorityCores", "availabilitySets", *(k.family for k in TYPES.values())]
+        names = [
+            "virtualMachines",
+            "cores",
+            "lowPriorityCores",
+            "availabilitySets",
+            *(k.family for k in TYPES.values()),
+        ]
         rows = [
             {
                 "unit": "Count",
@@ -376,7 +386,7 @@ class Azure(HttpCloud):
     def _birth(self, group: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         self._next += 1
         key, region, tags = f"{group}/{name}".lower(), body["location"], body.get("tags", {})
-        said = {key: value for key, value in body["properties"].items()}
+        said = dict(body["properties"])
         profile = said.pop("networkProfile", {"networkInterfaceConfigurations": []})
         references, hosts = [], []
         for each in profile["networkInterfaceConfigurations"]:
@@ -467,7 +477,9 @@ class Azure(HttpCloud):
         return self._begun(request, 202)
 
     def _hosts_of(self, row: Mapping[str, Any]) -> list[str]:
-        cards = [self.resources[each["id"].lower()] for each in row["properties"]["networkProfile"]["networkInterfaces"]]
+        cards = [
+            self.resources[each["id"].lower()] for each in row["properties"]["networkProfile"]["networkInterfaces"]
+        ]
         inside = [card["properties"]["ipConfigurations"][0]["properties"] for card in cards]
         public = [each["publicIPAddress"]["id"].lower() for each in inside if "publicIPAddress" in each]
         return [

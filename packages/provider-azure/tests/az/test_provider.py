@@ -1,0 +1,383 @@
+"""What is Azure's own, beyond the laws that hold for all providers."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+from azure.core.exceptions import HttpResponseError
+
+from longshore.errors import (
+    AccessDenied,
+    CloudUnreachable,
+    ConfigError,
+    CredentialsError,
+    InvalidRequest,
+    OutOfCapacity,
+    QuotaExceeded,
+)
+from longshore.model.offer import Needs, Offer
+from longshore.plugin.keys import Key
+from longshore.runtime.registry import Registry
+from longshore.testing.clouds import Answer, Azure, Request
+from longshore.testing.faults import Fault
+from longshore_azure.config import AzureConfig
+from longshore_azure.plugin import longshore_providers
+from longshore_azure.policy import least_role
+
+from .description import check
+from .rig import ACCOUNT, PUBLIC_KEY, REGION, SUBSCRIPTION, AzureRig
+
+_NETWORK, _RESOURCES = "Microsoft.Network", "Microsoft.Resources/subscriptions"
+_VM = "Microsoft.Compute/virtualMachines"
+_ACTIONS: Mapping[str, set[str]] = {
+    "groups.list": {f"{_RESOURCES}/resourceGroups/read"},
+    "groups.get": {f"{_RESOURCES}/resourceGroups/read"},
+    "groups.put": {f"{_RESOURCES}/resourceGroups/write"},
+    "groups.delete": {f"{_RESOURCES}/resourceGroups/delete"},
+    "resources.list": {f"{_RESOURCES}/resources/read"},
+    "resources.listGroup": {f"{_RESOURCES}/resourceGroups/resources/read"},
+    "virtualMachines.list": {f"{_VM}/read"},
+    "virtualMachines.get": {f"{_VM}/read"},
+    "virtualMachines.put": {
+        f"{_VM}/write",
+        "Microsoft.Compute/disks/write",
+        f"{_NETWORK}/networkInterfaces/write",
+        f"{_NETWORK}/networkInterfaces/join/action",
+        f"{_NETWORK}/networkSecurityGroups/join/action",
+        f"{_NETWORK}/publicIPAddresses/write",
+        f"{_NETWORK}/publicIPAddresses/join/action",
+        f"{_NETWORK}/virtualNetworks/subnets/join/action",
+    },
+    "virtualMachines.delete": {
+        f"{_VM}/delete",
+        "Microsoft.Compute/disks/delete",
+        f"{_NETWORK}/networkInterfaces/delete",
+        f"{_NETWORK}/publicIPAddresses/delete",
+    },
+    "virtualMachines.deallocate": {f"{_VM}/deallocate/action"},
+    "virtualMachines.start": {f"{_VM}/start/action"},
+    "skus.list": {"Microsoft.Compute/skus/read"},
+    "usages.list": {"Microsoft.Compute/locations/usages/read"},
+    "sshPublicKeys.list": {"Microsoft.Compute/sshPublicKeys/read"},
+    "operations.get": {"Microsoft.Compute/locations/operations/read", f"{_NETWORK}/locations/operations/read"},
+    "networkInterfaces.list": {f"{_NETWORK}/networkInterfaces/read"},
+    "networkInterfaces.get": {f"{_NETWORK}/networkInterfaces/read"},
+    "publicIPAddresses.list": {f"{_NETWORK}/publicIPAddresses/read"},
+    "publicIPAddresses.get": {f"{_NETWORK}/publicIPAddresses/read"},
+    "networkSecurityGroups.get": {f"{_NETWORK}/networkSecurityGroups/read"},
+    "networkSecurityGroups.put": {f"{_NETWORK}/networkSecurityGroups/write"},
+    "networkSecurityGroups.delete": {f"{_NETWORK}/networkSecurityGroups/delete"},
+    "securityRules.put": {f"{_NETWORK}/networkSecurityGroups/securityRules/write"},
+    "securityRules.get": {f"{_NETWORK}/networkSecurityGroups/securityRules/read"},
+    "virtualNetworks.get": {f"{_NETWORK}/virtualNetworks/read"},
+    "virtualNetworks.put": {f"{_NETWORK}/virtualNetworks/write"},
+    "virtualNetworks.delete": {f"{_NETWORK}/virtualNetworks/delete"},
+}
+"""What each request needs, as https://learn.microsoft.com/azure/role-based-access-control/permissions says."""
+
+
+def mistakes(**options: Any) -> str:
+    registry = Registry()
+    with pytest.raises(ConfigError) as caught:
+        registry.options(registry.provider("azure").config, options, "providers.azure", place="longshore.toml:3")
+    return "\n".join(each.message for each in caught.value.problems)
+
+
+def spot_offer(rig: AzureRig) -> Offer:
+    return next(each for each in rig.provider().offers(Needs()) if each.spot and each.price)
+
+
+def end_all(rig: AzureRig, **options: Any) -> None:
+    provider = rig.provider(**options)
+    rig.wait(provider.terms.listing_lag)
+    provider.terminate([each.id for each in provider.find(owner=rig.owner)])
+    rig.wait(provider.terms.listing_lag)
+    provider.sweep([side.id for side in provider.find_sides(owner=rig.owner)], owner=rig.owner)
+
+
+def test_announcing_the_provider_does_not_import_the_sdk() -> None:
+    code = "import sys, longshore_azure.plugin as p; p.longshore_providers(); sys.exit('azure.core' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert [record.name for record in longshore_providers()] == ["azure"]
+
+
+def test_offers_have_prices_of_the_list_and_are_remembered(rig: AzureRig) -> None:
+    provider = rig.provider(regions=(REGION, "eastus"))
+    first = provider.offers(Needs())
+    asked = len(rig.requests())
+    assert [each.key for each in provider.offers(Needs())] == [each.key for each in first]
+    assert len(rig.requests()) == asked
+    rates = {(e.type, e.spot): e.price and str(e.price.per_hour.amount) for e in first if e.region == REGION}
+    assert rates == {
+        ("Standard_D4s_v5", True): "0.046",
+        ("Standard_B2s", False): "0.048",
+        ("Standard_D4ps_v5", False): "0.184",
+        ("Standard_D4s_v5", False): "0.23",
+        ("Standard_NC4as_T4_v3", False): "0.658",
+        ("Standard_D4ps_v5", True): None,
+        ("Standard_NC4as_T4_v3", True): None,
+        ("Standard_Z9_never_priced", False): None,
+        ("Standard_Z9_never_priced", True): None,
+    }
+    assert {each.region for each in first} == {REGION, "eastus"}
+    assert {each.type for each in provider.offers(Needs(arch="arm64"))} == {"Standard_D4ps_v5"}
+    assert {each.type for each in provider.offers(Needs(gpu_model="T4"))} == {"Standard_NC4as_T4_v3"}
+
+
+def test_zones_that_are_named_are_those_that_are_rented_in(rig: AzureRig, cloud: Azure) -> None:
+    provider = rig.provider(zones=("1", "2"))
+    assert {each.zone for each in provider.offers(Needs())} == {"1"}
+    (machine,) = provider.launch(evolve(rig.spec(), offer=evolve(rig.spec().offer, zone="1")), token="t-1")
+    assert (machine.zone, cloud.births[machine.id]["zones"]) == ("1", ["1"])
+
+
+@pytest.mark.parametrize("key", [Key(create=True), Key(name="mine")])
+def test_a_whole_life_needs_every_right_that_is_named_and_no_other(rig: AzureRig, cloud: Azure, key: Key) -> None:
+    cloud.add_group("keys", {"location": REGION})
+    named = PUBLIC_KEY.replace(" me", " named")
+    cloud.add("keys", "sshPublicKeys", "mine", {"location": REGION, "properties": {"publicKey": named}})
+    provider, spec = rig.provider(key=key), rig.spec()
+    assert provider.caller() == ACCOUNT
+    assert provider.scope().account == SUBSCRIPTION
+    assert provider.room(spec.offer) == 12
+    (machine,) = provider.launch(spec, token="t-1")
+    provider.admit("198.51.100.9", owner=rig.owner)
+    provider.stop([machine.id])
+    provider.start([machine.id])
+    end_all(rig)
+    assert rig.paid() == []
+    assert list(cloud.groups) == ["keys"]
+    needed = set[str]().union(*(_ACTIONS[what] for what in cloud.did))
+    allowed = set(least_role(AzureConfig())["Actions"])
+    assert needed <= allowed
+    assert allowed - needed <= (set() if key.name else {"Microsoft.Compute/sshPublicKeys/read"})
+    keys = cloud.births[machine.id]["properties"]["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"]
+    assert [each["keyData"] for each in keys] == [PUBLIC_KEY, *([named] if key.name else [])]
+
+
+def test_the_end_of_a_machine_takes_exactly_what_is_its_own(rig: AzureRig, cloud: Azure) -> None:
+    rig.crowd(2)
+    provider = rig.provider()
+    (kept,) = provider.launch(rig.spec(), token="t-1")
+    before = set(cloud.resources)
+    (doomed,) = provider.launch(rig.spec(), token="t-2")
+    kinds = [each.split("/")[-2] for each in sorted(set(cloud.resources) - before)]
+    assert kinds == ["disks", "virtualmachines", "networkinterfaces", "publicipaddresses"]
+    provider.terminate([doomed.id])
+    assert set(cloud.resources) == before
+    assert kept.id in cloud.machines()
+
+
+def test_a_resource_group_that_the_config_names_is_never_deleted(rig: AzureRig, cloud: Azure) -> None:
+    cloud.add_group("Team", {"location": REGION})
+    (machine,) = rig.provider(resource_group="Team").launch(rig.spec(), token="t-1")
+    assert machine.id.startswith("team/")
+    end_all(rig, resource_group="Team")
+    assert cloud.resources == {}
+    assert list(cloud.groups) == ["team"]
+
+
+def test_our_resource_group_stays_while_somebody_elses_thing_is_in_it(rig: AzureRig, cloud: Azure) -> None:
+    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
+    group = machine.id.partition("/")[0]
+    cloud.add(group, "publicIPAddresses", "theirs", {"location": REGION})
+    end_all(rig)
+    assert [row["name"] for row in cloud.resources.values()] == ["theirs"]
+    assert list(cloud.groups) == [group]
+
+
+def test_a_machine_that_no_list_shows_yet_keeps_its_network(rig: AzureRig, cloud: Azure) -> None:
+    provider = rig.provider()
+    provider.launch(rig.spec(), token="t-1")
+    before = set(cloud.resources)
+    provider.sweep([side.id for side in provider.find_sides(owner=rig.owner)], owner=rig.owner)
+    assert set(cloud.resources) == before
+    assert len(cloud.groups) == 1
+
+
+def test_a_network_that_is_there_is_used_and_stays(rig: AzureRig, cloud: Azure) -> None:
+    cloud.add_group("net", {"location": REGION})
+    theirs = cloud.add("net", "virtualNetworks", "vnet", {"location": REGION})
+    options = {"subnet": f"{theirs['id']}/subnets/inside", "address": "private"}
+    (machine,) = rig.provider(**options).launch(rig.spec(), token="t-1")
+    assert machine.address.startswith("longshore@10.0.")
+    assert not any("/publicipaddresses/" in each for each in cloud.resources)
+    end_all(rig, **options)
+    assert list(cloud.resources.values()) == [theirs]
+
+
+def test_ssh_is_let_in_from_the_caller_alone(rig: AzureRig, cloud: Azure) -> None:
+    rig.provider().launch(rig.spec(), token="t-1")
+    (rule,) = (rule for row in cloud.resources.values() for rule in row["properties"].get("securityRules", ()))
+    said = rule["properties"]
+    assert (said["direction"], said["access"], said["destinationPortRange"]) == ("Inbound", "Allow", "22")
+    assert said["sourceAddressPrefixes"] == ["203.0.113.7/32"]
+
+
+def test_a_machine_that_is_powered_off_costs_until_it_is_ended(rig: AzureRig, cloud: Azure) -> None:
+    provider = rig.provider()
+    (machine,) = provider.launch(rig.spec(), token="t-1")
+    cloud.powered_off(machine.id)
+    assert provider.terms.power_off_still_costs
+    assert [each.id for each in rig.paid()] == [machine.id]
+    end_all(rig)
+    assert rig.paid() == []
+
+
+def test_a_spot_machine_has_its_price_and_is_gone_when_it_is_evicted(rig: AzureRig, cloud: Azure) -> None:
+    provider = rig.provider(max_price=0.1)
+    (machine,) = provider.launch(evolve(rig.spec(), offer=spot_offer(rig)), token="t-1")
+    assert machine.spot
+    said = cloud.births[machine.id]["properties"]
+    assert (said["priority"], said["evictionPolicy"], said["billingProfile"]) == ("Spot", "Delete", {"maxPrice": 0.1})
+    cloud.evict(machine.id)
+    rig.wait(provider.terms.listing_lag)
+    assert list(provider.find(owner=rig.owner)) == []
+    assert not any("/disks/" in each for each in cloud.resources)
+
+
+def test_a_machine_of_somebody_else_by_our_name_is_left_alone(rig: AzureRig, cloud: Azure) -> None:
+    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
+    row = cloud.machines()[machine.id]
+    row["tags"] = {"longshore-owner": "other"}
+    with pytest.raises(InvalidRequest, match="is not ours"):
+        rig.provider().launch(rig.spec(), token="t-1")
+    assert cloud.machines()[machine.id] is row
+
+
+def test_every_machine_is_asked_for_only_where_there_is_none_of_its_name(rig: AzureRig, cloud: Azure) -> None:
+    conditions: list[str | None] = []
+
+    class Watched(Azure):
+        def answer(self, request: Request, fault: Fault | None) -> Answer:
+            if self.action_of(request) == "create":
+                conditions.append(request.headers.get("if-none-match"))
+            return super().answer(request, fault)
+
+    cloud.__class__ = Watched
+    rig.provider().launch(rig.spec(), token="t-1", count=2)
+    assert conditions == ["*", "*"]
+
+
+def test_an_operation_that_fails_says_why_and_leaves_nothing(rig: AzureRig, cloud: Azure) -> None:
+    rig.fail(Fault.PARTIAL, on="create")
+    with pytest.raises(OutOfCapacity, match="another type or region") as caught:
+        rig.provider().launch(rig.spec(), token="t-1")
+    assert isinstance(caught.value.__cause__, HttpResponseError)
+    assert rig.paid() == []
+    assert not any(kind in each for each in cloud.resources for kind in ("/disks/", "/networkinterfaces/"))
+
+
+def test_an_operation_that_never_ends_is_not_waited_for_longer_than_the_deadline(rig: AzureRig, cloud: Azure) -> None:
+    cloud.polls = 1_000_000
+    provider = rig.provider(deadline=timedelta(seconds=4))
+    began = rig.now()
+    with pytest.raises(CloudUnreachable, match="making a firewall"):
+        provider.launch(rig.spec(), token="t-1")
+    assert rig.now() - began <= provider.terms.deadline
+    cloud.polls = 1
+
+
+def test_a_quota_that_is_spent_is_told_from_what_is_not_allowed(rig: AzureRig, cloud: Azure) -> None:
+    cloud.limit = 3
+    rig.provider().launch(rig.spec(), token="t-1")
+    assert rig.provider().room(rig.spec().offer) == 0
+    with pytest.raises(QuotaExceeded, match="Usage"):
+        rig.provider().launch(rig.spec(), token="t-2")
+    assert len(rig.paid()) == 1
+
+
+class Elsewhere(Azure):
+    """What answers is not what is meant: a proxy that asks for a login."""
+
+    def answer(self, request: Request, fault: Fault | None) -> Answer:
+        del request, fault
+        return Answer(status=200, body={"html": "log in"})
+
+
+def test_an_answer_that_is_none_is_no_answer(
+    tls: ssl.SSLContext, rig: AzureRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rig.paid() == []
+    with Elsewhere(SUBSCRIPTION, ACCOUNT).serving(tls) as url:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/msi/token")
+        with pytest.raises(CloudUnreachable, match="no answer of Azure"):
+            AzureRig(Azure(SUBSCRIPTION, ACCOUNT), url, tmp_path).provider().find(owner="me")
+
+
+def test_who_is_not_logged_in_is_told_how(rig: AzureRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = tmp_path / "login.json"
+    wrong.write_text(json.dumps({"appId": "a", "password": "s3cr3t-identity"}))
+    with pytest.raises(CredentialsError, match="holds no login") as caught:
+        rig.provider(credentials_file=str(wrong)).find(owner="me")
+    assert "s3cr3t" not in str(caught.value)
+    with pytest.raises(CredentialsError, match="nothing in the environment variable NO_SUCH"):
+        rig.provider(tenant="t", client="c", client_secret_env="NO_SUCH").find(owner="me")
+    monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
+    with pytest.raises(CredentialsError, match="AZURE_SUBSCRIPTION_ID"):
+        rig.provider().find(owner="me")
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        ({"region": "nowhere"}, {}, "not available"),
+        ({"type": "Standard_None"}, {}, "VM size is not valid"),
+        ({}, {"image": "a:b:c:d"}, "image"),
+        ({}, {"key": Key(name="mine")}, "no key of the name 'mine'"),
+        ({}, {"resource_group": "none"}, "leave resource_group out"),
+    ],
+)
+def test_what_is_not_there_is_refused_in_words_and_nothing_is_rented(
+    rig: AzureRig, change: Mapping[str, Any], options: Mapping[str, Any], words: str
+) -> None:
+    spec = rig.spec()
+    with pytest.raises(InvalidRequest, match=words):
+        rig.provider(**options).launch(evolve(spec, offer=evolve(spec.offer, **change)), token="t-1")
+    assert rig.paid() == []
+
+
+def test_what_the_login_may_not_do_is_said_with_the_role_that_may(rig: AzureRig) -> None:
+    rig.fail(Fault.DENIED, on="create")
+    with pytest.raises(AccessDenied, match="longshore azure policy"):
+        rig.provider().launch(rig.spec(), token="t-1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"image": "Windows 95"}, "is no image"),
+        ({"regions": []}, "name a region"),
+        ({"regions": ["West Europe"]}, "is no region"),
+        ({"subnet": "a/b"}, "is no id of a subnetwork"),
+        ({"address": "id"}, "address"),
+        ({"admit": ["everybody"]}, "is no network"),
+        ({"max_price": 0.0}, "is no price"),
+        ({"tenant": "t"}, "go together"),
+        ({"tags": {"a/b": "c"}}, "cannot be the key of a tag"),
+        ({"tags": {"longshore-owner": "c"}}, "cannot be the key of a tag"),
+        ({"colour": "red"}, "there is no such option"),
+    ],
+)
+def test_an_option_that_cannot_be_is_named(options: dict[str, Any], words: str) -> None:
+    assert words in mistakes(**options)
+
+
+def test_the_models_refuse_what_the_api_does_not_know() -> None:
+    place = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v"
+    request = Request(method="PUT", path=place, body={"location": REGION, "zones": ["1"]})
+    assert check(request, None) == ""
+    assert "colour" in check(evolve(request, body={"location": REGION, "colour": "red"}), None)
+    assert "no list" in check(evolve(request, body={"location": REGION, "zones": "1"}), None)
+    assert "only Azure" in check(evolve(request, body={"properties": {"provisioningState": "Failed"}}), None)
+    assert "no model" in check(evolve(request, path="/subscriptions/s/what/ever"), None)
+    assert check(request, Answer(status=200, body={"properties": {"priority": 1}})) != ""
