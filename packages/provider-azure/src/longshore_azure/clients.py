@@ -176,7 +176,7 @@ class Clients:
 
     def _new(self, name: str) -> Any:
         # Only what is needed is imported: each takes a good part of a second.
-        times = {"retry_total": 0, "connection_timeout": self._answer, "read_timeout": self._answer}
+        times: dict[str, Any] = {"retry_total": 0, "connection_timeout": self._answer, "read_timeout": self._answer}
         if name == "prices":
             from azure.core import PipelineClient  # noqa: PLC0415  as said
 

@@ -115,7 +115,7 @@ class AzureConfig:
     """Size of each machine's disk."""
     disk_type: str = field(default="StandardSSD_LRS", validator=matches_re(r"\w+"))
     """As in ``Premium_LRS``."""
-    max_price: float = field(default=-1, validator=_max_price)
+    max_price: float = field(default=-1.0, validator=_max_price)
     """USD an hour above which a spot machine is taken back; -1 for up to the ordinary price."""
     user: str = "longshore"
     """Who logs in; made on each machine."""

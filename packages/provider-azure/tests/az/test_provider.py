@@ -89,7 +89,7 @@ def mistakes(**options: Any) -> str:
     registry = Registry()
     with pytest.raises(ConfigError) as caught:
         registry.options(registry.provider("azure").config, options, "providers.azure", place="longshore.toml:3")
-    return "\n".join(each.message for each in caught.value.problems)
+    return "\n".join(f"{each.key}: {each.message}" for each in caught.value.problems)
 
 
 def spot_offer(rig: AzureRig) -> Offer:
