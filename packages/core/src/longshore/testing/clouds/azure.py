@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from longshore.testing.clouds.azure_catalog import REGIONS, TYPES, prices, skus
-from longshore.testing.clouds.azure_words import claims_of, is_asked_for, not_found, page, refused, token_for
-from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, HttpCloud, Request
+from longshore.testing.clouds.azure_resources import GROUP, NAME, AzureResources, Route
+from longshore.testing.clouds.azure_words import ADDRESS, CARD, DISK, VM, claims_of, not_found, page, refused, token_for
+from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, Request
 from longshore.testing.faults import Fault
 
 __all__ = ["Azure"]
@@ -34,72 +35,44 @@ _IMAGE = re.compile(
 )
 _MOST_TAGS = 50
 _LONGEST_NAME = 64
-_VM, _CARD, _ADDRESS, _DISK = "virtualMachines", "networkInterfaces", "publicIPAddresses", "disks"
-_FIREWALL, _NETWORK, _KEY = "networkSecurityGroups", "virtualNetworks", "sshPublicKeys"
-_SPACES = {_VM: "Compute", _DISK: "Compute", _KEY: "Compute"}
 
 
-class Azure(HttpCloud):
+class Azure(AzureResources):
     """One subscription, with one identity. With ``hosts`` each machine is a host that executes its boot data."""
 
     boot = timedelta(seconds=30)
     """How long a machine is starting."""
     lag = timedelta(seconds=10)
     """How long it may be missing in lists."""
-    polls = 2
-    """So often must an operation be asked about."""
     limit = 24
     """Quota of cores, of each family of them, and of machines, in each region."""
 
     def __init__(self, subscription: str, account: str, *, check: Check | None = None) -> None:
         """``account`` is the application's id of who may do everything."""
-        super().__init__(check=check)
+        super().__init__(subscription, check=check)
         self.hosts: Hosts | None = None
-        self._subscription = subscription
         self._account = account
-        self._next = 0
-        self.groups: dict[str, dict[str, Any]] = {}
-        """By name, in small letters."""
-        self.resources: dict[str, dict[str, Any]] = {}
-        """By id, in small letters."""
         self.births: dict[str, Mapping[str, Any]] = {}
         """The body of the call that made each machine, by its resource group and name, as in ``group/vm``."""
         self._others: set[str] = set()
         self.did: set[str] = set()
         """What was called: method, and kind of resource."""
-        self._operations: dict[str, tuple[int, dict[str, Any]]] = {}
-        group, name = "/resourcegroups/([^/]+)", "([^/]+)"
-        here = f"/subscriptions/{re.escape(subscription)}".lower()
-        compute, network = "/providers/microsoft.compute", "/providers/microsoft.network"
-        rules = f"{network}/networksecuritygroups/{name}/securityrules/{name}"
-        routes: Sequence[tuple[str, str, str, Callable[..., Answer]]] = (
-            ("groups.list", "GET", "/resourcegroups", self._list_groups),
-            ("groups.get", "GET", group, self._get_group),
-            ("groups.put", "PUT", group, self._put_group),
-            ("groups.delete", "DELETE", group, self._delete_group),
-            ("resources.list", "GET", "/resources", self._list_all),
-            ("resources.listGroup", "GET", f"{group}/resources", self._list_group),
+
+    def routes(self) -> Sequence[Route]:
+        """List what can be asked for, with machines and what there is to rent."""
+        compute = "/providers/microsoft.compute"
+        machine = f"{GROUP}{compute}/virtualmachines/{NAME}"
+        return [
+            *super().routes(),
             ("virtualMachines.list", "GET", f"{compute}/virtualmachines", self._list_machines),
-            ("virtualMachines.put", "PUT", f"{group}{compute}/virtualmachines/{name}", self._create),
-            ("virtualMachines.get", "GET", f"{group}{compute}/virtualmachines/{name}", self._get_machine),
-            ("virtualMachines.delete", "DELETE", f"{group}{compute}/virtualmachines/{name}", self._delete_machine),
-            ("virtualMachines.deallocate", "POST", f"{group}{compute}/virtualmachines/{name}/deallocate", self._stop),
-            ("virtualMachines.start", "POST", f"{group}{compute}/virtualmachines/{name}/start", self._start),
+            ("virtualMachines.put", "PUT", machine, self._create),
+            ("virtualMachines.get", "GET", machine, self._get_machine),
+            ("virtualMachines.delete", "DELETE", machine, self._delete_machine),
+            ("virtualMachines.deallocate", "POST", f"{machine}/deallocate", self._stop),
+            ("virtualMachines.start", "POST", f"{machine}/start", self._start),
             ("skus.list", "GET", f"{compute}/skus", self._skus),
-            ("usages.list", "GET", f"{compute}/locations/{name}/usages", self._usages),
-            ("sshPublicKeys.list", "GET", f"{compute}/(sshpublickeys)", self._list_kind),
-            ("operations.get", "GET", f"{compute}/locations/[a-z0-9]+/operations/{name}", self._operation),
-            ("networkInterfaces.list", "GET", f"{network}/(networkinterfaces)", self._list_kind),
-            ("publicIPAddresses.list", "GET", f"{network}/(publicipaddresses)", self._list_kind),
-            ("securityRules.put", "PUT", f"{group}{rules}", self._rule),
-            ("securityRules.get", "GET", f"{group}{rules}", self._get_rule),
-            *(
-                (f"{kind}.{method.lower()}", method, f"{group}{network}/({kind.lower()})/{name}", act)
-                for kind in (_FIREWALL, _NETWORK, _CARD, _ADDRESS)
-                for method, act in (("GET", self._get), ("PUT", self._put), ("DELETE", self._delete))
-            ),
-        )
-        self._routes = [(label, method, re.compile(here + path), act) for label, method, path, act in routes]
+            ("usages.list", "GET", f"{compute}/locations/{NAME}/usages", self._usages),
+        ]
 
     # --- what all stand-ins say
 
@@ -136,13 +109,6 @@ class Azure(HttpCloud):
         self.did.add(name)
         return self._create(request, *words, fault=fault) if name == "virtualMachines.put" else act(request, *words)
 
-    def _route(self, request: Request) -> tuple[str, Callable[..., Answer], Sequence[str]] | None:
-        for name, method, pattern, act in self._routes:
-            match = pattern.fullmatch(request.path.lower())
-            if match and method == request.method:
-                return name, act, match.groups()
-        return None
-
     # --- what a test does
 
     def machines(self) -> Mapping[str, dict[str, Any]]:
@@ -151,7 +117,7 @@ class Azure(HttpCloud):
             return {
                 f"{each.split('/')[4]}/{each.rpartition('/')[2]}": row
                 for each, row in self.resources.items()
-                if f"/{_VM.lower()}/" in each
+                if f"/{VM.lower()}/" in each
             }
 
     def crowd(self, group: str, name: str, body: Mapping[str, Any]) -> None:
@@ -161,25 +127,6 @@ class Azure(HttpCloud):
             row = self._birth(group, name, body)
             self._others.add(f"{group}/{name}".lower())
             row["properties"]["timeCreated"] = (self.now() - self.boot).isoformat()
-
-    def add_group(self, name: str, body: Mapping[str, Any]) -> None:
-        """Let a resource group be there."""
-        with self._lock:
-            kind = "Microsoft.Resources/resourceGroups"
-            where = f"/subscriptions/{self._subscription}/resourceGroups/{name}"
-            self.groups[name.lower()] = {"tags": {}, **body, "id": where, "name": name, "type": kind}
-
-    def add(self, group: str, kind: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Let any other resource be there."""
-        with self._lock:
-            where = self._id(group, kind, name)
-            space = _SPACES.get(kind, "Network")
-            row = {"tags": {}, **body, "id": where, "name": name, "type": f"Microsoft.{space}/{kind}"}
-            row["properties"] = {"provisioningState": "Succeeded", **row.get("properties", {})}
-            if kind == _KEY:
-                del row["properties"]["provisioningState"]
-            self.resources[where.lower()] = row
-            return row
 
     def evict(self, machine: str) -> None:
         """Take a spot machine back, and do with it what it was asked for with."""
@@ -197,90 +144,6 @@ class Azure(HttpCloud):
         with self._lock:
             if machine in self.machines():
                 self._power(self.machines()[machine], "stopped")
-
-    # --- resource groups, and lists of all
-
-    def _list_groups(self, request: Request) -> Answer:
-        return page(request, [row for row in self.groups.values() if is_asked_for(row, request)])
-
-    def _get_group(self, _: Request, name: str) -> Answer:
-        row = self.groups.get(name)
-        return self._no_group(name) if row is None else Answer(status=200, body=row)
-
-    def _no_group(self, name: str) -> Answer:
-        return refused(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
-
-    def _put_group(self, request: Request, name: str) -> Answer:
-        self.add_group(name, {**request.body, "properties": {"provisioningState": "Succeeded"}})
-        return Answer(status=201, body=self.groups[name])
-
-    def _delete_group(self, request: Request, name: str) -> Answer:
-        if self.groups.pop(name, None) is None:
-            return self._no_group(name)
-        for each in [each for each in self.resources if f"/resourcegroups/{name}/" in each]:
-            del self.resources[each]
-        return self._begun(request, 202)
-
-    def _list_all(self, request: Request) -> Answer:
-        return page(request, [_brief(row) for row in self.resources.values() if is_asked_for(row, request)])
-
-    def _list_group(self, request: Request, name: str) -> Answer:
-        if name not in self.groups:
-            return self._no_group(name)
-        rows = [_brief(row) for each, row in self.resources.items() if f"/resourcegroups/{name}/" in each]
-        return page(request, rows)
-
-    def _list_kind(self, request: Request, kind: str) -> Answer:
-        return page(request, [row for each, row in self.resources.items() if f"/{kind}/" in each])
-
-    # --- networks
-
-    def _id(self, group: str, kind: str, name: str) -> str:
-        space = _SPACES.get(kind, "Network")
-        where = f"/subscriptions/{self._subscription}/resourceGroups/{group}"
-        return f"{where}/providers/Microsoft.{space}/{kind}/{name}"
-
-    def _key(self, request: Request) -> str:
-        return request.path.lower()
-
-    def _get(self, request: Request, *_: str) -> Answer:
-        row = self.resources.get(self._key(request))
-        return not_found(request.path) if row is None else Answer(status=200, body=row)
-
-    def _put(self, request: Request, group: str, kind: str, name: str) -> Answer:
-        if group not in self.groups:
-            return self._no_group(group)
-        known = {each.lower(): each for each in (_FIREWALL, _NETWORK, _CARD, _ADDRESS)}
-        row = self.add(group, known[kind], name, request.body)
-        return self._begun(request, 201, row)
-
-    def _rule(self, request: Request, group: str, firewall: str, rule: str) -> Answer:
-        row = self.resources.get(self._id(group, _FIREWALL, firewall).lower())
-        if row is None:
-            return refused(404, "ParentResourceNotFound", f"The parent of '{rule}' was not found.")
-        others = [each for each in row["properties"].get("securityRules", ()) if each["name"] != rule]
-        made = {**request.body, "name": rule}
-        row["properties"]["securityRules"] = [*others, made]
-        return self._begun(request, 200, made)
-
-    def _get_rule(self, _: Request, group: str, firewall: str, rule: str) -> Answer:
-        row = self.resources.get(self._id(group, _FIREWALL, firewall).lower(), {"properties": {}})
-        rules = row["properties"].get("securityRules", ())
-        found = next((each for each in rules if each["name"] == rule), None)
-        return not_found(rule) if found is None else Answer(status=200, body=found)
-
-    def _delete(self, request: Request, _: str, kind: str, name: str) -> Answer:
-        where = self._key(request)
-        if where not in self.resources:
-            return Answer(status=204)
-        cards = [row for each, row in self.resources.items() if f"/{_CARD.lower()}/" in each]
-        if any(where in str(row["properties"]).lower() for row in cards):
-            code = (
-                "InUseSubnetCannotBeDeleted" if kind == _NETWORK.lower() else "InUseNetworkSecurityGroupCannotBeDeleted"
-            )
-            return refused(400, code, f"{name} is in use")
-        del self.resources[where]
-        return self._begun(request, 202)
 
     # --- what there is to rent
 
@@ -395,12 +258,12 @@ class Azure(HttpCloud):
             hosts += addresses
         disk = said["storageProfile"]["osDisk"]
         if "name" in disk:
-            self.add(group, _DISK, disk["name"], {"location": region, "tags": tags})
+            self.add(group, DISK, disk["name"], {"location": region, "tags": tags})
         system = said.get("osProfile", {})
         boot = base64.b64decode(system.get("customData", "")).decode()
         said["osProfile"] = {word: value for word, value in system.items() if word != "customData"}
         said |= {"networkProfile": {"networkInterfaces": references}, "timeCreated": self.now().isoformat()}
-        row = self.add(group, _VM, name, {**body, "properties": {**said, "power": "running"}})
+        row = self.add(group, VM, name, {**body, "properties": {**said, "power": "running"}})
         self.births[key] = body
         if self.hosts is not None:
             self.hosts.boot(key, hosts, boot)
@@ -421,28 +284,28 @@ class Azure(HttpCloud):
             hosts.append(f"203.0.{low}")
             settings = {"ipAddress": hosts[1], "publicIPAllocationMethod": "Static"}
             body = {"location": region, "tags": public.get("tags", {}), "sku": public["sku"], "properties": settings}
-            configuration["publicIPAddress"] = {"id": self.add(group, _ADDRESS, public["name"], body)["id"]}
+            configuration["publicIPAddress"] = {"id": self.add(group, ADDRESS, public["name"], body)["id"]}
         properties = {
             "ipConfigurations": [{"name": inside["name"], "properties": configuration}],
             "networkSecurityGroup": asked["properties"]["networkSecurityGroup"],
         }
         body = {"location": region, "tags": asked.get("tags", {}), "properties": properties}
-        return self.add(group, _CARD, asked["name"], body), hosts
+        return self.add(group, CARD, asked["name"], body), hosts
 
     def _remove(self, group: str, name: str) -> None:
         """Delete a machine, and what was made with it to be deleted with it."""
-        row = self.resources.pop(self._id(group, _VM, name).lower())
+        row = self.resources.pop(self._id(group, VM, name).lower())
         disk = row["properties"]["storageProfile"]["osDisk"]
         if disk.get("deleteOption") == "Delete":
-            self.resources.pop(self._id(group, _DISK, disk["name"]).lower(), None)
+            self.resources.pop(self._id(group, DISK, disk["name"]).lower(), None)
         asked = self.births[f"{group}/{name}"]["properties"].get("networkProfile", {})
         for each in asked.get("networkInterfaceConfigurations", ()):
             if each["properties"].get("deleteOption") != "Delete":
                 continue
-            self.resources.pop(self._id(group, _CARD, each["name"]).lower(), None)
+            self.resources.pop(self._id(group, CARD, each["name"]).lower(), None)
             public = each["properties"]["ipConfigurations"][0]["properties"].get("publicIPAddressConfiguration")
             if public is not None and public["properties"].get("deleteOption") == "Delete":
-                self.resources.pop(self._id(group, _ADDRESS, public["name"]).lower(), None)
+                self.resources.pop(self._id(group, ADDRESS, public["name"]).lower(), None)
         if self.hosts is not None:
             self.hosts.cut(f"{group}/{name}")
 
@@ -487,33 +350,6 @@ class Azure(HttpCloud):
             *(self.resources[each]["properties"]["ipAddress"] for each in public),
         ]
 
-    # --- operations
-
-    def _begun(
-        self, request: Request, status: int, body: Any = None, *, error: Mapping[str, str] | None = None
-    ) -> Answer:
-        self._next += 1
-        name = f"operation-{self._next}"
-        done = {"name": name, "status": "Failed", "error": error} if error else {"name": name, "status": "Succeeded"}
-        self._operations[name] = (self.polls, done)
-        where = f"https://{request.headers['host']}/subscriptions/{self._subscription}/providers/Microsoft.Compute"
-        url = f"{where}/locations/anywhere/operations/{name}?api-version=2024-01-01"
-        headers = {"Azure-AsyncOperation": url, "Retry-After": "0"}
-        shown = {**body, "properties": {**body["properties"], "provisioningState": "Creating"}} if body else None
-        return Answer(status=status, body=shown, headers=headers)
-
-    def _operation(self, _: Request, name: str) -> Answer:
-        if name not in self._operations:
-            return not_found(name)
-        left, done = self._operations[name]
-        self._operations[name] = (left - 1, done)
-        shown = done if left <= 1 else {"name": name, "status": "InProgress"}
-        return Answer(status=200, body=shown, headers={"Retry-After": "0"})
-
 
 def _born(row: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(row["properties"]["timeCreated"])
-
-
-def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: row[key] for key in ("id", "name", "type", "location", "tags") if key in row}

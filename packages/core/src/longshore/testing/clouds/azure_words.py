@@ -10,8 +10,25 @@ from typing import Any
 
 from longshore.testing.clouds.http_cloud import Answer, Request
 
-__all__ = ["claims_of", "is_asked_for", "not_found", "page", "refused", "token_for"]
+__all__ = [
+    "ADDRESS",
+    "CARD",
+    "DISK",
+    "FIREWALL",
+    "KEY",
+    "NETWORK",
+    "VM",
+    "claims_of",
+    "is_asked_for",
+    "not_found",
+    "page",
+    "refused",
+    "token_for",
+]
 
+VM, CARD, ADDRESS, DISK = "virtualMachines", "networkInterfaces", "publicIPAddresses", "disks"
+FIREWALL, NETWORK, KEY = "networkSecurityGroups", "virtualNetworks", "sshPublicKeys"
+"""Kinds of resources."""
 _FILTER = re.compile(r"tagName eq '([^']*)' and tagValue eq '((?:[^']|'')*)'")
 _PAGE = 50
 
