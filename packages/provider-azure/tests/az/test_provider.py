@@ -268,6 +268,13 @@ def test_every_machine_is_asked_for_only_where_there_is_none_of_its_name(rig: Az
     assert conditions == ["*", "*"]
 
 
+def test_two_launches_at_once_under_one_token_make_one_machine(rig: AzureRig, cloud: Azure) -> None:
+    rig.fail(Fault.DUPLICATE, on="create")
+    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
+    assert list(cloud.machines()) == [machine.id]
+    assert list(cloud.births) == [machine.id]
+
+
 def test_an_operation_that_fails_says_why_and_leaves_nothing(rig: AzureRig, cloud: Azure) -> None:
     rig.fail(Fault.PARTIAL, on="create")
     with pytest.raises(OutOfCapacity, match="another type or region") as caught:

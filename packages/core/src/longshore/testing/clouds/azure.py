@@ -208,6 +208,8 @@ class Azure(AzureResources):
 
     def _create(self, request: Request, group: str, name: str, *, fault: Fault | None = None) -> Answer:
         body = request.body
+        if fault is Fault.DUPLICATE:
+            self._create(request, group, name)
         wrong = self._why_not(request, group, name, body)
         if wrong is not None:
             return wrong
