@@ -16,7 +16,7 @@ from longshore.plugin.boot import first_boot
 from longshore_azure.config import AzureConfig, image_reference
 from longshore_azure.notice import NOTICE
 
-__all__ = ["Around", "body_of", "tags_of"]
+__all__ = ["Around", "body_of"]
 
 _LONGEST_BOOT = 65_535
 _NETWORK_API = "2022-11-01"
@@ -33,7 +33,7 @@ class Around:
     """The id of its subnetwork."""
 
 
-def tags_of(spec: MachineSpec, config: AzureConfig, token: str) -> dict[str, str]:
+def _tags(spec: MachineSpec, config: AzureConfig, token: str) -> dict[str, str]:
     """Give the tags of a machine, with how large it is: what Azure tells of it later names its type alone."""
     size = spec.offer.resources
     return {
@@ -59,7 +59,7 @@ def body_of(
         raise InvalidRequest('Azure makes no machine without a key; write key = { public_key = "..." }')
     notice = NOTICE if spec.offer.spot else ""
     boot = first_boot(spec, user=config.user, scripts=(config.user_data,), notice=notice, longest=_LONGEST_BOOT)
-    tags = tags_of(spec, config, token)
+    tags = _tags(spec, config, token)
     body: dict[str, Any] = {
         "location": spec.offer.region,
         "tags": tags,

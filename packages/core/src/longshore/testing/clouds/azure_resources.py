@@ -145,11 +145,8 @@ class AzureResources(HttpCloud):
         where = f"/subscriptions/{self._subscription}/resourceGroups/{group}"
         return f"{where}/providers/Microsoft.{space}/{kind}/{name}"
 
-    def _key(self, request: Request) -> str:
-        return request.path.lower()
-
     def _get(self, request: Request, *_: str) -> Answer:
-        row = self.resources.get(self._key(request))
+        row = self.resources.get(request.path.lower())
         return not_found(request.path) if row is None else Answer(status=200, body=row)
 
     def _put(self, request: Request, group: str, kind: str, name: str) -> Answer:
@@ -175,7 +172,7 @@ class AzureResources(HttpCloud):
         return not_found(rule) if found is None else Answer(status=200, body=found)
 
     def _delete(self, request: Request, _: str, kind: str, name: str) -> Answer:
-        where = self._key(request)
+        where = request.path.lower()
         if where not in self.resources:
             return Answer(status=204)
         cards = [row for each, row in self.resources.items() if f"/{CARD.lower()}/" in each]
