@@ -189,6 +189,7 @@ _REFUSALS = frozenset(
 class _Handler(BaseHTTPRequestHandler):
     cloud: HttpCloud
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or what comes in two parts waits for the other side to say that it has the first
 
     def do_GET(self) -> None:
         split = urlsplit(self.path)
