@@ -25,7 +25,7 @@ SUBSCRIPTION = "8d2f1c1e-0000-4000-8000-000000000001"
 ACCOUNT = "3a1f7b52-0000-4000-8000-000000000002"
 REGION = "westeurope"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
-_ANSWER, _PAUSE = timedelta(seconds=3), timedelta(milliseconds=5)
+_PAUSE = timedelta(milliseconds=5)
 
 
 class AzureRig:
@@ -35,10 +35,11 @@ class AzureRig:
     nobody = "longshore/longshore-nobody"
     secrets: Sequence[str] = ("s3cr3t-host-key", "s3cr3t-identity", "PRIVATE KEY")
 
-    def __init__(self, cloud: Azure, url: str, folder: Path) -> None:
+    def __init__(self, cloud: Azure, url: str, folder: Path, *, answer: timedelta = timedelta(seconds=3)) -> None:
         self.cloud = cloud
         self._url = url
         self._folder = folder
+        self._answer = answer
         self._made = 0
         self._began = self.now()
 
@@ -48,7 +49,7 @@ class AzureRig:
         given = {"admit": ("203.0.113.7/32",), "regions": (REGION,), **options}
         config = AzureConfig(endpoint_url=self._url, prices_url=self._url, **given)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
-        return AzureProvider(config, catalogue=kept, answer=_ANSWER, pause=_PAUSE)
+        return AzureProvider(config, catalogue=kept, answer=self._answer, pause=_PAUSE)
 
     def spec(self) -> MachineSpec:
         """Describe a small machine."""
