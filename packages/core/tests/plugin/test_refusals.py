@@ -1,11 +1,11 @@
-"""How a cloud's words become our errors."""
+"""How a cloud's words become our errors, and how many things are asked for in spite of some."""
 
 from __future__ import annotations
 
 import pytest
 
 from longshore.errors import InvalidRequest, OutOfCapacity, ProviderError, Throttled
-from longshore.plugin.refusals import Refusals
+from longshore.plugin.refusals import Refusals, each_of
 
 TABLE = Refusals(
     "Cumulus",
@@ -41,3 +41,34 @@ def test_the_message_says_what_was_asked_what_the_cloud_said_and_what_to_do() ->
 
 def test_a_message_without_end_is_cut() -> None:
     assert len(str(TABLE.error("Full", "x" * 100_000, doing="renting"))) < 700
+
+
+def test_what_is_refused_for_one_thing_is_done_for_the_others_and_the_first_refusal_is_told() -> None:
+    done: list[int] = []
+
+    def do(number: int) -> None:
+        if number % 2:
+            raise ProviderError(f"no {number}")
+        done.append(number)
+
+    with pytest.raises(ProviderError, match="no 1"):
+        each_of([0, 1, 2, 3, 4], do)
+    assert done == [0, 2, 4]
+
+
+def test_nothing_is_told_when_all_was_done() -> None:
+    done: list[str] = []
+    each_of("ab", done.append)
+    each_of("", done.append)
+    assert done == ["a", "b"]
+
+
+def test_what_is_no_refusal_ends_it_at_once() -> None:
+    done: list[int] = []
+
+    def do(number: int) -> None:
+        done.append(1 // number)
+
+    with pytest.raises(ZeroDivisionError):
+        each_of([1, 0, 1], do)
+    assert done == [1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from attrs import evolve
@@ -13,6 +13,7 @@ from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
+from longshore.plugin.refusals import each_of
 from longshore_aws.catalog import Catalog
 from longshore_aws.clients import Clients
 from longshore_aws.config import Address
@@ -134,41 +135,31 @@ class Machines:
             ProviderError: the first refusal, after all others were tried.
         """
         left = {each for each in machine_ids if _MACHINE_ID.fullmatch(each)}
-        errors: list[ProviderError] = []
-        for region in self._clients.regions():
-            if left:
-                left -= self._terminate(region, sorted(left), errors)
-        if errors:
-            raise errors[0]
+        each_of(self._clients.regions(), lambda region: self._terminate(region, left))
 
-    def _terminate(self, region: str, ids: Sequence[str], errors: list[ProviderError]) -> set[str]:
-        """End those that are in a region; one by one when they cannot be ended together."""
+    def _terminate(self, region: str, left: set[str]) -> None:
+        """End those that are in a region and take them off the list; one by one when they cannot be ended together."""
         try:
-            with translated(f"ending {', '.join(ids)}"):
-                return self._end(region, ids)
-        except ProviderError as error:
-            errors.append(error)
-        ended: set[str] = set()
-        for each in ids if len(ids) > 1 else ():
-            try:
-                with translated(f"ending {each}"):
-                    ended |= self._end(region, [each])
-            except ProviderError as error:
-                errors.append(error)
-        return ended
+            left -= self._end(region, left)
+        except ProviderError:
+            if len(left) > 1:
+                each_of(sorted(left), lambda each: left.difference_update(self._end(region, {each})))
+            raise
 
-    def _end(self, region: str, ids: Sequence[str]) -> set[str]:
+    def _end(self, region: str, ids: Collection[str]) -> set[str]:
+        """End machines, and say which were there."""
         wanted = set(ids)
-        while wanted:
-            try:
-                self._clients.of("ec2", region, create=True).terminate_instances(InstanceIds=sorted(wanted))
-            except ClientError as error:
-                unknown = set(_MACHINE_ID.findall(str(error))) & wanted
-                if code_of(error) not in _UNKNOWN_IDS or not unknown:
-                    raise
-                wanted -= unknown
-            else:
-                return wanted
+        with translated(f"ending {', '.join(sorted(ids))}"):
+            while wanted:
+                try:
+                    self._clients.of("ec2", region, create=True).terminate_instances(InstanceIds=sorted(wanted))
+                except ClientError as error:
+                    unknown = set(_MACHINE_ID.findall(str(error))) & wanted
+                    if code_of(error) not in _UNKNOWN_IDS or not unknown:
+                        raise
+                    wanted -= unknown
+                else:
+                    return wanted
         return set()
 
     def named(self, machine_ids: Collection[str]) -> list[Machine]:

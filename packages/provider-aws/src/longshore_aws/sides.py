@@ -7,9 +7,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from longshore.errors import InvalidRequest, ProviderError
+from longshore.errors import InvalidRequest
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.plugin.keys import public_key
+from longshore.plugin.refusals import each_of
 from longshore_aws.clients import Clients
 from longshore_aws.config import AwsConfig
 from longshore_aws.errors import already, code_of, translated
@@ -138,23 +139,20 @@ class Sides:
             ProviderError: the first refusal, after all others were tried.
         """
         wanted = set(ids)
-        refused: list[ProviderError] = []
-        for region in regions:
-            used = self._used(region)
-            # Groups come first: AWS itself keeps a group that a machine uses, also a machine too young to be listed.
-            sides = sorted(self._find(region, owner), key=lambda side: side.kind != _GROUP)
-            grouped = {_project(side) for side in sides if side.kind == _GROUP}
-            for side in sides:
-                in_use = side.id in used or (side.kind == _KEY and _project(side) in grouped)
-                if side.id not in wanted or in_use:
-                    continue
-                try:
-                    if self._delete(side) and side.kind == _GROUP:
-                        grouped.discard(_project(side))
-                except ProviderError as error:
-                    refused.append(error)
-        if refused:
-            raise refused[0]
+        each_of(regions, lambda region: self._sweep(region, wanted, owner))
+
+    def _sweep(self, region: str, wanted: Collection[str], owner: str) -> None:
+        used = self._used(region)
+        # Groups come first: AWS itself keeps a group that a machine uses, also a machine too young to be listed.
+        sides = sorted(self._find(region, owner), key=lambda side: side.kind != _GROUP)
+        grouped = {_project(side) for side in sides if side.kind == _GROUP}
+
+        def delete(side: SideResource) -> None:
+            in_use = side.id in used or (side.kind == _KEY and _project(side) in grouped)
+            if side.id in wanted and not in_use and self._delete(side) and side.kind == _GROUP:
+                grouped.discard(_project(side))
+
+        each_of(sides, delete)
 
     def _used(self, region: str) -> set[str]:
         """Name what living machines use, whoever's they are."""

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
 from longshore.plugin.labels import as_label, of_label
+from longshore.plugin.refusals import each_of
 from longshore_do.clients import Client
 from longshore_do.config import Address
 from longshore_do.errors import translated
@@ -113,18 +113,11 @@ class Machines:
         Raises:
             ProviderError: the first refusal, after all others were tried.
         """
-        refused: list[ProviderError] = []
-        for each in sorted(set(machine_ids)):
-            if not each.isdecimal():
-                continue  # no droplet is called so
-            try:
-                self._client.ask(
-                    f"ending {each}", lambda client: client.droplets.destroy, int(each), create=True, gone=True
-                )
-            except ProviderError as error:
-                refused.append(error)
-        if refused:
-            raise refused[0]
+        numbers = {int(each) for each in machine_ids if each.isdecimal()}  # no droplet is called otherwise
+        each_of(sorted(numbers), self._terminate)
+
+    def _terminate(self, number: int) -> None:
+        self._client.ask(f"ending {number}", lambda client: client.droplets.destroy, number, create=True, gone=True)
 
     def act(self, machine_id: str, kind: str, doing: str) -> None:
         """Begin an action on a droplet.

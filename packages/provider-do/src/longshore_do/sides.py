@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from longshore.errors import InvalidRequest, ProviderError
+from longshore.errors import InvalidRequest
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.plugin.caller import Caller, single_address
 from longshore.plugin.keys import public_key
 from longshore.plugin.labels import as_label, of_label
+from longshore.plugin.refusals import each_of
 from longshore_do.clients import Client
 from longshore_do.config import DoConfig
 from longshore_do.machines import Machines
@@ -158,19 +159,11 @@ class Sides:
             ProviderError: the first refusal, after all others were tried.
         """
         wanted = set(ids)
-        refused: list[ProviderError] = []
-        for side, name in list(self._found(owner)):
-            if side.id not in wanted:
-                continue
-            try:
-                if not self._machines.is_used(_association(side.tags)):
-                    self._delete(side, name)
-            except ProviderError as error:
-                refused.append(error)
-        if refused:
-            raise refused[0]
+        each_of([found for found in self._found(owner) if found[0].id in wanted], lambda found: self._sweep(*found))
 
-    def _delete(self, side: SideResource, name: str) -> None:
+    def _sweep(self, side: SideResource, name: str) -> None:
+        if self._machines.is_used(_association(side.tags)):
+            return
         if side.kind == _KEY:
             self._client.ask("deleting a key", lambda client: client.ssh_keys.delete, name, gone=True)
         else:

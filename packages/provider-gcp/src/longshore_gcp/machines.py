@@ -10,6 +10,7 @@ from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
+from longshore.plugin.refusals import each_of
 from longshore_gcp.clients import Clients
 from longshore_gcp.config import Address
 from longshore_gcp.errors import is_gone, translated
@@ -119,17 +120,14 @@ class Machines:
         Raises:
             ProviderError: the first refusal, after all others were tried.
         """
-        refused: list[ProviderError] = []
-        for each in sorted(set(machine_ids)):
-            if "." not in each:
-                continue  # no machine of ours is called so
-            try:
-                self.act(each, "delete_unary", f"ending {each}")
-            except ProviderError as error:
-                if not is_gone(error):
-                    refused.append(error)
-        if refused:
-            raise refused[0]
+        each_of(sorted({each for each in machine_ids if "." in each}), self._terminate)  # others are none of ours
+
+    def _terminate(self, machine_id: str) -> None:
+        try:
+            self.act(machine_id, "delete_unary", f"ending {machine_id}")
+        except ProviderError as error:
+            if not is_gone(error):
+                raise
 
     def act(self, machine_id: str, method: str, doing: str) -> None:
         """Begin to do something with a machine.

@@ -13,6 +13,7 @@ from longshore.errors import InvalidRequest, ProviderError
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.plugin.caller import Caller, single_address
 from longshore.plugin.keys import public_key
+from longshore.plugin.refusals import each_of
 from longshore_gcp.clients import Clients
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.errors import is_gone, is_taken, translated
@@ -144,15 +145,7 @@ class Sides:
         """
         wanted = [side for side in self.find(owner) if side.id in set(ids)]
         used = self._used(owner) if wanted else set()
-        refused: list[ProviderError] = []
-        for side in wanted:
-            if _association(side.tags) not in used:
-                try:
-                    self._delete(side.id.removeprefix(f"{_KIND}/"))
-                except ProviderError as error:
-                    refused.append(error)
-        if refused:
-            raise refused[0]
+        each_of((side for side in wanted if _association(side.tags) not in used), self._delete)
 
     def _used(self, owner: str) -> set[str]:
         """Ask everywhere, and where we rent so that a machine is seen that was made just now."""
@@ -160,8 +153,9 @@ class Sides:
         here = self._machines.tagged_in(self._config.regions, Tag.OWNER, owner)
         return {_association(each.tags) for each in (*everywhere, *here)}
 
-    def _delete(self, name: str) -> None:
+    def _delete(self, side: SideResource) -> None:
         doing = "deleting a firewall rule"
+        name = side.id.removeprefix(f"{_KIND}/")
         try:
             operation = self._clients.ask(
                 doing, "Firewalls", "delete_unary", project=self._clients.project(), firewall=name

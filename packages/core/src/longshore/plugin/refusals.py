@@ -1,14 +1,16 @@
-"""How a cloud's words become our errors: one table for each plugin, in one form."""
+"""How a cloud's words become our errors, one table for each plugin, in one form; and how to go on after one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from longshore.errors import ProviderError
 
-__all__ = ["Refusals"]
+__all__ = ["Refusals", "each_of"]
 
+Thing = TypeVar("Thing")
 _LONGEST = 500
 
 
@@ -38,3 +40,19 @@ class Refusals:
         words = " ".join(message.split())[:_LONGEST]
         text = f"{doing}: {self._cloud} says {code}: {words}" if words else f"{doing}: {self._cloud} says {code}"
         return kind(f"{text}; {remedy}" if remedy else text)
+
+
+def each_of(things: Iterable[Thing], do: Callable[[Thing], object]) -> None:
+    """Do it with each thing, whatever became of the others.
+
+    Raises:
+        ProviderError: the first one, after all were tried. Any other exception ends it at once.
+    """
+    refused: list[ProviderError] = []
+    for thing in things:
+        try:
+            do(thing)
+        except ProviderError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
