@@ -1,0 +1,2 @@
+"""Longshore on Kubernetes: see `longshore_k8s.plugin`."""
+

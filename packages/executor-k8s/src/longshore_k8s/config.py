@@ -1,0 +1,104 @@
+"""The options of a pool of pods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, gt, instance_of, optional
+
+from longshore.model.quantity import parse_size
+
+__all__ = ["K8sConfig"]
+
+_DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", re.ASCII)
+_EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
+_MOST_WORKERS = 1000
+
+
+def _is_image(_instance: object, _attribute: object, image: str) -> None:
+    if not _IMAGE.fullmatch(image):
+        raise ValueError(f"{image!r} is no name of an image, such as busybox:1.36 or registry.example/team/tool@sha256:...")
+
+
+def _is_name(_instance: object, attribute: Attribute[str], name: str) -> None:
+    if name and not _DNS.fullmatch(name):
+        raise ValueError(
+            f"{attribute.name} {name!r} is no name in Kubernetes: 1 to 63 of a-z, 0-9 and -, not at either end"
+        )
+
+
+def _are_texts(_instance: object, attribute: Attribute[Any], value: Mapping[str, str]) -> None:
+    for name, text in value.items():
+        if not isinstance(text, str):
+            raise TypeError(f'{attribute.name}: {name} is text, as in "{text}"')
+
+
+def _positive(_instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
+    if value <= timedelta(0):
+        raise ValueError(f"{attribute.name} must be longer than nothing")
+
+
+def _tolerations(given: object) -> tuple[str, ...]:
+    """Read ``key``, ``key=value`` and either with ``:effect``."""
+    if not isinstance(given, list | tuple):
+        raise TypeError('tolerations are a list such as ["gpu=yes:NoSchedule"]')
+    for each in given:
+        if not isinstance(each, str) or not each.partition(":")[0] or each.partition(":")[2] not in _EFFECTS:
+            raise ValueError(f"{each!r} is no toleration; write key, key=value or key=value:NoSchedule")
+    return tuple(given)
+
+
+@frozen(kw_only=True)
+class K8sConfig:
+    """Options of a pool of worker pods. Which cluster: ``kubeconfig`` and ``context``, or the account of our own pod."""
+
+    image: str = field(validator=_is_image)
+    """What the pods are made of; it needs sh with coreutils, findutils, util-linux, sed, grep and tar, or busybox."""
+    workers: int = field(validator=[instance_of(int), gt(0)])
+    """So many pods."""
+    kubeconfig: str = ""
+    """A file; empty for ``$KUBECONFIG``, then ``~/.kube/config``, then the account of the pod that we are in."""
+    context: str = ""
+    """Of the kubeconfig; empty for its current one."""
+    namespace: str = field(default="", validator=_is_name)
+    """Empty for that of the context, else ``default``."""
+    cpus: float = field(default=1.0, validator=gt(0))
+    """Cores of each pod: asked of the cluster, and given out to tasks."""
+    memory: int = field(default=1 << 30, converter=parse_size, validator=gt(0))
+    """Bytes of each pod; it gets no more."""
+    gpus: int = field(default=0, validator=ge(0))
+    gpu_resource: str = "nvidia.com/gpu"
+    """What the cluster calls one GPU."""
+    disk: int | None = field(default=None, converter=lambda given: None if given is None else parse_size(given))
+    """Bytes of each pod's workdirs and store; None for as much as its node has."""
+    slots: int | None = field(default=None, validator=optional(gt(0)))
+    """At most so many attempts in a pod at once, whatever their needs."""
+    service_account: str = field(default="", validator=_is_name)
+    """Whose rights the tasks have in the cluster; empty for none at all."""
+    priority_class: str = field(default="", validator=_is_name)
+    queue: str = field(default="", validator=_is_name)
+    """A local queue of Kueue that lets the pods in."""
+    pull_secrets: tuple[str, ...] = field(default=(), converter=tuple)
+    """Secrets of the namespace with logins to the image's registry."""
+    node_selector: Mapping[str, str] = field(factory=dict[str, str], validator=_are_texts)
+    tolerations: tuple[str, ...] = field(default=(), converter=_tolerations)
+    labels: Mapping[str, str] = field(factory=dict[str, str], validator=_are_texts)
+    """Tags of the machines, and labels of the pods."""
+    user: int = field(default=65532, validator=gt(0))
+    """The number of the user that tasks run as; never root."""
+    start_timeout: timedelta = field(default=timedelta(minutes=10), validator=_positive)
+    """How long a pod may take until it runs."""
+    lifetime: timedelta = field(default=timedelta(days=7), validator=_positive)
+    """A pod ends after this time, whatever happens to us."""
+    reconnect: timedelta = field(default=timedelta(minutes=10), validator=_positive)
+    """How long a link may be down before the pod counts as lost."""
+
+    @workers.validator
+    def _not_too_many(self, _attribute: Attribute[int], value: int) -> None:
+        if value > _MOST_WORKERS:
+            raise ValueError(f"{value} workers are more than the {_MOST_WORKERS} that one run can attend to")

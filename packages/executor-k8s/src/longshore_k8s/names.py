@@ -1,0 +1,40 @@
+"""Names and labels of what we make in a cluster: safe, short, and the same for the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+__all__ = ["MANAGER", "label_value", "labels_of", "object_name"]
+
+MANAGER = "longshore"
+_MOST = 63
+_HASH = 10
+
+
+def object_name(*parts: str) -> str:
+    """Name an object: different for different parts, fit for DNS, at most 63 characters."""
+    return _fit("-".join(["ls", *parts]).lower(), "\0".join(parts), rf"[^a-z0-9-]+")
+
+
+def label_value(text: str) -> str:
+    """Give a text as the value of a label: itself where it may be, else one that is different for different texts."""
+    if len(text) <= _MOST and (not text or re.fullmatch(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9])?", text, re.ASCII)):
+        return text
+    return _fit(text, text, r"[^A-Za-z0-9._-]+")
+
+
+def labels_of(run: str, machine: str) -> Mapping[str, str]:
+    """Give the labels by which a pod is found, and known to be ours."""
+    return {
+        "app.kubernetes.io/managed-by": MANAGER,
+        "longshore/run": label_value(run),
+        "longshore/machine": label_value(machine),
+    }
+
+
+def _fit(text: str, whole: str, odd: str) -> str:
+    digest = hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH]
+    kept = re.sub(odd, "-", text, flags=re.ASCII).strip("-._")[: _MOST - _HASH - 1].rstrip("-._")
+    return f"{kept}-{digest}" if kept else digest
