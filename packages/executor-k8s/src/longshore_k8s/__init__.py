@@ -1,2 +1,3 @@
-"""Longshore on Kubernetes: see `longshore_k8s.plugin`."""
+"""Pods of Kubernetes, as machines of Longshore."""
 
+__all__: list[str] = []

@@ -16,7 +16,7 @@ from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.door_keys import make_key
 from longshore_ssh.errors import plain_text
-from longshore_ssh.patience import Patience
+from longshore.remote.patience import Patience
 from longshore_ssh.programs import SHIM, Begun, begin
 from longshore_ssh.rented import meet
 from longshore_ssh.targets import Target

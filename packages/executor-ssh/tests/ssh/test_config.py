@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from longshore_ssh.config import HostConfig, SshConfig, split_address
 from longshore_ssh.errors import plain_text
-from longshore_ssh.patience import Patience
+from longshore.remote.patience import Patience
 
 
 @pytest.mark.parametrize(

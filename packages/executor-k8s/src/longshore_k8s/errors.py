@@ -1,0 +1,76 @@
+"""What goes wrong with a cluster, in the words of Longshore: translated once, here, with the cause kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import urllib3
+from kubernetes.client import ApiException
+from kubernetes.config import ConfigException
+
+from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
+
+__all__ = ["AlreadyThere", "NotThere", "PodGone", "plain_text", "translated"]
+
+_SHOWN = 600
+
+
+class NotThere(ExecutorError):
+    """The cluster has no such object."""
+
+
+class AlreadyThere(ExecutorError):
+    """The cluster has an object of that name, or it has changed since it was read."""
+
+
+class PodGone(MachineUnreachable):
+    """A pod has ended, or cannot begin: no waiting helps."""
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise what the client and the network raise within as Longshore's own errors; ``doing`` says what was tried."""
+    try:
+        yield
+    except LongshoreError:
+        raise
+    except ApiException as error:
+        raise _of_api(error, doing) from error
+    except ConfigException as error:
+        raise ExecutorError(f"no cluster to be found: {plain_text(str(error))}") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise MachineUnreachable(f"the cluster does not answer while {doing}: {plain_text(str(error))}") from error
+
+
+def _of_api(error: ApiException, doing: str) -> LongshoreError:
+    said = plain_text(_message(error))
+    match error.status:
+        case 401:
+            return ExecutorError(f"{doing}: the cluster does not know us; the login may have expired ({said})")
+        case 403 if "exceeded quota" in said:
+            return MachineUnreachable(f"{doing}: the quota of the namespace is used up: {said}")
+        case 403:
+            return ExecutorError(f"{doing} is not allowed: {said}")
+        case 404:
+            return NotThere(f"{doing}: {said}")
+        case 409:
+            return AlreadyThere(f"{doing}: {said}")
+        case 400 | 422:
+            return ExecutorError(f"{doing}: the cluster does not take it: {said}")
+        case _:  # 0 is a stream that did not open; 429 and 5xx were repeated already
+            return MachineUnreachable(f"{doing}: {said}")
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (TypeError, ValueError, KeyError):
+        return str(error.reason or error.body or error.status)
+
+
+def plain_text(text: str, most: int = _SHOWN) -> str:
+    """Make what a stranger has sent fit for a terminal: one line, no control characters, not too long."""
+    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return words if len(words) <= most else words[: most - 3] + "..."

@@ -1,0 +1,130 @@
+"""Bytes over an exec stream: to and from the exchange of a pod, and as a socket for a session.
+
+One thread at a time reads and writes a stream: the client takes no lock, and TLS would need one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import threading
+
+from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDIN_CHANNEL, STDOUT_CHANNEL, WSClient
+from websocket import WebSocketException
+
+from longshore.remote.packing import Broken
+from longshore_k8s.errors import plain_text
+
+__all__ = ["ExecStream", "as_socket"]
+
+_PIECE_BYTES = 1 << 16
+_IDLE_SECONDS, _EVERY_SECONDS, _TIMES = 15, 5, 3
+_BROKEN = (OSError, WebSocketException, ValueError)
+
+
+class ExecStream:
+    """A `longshore.remote.asking.DataStream`."""
+
+    def __init__(self, client: WSClient) -> None:
+        self._client = client
+        self._rest = b""
+        self._said = b""
+        raw = client.sock.sock
+        # A node that is gone says nothing: keepalive ends the stream after half a minute.
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for name, value in (("IDLE", _IDLE_SECONDS), ("INTVL", _EVERY_SECONDS), ("CNT", _TIMES)):
+            if hasattr(socket, f"TCP_KEEP{name}"):
+                raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"), value)
+
+    def fileno(self) -> int:
+        """Give what can be polled for reading."""
+        return int(self._client.sock.sock.fileno())
+
+    @property
+    def pending(self) -> bool:
+        """Whether something has been decrypted that no poll shows."""
+        raw = self._client.sock.sock
+        return bool(raw.pending()) if hasattr(raw, "pending") else False
+
+    def send(self, content: bytes | memoryview) -> None:
+        """Send all of it."""
+        view = memoryview(content)
+        try:
+            for start in range(0, len(view), _PIECE_BYTES):
+                self._client.write_channel(STDIN_CHANNEL, bytes(view[start : start + _PIECE_BYTES]))
+        except _BROKEN as error:
+            raise Broken(str(error) or "the stream has ended") from error
+
+    def receive(self, size: int, seconds: float | None = None) -> bytes:
+        """Wait for at most so many bytes; nothing at the end. Raises TimeoutError after ``seconds``, if given."""
+        while not self._rest:
+            if not self._client.is_open():
+                return b""
+            if seconds is not None and not self.pending and not select.select([self], [], [], seconds)[0]:
+                raise TimeoutError
+            self._rest = self.arrived(wait=True)
+        content, self._rest = self._rest[:size], self._rest[size:]
+        return content
+
+    def arrived(self, *, wait: bool = False) -> bytes:
+        """Give what has come; nothing when it was of no use, or at the end."""
+        try:
+            self._client.update(timeout=None if wait else 0)
+            content = bytes(self._take(STDOUT_CHANNEL))
+            self._said = (self._said + self._take(STDERR_CHANNEL))[-2000:]
+            return content
+        except _BROKEN as error:
+            raise Broken(str(error) or "the stream has ended") from error
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes."""
+        return not self._client.is_open()
+
+    def complaint(self) -> str:
+        """Say why the program has ended: what it has said, or the cluster says of it."""
+        said = self._said.decode("utf-8", "replace")
+        try:
+            status = json.loads(self._take(ERROR_CHANNEL) or b"{}")
+        except ValueError:
+            status = {}
+        return plain_text(f"{said} {status.get('message', '')}" if status.get("status") != "Success" else said)
+
+    def close(self) -> None:
+        """End it, from any thread."""
+        with contextlib.suppress(*_BROKEN, AttributeError):
+            self._client.sock.sock.shutdown(socket.SHUT_RDWR)
+
+    def _take(self, channel: int) -> bytes:
+        return bytes(self._client._channels.pop(channel, b""))  # its readers all wait, or read from the network again
+
+
+def as_socket(stream: ExecStream, rest: bytes, name: str) -> socket.socket:
+    """Give a socket that is joined to a stream, by a thread that ends with either."""
+    ours, theirs = socket.socketpair()
+    threading.Thread(target=_join, args=(stream, ours, rest), name=name, daemon=True).start()
+    return theirs
+
+
+def _join(stream: ExecStream, link: socket.socket, rest: bytes) -> None:
+    poll = select.poll()
+    poll.register(stream, select.POLLIN)
+    poll.register(link, select.POLLIN)
+    with contextlib.suppress(*_BROKEN, Broken):
+        link.sendall(rest)
+        while not stream.over:
+            ready = {handle for handle, _ in poll.poll(0 if stream.pending else None)}
+            if link.fileno() in ready:
+                content = link.recv(_PIECE_BYTES)
+                if not content:
+                    break
+                stream.send(content)
+            if stream.pending or ready - {link.fileno()}:
+                link.sendall(stream.arrived())
+    stream.close()
+    with contextlib.suppress(OSError):
+        link.shutdown(socket.SHUT_RDWR)
+    link.close()
