@@ -1,0 +1,173 @@
+"""The link to one pod, made again when it breaks for as long as the pod is there; and what is done in its pod."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
+from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.remote.asking import DataStream
+from longshore.remote.patience import Patience
+from longshore.remote.session import Deaths
+from longshore.remote.shim_session import ShimSession
+from longshore_k8s.client import Namespace
+from longshore_k8s.errors import NotThere, PodGone, plain_text
+from longshore_k8s.evidence import PodPhase, state_of
+from longshore_k8s.manifests import FOLDER
+from longshore_k8s.programs import begin, read_line
+from longshore_k8s.streams import as_socket
+
+__all__ = ["PodLink", "WorkerSession"]
+
+_CONNECT_SECONDS = 30.0
+
+_Result = TypeVar("_Result")
+
+
+class PodLink:
+    """A `longshore.remote.remote_session.RemoteLink`: one stream for what is said, another for data."""
+
+    def __init__(self, namespace: Namespace, pod: str, uid: str, place: str, reconnect: float) -> None:
+        """Prepare; nothing is opened before `open`.
+
+        Args:
+            namespace: where the pod is.
+            pod: its name.
+            uid: what tells it from a later pod of this name.
+            place: the shim's folder, below ours.
+            reconnect: how long the link may be down, in seconds.
+        """
+        self._namespace = namespace
+        self._pod = pod
+        self._uid = uid
+        self._place = place
+        self._patience = Patience(budget=reconnect)
+        self._budget = reconnect
+        self._deaths = Deaths()
+        self._stopped = threading.Event()
+        self._first: socket.socket | None = None
+        self._trouble = ""
+        self.fence = 0
+        """The highest that the pod has seen."""
+        self.folder = f"{FOLDER}/{place}"
+
+    def open(self) -> None:
+        """Link to the shim, or start one; the errors are those of `begin`."""
+        self._first = self._link()
+
+    def connect(self) -> socket.socket:
+        """Give a stream to the shim; after a break it is waited for as long as the user is patient."""
+        first, self._first = self._first, None
+        if first is not None:
+            return first
+        if self._stopped.wait(self._patience.lost(time.monotonic())):
+            raise MachineUnreachable("the link is closed")
+        return self._insist(self._link, self._patience)
+
+    def open_data(self) -> DataStream:
+        """Give a stream to the exchange."""
+        patience = Patience(budget=self._budget)
+        patience.lost(time.monotonic())
+        place = f"{self._place}/store"
+        return self._insist(lambda: begin(self._namespace, self._pod, "exchange", place, _CONNECT_SECONDS), patience)
+
+    def trouble(self) -> str:
+        """Give the end of what shims have left in words."""
+        return self._trouble
+
+    def stop_waiting(self) -> None:
+        """Wait for nothing any more."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        """Let go of all that was opened; streams end with the sockets that they are joined to."""
+        self._stopped.set()
+        if self._first is not None:
+            self._first.close()
+
+    def remove(self) -> None:
+        """Delete the pod, as far as the cluster lets us."""
+        with suppress(LongshoreError):
+            self._namespace.delete(self._pod)
+
+    def _link(self) -> socket.socket:
+        stream = begin(self._namespace, self._pod, "link", self._place, _CONNECT_SECONDS)
+        try:
+            told = _told(read_line(stream, self._pod, _CONNECT_SECONDS))
+            self._trouble = plain_text(str(told.get("trouble", "")))
+            if told.get("event") != "linked":
+                raise ExecutorError(f"pod {self._pod}: no shim can be started: {plain_text(str(told.get('reason')))}")
+            if told["fresh"]:
+                self._deaths.note_start()
+        except BaseException:
+            stream.close()
+            raise
+        self.fence = int(told["fence"])
+        self._patience.linked(time.monotonic())
+        return as_socket(stream, b"", f"longshore-{self._pod}")
+
+    def _insist(self, work: Callable[[], _Result], patience: Patience) -> _Result:
+        """Do something again until it works, the pod is over, or patience has an end."""
+        while True:
+            try:
+                return work()
+            except MachineUnreachable as error:
+                if self._stopped.is_set():
+                    raise
+                self._look(error)
+                wait = patience.failed(time.monotonic())
+                if wait is None:
+                    raise MachineUnreachable(f"no link for {patience.budget:g} s: {error}") from error
+                if self._stopped.wait(wait):
+                    raise
+
+    def _look(self, cause: Exception) -> None:
+        """See whether the pod is there; raises PodGone when it is not, with the cluster's words."""
+        try:
+            pod = self._namespace.pod(self._pod)
+        except NotThere:
+            raise PodGone(f"pod {self._pod} is gone") from cause
+        except MachineUnreachable:
+            return  # the cluster itself does not answer: nobody knows
+        state = state_of(pod)
+        if pod["metadata"]["uid"] != self._uid:
+            raise PodGone(f"pod {self._pod} is gone, and another one has its name") from cause
+        if state.phase is PodPhase.OVER:
+            raise PodGone(f"pod {self._pod}: {state.evidence}") from cause
+
+
+class WorkerSession(ShimSession):
+    """A link to a pod that is a machine."""
+
+    def __init__(
+        self, machine: str, hello: dict[str, Any], link: PodLink, sink: Sink, context: ExecutorContext
+    ) -> None:
+        """Link to the shim in the pod; arguments and errors are those of `RemoteSession`."""
+        self._pod_link = link
+        self._cleared = False
+        super().__init__(machine, hello, link, sink, context)
+
+    def clear(self) -> None:
+        """Leave no pod behind, as soon as the link is closed."""
+        super().clear()
+        self._cleared = True
+
+    def close(self) -> None:
+        """Drop the link; the pod lives on, unless the run is over."""
+        super().close()
+        if self._cleared:
+            self._pod_link.remove()
+
+
+def _told(line: str) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = {}
+    return told if isinstance(told, dict) else {}
