@@ -1,0 +1,159 @@
+"""What is under the pods of the stand-in: real processes, in namespaces of their own, with a folder as their /tmp."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from k8s.objects import Objects, Refusal, now
+
+__all__ = ["Kubelet"]
+
+_NODE_CPUS = 64.0
+_UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+_ENTER = 'mount --bind "$1" /tmp && cd /tmp && echo >&"$2" && shift 2 && exec "$@"'
+
+
+class _Container:
+    """A pod's process, and the way in."""
+
+    def __init__(self, folder: Path, argv: Sequence[str], env: dict[str, str]) -> None:
+        (folder / "tmp").mkdir(parents=True)
+        self.folder = folder
+        self.log = folder / "log"
+        self._env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp", **env}  # noqa: S108  the pod's own
+        ready, tell = os.pipe()
+        words = ["sh", "-c", _ENTER, "sh", str(folder / "tmp"), str(tell), *argv]
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [*_UNSHARE, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env, pass_fds=[tell],
+                start_new_session=True,
+            )
+        os.close(tell)
+        with open(ready, "rb") as reader:
+            self.runs = bool(reader.read(1))
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if self.runs else []
+        self.init = int(children[0]) if children else 0
+
+    def execute(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+        """Begin a program in it, with pipes."""
+        enter = ["nsenter", f"--target={self.init}", "--user", "--mount", "--pid", "--preserve-credentials", "--wd=/tmp"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            [*enter, *argv], stdin=pipe, stdout=pipe, stderr=pipe, env=self._env, start_new_session=True
+        )
+
+    def end(self, grace: float) -> None:
+        """Ask it to end, then kill it with all that is in it."""
+        with suppress(ProcessLookupError):
+            os.kill(self.init or self.process.pid, signal.SIGTERM)
+        try:
+            self.process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class Kubelet:
+    """Runs all pods, schedules them, and says how they are."""
+
+    def __init__(self, objects: Objects, folder: Path) -> None:
+        self._objects = objects
+        self._folder = folder
+        self._containers: dict[str, _Container] = {}
+        self._lock = threading.Lock()
+
+    def added(self, pod: dict[str, Any]) -> None:
+        """Begin a pod, in a thread of its own."""
+        threading.Thread(target=self._live, args=(pod,), daemon=True).start()
+
+    def deleted(self, pod: dict[str, Any]) -> None:
+        """End a pod that is to be deleted."""
+        threading.Thread(target=self._die, args=(pod,), daemon=True).start()
+
+    def container(self, pod: dict[str, Any]) -> _Container:
+        """Give what is under a pod that runs; 400 when it does not."""
+        with self._lock:
+            found = self._containers.get(pod["metadata"]["uid"])
+        if found is None or found.process.poll() is not None:
+            raise Refusal(400, f"container tasks in pod {pod['metadata']['name']} is not running", "BadRequest")
+        return found
+
+    def log_of(self, pod: dict[str, Any]) -> Path:
+        """Give the file with what a pod has printed."""
+        return self._folder / str(pod["metadata"]["uid"]) / "log"
+
+    def fail(self, pod: dict[str, Any], reason: str, message: str) -> None:
+        """Take a pod's processes away, as a node does that has not enough of something."""
+        self._status(pod, lambda status: status.update(phase="Failed", reason=reason, message=message))
+        with self._lock:
+            container = self._containers.get(pod["metadata"]["uid"])
+        if container is not None:
+            container.process.kill()
+            container.process.wait()
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        with self._lock:
+            for container in self._containers.values():
+                container.process.kill()
+                container.process.wait()
+
+    def _live(self, pod: dict[str, Any]) -> None:
+        [spec] = pod["spec"]["containers"]
+        cpus = spec.get("resources", {}).get("requests", {}).get("cpu", "0")
+        if (float(cpus[:-1]) / 1000 if cpus.endswith("m") else float(cpus)) > _NODE_CPUS:
+            text = "0/1 nodes are available: 1 Insufficient cpu."
+            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
+            self._status(pod, lambda status: status.update(phase="Pending", conditions=[condition]))
+            return
+        if spec["image"].startswith("missing"):
+            waiting = {"reason": "ErrImagePull", "message": f'failed to pull "{spec["image"]}": not found'}
+            self._container_is(pod, "Pending", {"waiting": waiting})
+            return
+        argv = [*spec.get("command", []), *spec.get("args", [])]
+        env = {each["name"]: each.get("value", "") for each in spec.get("env", [])}
+        container = _Container(self._folder / pod["metadata"]["uid"], argv, env)
+        with self._lock:
+            self._containers[pod["metadata"]["uid"]] = container
+        self._container_is(pod, "Running", {"running": {"startedAt": now()}})
+        code = container.process.wait()
+        ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "finishedAt": now()}
+        self._container_is(pod, "Failed" if code else "Succeeded", {"terminated": ended})
+
+    def _die(self, pod: dict[str, Any]) -> None:
+        with self._lock:
+            container = self._containers.get(pod["metadata"]["uid"])
+        if container is not None:
+            container.end(float(pod["spec"].get("terminationGracePeriodSeconds", 30)))
+        meta = pod["metadata"]
+        if self._objects.finish(("pods", meta["namespace"], meta["name"]), meta["uid"]):
+            shutil.rmtree(self._folder / meta["uid"], ignore_errors=True)
+
+    def _container_is(self, pod: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
+        [spec] = pod["spec"]["containers"]
+        whole = {"name": spec["name"], "image": spec["image"], "ready": "running" in state, "state": state}
+
+        def work(status: dict[str, Any]) -> None:
+            if status.get("phase") != "Failed":
+                status["phase"] = phase
+            status["containerStatuses"] = [whole]
+
+        self._status(pod, work)
+
+    def _status(self, pod: dict[str, Any], work: Callable[[dict[str, Any]], None]) -> None:
+        meta = pod["metadata"]
+        with suppress(Refusal):  # the pod has gone
+            self._objects.change(
+                ("pods", meta["namespace"], meta["name"]),
+                lambda found: work(found.setdefault("status", {})),
+                uid=meta["uid"],
+            )
