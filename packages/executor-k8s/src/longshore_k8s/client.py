@@ -10,12 +10,12 @@ from typing import Any
 
 import urllib3
 from kubernetes import client, config as loading
-from kubernetes.stream import stream
-from kubernetes.stream.ws_client import WSClient
+from kubernetes.stream.ws_client import WSClient, get_websocket_url
+from websocket import WebSocketBadStatusException, WebSocketException
 
 from longshore.errors import MachineUnreachable
 from longshore_k8s.config import K8sConfig
-from longshore_k8s.errors import NotThere, translated
+from longshore_k8s.errors import NotThere, message_of, plain_text, translated
 from longshore_k8s.manifests import CONTAINER
 
 __all__ = ["Namespace"]
@@ -131,22 +131,19 @@ class Namespace:
 
     def execute(self, pod: str, argv: Sequence[str]) -> WSClient:
         """Begin a program in a pod, with its standard input, output and errors."""
+        settings = self._client.configuration
+        words = [("command", word) for word in argv]
+        flags = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
+        path = f"{settings.host}/api/v1/namespaces/{self.name}/pods/{pod}/exec"
         with translated(f"executing in pod {pod} in namespace {self.name}"):
-            own = client.CoreV1Api(client.ApiClient(self._client.configuration))  # `stream` changes what it is given
-            return stream(
-                own.connect_get_namespaced_pod_exec,
-                pod,
-                self.name,
-                command=list(argv),
-                container=CONTAINER,
-                stdin=True,
-                stdout=True,
-                stderr=True,
-                tty=False,
-                binary=True,
-                capture_all=False,
-                _preload_content=False,
-            )
+            headers = {each["key"]: each["value"] for each in settings.auth_settings().values() if each["in"] == "header"}
+            try:
+                # Not by `stream`, which keeps a copy of all that has ever arrived.
+                return WSClient(settings, get_websocket_url(path, [*words, *flags]), headers, False, binary=True)
+            except WebSocketBadStatusException as error:
+                raise _refused(error, pod) from error
+            except WebSocketException as error:
+                raise MachineUnreachable(f"no stream to pod {pod} can be opened: {plain_text(str(error))}") from error
 
     def _json(self, answer: Any) -> dict[str, Any]:
         found = json.loads(answer.data)
@@ -179,3 +176,12 @@ def _lines(answer: Any) -> Iterator[bytes]:
         for piece in answer.stream(amt=None, decode_content=False):
             *lines, rest = (rest + piece).split(b"\n")
             yield from (line for line in lines if line.strip())
+
+
+def _refused(error: WebSocketBadStatusException, pod: str) -> Exception:
+    """Give what a stream that was not opened means: what is not about our rights is about the pod's container."""
+    refused = client.ApiException(status=error.status_code, reason=str(error))
+    refused.body = error.resp_body
+    if error.status_code in {401, 403, 404}:
+        return refused
+    return MachineUnreachable(f"no stream to pod {pod} can be opened: {message_of(refused)}")

@@ -12,7 +12,7 @@ from kubernetes.config import ConfigException
 
 from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
 
-__all__ = ["AlreadyThere", "NotThere", "PodGone", "plain_text", "translated"]
+__all__ = ["AlreadyThere", "NotThere", "PodGone", "message_of", "plain_text", "translated"]
 
 _SHOWN = 600
 
@@ -45,7 +45,7 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _of_api(error: ApiException, doing: str) -> LongshoreError:
-    said = plain_text(_message(error))
+    said = message_of(error)
     match error.status:
         case 401:
             return ExecutorError(f"{doing}: the cluster does not know us; the login may have expired ({said})")
@@ -63,11 +63,13 @@ def _of_api(error: ApiException, doing: str) -> LongshoreError:
             return MachineUnreachable(f"{doing}: {said}")
 
 
-def _message(error: ApiException) -> str:
+def message_of(error: ApiException) -> str:
+    """Give what the cluster says, fit for a terminal."""
     try:
-        return str(json.loads(error.body)["message"])
+        said = str(json.loads(error.body)["message"])
     except (TypeError, ValueError, KeyError):
-        return str(error.reason or error.body or error.status)
+        said = str(error.reason or error.body or error.status)
+    return plain_text(said)
 
 
 def plain_text(text: str, most: int = _SHOWN) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from k8s.standin import StandIn
+from .standin import StandIn
 
 
 @pytest.fixture

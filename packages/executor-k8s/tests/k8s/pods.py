@@ -12,13 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from k8s.objects import Objects, Refusal, now
+from .objects import Objects, Refusal, now
 
 __all__ = ["Kubelet"]
 
 _NODE_CPUS = 64.0
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-_ENTER = 'mount --bind "$1" /tmp && cd /tmp && echo >&"$2" && shift 2 && exec "$@"'
+_ENTER = 'exec 3>&1 >"$2" 2>&1 && mount --bind "$1" /tmp && cd /tmp && echo >&3 && shift 2 && exec "$@" 3>&-'
 
 
 class _Container:
@@ -29,16 +29,17 @@ class _Container:
         self.folder = folder
         self.log = folder / "log"
         self._env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp", **env}  # noqa: S108  the pod's own
-        ready, tell = os.pipe()
-        words = ["sh", "-c", _ENTER, "sh", str(folder / "tmp"), str(tell), *argv]
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [*_UNSHARE, *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env, pass_fds=[tell],
-                start_new_session=True,
-            )
-        os.close(tell)
-        with open(ready, "rb") as reader:
-            self.runs = bool(reader.read(1))
+        words = ["sh", "-c", _ENTER, "sh", str(folder / "tmp"), str(self.log), *argv]
+        self.process = subprocess.Popen(
+            [*_UNSHARE, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            env=self._env,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        with self.process.stdout as told:
+            self.runs = bool(told.read(1))
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if self.runs else []
         self.init = int(children[0]) if children else 0

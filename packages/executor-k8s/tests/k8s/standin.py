@@ -21,9 +21,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import kubernetes_validate
 import yaml
 
-from k8s.objects import Key, Objects, Refusal
-from k8s.pods import Kubelet
-from k8s.websocket import Socket, accept_key
+from .objects import Key, Objects, Refusal
+from .pods import Kubelet
+from .websocket import Socket, accept_key
 
 __all__ = ["StandIn"]
 

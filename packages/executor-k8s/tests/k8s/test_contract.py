@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 from attrs import evolve
 
-from k8s.standin import StandIn
+from .standin import StandIn
 from longshore.testing import ExecutorBench, ExecutorContract
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.executor import K8sExecutor, machines_of
