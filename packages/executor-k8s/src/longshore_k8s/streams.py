@@ -20,6 +20,7 @@ from longshore_k8s.errors import plain_text
 __all__ = ["ExecStream", "as_socket"]
 
 _PIECE_BYTES = 1 << 16
+_SAID_BYTES = 2000
 _IDLE_SECONDS, _EVERY_SECONDS, _TIMES = 15, 5, 3
 _BROKEN = (OSError, WebSocketException, ValueError)
 
@@ -29,6 +30,7 @@ class ExecStream:
 
     def __init__(self, client: WSClient) -> None:
         self._client = client
+        self._busy = threading.Lock()
         self._rest = b""
         self._said = b""
         raw = client.sock.sock
@@ -53,17 +55,18 @@ class ExecStream:
         """Send all of it."""
         view = memoryview(content)
         try:
-            for start in range(0, len(view), _PIECE_BYTES):
-                self._client.write_channel(STDIN_CHANNEL, bytes(view[start : start + _PIECE_BYTES]))
+            with self._busy:
+                for start in range(0, len(view), _PIECE_BYTES):
+                    self._client.write_channel(STDIN_CHANNEL, bytes(view[start : start + _PIECE_BYTES]))
         except _BROKEN as error:
             raise Broken(str(error) or "the stream has ended") from error
 
     def receive(self, size: int, seconds: float | None = None) -> bytes:
         """Wait for at most so many bytes; nothing at the end. Raises TimeoutError after ``seconds``, if given."""
         while not self._rest:
-            if not self._client.is_open():
+            if self.over:
                 return b""
-            if seconds is not None and not self.pending and not select.select([self], [], [], seconds)[0]:
+            if seconds is not None and not self.pending and not _readable(self, seconds):
                 raise TimeoutError
             self._rest = self.arrived(wait=True)
         content, self._rest = self._rest[:size], self._rest[size:]
@@ -72,10 +75,11 @@ class ExecStream:
     def arrived(self, *, wait: bool = False) -> bytes:
         """Give what has come; nothing when it was of no use, or at the end."""
         try:
-            self._client.update(timeout=None if wait else 0)
-            content = bytes(self._take(STDOUT_CHANNEL))
-            self._said = (self._said + self._take(STDERR_CHANNEL))[-2000:]
-            return content
+            with self._busy:
+                self._client.update(timeout=None if wait else 0)
+                content = self._take(STDOUT_CHANNEL)
+                self._said = (self._said + self._take(STDERR_CHANNEL))[-_SAID_BYTES:]
+                return content
         except _BROKEN as error:
             raise Broken(str(error) or "the stream has ended") from error
 
@@ -95,11 +99,20 @@ class ExecStream:
 
     def close(self) -> None:
         """End it, from any thread."""
+        raw = self._client.sock.sock
         with contextlib.suppress(*_BROKEN, AttributeError):
-            self._client.sock.sock.shutdown(socket.SHUT_RDWR)
+            raw.shutdown(socket.SHUT_RDWR)  # whoever waits for it goes on
+        with self._busy, contextlib.suppress(*_BROKEN):
+            self._client.sock.shutdown()
 
     def _take(self, channel: int) -> bytes:
         return bytes(self._client._channels.pop(channel, b""))  # its readers all wait, or read from the network again
+
+
+def _readable(stream: ExecStream, seconds: float) -> bool:
+    poll = select.poll()  # where many files are open select does not work
+    poll.register(stream, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def as_socket(stream: ExecStream, rest: bytes, name: str) -> socket.socket:
