@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from kubernetes import client, config as loading
+from kubernetes import client
+from kubernetes import config as loading
 from kubernetes.stream.ws_client import WSClient, get_websocket_url
 from websocket import WebSocketBadStatusException, WebSocketException
 
@@ -136,7 +137,9 @@ class Namespace:
         flags = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
         path = f"{settings.host}/api/v1/namespaces/{self.name}/pods/{pod}/exec"
         with translated(f"executing in pod {pod} in namespace {self.name}"):
-            headers = {each["key"]: each["value"] for each in settings.auth_settings().values() if each["in"] == "header"}
+            headers = {
+                each["key"]: each["value"] for each in settings.auth_settings().values() if each["in"] == "header"
+            }
             try:
                 # Not by `stream`, which keeps a copy of all that has ever arrived.
                 return WSClient(settings, get_websocket_url(path, [*words, *flags]), headers, False, binary=True)

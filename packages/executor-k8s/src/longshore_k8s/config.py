@@ -22,7 +22,7 @@ _MOST_WORKERS = 1000
 
 def _is_image(_instance: object, _attribute: object, image: str) -> None:
     if not _IMAGE.fullmatch(image):
-        raise ValueError(f"{image!r} is no name of an image, such as busybox:1.36 or registry.example/team/tool@sha256:...")
+        raise ValueError(f"{image!r} is no name of an image, such as busybox:1.36 or registry/team/tool@sha256:...")
 
 
 def _is_name(_instance: object, attribute: Attribute[str], name: str) -> None:

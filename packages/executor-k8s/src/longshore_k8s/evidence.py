@@ -13,8 +13,12 @@ from longshore_k8s.errors import plain_text
 
 __all__ = ["PodPhase", "PodState", "state_of"]
 
-_NO_IMAGE = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"})
-_NO_CONTAINER = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"})
+_NO_IMAGE = frozenset(
+    {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
+)
+_NO_CONTAINER = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
+)
 _REASONS = {
     "Evicted": FailureClass.PREEMPTED,
     "Preempting": FailureClass.PREEMPTED,
@@ -75,7 +79,9 @@ def _over(pod: Mapping[str, Any], status: Mapping[str, Any]) -> PodState | None:
         if ended.get("reason") == "OOMKilled":
             text = f"{name}: OOMKilled, exit code {ended.get('exitCode')}"
             return PodState(phase=PodPhase.OVER, failure=FailureClass.OUT_OF_MEMORY, evidence=text)
-    disrupted = [plain_text(f"{each.get('reason')}: {each.get('message')}") for each in _true_of(status, "DisruptionTarget")]
+    disrupted = [
+        plain_text(f"{each.get('reason')}: {each.get('message')}") for each in _true_of(status, "DisruptionTarget")
+    ]
     ended = status.get("phase") in {"Failed", "Succeeded"}
     deleted = "deletionTimestamp" in (pod.get("metadata") or {})
     if not ended and not deleted:

@@ -73,8 +73,8 @@ class K8sExecutor:
         wanted = machine.tags.get(_UID, "")
         if wanted != namespace.uid():
             raise ExecutorError(
-                f"namespace {namespace.name} is not the one that {machine.id} belongs to: another cluster, or it was made "
-                "anew; give the kubeconfig and context that the run began with"
+                f"namespace {namespace.name} is not the one that {machine.id} belongs to: another cluster, or it was "
+                "made anew; give the kubeconfig and context that the run began with"
             )
         name = object_name(self._context.run, machine.id)
         labels = labels_of(self._context.run, machine.id)

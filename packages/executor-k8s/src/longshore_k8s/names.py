@@ -15,7 +15,7 @@ _HASH = 10
 
 def object_name(*parts: str) -> str:
     """Name an object: different for different parts, fit for DNS, at most 63 characters."""
-    return _fit("-".join(["ls", *parts]).lower(), "\0".join(parts), rf"[^a-z0-9-]+")
+    return _fit("-".join(["ls", *parts]).lower(), "\0".join(parts), r"[^a-z0-9-]+")
 
 
 def label_value(text: str) -> str:

@@ -116,7 +116,7 @@ class Objects:
         with self._changed:
             found = self.get(key)
             meta = found["metadata"]
-            if version and version != meta["resourceVersion"] or uid and uid != meta["uid"]:
+            if (version and version != meta["resourceVersion"]) or (uid and uid != meta["uid"]):
                 raise Refusal(409, f"Operation cannot be fulfilled on {key[2]}: it has been modified", "Conflict")
             work(found)
             if "deletionTimestamp" in meta and not meta.get("finalizers") and key[0] != "pods":

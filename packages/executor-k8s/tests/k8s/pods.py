@@ -28,7 +28,7 @@ class _Container:
         (folder / "tmp").mkdir(parents=True)
         self.folder = folder
         self.log = folder / "log"
-        self._env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp", **env}  # noqa: S108  the pod's own
+        self._env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp", **env}
         words = ["sh", "-c", _ENTER, "sh", str(folder / "tmp"), str(self.log), *argv]
         self.process = subprocess.Popen(
             [*_UNSHARE, *words],
@@ -46,7 +46,15 @@ class _Container:
 
     def execute(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         """Begin a program in it, with pipes."""
-        enter = ["nsenter", f"--target={self.init}", "--user", "--mount", "--pid", "--preserve-credentials", "--wd=/tmp"]
+        enter = [
+            "nsenter",
+            f"--target={self.init}",
+            "--user",
+            "--mount",
+            "--pid",
+            "--preserve-credentials",
+            "--wd=/tmp",
+        ]
         pipe = subprocess.PIPE
         return subprocess.Popen(
             [*enter, *argv], stdin=pipe, stdout=pipe, stderr=pipe, env=self._env, start_new_session=True

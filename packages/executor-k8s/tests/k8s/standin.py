@@ -1,4 +1,4 @@
-"""A stand-in for a cluster: an API server that speaks HTTP, with watches, exec by websocket, logs, and its refusals.
+"""A stand-in for a cluster: an API server that speaks HTTP, with watches, exec by websocket, logs, and refusals.
 
 It holds every pod that it is given to the schema of Kubernetes, strictly. What it leaves out: rights, admission, several
 nodes, users within pods, and images (a pod sees this computer's own programs).
@@ -32,7 +32,7 @@ _KINDS = {"pods": "Pod", "namespaces": "Namespace", "secrets": "Secret", "leases
 _PIECE_BYTES = 1 << 15
 _STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
 _WATCH_SECONDS = 300.0
-_TOKEN = "letmein"  # noqa: S105  of a server that lives as long as a test
+_TOKEN = "letmein"
 
 
 class StandIn:
@@ -205,7 +205,10 @@ class _Handler(BaseHTTPRequestHandler):
             case "GET", "", _:
                 version, found = self.cluster.objects.all(resource, namespace)
                 items = [each for each in found if _matches(each, query)]
-                self._send(200, {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(version)}, "items": items})
+                self._send(
+                    200,
+                    {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(version)}, "items": items},
+                )
             case "GET", _, "":
                 self._send(200, self.cluster.objects.get(key))
             case "GET", _, "exec":
@@ -328,10 +331,21 @@ def _ending(code: int) -> dict[str, Any]:
     if code == 0:
         return {"metadata": {}, "status": "Success"}
     if code == 127:
-        return {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": "executable file not found in $PATH"}
+        return {
+            "metadata": {},
+            "status": "Failure",
+            "reason": "InternalError",
+            "message": "executable file not found in $PATH",
+        }
     causes = [{"reason": "ExitCode", "message": str(code)}]
     message = f"command terminated with non-zero exit code: exit status {code}"
-    return {"metadata": {}, "status": "Failure", "reason": "NonZeroExitCode", "message": message, "details": {"causes": causes}}
+    return {
+        "metadata": {},
+        "status": "Failure",
+        "reason": "NonZeroExitCode",
+        "message": message,
+        "details": {"causes": causes},
+    }
 
 
 def _parse(path: str) -> tuple[str, str, str, str]:
@@ -349,7 +363,9 @@ def _parse(path: str) -> tuple[str, str, str, str]:
 
 def _matches(found: Mapping[str, Any], query: Mapping[str, list[str]]) -> bool:
     meta = found["metadata"]
-    fields = dict(each.split("=", 1) for each in query.get("fieldSelector", [""])[0].replace("==", "=").split(",") if each)
+    fields = dict(
+        each.split("=", 1) for each in query.get("fieldSelector", [""])[0].replace("==", "=").split(",") if each
+    )
     labels = dict(each.split("=", 1) for each in query.get("labelSelector", [""])[0].split(",") if each)
     own = meta.get("labels") or {}
     return meta["name"] == fields.get("metadata.name", meta["name"]) and all(own.get(k) == v for k, v in labels.items())

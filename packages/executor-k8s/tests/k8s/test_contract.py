@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from attrs import evolve
-
-from .standin import StandIn
-from longshore.testing import ExecutorBench, ExecutorContract
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.executor import K8sExecutor, machines_of
+
+from longshore.testing import ExecutorBench, ExecutorContract
+
+from .standin import StandIn
 
 
 def config(cluster: StandIn, **options: object) -> K8sConfig:
@@ -27,6 +28,22 @@ def config(cluster: StandIn, **options: object) -> K8sConfig:
     return K8sConfig(**fields)  # type: ignore[arg-type]  # of all kinds
 
 
+_CRASH = """
+cd /tmp/longshore/run
+pid=$(sed 's/ .*//;q' "$(ls claim.* | sort -t. -k2n | tail -n 1)")
+kill -9 "$pid"
+while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
+"""
+
+
+def crash(cluster: StandIn) -> None:
+    """Kill the shim's server in the only pod, as a crash would."""
+    _, [pod] = cluster.objects.all("pods")
+    with cluster.kubelet.container(pod).execute(["sh", "-c", _CRASH]) as process:
+        _, complaint = process.communicate(timeout=20)
+    assert process.returncode == 0, complaint
+
+
 @pytest.fixture
 def bench(cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
     options = config(cluster)
@@ -38,8 +55,9 @@ def bench(cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
         K8sExecutor,
         options,
         machine,
-        scratch=PurePosixPath("/tmp/scratch"),  # noqa: S108  in the pod
+        scratch=PurePosixPath("/tmp/scratch"),
         cut=cluster.cut,
+        kill=lambda: crash(cluster),
         imposter=evolve(machine, tags={**machine.tags, "namespace-uid": "of-another-cluster"}),
     )
     yield bench
