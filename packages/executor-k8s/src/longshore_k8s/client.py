@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from kubernetes import config as loading
 from kubernetes.stream.ws_client import WSClient, get_websocket_url
 from websocket import WebSocketBadStatusException, WebSocketException
 
-from longshore.errors import MachineUnreachable
+from longshore.errors import LongshoreError, MachineUnreachable
 from longshore_k8s.config import K8sConfig
-from longshore_k8s.errors import NotThere, message_of, plain_text, translated
+from longshore_k8s.errors import NotThere, message_of, of_api, plain_text, translated
 from longshore_k8s.manifests import CONTAINER
 
 __all__ = ["Namespace"]
@@ -102,7 +102,7 @@ class Namespace:
                     return
                 version = yield from self._changes(name, version, left)
 
-    def _changes(self, name: str, version: str, seconds: float) -> Iterator[dict[str, Any] | None]:  # type: ignore[misc]  # returns a version
+    def _changes(self, name: str, version: str, seconds: float) -> Generator[dict[str, Any] | None, None, str]:
         """Watch once; give the version to go on from, or nothing when the pod must be read again."""
         with translated(f"watching pods in namespace {self.name}"):
             answer = self._core.list_namespaced_pod(
@@ -181,10 +181,10 @@ def _lines(answer: Any) -> Iterator[bytes]:
             yield from (line for line in lines if line.strip())
 
 
-def _refused(error: WebSocketBadStatusException, pod: str) -> Exception:
+def _refused(error: WebSocketBadStatusException, pod: str) -> LongshoreError:
     """Give what a stream that was not opened means: what is not about our rights is about the pod's container."""
     refused = client.ApiException(status=error.status_code, reason=str(error))
     refused.body = error.resp_body
     if error.status_code in {401, 403, 404}:
-        return refused
+        return of_api(refused, f"executing in pod {pod}")
     return MachineUnreachable(f"no stream to pod {pod} can be opened: {message_of(refused)}")

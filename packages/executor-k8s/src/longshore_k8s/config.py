@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, converters, field, frozen
 from attrs.validators import ge, gt, instance_of, optional
 
 from longshore.model.quantity import parse_size
@@ -22,7 +22,7 @@ _MOST_WORKERS = 1000
 
 def _is_image(_instance: object, _attribute: object, image: str) -> None:
     if not _IMAGE.fullmatch(image):
-        raise ValueError(f"{image!r} is no name of an image, such as busybox:1.36 or registry/team/tool@sha256:...")
+        raise ValueError(f"{image!r} is no name of an image, such as busybox:1.36 or host/tool@sha256:...")
 
 
 def _is_name(_instance: object, attribute: Attribute[str], name: str) -> None:
@@ -41,6 +41,12 @@ def _are_texts(_instance: object, attribute: Attribute[Any], value: Mapping[str,
 def _positive(_instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
     if value <= timedelta(0):
         raise ValueError(f"{attribute.name} must be longer than nothing")
+
+
+def _names(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple) or not all(isinstance(each, str) and each for each in given):
+        raise TypeError('pull_secrets are a list of names such as ["registry-login"]')
+    return tuple(given)
 
 
 def _tolerations(given: object) -> tuple[str, ...]:
@@ -74,7 +80,7 @@ class K8sConfig:
     gpus: int = field(default=0, validator=ge(0))
     gpu_resource: str = "nvidia.com/gpu"
     """What the cluster calls one GPU."""
-    disk: int | None = field(default=None, converter=lambda given: None if given is None else parse_size(given))
+    disk: int | None = field(default=None, converter=converters.optional(parse_size), validator=optional(gt(0)))
     """Bytes of each pod's workdirs and store; None for as much as its node has."""
     slots: int | None = field(default=None, validator=optional(gt(0)))
     """At most so many attempts in a pod at once, whatever their needs."""
@@ -83,7 +89,7 @@ class K8sConfig:
     priority_class: str = field(default="", validator=_is_name)
     queue: str = field(default="", validator=_is_name)
     """A local queue of Kueue that lets the pods in."""
-    pull_secrets: tuple[str, ...] = field(default=(), converter=tuple)
+    pull_secrets: tuple[str, ...] = field(default=(), converter=_names)
     """Secrets of the namespace with logins to the image's registry."""
     node_selector: Mapping[str, str] = field(factory=dict[str, str], validator=_are_texts)
     tolerations: tuple[str, ...] = field(default=(), converter=_tolerations)

@@ -12,7 +12,7 @@ from kubernetes.config import ConfigException
 
 from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
 
-__all__ = ["AlreadyThere", "NotThere", "PodGone", "message_of", "plain_text", "translated"]
+__all__ = ["AlreadyThere", "NotThere", "PodGone", "message_of", "of_api", "plain_text", "translated"]
 
 _SHOWN = 600
 
@@ -37,14 +37,15 @@ def translated(doing: str) -> Iterator[None]:
     except LongshoreError:
         raise
     except ApiException as error:
-        raise _of_api(error, doing) from error
+        raise of_api(error, doing) from error
     except ConfigException as error:
         raise ExecutorError(f"no cluster to be found: {plain_text(str(error))}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise MachineUnreachable(f"the cluster does not answer while {doing}: {plain_text(str(error))}") from error
 
 
-def _of_api(error: ApiException, doing: str) -> LongshoreError:
+def of_api(error: ApiException, doing: str) -> LongshoreError:
+    """Translate what the cluster has answered; ``doing`` says what was tried."""
     said = message_of(error)
     match error.status:
         case 401:

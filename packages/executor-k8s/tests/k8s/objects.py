@@ -126,7 +126,7 @@ class Objects:
 
     def delete(self, key: Key) -> dict[str, Any]:
         """Mark an object as to be deleted; what has no finalizer and is no pod goes at once."""
-        return self.change(key, lambda found: found["metadata"].setdefault("deletionTimestamp", now()))  # type: ignore[no-any-return]
+        return self.change(key, lambda found: found["metadata"].setdefault("deletionTimestamp", now()))
 
     def finish(self, key: Key, uid: str) -> bool:
         """Remove a pod that has been deleted and has ended, unless a finalizer holds it; say whether it went."""

@@ -1,4 +1,4 @@
-"""A stand-in for a cluster: an API server that speaks HTTP, with watches, exec by websocket, logs, and refusals.
+"""A stand-in for a cluster: a server of its API, with watches, exec, logs, and refusals.
 
 It holds every pod that it is given to the schema of Kubernetes, strictly. What it leaves out: rights, admission, several
 nodes, users within pods, and images (a pod sees this computer's own programs).

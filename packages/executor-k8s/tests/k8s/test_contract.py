@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 from attrs import evolve
-from longshore_k8s.config import K8sConfig
-from longshore_k8s.executor import K8sExecutor, machines_of
 
 from longshore.testing import ExecutorBench, ExecutorContract
+from longshore_k8s.config import K8sConfig
+from longshore_k8s.executor import K8sExecutor, machines_of
 
 from .standin import StandIn
 
