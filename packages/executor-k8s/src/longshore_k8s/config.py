@@ -61,7 +61,7 @@ def _tolerations(given: object) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class K8sConfig:
-    """Options of a pool of worker pods. Which cluster: ``kubeconfig`` and ``context``, or the account of our own pod."""
+    """Options of a pool of worker pods. Which cluster: ``kubeconfig`` and ``context``, or our own pod's account."""
 
     image: str = field(validator=_is_image)
     """What the pods are made of; it needs sh with coreutils, findutils, util-linux, sed, grep and tar, or busybox."""

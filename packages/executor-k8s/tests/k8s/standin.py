@@ -1,6 +1,6 @@
 """A stand-in for a cluster: a server of its API, with watches, exec, logs, and refusals.
 
-It holds every pod that it is given to the schema of Kubernetes, strictly. What it leaves out: rights, admission, several
+It holds every pod that it is given to the schema of Kubernetes, strictly. What it leaves out: rights, admission, more
 nodes, users within pods, and images (a pod sees this computer's own programs).
 """
 

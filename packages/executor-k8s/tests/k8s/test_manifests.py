@@ -1,0 +1,97 @@
+"""What we apply is what Kubernetes takes, in its oldest and newest version that we know, and asks for no rights."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import kubernetes_validate
+import pytest
+
+from longshore_k8s.config import K8sConfig
+from longshore_k8s.manifests import worker_pod
+from longshore_k8s.names import labels_of
+
+FULL = K8sConfig(
+    image="registry.example/team/tool@sha256:00",
+    workers=3,
+    cpus=0.25,
+    memory=3 << 30,
+    gpus=2,
+    disk=10 << 30,
+    service_account="runner",
+    priority_class="low",
+    queue="team",
+    pull_secrets=("login",),
+    node_selector={"disk": "ssd"},
+    tolerations=("gpu", "team=bio:NoSchedule"),
+    labels={"project": "a/b", "longshore/run": "forged"},
+    lifetime=timedelta(hours=2),
+)
+
+
+def pod(config: K8sConfig) -> dict[str, Any]:
+    return worker_pod("ls-r-m", labels_of("r", "m"), config)
+
+
+@pytest.mark.parametrize("version", ["1.29", kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("config", [K8sConfig(image="busybox", workers=1), FULL], ids=["least", "full"])
+def test_every_pod_is_valid_strictly(config: K8sConfig, version: str) -> None:
+    kubernetes_validate.validate(pod(config), version, strict=True)
+
+
+def test_what_a_pool_says_is_asked_of_the_cluster() -> None:
+    spec = pod(FULL)["spec"]
+    [container] = spec["containers"]
+
+    assert container["resources"] == {
+        "requests": {"cpu": "250m", "memory": str(3 << 30), "nvidia.com/gpu": "2"},
+        "limits": {"memory": str(3 << 30), "nvidia.com/gpu": "2"},
+    }
+    assert spec["activeDeadlineSeconds"] == 7200
+    assert spec["tolerations"] == [
+        {"key": "gpu", "operator": "Exists"},
+        {"key": "team", "operator": "Equal", "value": "bio", "effect": "NoSchedule"},
+    ]
+    assert pod(FULL)["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team"
+
+
+def test_a_pod_is_as_restricted_as_a_namespace_may_demand() -> None:
+    spec = pod(K8sConfig(image="busybox", workers=1))["spec"]
+    [container] = spec["containers"]
+
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not spec["automountServiceAccountToken"]
+
+
+def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:
+    assert pod(FULL)["metadata"]["labels"]["longshore/run"] == "r"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"image": ""}, "no name of an image"),
+        ({"image": "a b"}, "no name of an image"),
+        ({"image": "-v/etc"}, "no name of an image"),
+        ({"workers": 0}, "workers"),
+        ({"workers": 5000}, "more than"),
+        ({"namespace": "Team_A"}, "no name in Kubernetes"),
+        ({"namespace": "a" * 64}, "no name in Kubernetes"),
+        ({"tolerations": ["x:Never"]}, "no toleration"),
+        ({"tolerations": "x"}, "a list"),
+        ({"pull_secrets": "login"}, "a list"),
+        ({"labels": {"a": 1}}, "is text"),
+        ({"lifetime": timedelta(0)}, "longer than nothing"),
+        ({"user": 0}, "user"),
+    ],
+)
+def test_what_a_cluster_would_refuse_is_told_at_once(options: dict[str, Any], said: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=said):
+        K8sConfig(**{"image": "busybox", "workers": 1, **options})
