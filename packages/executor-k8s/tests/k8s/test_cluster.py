@@ -1,0 +1,179 @@
+"""What a cluster does to us: it refuses, throttles, forgets, cuts, and takes pods away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from longshore_k8s.client import Namespace
+from longshore_k8s.executor import K8sExecutor, machines_of
+from longshore_k8s.manifests import worker_pod
+from longshore_k8s.names import labels_of, object_name
+
+from longshore.errors import ExecutorError, MachineUnreachable
+from longshore.model.command import Shell
+from longshore.model.outcome import Exited
+from longshore.testing import ExecutorBench
+
+from .standin import StandIn
+from .test_contract import config
+
+POD = object_name("r", "p.1")
+
+
+@pytest.fixture
+def namespace(cluster: StandIn) -> Iterator[Namespace]:
+    namespace = Namespace(config(cluster))
+    yield namespace
+    namespace.close()
+
+
+def bench_of(cluster: StandIn, folder: Path, **options: object) -> ExecutorBench:
+    chosen = config(cluster, **options)
+    [machine] = machines_of(chosen, "p")
+    folder.mkdir()
+    return ExecutorBench(folder, K8sExecutor, chosen, machine)
+
+
+def phases(namespace: Namespace, name: str, found: list[str], done: threading.Event) -> None:
+    for pod in namespace.states(name, 20):
+        found.append("gone" if pod is None else pod["status"]["phase"])
+        if pod is None or pod["status"]["phase"] == "Running":
+            done.set()
+
+
+# --- the client
+
+
+def test_a_cluster_that_has_enough_of_us_is_asked_again_when_it_says(cluster: StandIn, namespace: Namespace) -> None:
+    cluster.refuse(429, "too many requests", times=2, after=0.1)
+
+    assert namespace.uid()
+
+    assert len(cluster.asked) == 3
+
+
+def test_a_watch_sees_all_changes_and_asks_but_twice(cluster: StandIn, namespace: Namespace) -> None:
+    namespace.create(worker_pod("x", labels_of("r", "m"), config(cluster)))
+    running, found = threading.Event(), list[str]()
+    watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
+    watcher.start()
+    assert running.wait(20)
+
+    namespace.delete("x")
+    watcher.join(20)
+
+    assert found[-1] == "gone"
+    assert [method for method, path in cluster.asked if path.endswith("/pods")] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["cut", "expired"])
+def test_a_watch_that_ends_is_taken_up_again(cluster: StandIn, namespace: Namespace, forgetful: bool) -> None:
+    namespace.create(worker_pod("x", labels_of("r", "m"), config(cluster)))
+    running, found = threading.Event(), list[str]()
+    watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
+    watcher.start()
+    assert running.wait(20)
+
+    if forgetful:
+        cluster.objects.compact()
+    cluster.objects.cut()
+    namespace.delete("x")
+    watcher.join(20)
+
+    assert found[-1] == "gone"
+
+
+def test_deleting_what_is_gone_is_silent(namespace: Namespace) -> None:
+    namespace.delete("nobody")
+
+
+def test_a_login_that_has_expired_is_told(cluster: StandIn, tmp_path: Path) -> None:
+    expired = tmp_path / "expired"
+    expired.write_text(cluster.kubeconfig.read_text().replace("letmein", "yesterday"))
+
+    with pytest.raises(ExecutorError, match="may have expired"):
+        machines_of(config(cluster, kubeconfig=str(expired)), "p")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kubeconfig": "/nowhere"}, "no cluster to be found"),
+        ({"context": "another"}, "no cluster to be found.*another"),
+        ({"namespace": "missing"}, "namespaces .*missing.* not found"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_told_before_the_run(
+    cluster: StandIn, options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ExecutorError, match=said):
+        machines_of(config(cluster, **options), "p")
+
+
+# --- pods
+
+
+def test_an_image_that_is_not_there_is_told_with_the_words_of_its_registry(cluster: StandIn, tmp_path: Path) -> None:
+    with pytest.raises(ExecutorError, match='cannot begin: tasks: ErrImagePull: failed to pull "missing'):
+        bench_of(cluster, tmp_path / "b", image="missing/tool:1").open()
+
+
+def test_a_pod_that_finds_no_node_says_what_is_missing(cluster: StandIn, tmp_path: Path) -> None:
+    bench = bench_of(cluster, tmp_path / "b", cpus=1000.0, start_timeout=timedelta(seconds=1))
+
+    with pytest.raises(MachineUnreachable, match="Insufficient cpu"):
+        bench.open()
+
+
+def test_a_quota_that_is_used_up_is_waited_for(cluster: StandIn, tmp_path: Path) -> None:
+    bench = bench_of(cluster, tmp_path / "b")
+    bench.open().close()
+    cluster.objects.get(("pods", "default", POD))
+    cluster.evict(POD)
+
+    cluster.refuse(403, 'pods "x" is forbidden: exceeded quota: few', times=1)
+    with pytest.raises(MachineUnreachable, match="quota of the namespace is used up|exceeded quota"):
+        Namespace(config(cluster)).create(worker_pod("x", labels_of("r", "m"), config(cluster)))
+
+
+def test_a_pod_of_somebody_else_is_left_alone(cluster: StandIn, namespace: Namespace, tmp_path: Path) -> None:
+    namespace.create(worker_pod(POD, labels_of("another", "m"), config(cluster)))
+
+    with pytest.raises(ExecutorError, match="is not ours"):
+        bench_of(cluster, tmp_path / "b").open()
+
+    assert "deletionTimestamp" not in namespace.pod(POD)["metadata"]
+
+
+def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
+    cluster: StandIn, namespace: Namespace, tmp_path: Path
+) -> None:
+    bench = bench_of(cluster, tmp_path / "b")
+    bench.waiting("a")
+    before = namespace.pod(POD)["metadata"]["uid"]
+
+    cluster.evict(POD)
+    told = bench.gone()
+
+    assert "Evicted: The node was low on resource" in str(told)
+    bench.open(fence=2)
+    assert bench.execute("b", Shell("true")).outcome == Exited(0)
+    assert namespace.pod(POD)["metadata"]["uid"] != before
+    bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
+    for session in bench._sessions:
+        session.close()
+
+
+def test_nothing_is_left_when_the_run_is_over(cluster: StandIn, namespace: Namespace, tmp_path: Path) -> None:
+    bench = bench_of(cluster, tmp_path / "b")
+    assert bench.execute("a", Shell("true")).outcome == Exited(0)
+
+    bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
+    bench.session.close()
+
+    assert [pod for pod in namespace.states(POD, 20)][-1] is None
+    assert cluster.objects.all("pods")[1] == []
