@@ -44,7 +44,7 @@ class StandIn:
         self.asked: list[tuple[str, str]] = []
         """Method and path of each request."""
         self._folder = folder
-        self._refusals: list[tuple[Refusal, float]] = []
+        self._refusals: list[tuple[str, Refusal, int]] = []
         self._streams: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._port = 0
@@ -89,10 +89,12 @@ class StandIn:
 
     # --- mishaps
 
-    def refuse(self, code: int, message: str, *, times: int = 1, after: float = 0.0) -> None:
-        """Answer the next requests so; ``after`` says in how many seconds to come again."""
+    def refuse(self, code: int, message: str, *, on: str = "", times: int = 1, after: int = 0) -> None:
+        """Answer the next requests so, those of one method if it is given; ``after`` says in how many seconds to come
+        again.
+        """
         with self._lock:
-            self._refusals += [(Refusal(code, message), after)] * times
+            self._refusals += [(on, Refusal(code, message), after)] * times
 
     def cut(self) -> None:
         """Break all exec streams, as a network does."""
@@ -108,12 +110,16 @@ class StandIn:
 
     # --- what requests mean
 
-    def refusal(self, token: str) -> tuple[Refusal, float] | None:
-        """Say how the next request is refused, if it is."""
+    def refusal(self, method: str, token: str) -> tuple[Refusal, int] | None:
+        """Say how a request is refused, if it is."""
         if token != _TOKEN:
-            return Refusal(401, "Unauthorized", "Unauthorized"), 0.0
+            return Refusal(401, "Unauthorized", "Unauthorized"), 0
         with self._lock:
-            return self._refusals.pop(0) if self._refusals else None
+            for place, (on, refusal, after) in enumerate(self._refusals):
+                if on in {"", method}:
+                    del self._refusals[place]
+                    return refusal, after
+        return None
 
     def post(self, resource: str, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
         """Make an object."""
@@ -183,13 +189,13 @@ class _Handler(BaseHTTPRequestHandler):
         query = parse_qs(split.query, keep_blank_values=True)
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            refused = self.cluster.refusal(self.headers.get("Authorization", "").removeprefix("Bearer "))
+            refused = self.cluster.refusal(self.command, self.headers.get("Authorization", "").removeprefix("Bearer "))
             if refused is not None:
                 self._refuse(*refused)
                 return
             self._answer(path, query, json.loads(content) if content else None)
         except Refusal as error:
-            self._refuse(error, 0.0)
+            self._refuse(error, 0)
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  names of the standard library
 
@@ -234,8 +240,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def _refuse(self, refusal: Refusal, after: float) -> None:
-        self._send(refusal.code, refusal.status, {"Retry-After": f"{after:g}"} if after else None)
+    def _refuse(self, refusal: Refusal, after: int) -> None:
+        self._send(refusal.code, refusal.status, {"Retry-After": str(after)} if after else None)
 
     # --- streams
 

@@ -1,0 +1,146 @@
+"""Whole runs on worker pods, by the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .standin import StandIn
+
+SECONDS = 90.0
+
+DIAMOND = """
+name = "diamond"
+
+[pools.cluster]
+executor = "k8s"
+kubeconfig = "{kubeconfig}"
+image = "busybox"
+workers = 2
+cpus = 1
+
+[tasks.A]
+command = "echo 'hello from A' > a.txt; echo x >> {counts}/A"
+outputs = ["a.txt"]
+
+[tasks.B]
+command = "tr a-z A-Z < workflow:///A/a.txt > b.txt; echo x >> {counts}/B; sleep 0.5"
+outputs = ["b.txt"]
+
+[tasks.C]
+command = "cp workflow:///A/a.txt c.txt; echo x >> {counts}/C; sleep 0.5"
+outputs = ["c.txt"]
+
+[tasks.D]
+command = "cat workflow:///B/b.txt workflow:///C/c.txt > d.txt; echo x >> {counts}/D"
+outputs = ["d.txt"]
+"""
+
+
+class Project:
+    """A workflow file for a cluster. Tasks count into a folder that pods see: /tmp alone is theirs."""
+
+    def __init__(self, folder: Path, counts: Path, cluster: StandIn, text: str) -> None:
+        self.folder = folder / "project"
+        self.home = folder / "home"
+        self.counts = counts
+        self.folder.mkdir()
+        self.home.mkdir()
+        words = text.replace("{kubeconfig}", str(cluster.kubeconfig)).replace("{counts}", str(counts))
+        (self.folder / "longshore.toml").write_text(words)
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "longshore_cli", *words],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def say(self, *words: str) -> str:
+        """Give what a command says that succeeds."""
+        with self.begin(*words) as process:
+            said, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, said
+        return said
+
+    def count(self) -> dict[str, int]:
+        """Say how often each task was executed."""
+        return {path.name: len(path.read_text().split()) for path in sorted(self.counts.iterdir())}
+
+
+@pytest.fixture
+def counts() -> Iterator[Path]:
+    """A folder outside /tmp."""
+    folder = Path("/dev/shm") / f"longshore-k8s-{os.urandom(6).hex()}"  # noqa: S108  made here, for this test alone
+    folder.mkdir()
+    yield folder
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+@pytest.fixture
+def project(tmp_path: Path, counts: Path, cluster: StandIn) -> Project:
+    return Project(tmp_path, counts, cluster, DIAMOND)
+
+
+def test_the_diamond_runs_on_two_workers_and_leaves_no_pod(cluster: StandIn, project: Project) -> None:
+    project.say("run")
+
+    [result] = project.folder.glob("results/latest/D/d.txt")
+    assert result.read_text() == "HELLO FROM A\nhello from A\n"
+    assert project.count() == dict.fromkeys("ABCD", 1)
+    assert [pod for pod in cluster.objects.all("pods")[1] if "deletionTimestamp" not in pod["metadata"]] == []
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("LONGSHORE_CHAOS_SEEDS", "2"))))
+def test_a_controller_that_is_killed_at_any_moment_is_taken_over_and_nothing_runs_twice(
+    project: Project, seed: int
+) -> None:
+    dice = random.Random(seed)
+    words = ["run"]
+    for _ in range(3):
+        with project.begin(*words) as controller:
+            try:
+                controller.communicate(timeout=dice.uniform(0.8, 4.0))
+            except subprocess.TimeoutExpired:
+                controller.kill()
+        if list(project.folder.glob(".longshore/runs/*/run.db")):
+            words = ["resume"]
+
+    if words == ["run"] or json.loads(project.say("status", "--json"))["state"] != "succeeded":
+        project.say(*words)
+
+    [result] = [path for path in project.folder.glob("results/*/D/d.txt") if "latest" not in path.parts]
+    assert result.read_text() == "HELLO FROM A\nhello from A\n"
+    assert project.count() == dict.fromkeys("ABCD", 1)
+
+
+def test_streams_that_are_cut_all_the_time_hinder_nothing(cluster: StandIn, project: Project) -> None:
+    over = threading.Event()
+
+    def cut() -> None:
+        while not over.wait(0.3):
+            cluster.cut()
+
+    vandal = threading.Thread(target=cut)
+    vandal.start()
+    try:
+        project.say("run")
+    finally:
+        over.set()
+        vandal.join()
+
+    assert project.count() == dict.fromkeys("ABCD", 1)
