@@ -8,7 +8,8 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ class Project:
 @pytest.fixture
 def counts() -> Iterator[Path]:
     """A folder outside /tmp."""
-    folder = Path("/dev/shm") / f"longshore-k8s-{os.urandom(6).hex()}"  # noqa: S108  made here, for this test alone
+    folder = Path("/dev/shm") / f"longshore-k8s-{os.urandom(6).hex()}"
     folder.mkdir()
     yield folder
     for path in folder.iterdir():
@@ -105,16 +106,16 @@ def test_the_diamond_runs_on_two_workers_and_leaves_no_pod(cluster: StandIn, pro
     assert [pod for pod in cluster.objects.all("pods")[1] if "deletionTimestamp" not in pod["metadata"]] == []
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("LONGSHORE_CHAOS_SEEDS", "2"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("LONGSHORE_CHAOS_SEEDS", "3"))))
 def test_a_controller_that_is_killed_at_any_moment_is_taken_over_and_nothing_runs_twice(
     project: Project, seed: int
 ) -> None:
     dice = random.Random(seed)
     words = ["run"]
-    for _ in range(3):
+    for _ in range(4):
         with project.begin(*words) as controller:
             try:
-                controller.communicate(timeout=dice.uniform(0.8, 4.0))
+                controller.communicate(timeout=dice.uniform(0.3, 2.0))
             except subprocess.TimeoutExpired:
                 controller.kill()
         if list(project.folder.glob(".longshore/runs/*/run.db")):
@@ -144,3 +145,31 @@ def test_streams_that_are_cut_all_the_time_hinder_nothing(cluster: StandIn, proj
         vandal.join()
 
     assert project.count() == dict.fromkeys("ABCD", 1)
+
+
+def test_workers_that_are_evicted_are_replaced_and_the_run_goes_on(cluster: StandIn, project: Project) -> None:
+    (project.counts / "wait").touch()
+    text = (project.folder / "longshore.toml").read_text()
+    waits = f"until [ ! -e {project.counts}/wait ]; do sleep 0.05; done"
+    (project.folder / "longshore.toml").write_text(text.replace("sleep 0.5", waits))
+
+    with project.begin("run") as controller:
+        until(lambda: {"B", "C"} <= project.count().keys())
+        for pod in cluster.objects.all("pods")[1]:
+            cluster.evict(pod["metadata"]["name"])
+        (project.counts / "wait").unlink()
+        said, _ = controller.communicate(timeout=SECONDS)
+
+    assert controller.returncode == 0, said
+    [result] = project.folder.glob("results/latest/D/d.txt")
+    assert result.read_text() == "HELLO FROM A\nhello from A\n"
+    assert project.count()["D"] == 1
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look until something is so."""
+    end = time.monotonic() + SECONDS
+    glance = threading.Event()
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        glance.wait(0.02)
