@@ -6,9 +6,11 @@ nodes, users within pods, and images (a pod sees this computer's own programs).
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import kubernetes_validate
+import trustme
 import yaml
 
 from .objects import Key, Objects, Refusal
@@ -48,6 +51,7 @@ class StandIn:
         self._streams: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._port = 0
+        self._authority = trustme.CA()
         self.add_namespace("default")
 
     def add_namespace(self, name: str) -> None:
@@ -60,6 +64,9 @@ class StandIn:
         handler = type("Handler", (_Handler,), {"cluster": self})
         with _Server(("127.0.0.1", 0), handler) as server:
             self._port = server.server_port
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._authority.issue_cert("127.0.0.1").configure_cert(tls)
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
             thread.start()
             try:
@@ -75,7 +82,8 @@ class StandIn:
     def kubeconfig(self) -> Path:
         """A file that leads here."""
         path = self._folder / "kubeconfig"
-        named = {"server": f"http://127.0.0.1:{self._port}"}
+        trusted = base64.b64encode(self._authority.cert_pem.bytes()).decode()
+        named = {"server": f"https://127.0.0.1:{self._port}", "certificate-authority-data": trusted}
         config = {
             "apiVersion": "v1",
             "kind": "Config",
