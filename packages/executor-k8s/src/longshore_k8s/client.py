@@ -26,6 +26,7 @@ _WATCH_SECONDS = 290
 _REPEATS = urllib3.Retry(
     total=6,
     read=2,
+    other=0,  # who cannot prove who he is will not learn it
     status_forcelist=[429, 500, 502, 503, 504],
     allowed_methods=None,  # all that is asked for has a name that follows from what it is
     backoff_factor=0.2,

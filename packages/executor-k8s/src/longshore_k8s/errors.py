@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,13 +13,17 @@ from kubernetes.config import ConfigException
 
 from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
 
-__all__ = ["AlreadyThere", "NotThere", "PodGone", "message_of", "of_api", "plain_text", "translated"]
+__all__ = ["AlreadyThere", "NotTheCluster", "NotThere", "PodGone", "message_of", "of_api", "plain_text", "translated"]
 
 _SHOWN = 600
 
 
 class NotThere(ExecutorError):
     """The cluster has no such object."""
+
+
+class NotTheCluster(ExecutorError):
+    """What answers is not the server that the kubeconfig trusts; nothing was sent to it."""
 
 
 class AlreadyThere(ExecutorError):
@@ -41,6 +46,10 @@ def translated(doing: str) -> Iterator[None]:
     except ConfigException as error:
         raise ExecutorError(f"no cluster to be found: {plain_text(str(error))}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
+        if isinstance(getattr(error, "reason", error), urllib3.exceptions.SSLError | ssl.SSLError):
+            raise NotTheCluster(
+                f"{doing}: what answers cannot prove to be the cluster that is meant: {plain_text(str(error))}"
+            ) from error
         raise MachineUnreachable(f"the cluster does not answer while {doing}: {plain_text(str(error))}") from error
 
 

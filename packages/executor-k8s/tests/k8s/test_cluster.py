@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from longshore.model.command import Shell
 from longshore.model.outcome import Exited
 from longshore.testing import ExecutorBench
 from longshore_k8s.client import Namespace
+from longshore_k8s.errors import NotTheCluster
 from longshore_k8s.executor import K8sExecutor, machines_of
 from longshore_k8s.manifests import worker_pod
 from longshore_k8s.names import labels_of, object_name
@@ -100,6 +102,20 @@ def test_a_login_that_has_expired_is_told(cluster: StandIn, tmp_path: Path) -> N
 
     with pytest.raises(ExecutorError, match="may have expired"):
         machines_of(config(cluster, kubeconfig=str(expired)), "p")
+
+
+def test_a_server_that_is_not_trusted_is_sent_nothing(cluster: StandIn, tmp_path: Path) -> None:
+    other = StandIn(tmp_path)
+    with other.serving():
+        forged = tmp_path / "forged"
+        server = re.compile("server: .*")
+        [there] = server.findall(other.kubeconfig.read_text())
+        forged.write_text(server.sub(there, cluster.kubeconfig.read_text()))
+
+        with pytest.raises(NotTheCluster, match="cannot prove to be the cluster"):
+            machines_of(config(cluster, kubeconfig=str(forged)), "p")
+
+        assert other.asked == []
 
 
 @pytest.mark.parametrize(
