@@ -12,7 +12,7 @@ import socket
 import threading
 
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDIN_CHANNEL, STDOUT_CHANNEL, WSClient
-from websocket import WebSocketException
+from websocket import ABNF, WebSocketException, WebSocketTimeoutException
 
 from longshore.remote.packing import Broken
 from longshore_k8s.errors import plain_text
@@ -33,6 +33,8 @@ class ExecStream:
         self._busy = threading.Lock()
         self._rest = b""
         self._said = b""
+        self._status = b""
+        self._over = False
         raw = client.sock.sock
         # A node that is gone says nothing: keepalive ends the stream after half a minute.
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -63,36 +65,50 @@ class ExecStream:
 
     def receive(self, size: int, seconds: float | None = None) -> bytes:
         """Wait for at most so many bytes; nothing at the end. Raises TimeoutError after ``seconds``, if given."""
-        while not self._rest:
-            if self.over:
-                return b""
-            if seconds is not None and not self.pending and not _readable(self, seconds):
-                raise TimeoutError
-            self._rest = self.arrived(wait=True)
+        while not self._rest and not self.over:
+            # Not by a poll: what makes TLS readable need not be a message.
+            self._client.sock.settimeout(seconds)
+            try:
+                self._rest = self.arrived()
+            finally:
+                self._client.sock.settimeout(None)
         content, self._rest = self._rest[:size], self._rest[size:]
         return content
 
-    def arrived(self, *, wait: bool = False) -> bytes:
-        """Give what has come; nothing when it was of no use, or at the end."""
+    def arrived(self) -> bytes:
+        """Wait for one message, and give what the program has printed in it; nothing when it is about something else.
+
+        One at a time: the client's own `update` gives nothing back as long as more arrives, and copies all for each.
+        """
         try:
             with self._busy:
-                self._client.update(timeout=None if wait else 0)
-                content = self._take(STDOUT_CHANNEL)
-                self._said = (self._said + self._take(STDERR_CHANNEL))[-_SAID_BYTES:]
-                return content
+                code, frame = self._client.sock.recv_data_frame(control_frame=True)
+        except WebSocketTimeoutException as error:
+            raise TimeoutError from error
         except _BROKEN as error:
             raise Broken(str(error) or "the stream has ended") from error
+        if code == ABNF.OPCODE_CLOSE:
+            self._over = True
+        elif code in {ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT} and frame.data:
+            channel, content = frame.data[0], frame.data[1:]
+            if channel == STDOUT_CHANNEL:
+                return bytes(content)
+            if channel == STDERR_CHANNEL:
+                self._said = (self._said + content)[-_SAID_BYTES:]
+            elif channel == ERROR_CHANNEL:
+                self._status += content
+        return b""
 
     @property
     def over(self) -> bool:
         """Whether nothing more comes."""
-        return not self._client.is_open()
+        return self._over
 
     def complaint(self) -> str:
         """Say why the program has ended: what it has said, or the cluster says of it."""
         said = self._said.decode("utf-8", "replace")
         try:
-            status = json.loads(self._take(ERROR_CHANNEL) or b"{}")
+            status = json.loads(self._status or b"{}")
         except ValueError:
             status = {}
         return plain_text(f"{said} {status.get('message', '')}" if status.get("status") != "Success" else said)
@@ -104,15 +120,6 @@ class ExecStream:
             raw.shutdown(socket.SHUT_RDWR)  # whoever waits for it goes on
         with self._busy, contextlib.suppress(*_BROKEN):
             self._client.sock.shutdown()
-
-    def _take(self, channel: int) -> bytes:
-        return bytes(self._client._channels.pop(channel, b""))  # its readers all wait, or read from the network again
-
-
-def _readable(stream: ExecStream, seconds: float) -> bool:
-    poll = select.poll()  # where many files are open select does not work
-    poll.register(stream, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
 
 
 def as_socket(stream: ExecStream, rest: bytes, name: str) -> socket.socket:

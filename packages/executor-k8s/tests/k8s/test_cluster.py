@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from longshore.errors import ExecutorError, MachineUnreachable
+from longshore.model.attempt import Item
 from longshore.model.command import Shell
 from longshore.model.outcome import Exited
+from longshore.remote.digest import digest_file
+from longshore.remote.store import has_object
 from longshore.testing import ExecutorBench
 from longshore_k8s.client import Namespace
 from longshore_k8s.errors import NotTheCluster
@@ -24,6 +27,7 @@ from longshore_k8s.names import labels_of, object_name
 from .standin import StandIn
 from .test_contract import config
 
+LARGE_BYTES = 64 << 20
 POD = object_name("r", "p.1")
 
 
@@ -131,6 +135,27 @@ def test_a_cluster_that_is_not_there_is_told_before_the_run(
 ) -> None:
     with pytest.raises(ExecutorError, match=said):
         machines_of(config(cluster, **options), "p")
+
+
+# --- streams
+
+
+def test_large_data_pass_a_stream_in_both_directions(cluster: StandIn, tmp_path: Path) -> None:
+    bench = bench_of(cluster, tmp_path / "b")
+    given = tmp_path / "given"
+    with given.open("wb") as file:
+        file.truncate(LARGE_BYTES)
+        file.write(b"the end")
+    sha256, size = digest_file(str(given))
+    item = Item(path="given", sha256=sha256, size=size, source=str(given))
+
+    ended = bench.execute("a", Shell("cat given > made; echo more >> made"), inputs=(item,), outputs=("made",))
+    bench.session.get(ended.outputs)
+
+    [made] = ended.outputs
+    assert has_object(str(bench.store), made.sha256)
+    assert made.size == size + len("more\n")
+    bench.close()
 
 
 # --- pods
