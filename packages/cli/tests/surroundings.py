@@ -1,6 +1,8 @@
-"""What a page of the documentation asks for around it: hosts that answer SSH, an account on a cloud, or an image.
+"""What a page of the documentation asks for around it: hosts that answer SSH, an account on a cloud, a cluster, or an
+image.
 
 ``<!-- hosts: NAMES -->`` asks for hosts by these names, ``<!-- cloud: aws -->`` for an account on the stand-in for AWS,
+``<!-- cluster: kubernetes -->`` for the stand-in for a cluster, to which the user's kubeconfig leads,
 and ``<!-- image: NAME -->`` for podman with images of its own, of which one is called so and has our busybox.
 Where there can be none, the page is skipped, with the reason.
 """
@@ -23,8 +25,9 @@ import pytest
 
 __all__ = ["surroundings"]
 
-_ASKED = re.compile(r"^<!-- (hosts|cloud|image): ([\w ./:-]+) -->$", re.MULTILINE)
+_ASKED = re.compile(r"^<!-- (hosts|cloud|cluster|image): ([\w ./:-]+) -->$", re.MULTILINE)
 _AWS = Path(__file__).resolve().parents[2] / "provider-aws" / "tests"
+_K8S = Path(__file__).resolve().parents[2] / "executor-k8s" / "tests"
 _SECONDS = 30.0
 _SETTINGS = """
 [providers.aws]
@@ -55,6 +58,8 @@ def surroundings(text: str, home: Path) -> Iterator[Mapping[str, str]]:
             stack.enter_context(_hosts(asked["hosts"].split(), home))
         if "cloud" in asked:
             variables |= stack.enter_context(_aws(home))
+        if "cluster" in asked:
+            stack.enter_context(_cluster(home))
         if "image" in asked:
             _podman(asked["image"], home)
         yield variables
@@ -115,6 +120,31 @@ def _aws(home: Path) -> Iterator[Mapping[str, str]]:
         finally:
             try:
                 server.communicate(timeout=_SECONDS)  # it ends with its input, and its machines with it
+            finally:
+                server.kill()
+
+
+@contextmanager
+def _cluster(home: Path) -> Iterator[None]:
+    for needed in ("longshore_k8s", "kubernetes_validate", "trustme"):
+        if find_spec(needed) is None:
+            pytest.skip(f"{needed} is not installed here")
+    with subprocess.Popen(
+        [sys.executable, "-m", "k8s.server", str(home / "cluster")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(_K8S)},
+    ) as server:
+        try:
+            assert server.stdout is not None
+            kubeconfig = server.stdout.readline().strip()
+            (home / ".kube").mkdir()
+            (home / ".kube" / "config").symlink_to(kubeconfig)
+            yield
+        finally:
+            try:
+                server.communicate(timeout=_SECONDS)  # it ends with its input, and its pods with it
             finally:
                 server.kill()
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
@@ -58,8 +59,11 @@ class PodLink:
         self.folder = f"{FOLDER}/{place}"
 
     def open(self) -> None:
-        """Link to the shim, or start one; the errors are those of `begin`."""
-        self._first = self._link()
+        """Link to the shim, or start one; the errors are those of `begin`.
+
+        A stream that breaks at once is tried again: right after its start a pod, or what leads to it, may not be ready.
+        """
+        self._first = self._insist(self._link, _waiting(min(self._budget, _CONNECT_SECONDS)))
 
     def connect(self) -> socket.socket:
         """Give a stream to the shim; after a break it is waited for as long as the user is patient."""
@@ -72,10 +76,9 @@ class PodLink:
 
     def open_data(self) -> DataStream:
         """Give a stream to the exchange."""
-        patience = Patience(budget=self._budget)
-        patience.lost(time.monotonic())
         place = f"{self._place}/store"
-        return self._insist(lambda: begin(self._namespace, self._pod, "exchange", place, _CONNECT_SECONDS), patience)
+        work = partial(begin, self._namespace, self._pod, "exchange", place, _CONNECT_SECONDS)
+        return self._insist(work, _waiting(self._budget))
 
     def trouble(self) -> str:
         """Give the end of what shims have left in words."""
@@ -163,6 +166,12 @@ class WorkerSession(ShimSession):
         super().close()
         if self._cleared:
             self._pod_link.remove()
+
+
+def _waiting(budget: float) -> Patience:
+    patience = Patience(budget=budget)
+    patience.lost(time.monotonic())
+    return patience
 
 
 def _told(line: str) -> dict[str, Any]:

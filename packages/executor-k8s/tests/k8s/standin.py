@@ -46,6 +46,8 @@ class StandIn:
         self.kubelet = Kubelet(self.objects, folder / "pods")
         self.asked: list[tuple[str, str]] = []
         """Method and path of each request."""
+        self.streams = 0
+        """So many exec streams have been opened."""
         self._folder = folder
         self._refusals: list[tuple[str, Refusal, int]] = []
         self._streams: set[socket.socket] = set()
@@ -161,6 +163,7 @@ class StandIn:
     def streaming(self, connection: socket.socket) -> Iterator[None]:
         """Let a stream be cut while it lasts."""
         with self._lock:
+            self.streams += 1
             self._streams.add(connection)
         try:
             yield
