@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from longshore.errors import ExecutorError, MachineUnreachable
 from longshore.remote.asking import DataStream
+from longshore.remote.patience import Patience
 from longshore.remote.protocol import Lines, decode_lines
 from longshore.remote.session import Deaths
 from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.door_keys import make_key
 from longshore_ssh.errors import plain_text
-from longshore.remote.patience import Patience
 from longshore_ssh.programs import SHIM, Begun, begin
 from longshore_ssh.rented import meet
 from longshore_ssh.targets import Target

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from longshore.remote.patience import Patience
 from longshore_ssh.config import HostConfig, SshConfig, split_address
 from longshore_ssh.errors import plain_text
-from longshore.remote.patience import Patience
 
 
 @pytest.mark.parametrize(
