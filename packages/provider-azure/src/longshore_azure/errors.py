@@ -80,6 +80,9 @@ _TABLE = Refusals(
         "PreconditionFailed": (InvalidRequest, ""),
         "InUse*": (InvalidRequest, "what uses it must go before"),
         "NetworkSecurityGroupInUse*": (InvalidRequest, "what uses it must go before"),
+        "NicInUse*": (InvalidRequest, "what uses it must go before"),
+        "NicReservedForAnotherVm": (InvalidRequest, "what uses it must go before"),
+        "PublicIPAddressCannotBeDeleted": (InvalidRequest, "what uses it must go before"),
         "InternalServerError": (CloudUnreachable, ""),
         "InternalExecutionError": (CloudUnreachable, ""),
         "InternalOperationError": (CloudUnreachable, ""),
@@ -103,7 +106,7 @@ _BY_STATUS = {
 _SERVER = 500
 _GONE = frozenset({"ResourceNotFound", "ResourceGroupNotFound", "NotFound", "ParentResourceNotFound"})
 _TAKEN = "PreconditionFailed"
-_USED = ("InUse", "NetworkSecurityGroupInUse")
+_USED = ("InUse", "NetworkSecurityGroupInUse", "NicInUse", "NicReserved", "PublicIPAddressCannotBeDeleted")
 
 
 def _read(error: sdk.HttpResponseError) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
+from longshore.plugin.refusals import each_of
 from longshore_azure.clients import Clients
 from longshore_azure.config import Address
 from longshore_azure.errors import is_gone, translated
@@ -80,12 +81,26 @@ class Machines:
                 return None
             return self._read(row, row, looked("network.network_interfaces"), looked("network.public_ip_addresses"))
 
+    def missing(self, machine_ids: Collection[str]) -> set[str]:
+        """Give those that there are not. Lists say most of it, and may be late; what they lack is asked for by name.
+
+        Raises:
+            ProviderError: when Azure cannot be asked.
+        """
+        if not machine_ids:
+            return set()
+        rows = self._listed(VMS, "list_all")
+        with translated(_LISTING):
+            there = {_id(row) for row in rows.values()}
+        unlisted = set(machine_ids) - there
+        return {each for each in unlisted if self._clients.look(f"looking for {each}", VMS, *_place(each)) is None}
+
     def _read(self, row: Any, state: Any, card_of: Callable[[str], Any], address_of: Callable[[str], Any]) -> Machine:
         """Read one machine as Azure describes it; the functions give network interfaces and addresses by their ids."""
         tags = dict(row.tags or {})
         host = next((found for each in self._cards(row, card_of) if (found := self._host(each, address_of))), "")
         return Machine(
-            id=f"{group_of(row.id)}/{last(row.id)}",
+            id=_id(row),
             pool=tags.get(Tag.POOL, ""),
             resources=Resources(
                 cpus=float(tags.get("longshore-cpus", "0")),
@@ -126,17 +141,14 @@ class Machines:
         Raises:
             ProviderError: the first refusal, after all others were tried.
         """
-        refused: list[ProviderError] = []
-        for each in sorted(set(machine_ids)):
-            if "/" not in each:
-                continue  # no machine of ours is called so
-            try:
-                self.act(each, "begin_delete", f"ending {each}")
-            except ProviderError as error:
-                if not is_gone(error):
-                    refused.append(error)
-        if refused:
-            raise refused[0]
+        each_of(sorted({each for each in machine_ids if "/" in each}), self._terminate)  # others are none of ours
+
+    def _terminate(self, machine_id: str) -> None:
+        try:
+            self.act(machine_id, "begin_delete", f"ending {machine_id}")
+        except ProviderError as error:
+            if not is_gone(error):
+                raise
 
     def act(self, machine_id: str, method: str, doing: str) -> None:
         """Begin to do something with a machine.
@@ -145,6 +157,10 @@ class Machines:
             ProviderError: when there is no such machine, or it is refused.
         """
         self._clients.ask(doing, VMS, method, *_place(machine_id), polling=False)
+
+
+def _id(row: Any) -> str:
+    return f"{group_of(row.id)}/{last(row.id)}"
 
 
 def _place(machine_id: str) -> tuple[str, str]:

@@ -7,21 +7,26 @@ from collections.abc import Mapping
 
 from longshore.model.machine_spec import Tag
 
-__all__ = ["FOR", "association", "digest", "group_of", "last"]
+__all__ = ["FOR", "association", "group_of", "last", "machine_name"]
 
 FOR = (Tag.OWNER, Tag.LEDGER, Tag.PROJECT)
 """Whom side resources are for."""
 _GROUP = 4
 
 
-def digest(*words: str) -> str:
+def _digest(*words: str) -> str:
     """Give a short name that other words do not have."""
     return hashlib.sha256("\n".join(words).encode()).hexdigest()[:24]
 
 
 def association(tags: Mapping[str, str]) -> str:
     """Name the side resources of an owner's project."""
-    return f"longshore-{digest(*(tags.get(tag, '') for tag in FOR))}"
+    return f"longshore-{_digest(*(tags.get(tag, '') for tag in FOR))}"
+
+
+def machine_name(tags: Mapping[str, str]) -> str:
+    """Name the machines of a launch, but for their numbers."""
+    return f"longshore-{_digest(*(tags.get(tag, '') for tag in (Tag.OWNER, Tag.LEDGER, Tag.TOKEN)))}"
 
 
 def group_of(resource_id: str) -> str:

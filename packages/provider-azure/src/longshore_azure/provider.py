@@ -21,7 +21,7 @@ from longshore_azure.config import AzureConfig
 from longshore_azure.creation import body_of
 from longshore_azure.errors import is_taken, translated
 from longshore_azure.machines import VMS, Machines
-from longshore_azure.names import digest
+from longshore_azure.names import machine_name
 from longshore_azure.sides import Sides
 
 __all__ = ["AzureProvider"]
@@ -125,7 +125,7 @@ class AzureProvider:
     def launch(self, spec: MachineSpec, *, token: str, count: int = 1) -> Sequence[Machine]:
         """Look for the machines by their names, which follow from the token; ask once for those that are not there."""
         group = self._sides.group(spec)
-        names = [f"longshore-{digest(spec.owner, spec.ledger, token)}-{each}" for each in range(count)]
+        names = [f"{machine_name(spec.tags(token))}-{each}" for each in range(count)]
         ids = [f"{group}/{name}" for name in names]
         there = [machine for each in ids if (machine := self._ours(each, spec, token)) is not None]
         if there:

@@ -1,31 +1,47 @@
 """What machines need beside them, made for an owner's project, and swept: a resource group, a network security group
-and a network. A group that the config names is used, and never deleted. What is a machine's own goes with it.
+and a network. A group that the config names is used, and never deleted. What is a machine's own goes with it, and is
+swept where Azure has left it behind: after a launch that failed half-way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from longshore.errors import InvalidRequest, ProviderError
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.plugin.caller import Caller, single_address
 from longshore.plugin.keys import public_key
+from longshore.plugin.refusals import each_of
 from longshore_azure.clients import Clients
 from longshore_azure.config import AzureConfig
 from longshore_azure.creation import Around
 from longshore_azure.errors import is_gone, is_used, translated
 from longshore_azure.machines import Machines
-from longshore_azure.names import FOR, association, group_of, last
+from longshore_azure.names import FOR, association, group_of, last, machine_name
 
-__all__ = ["Sides", "side_of"]
+__all__ = ["Sides", "own_of", "side_of"]
 
 _GROUP, _FIREWALL, _NETWORK = "group", "firewall", "network"
 _TYPES = {
     "microsoft.network/networksecuritygroups": _FIREWALL,
     "microsoft.network/virtualnetworks": _NETWORK,
 }
-_OPERATIONS = {_FIREWALL: "network.network_security_groups", _NETWORK: "network.virtual_networks"}
+_NIC, _ADDRESS, _DISK = "nic", "address", "disk"
+_OWN = {
+    "microsoft.network/networkinterfaces": _NIC,
+    "microsoft.network/publicipaddresses": _ADDRESS,
+    "microsoft.compute/disks": _DISK,
+}
+"""What is a machine's own; it has the machine's name, and this word."""
+_OPERATIONS = {
+    _NIC: "network.network_interfaces",
+    _ADDRESS: "network.public_ip_addresses",
+    _DISK: "compute.disks",
+    _FIREWALL: "network.network_security_groups",
+    _NETWORK: "network.virtual_networks",
+}
+"""Who deletes them, in the order in which they can be deleted."""
 _GROUPS = "resource.resource_groups"
 _KEY_KINDS = ("ssh-ed25519", "ssh-rsa")
 _SSH_RULE = "ssh"
@@ -135,7 +151,7 @@ class Sides:
             self._clients.begin(
                 doing, "network.security_rules", "begin_create_or_update", *_place(side), _SSH_RULE, rule
             )
-            for side in self.find(owner)
+            for side in self._shared(self._rows(owner), owner)
             if side.kind == _FIREWALL
         ]
         self._clients.settled(doing, *begun)
@@ -143,40 +159,44 @@ class Sides:
     # --- clean-up
 
     def find(self, owner: str) -> list[SideResource]:
-        """List what was made for an owner."""
-        sides = [*self._rows("resource.resources", owner), *self._rows(_GROUPS, owner)]
-        return [side for side in sides if side.tags.get(Tag.OWNER) == owner]
+        """List what was made for an owner, with what is left of machines that there are no more."""
+        rows = self._rows(owner)
+        with translated(_LISTING):
+            own = [found for row in rows if (found := own_of(row.id, row.type or "", row.tags or {})) is not None]
+        gone = self._machines.missing({machine for machine, _ in own})
+        return [*self._shared(rows, owner), *(side for machine, side in own if machine in gone)]
 
-    def _rows(self, what: str, owner: str) -> Iterator[SideResource]:
+    def _shared(self, rows: Iterable[Any], owner: str) -> list[SideResource]:
+        with translated(_LISTING):
+            sides = [side_of(row.id, row.type or "", row.tags or {}) for row in rows]
+        return [side for side in sides if side is not None and side.tags.get(Tag.OWNER) == owner]
+
+    def _rows(self, owner: str) -> list[Any]:
         quoted = owner.replace("'", "''")
         only = f"tagName eq '{Tag.OWNER}' and tagValue eq '{quoted}'"
-        rows = self._clients.listed(_LISTING, what, "list", filter=only)
-        with translated(_LISTING):
-            for row in rows:
-                side = side_of(row.id, row.type or "", row.tags or {})
-                if side is not None:
-                    yield side
+        return [
+            row
+            for what in ("resource.resources", _GROUPS)
+            for row in self._clients.listed(_LISTING, what, "list", filter=only)
+            # Azure does not tell small letters from capitals.
+            if (row.tags or {}).get(Tag.OWNER) == owner
+        ]
 
     def sweep(self, ids: Collection[str], *, owner: str) -> None:
-        """Delete what is the owner's and is not used; all else stays.
+        """Delete what is the owner's and is not used, after what machines have left in it; all else stays.
 
         Raises:
             ProviderError: the first refusal, after all others were tried.
         """
-        wanted = [side for side in self.find(owner) if side.id in set(ids)]
+        found = self.find(owner)
+        wanted = [side for side in found if side.id in set(ids)]
         used = {_whose(each.tags) for each in self._machines.tagged(Tag.OWNER, owner)} if wanted else set()
-        refused: list[ProviderError] = []
+        projects = {_whose(side.tags) for side in wanted}
+        left = [side for side in found if side.kind in _OWN.values() and _whose(side.tags) in projects]
+        unused = [side for side in wanted if side not in left and _whose(side.tags) not in used]
         # A group comes last: it is deleted with all that is in it, so that there must be nothing.
-        for side in sorted(wanted, key=lambda each: each.kind == _GROUP):
-            if _whose(side.tags) not in used:
-                try:
-                    self._delete(side)
-                except ProviderError as error:
-                    # Lists may be late, and a machine there: Azure itself says so, and a group with its things stays.
-                    if not is_used(error):
-                        refused.append(error)
-        if refused:
-            raise refused[0]
+        order = [*_OPERATIONS, _GROUP]
+        each_of(sorted([*left, *unused], key=lambda side: order.index(side.kind)), self._delete)
 
     def _delete(self, side: SideResource) -> None:
         doing = f"deleting a {side.kind}"
@@ -188,7 +208,8 @@ class Sides:
             elif not self._clients.listed(doing, "resource.resources", "list_by_resource_group", *place):
                 self._clients.ask(doing, _GROUPS, "begin_delete", *place, polling=False)
         except ProviderError as error:
-            if not is_gone(error):
+            # Lists may be late, and a machine there: Azure itself says so, and a group with its things stays.
+            if not is_gone(error) and not is_used(error):
                 raise
 
 
@@ -203,6 +224,16 @@ def side_of(resource_id: str, kind: str, tags: Mapping[str, str]) -> SideResourc
     ours = all(tag in tags for tag in FOR) and name.startswith(association(tags))
     where = f"{side}/{group_of(resource_id)}/{name}" if side else f"{_GROUP}/{name}"
     return SideResource(id=where, kind=side or _GROUP, tags=tags if ours else {})
+
+
+def own_of(resource_id: str, kind: str, tags: Mapping[str, str]) -> tuple[str, SideResource] | None:
+    """Read what is a machine's own, with the machine's id; None for all that no machine of ours was made with."""
+    word = _OWN.get(kind.lower())
+    machine, _, last_word = last(resource_id).rpartition("-")
+    if word is None or word != last_word or not machine.startswith(f"{machine_name(tags)}-"):
+        return None
+    group = group_of(resource_id)
+    return f"{group}/{machine}", SideResource(id=f"{word}/{group}/{last(resource_id)}", kind=word, tags=tags)
 
 
 def _place(side: SideResource) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ __all__ = ["check"]
 _BAD = 400
 _MODELS: Mapping[str, type] = {
     "virtualmachines": compute.VirtualMachine,
+    "disks": compute.Disk,
     "sshpublickeys": compute.SshPublicKeyResource,
     "skus": compute.ResourceSku,
     "usages": compute.Usage,

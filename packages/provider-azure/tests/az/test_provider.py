@@ -177,13 +177,73 @@ def test_the_end_of_a_machine_takes_exactly_what_is_its_own(rig: AzureRig, cloud
     assert kept.id in cloud.machines()
 
 
-def test_a_resource_group_that_the_config_names_is_never_deleted(rig: AzureRig, cloud: Azure) -> None:
-    cloud.add_group("Team", {"location": REGION})
-    (machine,) = rig.provider(resource_group="Team").launch(rig.spec(), token="t-1")
+def forget(cloud: Azure, machine: str) -> list[str]:
+    """Let a machine be gone as if its launch had failed half-way; name what it was made with, which stays."""
+    name = machine.rpartition("/")[2]
+    (place,) = (each for each in cloud.resources if each.endswith(f"/virtualmachines/{name}"))
+    del cloud.resources[place]
+    return sorted(each for each in cloud.resources if f"/{name}-" in each)
+
+
+def test_what_a_launch_has_left_behind_is_listed_and_swept_while_other_machines_live(
+    rig: AzureRig, cloud: Azure
+) -> None:
+    provider = rig.provider()
+    (kept,) = provider.launch(rig.spec(), token="t-1")
+    before = set(cloud.resources)
+    shared = {side.id for side in provider.find_sides(owner=rig.owner)}
+    (lost,) = provider.launch(rig.spec(), token="t-2")
+    left = forget(cloud, lost.id)
+    sides = {side.id: side.kind for side in provider.find_sides(owner=rig.owner) if side.id not in shared}
+    assert sorted(sides.values()) == ["address", "disk", "nic"]
+    provider.sweep(sides, owner=rig.owner)
+    assert len(left) == 3
+    assert set(cloud.resources) == before
+    assert kept.id in cloud.machines()
+
+
+def test_what_a_launch_has_left_behind_goes_with_its_network(rig: AzureRig, cloud: Azure) -> None:
+    provider = rig.provider()
+    (lost,) = provider.launch(rig.spec(), token="t-1")
+    forget(cloud, lost.id)
+    provider.sweep([side.id for side in provider.sides_of(rig.spec())], owner=rig.owner)
+    assert (dict(cloud.resources), dict(cloud.groups)) == ({}, {})
+
+
+def test_a_disk_of_somebody_else_by_the_name_of_ours_stays(rig: AzureRig, cloud: Azure) -> None:
+    provider = rig.provider()
+    (lost,) = provider.launch(rig.spec(), token="t-1")
+    for each in forget(cloud, lost.id):
+        cloud.resources[each]["tags"] = {"longshore-owner": rig.owner, "longshore-token": "t-9"}
+    left = set(cloud.resources)
+    provider.sweep([f"disk/{lost.id}-disk", f"nic/{lost.id}-nic", f"address/{lost.id}-address"], owner=rig.owner)
+    assert set(cloud.resources) == left
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_resource_group_that_the_config_names_is_never_deleted(rig: AzureRig, cloud: Azure, tagged: bool) -> None:
+    cloud.add_group("Team", {"location": REGION, "tags": rig.spec().owner_tags() if tagged else {}})
+    provider = rig.provider(resource_group="Team")
+    (machine,) = provider.launch(rig.spec(), token="t-1")
     assert machine.id.startswith("team/")
     end_all(rig, resource_group="Team")
     assert cloud.resources == {}
+    provider.sweep(["group/team", "group/Team"], owner=rig.owner)
+    rig.provider().sweep(["group/team", "group/Team"], owner=rig.owner)
     assert list(cloud.groups) == ["team"]
+
+
+def test_a_resource_group_of_somebody_else_by_the_name_of_ours_is_neither_used_nor_deleted(
+    rig: AzureRig, cloud: Azure
+) -> None:
+    (side,) = (side for side in rig.provider().sides_of(rig.spec()) if side.kind == "group")
+    cloud.add_group(side.id.removeprefix("group/"), {"location": REGION, "tags": {"team": "theirs"}})
+    before = dict(cloud.groups)
+    with pytest.raises(InvalidRequest, match="is not ours"):
+        rig.provider().launch(rig.spec(), token="t-1")
+    rig.provider().sweep([side.id], owner=rig.owner)
+    assert cloud.groups == before
+    assert cloud.resources == {}
 
 
 def test_our_resource_group_stays_while_somebody_elses_thing_is_in_it(rig: AzureRig, cloud: Azure) -> None:

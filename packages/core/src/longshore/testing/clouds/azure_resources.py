@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from longshore.testing.clouds.azure_words import (
@@ -29,6 +30,18 @@ Route = tuple[str, str, str, Callable[..., Answer]]
 """A name for it, the method, a pattern of the path below the subscription in small letters, and what is done."""
 GROUP, NAME = "/resourcegroups/([^/]+)", "([^/]+)"
 """Patterns."""
+_USERS = (VM.lower(), CARD.lower())
+"""Kinds of resources that need others."""
+_IN_USE: Mapping[str, str] = MappingProxyType(
+    {
+        CARD.lower(): "NicInUse",
+        ADDRESS.lower(): "PublicIPAddressCannotBeDeleted",
+        DISK.lower(): "ResourceInUse",
+        NETWORK.lower(): "InUseSubnetCannotBeDeleted",
+        FIREWALL.lower(): "InUseNetworkSecurityGroupCannotBeDeleted",
+    }
+)
+"""What Azure says of one that something else needs."""
 _SPACES = {VM: "Compute", DISK: "Compute", KEY: "Compute"}
 
 
@@ -64,6 +77,7 @@ class AzureResources(HttpCloud):
             ("resources.listGroup", "GET", f"{GROUP}/resources", self._list_group),
             ("sshPublicKeys.list", "GET", f"{compute}/(sshpublickeys)", self._list_kind),
             ("operations.get", "GET", f"{compute}/locations/[a-z0-9]+/operations/{NAME}", self._operation),
+            ("disks.delete", "DELETE", f"{GROUP}{compute}/(disks)/{NAME}", self._delete),
             ("networkInterfaces.list", "GET", f"{network}/(networkinterfaces)", self._list_kind),
             ("publicIPAddresses.list", "GET", f"{network}/(publicipaddresses)", self._list_kind),
             ("securityRules.put", "PUT", rule, self._rule),
@@ -175,12 +189,9 @@ class AzureResources(HttpCloud):
         where = request.path.lower()
         if where not in self.resources:
             return Answer(status=204)
-        cards = [row for each, row in self.resources.items() if f"/{CARD.lower()}/" in each]
-        if any(where in str(row["properties"]).lower() for row in cards):
-            code = (
-                "InUseSubnetCannotBeDeleted" if kind == NETWORK.lower() else "InUseNetworkSecurityGroupCannotBeDeleted"
-            )
-            return refused(400, code, f"{name} is in use")
+        users = [row for each, row in self.resources.items() if each.split("/")[-2] in _USERS]
+        if any(where in str(row["properties"]).lower() for row in users):
+            return refused(400, _IN_USE[kind], f"{name} is in use")
         del self.resources[where]
         return self._begun(request, 202)
 
