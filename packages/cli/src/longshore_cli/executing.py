@@ -20,9 +20,9 @@ from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
 from longshore.model.workflow import LOCAL_POOL, PoolSpec, WorkflowSpec
 from longshore.remote.store import remove_tree
+from longshore.runtime.changes import Changes
 from longshore.runtime.lock import acquire
 from longshore.runtime.project import Project
-from longshore_cli.follow import Changes
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
 from longshore_cli.places import folder_of

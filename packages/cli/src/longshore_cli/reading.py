@@ -14,10 +14,10 @@ from typing import Protocol, Self
 
 from longshore.errors import UsageError
 from longshore.model.events import TasksIdentified
+from longshore.runtime.changes import Changes
 from longshore.runtime.history import RunReader, TaskInfo
 from longshore.runtime.lock import holder, is_held
 from longshore.runtime.processes import watch
-from longshore_cli.follow import Changes
 from longshore_cli.output import say
 from longshore_cli.text import Cleaner
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -24,7 +25,23 @@ from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
 from longshore.scheduler.state import RunState, TaskPhase
 
+if TYPE_CHECKING:
+    from longshore.runtime.past import Past
+
 __all__ = ["AttemptInfo", "RunInfo", "RunReader", "TaskInfo"]
+
+# A name is that of a task as written; its members have ids such as fit[year=2001].
+_TASKS = """
+    SELECT id, phase, attempts, machine, failure FROM tasks
+    WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)
+        AND (?3 IS NULL OR id = ?3 OR substr(id, 1, length(?3) + 1) = ?3 || '[') AND (?4 IS NULL OR instr(id, ?4))
+    ORDER BY ord LIMIT ?5 OFFSET ?6
+"""
+_COUNT = """
+    SELECT count(*) FROM tasks
+    WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)
+        AND (?3 IS NULL OR id = ?3 OR substr(id, 1, length(?3) + 1) = ?3 || '[') AND (?4 IS NULL OR instr(id, ?4))
+"""
 
 
 @frozen(kw_only=True)
@@ -82,10 +99,15 @@ class AttemptInfo:
 
 
 class RunReader:
-    """Reads the journal of one run. Cheap to make; opens the file for each question, so that nothing is kept locked."""
+    """Reads the journal of one run. Cheap to make; opens the file for each question, so that nothing is kept locked.
 
-    def __init__(self, folder: Path) -> None:
+    With ``until`` it tells the run as it stood at that past moment.
+    """
+
+    def __init__(self, folder: Path, *, until: datetime | None = None) -> None:
         self.folder = folder
+        self.until = until
+        self._past = _past(until)
 
     def info(self) -> RunInfo:
         """Say how the run stands, from its tables: no event is replayed.
@@ -109,7 +131,7 @@ class RunReader:
         if ended:
             state = json.loads(last[2])["state"]
         else:
-            state = "running" if is_held(self.folder) else "unfinished"
+            state = "running" if self.until is not None or is_held(self.folder) else "unfinished"
         return RunInfo(
             id=self.folder.name,
             workflow=meta["name"],
@@ -135,15 +157,37 @@ class RunReader:
         """Read the workflow as the run began with it; tasks that joined later are in `replay`."""
         return from_document(self.meta()["workflow"])
 
-    def tasks(self, phase: str | None = None, machine: str | None = None) -> list[TaskInfo]:
-        """List the tasks to which something has happened, in the order of the workflow."""
-        query = """
-            SELECT id, phase, attempts, machine, failure FROM tasks
-            WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2) ORDER BY ord
+    def tasks(
+        self,
+        phase: str | None = None,
+        machine: str | None = None,
+        *,
+        name: str | None = None,
+        search: str | None = None,
+        skip: int = 0,
+        most: int = -1,
+    ) -> list[TaskInfo]:
+        """List the tasks to which something has happened, in the order of the workflow.
+
+        Only those in a phase, whose last attempt was on a machine, that are called ``name`` in the workflow, with
+        ``search`` in their ids, when these are given; at most ``most`` of them, after so many that are skipped.
         """
         with self._reading() as db:
-            rows = db.execute(query, (phase, machine)).fetchall()
+            rows = db.execute(_TASKS, (phase, machine, name, search, most, skip)).fetchall()
         return [TaskInfo(id=row[0], phase=row[1], attempts=row[2], machine=row[3], failure=row[4]) for row in rows]
+
+    def count_tasks(
+        self,
+        phase: str | None = None,
+        machine: str | None = None,
+        *,
+        name: str | None = None,
+        search: str | None = None,
+    ) -> int:
+        """Count what `tasks` would list."""
+        with self._reading() as db:
+            found = db.execute(_COUNT, (phase, machine, name, search)).fetchone()
+        return int(found[0])
 
     def task(self, task: str) -> TaskInfo | None:
         """Say where one task stands; None when nothing has happened to it, or there is none of this id."""
@@ -216,6 +260,8 @@ class RunReader:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
             with closing(self._connect()) as db:
+                if self._past is not None:
+                    self._past.lay_over(db)
                 yield db
         except sqlite3.Error as error:
             raise JournalError(f"{self.folder / 'run.db'} is damaged or cannot be read: {error}") from error
@@ -234,6 +280,14 @@ class RunReader:
                 f"{path} has format {version}; this version knows up to {SCHEMA_VERSION}: use a newer Longshore"
             )
         return db
+
+
+def _past(until: datetime | None) -> Past | None:
+    if until is None:
+        return None
+    from longshore.runtime.past import Past  # noqa: PLC0415  few look back
+
+    return Past(until)
 
 
 def _attempt(event: AttemptEnded) -> AttemptInfo:

@@ -17,8 +17,9 @@ from typing import Self
 from longshore.errors import DiskFull, JournalError
 from longshore.model.events import Event
 from longshore.runtime.codec import decode, encode
+from longshore.scheduler.state import TaskState
 
-__all__ = ["SCHEMA_VERSION", "Journal", "TaskRow"]
+__all__ = ["SCHEMA_VERSION", "Journal", "TaskRow", "task_row"]
 
 SCHEMA_VERSION = 1
 
@@ -42,6 +43,12 @@ _MIGRATIONS: Mapping[int, str] = {}
 
 TaskRow = tuple[int, str, str, int, str, str]
 """Position, id, phase, attempts, machine, failure class or empty."""
+
+
+def task_row(task: TaskState) -> TaskRow:
+    """Say where a task stands, as ``tasks`` has it."""
+    failure = task.failure.value if task.failure else ""
+    return task.view.order, task.task.id, task.phase.value, task.attempts, task.machine, failure
 
 
 class Journal:

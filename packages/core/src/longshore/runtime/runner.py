@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from longshore.errors import JournalError, LongshoreError
 from longshore.model.events import AttemptIntended, Event, RunEnded
 from longshore.plugin.protocols import AssignmentStrategy
-from longshore.runtime.journal import Journal, TaskRow
+from longshore.runtime.journal import Journal, TaskRow, task_row
 from longshore.scheduler.actions import (
     Action,
     CancelAttempt,
@@ -264,17 +264,7 @@ class Runner:
         self._asked = set(plans.asked)
 
     def _rows(self) -> list[TaskRow]:
-        rows: list[TaskRow] = [
-            (
-                task.view.order,
-                name,
-                task.phase.value,
-                task.attempts,
-                task.machine,
-                task.failure.value if task.failure else "",
-            )
-            for name, task in self.state.moved.items()
-        ]
+        rows = list(map(task_row, self.state.moved.values()))
         self.state.moved.clear()
         return rows
 

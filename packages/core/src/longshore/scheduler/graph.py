@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from longshore.model.names import file_safe, member_name
 from longshore.model.task import ColumnsOf, OutputFiles, OutputLines, Range, Reference, Task, TaskSpec, Values
 
-__all__ = ["depths", "expand", "member_of", "producers", "source_references", "substitute"]
+__all__ = ["count_members", "depths", "expand", "member_of", "producers", "source_references", "substitute"]
 
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _LONGEST_ID = 200
@@ -48,6 +49,16 @@ def expand(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> list[
         name = names[0]
         return [_member(spec, ((name, value),)) for value in columns[0]]
     return [_member(spec, tuple(zip(names, values, strict=True))) for values in itertools.product(*columns)]
+
+
+def count_members(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> int:
+    """Say how many tasks `expand` would give; that much more quickly where nothing depends on anything."""
+    if any(isinstance(parameter.source, ColumnsOf) for parameter in spec.for_each):
+        return len(expand(spec, made))
+    if not spec.expands:
+        return 1
+    columns = made if made is not None else _columns(spec)
+    return 1 if columns is None else math.prod(map(len, columns)) * (spec.repeat or 1)
 
 
 def _dependent(

@@ -44,23 +44,32 @@ class Changes:
 
         Or until one of the file descriptors ``also`` is readable; gives those that are.
         """
-        assert self._watch is not None, "used outside of its block"
         poll = select.poll()
-        poll.register(self._watch.fileno(), select.POLLIN)
+        poll.register(self.fileno(), select.POLLIN)
         for descriptor in also:
             poll.register(descriptor, select.POLLIN)
         ready = [descriptor for descriptor, _ in poll.poll()]
-        if self._watch.fileno() in ready:
-            ready.remove(self._watch.fileno())
-            self._watch.drain()
+        if self.fileno() in ready:
+            ready.remove(self.fileno())
+            self.drain()
         return ready
+
+    def fileno(self) -> int:
+        """Give a descriptor that is readable when something has changed, for who waits for much else, too."""
+        assert self._watch is not None, "used outside of its block"
+        return self._watch.fileno()
+
+    def drain(self) -> None:
+        """Let what has changed until now count as known."""
+        assert self._watch is not None, "used outside of its block"
+        self._watch.drain()
 
 
 class _Inotify:
     """One queue for all folders; the kernel tells of their files, too."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        import ctypes
+        import ctypes  # noqa: PLC0415  only those who follow something need it
 
         libc = ctypes.CDLL(None, use_errno=True)
         self._descriptor: int = libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)

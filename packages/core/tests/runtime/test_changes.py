@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from threading import Thread
 
-from longshore_cli.follow import Changes
+from longshore.runtime.changes import Changes
 
 
 def waited(changes: Changes, also: list[int]) -> list[int] | None:
