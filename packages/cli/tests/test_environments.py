@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,45 @@ def test_clean_removes_environments_when_it_is_asked_to(software: Project) -> No
     assert "removed 1 environment" in software.call("clean", "--environments", "--older-than", "0 s").out
 
     assert software.call("env", "list", "--json").json["environments"] == []
+
+
+LOCKED = """
+name = "software"
+[environments.sci]
+pip = ["--no-index", "--find-links {wheels}", "greeting"]
+[tasks.use]
+command = "python -c 'import greeting; print(greeting.VERSION)'"
+"""
+
+
+def make_wheel(folder: Path, version: str) -> None:
+    info = f"greeting-{version}.dist-info"
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"greeting-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("greeting.py", f"VERSION = {version!r}\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: greeting\nVersion: {version}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def test_a_run_can_be_repeated_with_the_versions_of_an_earlier_one(software: Project, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    make_wheel(wheels, "1.0")
+    software.write(LOCKED.format(wheels=wheels))
+    software.call("run")
+    [run] = [each["id"] for each in software.call("runs", "--json").json["runs"]]
+    make_wheel(wheels, "2.0")
+    software.env["XDG_CACHE_HOME"] = str(tmp_path / "another-computer")
+
+    software.call("run", "--locked", run)
+    assert software.call("logs", "use", "--out").out == "1.0\n"
+    assert "1 up to date" in software.call("run", "--locked", run).err
+    software.call("run", "--no-cache")
+    assert software.call("logs", "use", "--out").out == "2.0\n"
+
+    software.call("run")
+    idle = software.call("runs", "--json").json["runs"][0]["id"]
+    assert "built no environment sci" in software.call("run", "--locked", idle, code=2).err
+    software.write(LOCKED.format(wheels=wheels).replace('"greeting"', '"greeting>0"'))
+    assert "had another environment sci" in software.call("run", "--locked", run, code=2).err
+    assert "there is no run 'x'" in software.call("run", "--locked", "x", code=2).err

@@ -163,7 +163,7 @@ BUILD = BuildRow(
     reused=False,
     failure="",
     evidence="",
-    lock="",
+    locks={},
     python="",
 )
 
@@ -223,10 +223,11 @@ def test_small_amounts_are_shown_so_that_they_say_something(amount: str, shown: 
 
 
 def test_an_environment_is_told_with_what_was_installed_and_a_failed_one_with_its_proof() -> None:
-    built = evolve(BUILD, lock="numpy==2.1\nscipy==1.14\n")
+    built = evolve(BUILD, locks={"txt": "numpy==2.1\nscipy==1.14\n", "apt.txt": "gdal-bin=3.6\n"})
     failed = evolve(BUILD, failure="environment", evidence="no <such> package")
     text = environments(record(builds=(built, failed))).text
-    assert "<summary>2 packages</summary><pre>numpy==2.1\nscipy==1.14\n</pre>" in text
+    assert "<summary>sci.txt</summary><pre>numpy==2.1\nscipy==1.14\n</pre>" in text
+    assert "<summary>sci.apt.txt</summary><pre>gdal-bin=3.6\n</pre>" in text
     assert "no &lt;such&gt; package" in text
 
 

@@ -290,6 +290,27 @@ def test_what_was_rented_costs_what_the_run_said_when_each_machine_was_gone(proj
 
 
 @pytest.mark.usefixtures("drawn")
+def test_what_draws_charts_is_put_together_once_and_a_page_does_not_depend_on_its_being_kept(mixed: Project) -> None:
+    kept = Path(mixed.env["HOME"]) / ".cache" / "longshore" / "report"
+    kept.mkdir(parents=True)
+    (kept / "of-another-version.js").write_text("old")
+    whole = page_of(mixed)
+    [script] = kept.iterdir()
+    assert script.read_text() in whole
+    made = script.stat().st_mtime_ns
+
+    assert script.read_text() in page_of(mixed)
+    assert script.stat().st_mtime_ns == made, "it was made again"
+    mixed.env["XDG_CACHE_HOME"] = str(mixed.folder / "longshore.toml")  # no folder can be made there
+    assert script.read_text() in page_of(mixed)
+
+
+def page_of(project: Project) -> str:
+    [page, *_] = project.call("report").out.splitlines()
+    return (project.folder / page).read_text()
+
+
+@pytest.mark.usefixtures("drawn")
 def test_a_report_of_ten_thousand_tasks_has_less_than_five_megabytes(project: Project) -> None:
     """The journal is written here, as a run of 10,000 short tasks writes it."""
     begin = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -50,6 +50,7 @@ class Wishes:
     run: str | None
     yes: bool
     repeat: int
+    locked: str | None
 
     @property
     def options(self) -> RunOptions:
@@ -77,6 +78,10 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         spec = evolve(spec, keep_going=wishes.keep_going)
     _check_reruns(spec, wishes.rerun)
     project = Project(loaded.folder)
+    if wishes.locked is not None:
+        from longshore_cli.locking import locked
+
+        spec = locked(spec, project, wishes.locked)
     if wishes.repeat > 1:
         return _repeat(spec, project, wishes, invocation)
     unfinished = None if wishes.new else _unfinished(project, spec.name)
@@ -210,6 +215,8 @@ def join(wishes: Wishes, invocation: Invocation) -> int:
     assert wishes.add is not None
     if wishes.repeat > 1:
         raise click.UsageError("--repeat begins new runs, and --add goes to one that is there; give one of them")
+    if wishes.locked is not None:
+        raise click.UsageError("--locked is for runs that begin, and --add goes to one that is there; give one of them")
     place = workflow_file(wishes.file).parent if wishes.file is not None else folder_of(None)
     project = Project(place.absolute())
     name = project.find_run(wishes.run) if wishes.run is not None else _open_run(project)

@@ -167,17 +167,25 @@ def test_builds_have_their_ends_and_their_locks(written: Written) -> None:
         written(
             BuildIntended(at=at(0), environment="sci", number=1, machine="m"),
             BuildIntended(at=at(0), environment="sci", number=2, machine="n"),
-            EnvironmentBuilt(at=at(5), environment="sci", number=2, key="k", lock="numpy==2\n", python="3.11.4"),
+            EnvironmentBuilt(
+                at=at(5),
+                environment="sci",
+                number=2,
+                key="k",
+                lock="numpy==2\n",
+                locks=(("conda.txt", "@EXPLICIT\n"),),
+                python="3.11.4",
+            ),
             EnvironmentFailed(
                 at=at(7), environment="sci", number=1, failure=FailureClass.ENVIRONMENT, evidence="no such package"
             ),
             BuildIntended(at=at(8), environment="sci", number=3, machine="m"),
         )
     )
-    assert [(row.machine, since(row.begun), since(row.ended), row.failure, row.lock) for row in rows] == [
-        ("m", 0, 7, "environment", ""),
-        ("n", 0, 5, "", "numpy==2\n"),
-        ("m", 8, None, "", ""),
+    assert [(row.machine, since(row.begun), since(row.ended), row.failure, row.locks) for row in rows] == [
+        ("m", 0, 7, "environment", {}),
+        ("n", 0, 5, "", {"conda.txt": "@EXPLICIT\n", "txt": "numpy==2\n"}),
+        ("m", 8, None, "", {}),
     ]
 
 

@@ -9,7 +9,7 @@ import click
 
 from longshore_cli.command import command as subcommand
 from longshore_cli.command import json_option, run_option
-from longshore_cli.completing import tasks
+from longshore_cli.completing import runs, tasks
 from longshore_cli.invocation import Invocation
 from longshore_cli.workflow import only_option, param_option, set_option, strategy_option, trial_option
 
@@ -26,6 +26,7 @@ __all__ = ["command"]
     longshore run --new --rerun 'fit[year=2001]'
     longshore run --add more.toml
     longshore run --repeat 5
+    longshore run --locked 20260102-030405-ab12
     longshore run --json > run.json
     """,
 )
@@ -68,6 +69,12 @@ __all__ = ["command"]
     default=1,
     metavar="N",
     help="Run it N times, one after another, whatever succeeded before, and give mean and deviation.",
+)
+@click.option(
+    "--locked",
+    metavar="RUN",
+    shell_complete=runs,
+    help="Build environments in the exact versions that they had in this run.",
 )
 @click.option("--yes", is_flag=True, help="Rent what costs money without asking.")
 @json_option

@@ -41,8 +41,6 @@ def chart(gantt: Gantt, *, width: int | str, title: str) -> dict[str, Any]:
     shown = set(lanes)
     names = {machine: shorten(clean(machine).replace(_UNSEEN, ""), _LONGEST_NAME) for machine in gantt.lanes}
     rows = [_row(bar, names, scale) for bar in gantt.bars if (bar.machine, bar.lane) in shown]
-    kinds = [kind for kind in KINDS if any(bar.kind == kind for bar in gantt.bars)]
-    colour = {"domain": kinds, "range": [COLOURS[kind] for kind in kinds]}
     return {
         "description": f"{title}. The tables of the report say the same in words.",
         "width": width,
@@ -64,30 +62,33 @@ def chart(gantt: Gantt, *, width: int | str, title: str) -> dict[str, Any]:
                 "scale": {"domain": [0, float(f"{gantt.seconds / scale * 1.001:.4g}") or 1], "nice": False},
             },
             "x2": {"field": "end"},
-            "color": {
-                "field": "kind",
-                "type": "nominal",
-                "scale": colour,
-                "legend": {"title": None, "orient": "top", "columns": 3},
-            },
-            # What is rare must be seen however short it was.
-            "stroke": {
-                "condition": {
-                    "test": "datum.kind !== 'succeeded'",
-                    "field": "kind",
-                    "type": "nominal",
-                    "scale": colour,
-                },
-                "value": None,
-            },
-            "tooltip": [
-                {"field": "task", "title": "task"},
-                {"field": "words", "title": "what"},
-                {"field": "begin", "title": f"begin ({unit})", "format": ".6~g"},
-                {"field": "end", "title": f"end ({unit})", "format": ".6~g"},
-            ],
+            **_colouring(gantt),
+            "tooltip": _under_the_pointer(unit),
         },
     }
+
+
+def _colouring(gantt: Gantt) -> dict[str, Any]:
+    kinds = [kind for kind in KINDS if any(bar.kind == kind for bar in gantt.bars)]
+    by_kind = {
+        "field": "kind",
+        "type": "nominal",
+        "scale": {"domain": kinds, "range": [COLOURS[kind] for kind in kinds]},
+    }
+    return {
+        "color": {**by_kind, "legend": {"title": None, "orient": "top", "columns": 3}},
+        # What is rare must be seen however short it was.
+        "stroke": {"condition": {"test": "datum.kind !== 'succeeded'", **by_kind}, "value": None},
+    }
+
+
+def _under_the_pointer(unit: str) -> list[dict[str, str]]:
+    return [
+        {"field": "task", "title": "task"},
+        {"field": "words", "title": "what"},
+        {"field": "begin", "title": f"begin ({unit})", "format": ".6~g"},
+        {"field": "end", "title": f"end ({unit})", "format": ".6~g"},
+    ]
 
 
 def with_controls(spec: dict[str, Any], gantt: Gantt) -> dict[str, Any]:

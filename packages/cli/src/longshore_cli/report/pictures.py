@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import vl_convert
+
+from longshore.plugin.folders import cache_folder
 
 __all__ = ["drawer", "to_png", "to_svg"]
 
@@ -24,5 +31,28 @@ def to_png(svg: str) -> bytes:
 
 
 def drawer(script: str) -> str:
-    """Give a script, which may call ``vegaEmbed``, together with all that it needs, to be written into a page."""
-    return str(vl_convert.javascript_bundle(script))
+    """Give a script, which may call ``vegaEmbed``, together with all that it needs, to be written into a page.
+
+    Putting them together takes a second and a half, so it is done once for a script and a version of vl-convert, and
+    kept among what can be had again.
+    """
+    known = hashlib.sha256(f"{version('vl-convert-python')}\0{script}".encode()).hexdigest()
+    kept = cache_folder(os.environ) / "report" / f"{known}.js"
+    try:
+        return kept.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        whole = str(vl_convert.javascript_bundle(script))
+    with suppress(OSError):  # it is made again the next time
+        _keep(kept, whole)
+    return whole
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file whole or not at all, in the place of those for other scripts and versions."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    others = [each for each in path.parent.iterdir() if each.suffix == ".js" and each != path]
+    beside = path.with_suffix(f".{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+    for each in others:
+        each.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from longshore.model.quantity import Money, format_size
 from longshore.runtime.attempt_rows import AttemptRow
+from longshore.runtime.fleet_rows import BuildRow
 from longshore_cli.report.gantt import kind_of
 from longshore_cli.report.graph import outcomes
 from longshore_cli.report.html import Html, details, element, joined, table
@@ -153,7 +154,7 @@ def machines(record: Record) -> Html:
         kind = f"{lease.kind}{', spot' if lease.spot else ''}" if lease is not None else "-"
         cost = money(lease.cost) if lease is not None and lease.cost is not None else "-"
         busy = _seconds(sum(attempt.seconds or 0.0 for attempt in attempts))
-        rows.append([each.machine, each.pool, kind, boot, str(len(attempts)), busy, cost, each.reason])
+        rows.append([each.machine, each.pool, kind, boot, f"{len(attempts):,}", busy, cost, each.reason])
     headings = ["machine", "pool", "type", "boot", "attempts", "time of attempts", "cost", "gone because"]
     found = [table("Machines that could take attempts", headings, rows, numbers=(3, 4, 5, 6), words=(7,))]
     return joined([*found, *_more(len(record.machines), "logs.csv")])
@@ -190,12 +191,18 @@ def environments(record: Record) -> Html:
             "there already" if each.reused else each.failure or ("built" if each.ended is not None else "not over"),
             _seconds(each.ended - each.begun) if each.ended is not None else "-",
             each.python,
-            details(counted(len(each.lock.splitlines()), "package"), each.lock) if each.lock else _proof(each.evidence),
+            _locks(each) if each.locks else _proof(each.evidence),
         ]
         for each in record.builds[:_MOST_ROWS]
     ]
     headings = ["environment", "machine", "how", "time", "Python", "locked"]
     return table("Environments", headings, rows, numbers=(3,), words=(5,))
+
+
+def _locks(build: BuildRow) -> Html:
+    """Show what is installed on demand, by the names of the files that lie with the results."""
+    names = [f"{build.environment}.{suffix}" for suffix in build.locks]
+    return joined(details(name, text) for name, text in zip(names, build.locks.values(), strict=True))
 
 
 def _more(count: int, file: str, shown: int = _MOST_ROWS) -> Iterable[Html]:

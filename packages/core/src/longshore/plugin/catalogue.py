@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from longshore.model.times import read_time, write_time
+from longshore.plugin.folders import cache_folder
 
 __all__ = ["Catalogue", "Entry", "default_folder"]
 
@@ -28,8 +29,7 @@ class Entry:
 
 def default_folder() -> Path:
     """Say where catalogues are kept: ``$XDG_CACHE_HOME/longshore/catalogue``, else below ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "longshore" / "catalogue"
+    return cache_folder(os.environ) / "catalogue"
 
 
 class Catalogue:

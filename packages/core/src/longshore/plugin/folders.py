@@ -1,4 +1,4 @@
-"""Where a user's own state lies on this computer, for the core and for plugins."""
+"""Where a user's own state, and what can be had again, lie on this computer, for the core and for plugins."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["state_folder"]
+__all__ = ["cache_folder", "state_folder"]
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Say where caches lie: ``$XDG_CACHE_HOME/longshore``, else ``~/.cache/longshore``. Nothing is made."""
+    return _below(environ, "XDG_CACHE_HOME", ".cache")
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """Say where that is: ``$XDG_STATE_HOME/longshore``, else ``~/.local/state/longshore``. Nothing is made."""
-    state = environ.get("XDG_STATE_HOME", "")
+    """Say where state lies: ``$XDG_STATE_HOME/longshore``, else ``~/.local/state/longshore``. Nothing is made."""
+    return _below(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def _below(environ: Mapping[str, str], variable: str, at_home: str) -> Path:
+    base = environ.get(variable, "")
     # The XDG specification has relative paths ignored.
-    if os.path.isabs(state):
-        return Path(state) / "longshore"
-    return Path(environ.get("HOME") or "~").expanduser() / ".local" / "state" / "longshore"
+    if os.path.isabs(base):
+        return Path(base) / "longshore"
+    return Path(environ.get("HOME") or "~").expanduser() / at_home / "longshore"

@@ -5,6 +5,8 @@ Moments are seconds since 1970, by the controller's clock.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
@@ -31,7 +33,8 @@ class BuildRow:
     """Whether it was there already."""
     failure: str
     evidence: str
-    lock: str
+    locks: Mapping[str, str]
+    """What is installed: contents of files by name, as in ``conda.txt`` and, for what pip has installed, ``txt``."""
     python: str
 
 
@@ -70,7 +73,7 @@ class LeaseRow:
 _BUILDS = """
     SELECT body ->> 'environment', body ->> 'number', max(body ->> 'machine'), min(at),
         max(at) FILTER (WHERE kind <> 'BuildIntended'), max(body ->> 'reused'), max(body ->> 'failure'),
-        max(body ->> 'evidence'), max(body ->> 'lock'), max(body ->> 'python')
+        max(body ->> 'evidence'), max(body ->> 'lock'), max(body ->> 'python'), max(body ->> 'locks')
     FROM events WHERE kind IN ('BuildIntended', 'EnvironmentBuilt', 'EnvironmentFailed')
     GROUP BY 1, 2 ORDER BY min(seq)
 """
@@ -90,7 +93,7 @@ def read_builds(reader: RunReader) -> list[BuildRow]:
             reused=bool(row[5]),
             failure=row[6] or "",
             evidence=row[7] or "",
-            lock=row[8] or "",
+            locks=dict([*json.loads(row[10] or "[]"), *([("txt", row[8])] if row[8] else ())]),
             python=row[9] or "",
         )
         for row in rows
