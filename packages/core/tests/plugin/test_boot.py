@@ -99,7 +99,7 @@ def test_more_than_a_cloud_takes_is_refused_with_the_numbers() -> None:
 
 
 @contextmanager
-def watching(folder: Path, *, ends_at: float, unattended: int, notice: str = "") -> Iterator[int]:
+def watching(folder: Path, *, ends_at: float, unattended: int, notice: str = "", finally_: str = "") -> Iterator[int]:
     """Execute the watch with a ``poweroff`` that writes into a pipe; give the end to read from."""
     pipe = folder / "off"
     os.mkfifo(pipe)
@@ -109,7 +109,7 @@ def watching(folder: Path, *, ends_at: float, unattended: int, notice: str = "")
     (folder / "watch").write_text(WATCH)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     argv = ["/bin/sh", str(folder / "watch"), str(int(ends_at)), str(unattended), str(folder / "run" / "beat"), "0.05"]
-    argv += [getpass.getuser(), notice]
+    argv += [getpass.getuser(), notice, finally_]
     env = {"PATH": f"{folder}:{os.environ['PATH']}"}
     with subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -167,3 +167,21 @@ def test_a_machine_of_a_cloud_that_announces_nothing_asks_nobody() -> None:
     assert "#!/bin/sh\nexit 1\n" in texts(booted)
     [watched] = [line for line in booted.splitlines() if line.startswith("setsid")]
     assert " 5 me /usr/local/sbin/longshore-notice <" in watched
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_is_to_be_done_finally_is_done_before_a_machine_powers_itself_off(tmp_path: Path, code: int) -> None:
+    done, program = tmp_path / "done", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho done >{done}\nexit {code}\n")
+    program.chmod(0o755)
+    with watching(tmp_path, ends_at=time.time() - 1, unattended=_LONG, finally_=str(program)) as reader:
+        assert is_off(reader, _SECONDS)
+        assert done.read_text() == "done\n"
+
+
+@pytest.mark.parametrize(("notice", "before"), [("", "false"), ("#!/bin/sh\n", "/usr/local/sbin/longshore-notice")])
+def test_what_is_done_finally_is_no_notice(notice: str, before: str) -> None:
+    booted = first_boot(SPEC, user="me", notice=notice, finally_="#!/bin/sh\nexit 7\n")
+    assert "#!/bin/sh\nexit 7\n" in texts(booted)
+    [watched] = [line for line in booted.splitlines() if line.startswith("setsid")]
+    assert f" me {before} /usr/local/sbin/longshore-finally <" in watched

@@ -23,7 +23,7 @@ WATCH = textwrap.dedent("""\
     #!/bin/sh
     # Ends this machine at its end time, or when nobody has attended to it for too long. Both are looked at by the
     # machine alone: it needs no rights in the cloud, and nobody else has to live.
-    ends_at=$1 unattended=$2 beat=$3 every=$4 user=$5 notice=${6-}
+    ends_at=$1 unattended=$2 beat=$3 every=$4 user=$5 notice=${6-} finally=${7-}
     mkdir -p "${beat%/*}" && chown "$user" "${beat%/*}"
     # The user must not be able to put a link in the way of what root writes.
     told=${beat%/*}-notice
@@ -34,6 +34,7 @@ WATCH = textwrap.dedent("""\
     }
     end() {
         logger -t longshore "this machine ends itself: $1" 2>/dev/null
+        [ -z "$finally" ] || timeout 90 "$finally"
         poweroff || systemctl poweroff || shutdown -h now || poweroff -f
     }
     uptime_seconds
@@ -54,10 +55,11 @@ WATCH = textwrap.dedent("""\
         sleep "$every"
     done
     """)
-"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY USER [NOTICE]``, in seconds (since
-1970, or long). The user owns the folder of the beat file, which is made anew after each boot. NOTICE is a program that
-succeeds, and prints when, as soon as the cloud has said that it will take the machine; the time is written to the file
-``notice`` in a folder beside that of the beat file, for whoever runs things here.
+"""The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY USER [NOTICE [FINALLY]]``, in seconds
+(since 1970, or long). The user owns the folder of the beat file, which is made anew after each boot. NOTICE is a program
+that succeeds, and prints when, as soon as the cloud has said that it will take the machine; the time is written to the
+file ``notice`` in a folder beside that of the beat file, for whoever runs things here. FINALLY is a program that is
+executed before the machine powers itself off, which it does whatever becomes of that.
 """
 
 _UNIT = textwrap.dedent("""\
@@ -74,6 +76,7 @@ _UNIT = textwrap.dedent("""\
     """)
 _WATCH_FILE = "/usr/local/sbin/longshore-watch"
 _NOTICE_FILE = "/usr/local/sbin/longshore-notice"
+_FINALLY_FILE = "/usr/local/sbin/longshore-finally"
 _UNIT_FILE = "/etc/systemd/system/longshore-watch.service"
 _PART_FOLDER = "/var/lib/longshore/boot"
 _EVERY = timedelta(seconds=15)
@@ -87,13 +90,20 @@ _LONGEST = 16384
 
 
 def first_boot(
-    spec: MachineSpec, *, user: str, scripts: tuple[str, ...] = (), notice: str = "", longest: int = _LONGEST
+    spec: MachineSpec,
+    *,
+    user: str,
+    scripts: tuple[str, ...] = (),
+    notice: str = "",
+    finally_: str = "",
+    longest: int = _LONGEST,
 ) -> str:
     """Write the script for a machine, whose login user is ``user``; equal arguments give equal scripts (law P2).
 
     ``scripts`` and then ``spec.boot_script`` are executed last, each as a program of its own; one that fails harms
     nothing that comes after it. Whoever can log in by what the executor has added finds all else done. ``notice`` is a
-    program that the machine's watch asks every few seconds whether its cloud will take it, as `WATCH` says.
+    program that the machine's watch asks every few seconds whether its cloud will take it, and ``finally_`` one that it
+    executes before it powers the machine off, as `WATCH` says.
 
     Raises:
         InvalidRequest: when a name or key cannot be right, or all is more than ``longest`` bytes.
@@ -103,8 +113,10 @@ def first_boot(
     seconds = int(spec.unattended.total_seconds())
     every = max(1, int(min(_EVERY_NOTICE if notice else _EVERY, spec.unattended / _LOOKS).total_seconds()))
     arguments = f"{int(spec.ends_at.timestamp())} {seconds} {BEAT_FILE} {every} {user}"
-    if notice:
-        arguments = f"{arguments} {_NOTICE_FILE}"
+    if notice or finally_:
+        arguments = f"{arguments} {_NOTICE_FILE if notice else 'false'}"
+    if finally_:
+        arguments = f"{arguments} {_FINALLY_FILE}"
     unit = _UNIT.format(watch=_WATCH_FILE, arguments=arguments)
     lines = [
         "#!/bin/sh",
@@ -112,6 +124,7 @@ def first_boot(
         "mkdir -p /usr/local/sbin /var/lib/longshore",
         _write(_WATCH_FILE, WATCH, "0755"),
         *([_write(_NOTICE_FILE, notice, "0755")] if notice else []),
+        *([_write(_FINALLY_FILE, finally_, "0700")] if finally_ else []),
         _user(user),
         # The watch comes first: whatever fails after it, the machine ends.
         "if [ -d /run/systemd/system ]; then",
