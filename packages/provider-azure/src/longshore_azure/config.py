@@ -40,6 +40,7 @@ _IMAGE = re.compile(
     rf"[\w.-]+:[\w.-]+:[\w.-]+:[\w.-]+|{_ID}/Microsoft\.Compute/(?:images/[\w.-]+|galleries/[\w./-]+)", re.IGNORECASE
 )
 _SUBNET = re.compile(rf"{_ID}/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+|", re.IGNORECASE)
+_ROLE = re.compile(r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?")
 _REGION = re.compile(r"[a-z]+[a-z0-9]*")
 _TAG_KEY = re.compile(r"[^<>%&\\?/]{1,512}")
 _TAG_VALUE = 256
@@ -75,6 +76,11 @@ def _address(_: object, __: Attribute[str], value: str) -> None:
 def _max_price(_: object, __: Attribute[float], value: float) -> None:
     if value != -1 and value <= 0:
         raise ValueError(f"{value} is no price; write USD per hour, or -1 for up to the ordinary price")
+
+
+def _end_role(_: object, __: Attribute[str], value: str) -> None:
+    if not _ROLE.fullmatch(value):
+        raise ValueError(f"{value!r} is no id of a role; `az role definition list --query [].name` prints them")
 
 
 def _tags(_: object, __: Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
@@ -129,6 +135,10 @@ class AzureConfig:
     """
     admit: tuple[str, ...] = field(default=(), validator=networks)
     """Networks from which SSH is let in, as ``203.0.113.7/32``; empty for the caller's own address, wherever it is."""
+    end_role: str = field(default="", validator=_end_role)
+    """The id of a role by which each machine may delete itself, and nothing else, when it ends itself; empty where it
+    powers itself off alone, and goes on costing until the run or ``longshore gc`` ends it.
+    """
     user_data: str = ""
     """A script that is executed as root after ours at first boot."""
     tags: Mapping[str, str] = field(factory=dict[str, str], validator=_tags)

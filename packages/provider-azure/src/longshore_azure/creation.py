@@ -14,6 +14,7 @@ from longshore.errors import InvalidRequest
 from longshore.model.machine_spec import MachineSpec, Tag
 from longshore.plugin.boot import first_boot
 from longshore_azure.config import AzureConfig, image_reference
+from longshore_azure.ending import finally_of, identity_of
 from longshore_azure.notice import NOTICE
 
 __all__ = ["Around", "body_of"]
@@ -58,11 +59,19 @@ def body_of(
     if not keys:
         raise InvalidRequest('Azure makes no machine without a key; write key = { public_key = "..." }')
     notice = NOTICE if spec.offer.spot else ""
-    boot = first_boot(spec, user=config.user, scripts=(config.user_data,), notice=notice, longest=_LONGEST_BOOT)
+    boot = first_boot(
+        spec,
+        user=config.user,
+        scripts=(config.user_data,),
+        notice=notice,
+        finally_=finally_of(config),
+        longest=_LONGEST_BOOT,
+    )
     tags = _tags(spec, config, token)
     body: dict[str, Any] = {
         "location": spec.offer.region,
         "tags": tags,
+        **identity_of(config),
         "properties": {
             "hardwareProfile": {"vmSize": spec.offer.type},
             "storageProfile": _storage(spec, config, name),

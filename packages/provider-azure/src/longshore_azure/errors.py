@@ -78,6 +78,10 @@ _TABLE = Refusals(
         "AnotherOperationInProgress": (InvalidRequest, "try again when what is being done with it is done"),
         "ResourceGroupBeingDeleted": (InvalidRequest, "try again when it is gone"),
         "PreconditionFailed": (InvalidRequest, ""),
+        "RoleAssignmentExists": (InvalidRequest, ""),
+        "RoleDefinitionDoesNotExist": (InvalidRequest, "make the role that end_role names, or leave it out"),
+        "RoleAssignmentLimitExceeded": (QuotaExceeded, "delete role assignments that nobody needs"),
+        "PrincipalNotFound": (CloudUnreachable, "a new identity is not known everywhere at once"),
         "InUse*": (InvalidRequest, "what uses it must go before"),
         "NetworkSecurityGroupInUse*": (InvalidRequest, "what uses it must go before"),
         "NicInUse*": (InvalidRequest, "what uses it must go before"),
@@ -105,7 +109,7 @@ _BY_STATUS = {
 }
 _SERVER = 500
 _GONE = frozenset({"ResourceNotFound", "ResourceGroupNotFound", "NotFound", "ParentResourceNotFound"})
-_TAKEN = "PreconditionFailed"
+_TAKEN = frozenset({"PreconditionFailed", "RoleAssignmentExists"})
 _USED = ("InUse", "NetworkSecurityGroupInUse", "NicInUse", "NicReserved", "PublicIPAddressCannotBeDeleted")
 
 
@@ -129,7 +133,7 @@ def is_gone(error: Exception) -> bool:
 
 def is_taken(error: Exception) -> bool:
     """Say whether an error means that there is something of this name already."""
-    return _code(error) == _TAKEN
+    return _code(error) in _TAKEN
 
 
 def is_used(error: Exception) -> bool:

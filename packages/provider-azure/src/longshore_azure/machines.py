@@ -15,7 +15,7 @@ from longshore_azure.config import Address
 from longshore_azure.errors import is_gone, translated
 from longshore_azure.names import group_of, last
 
-__all__ = ["VMS", "Machines"]
+__all__ = ["VMS", "Machines", "place_of"]
 
 VMS = "compute.virtual_machines"
 """Where the SDK has what is asked of machines."""
@@ -71,7 +71,7 @@ class Machines:
             ProviderError: when Azure cannot be asked.
         """
         doing = f"looking for {machine_id}"
-        row = self._clients.look(doing, VMS, *_place(machine_id), expand="instanceView")
+        row = self._clients.look(doing, VMS, *place_of(machine_id), expand="instanceView")
 
         def looked(what: str) -> Callable[[str], Any]:
             return lambda each: self._clients.look(doing, what, group_of(each), last(each))
@@ -93,7 +93,7 @@ class Machines:
         with translated(_LISTING):
             there = {_id(row) for row in rows.values()}
         unlisted = set(machine_ids) - there
-        return {each for each in unlisted if self._clients.look(f"looking for {each}", VMS, *_place(each)) is None}
+        return {each for each in unlisted if self._clients.look(f"looking for {each}", VMS, *place_of(each)) is None}
 
     def _read(self, row: Any, state: Any, card_of: Callable[[str], Any], address_of: Callable[[str], Any]) -> Machine:
         """Read one machine as Azure describes it; the functions give network interfaces and addresses by their ids."""
@@ -156,14 +156,14 @@ class Machines:
         Raises:
             ProviderError: when there is no such machine, or it is refused.
         """
-        self._clients.ask(doing, VMS, method, *_place(machine_id), polling=False)
+        self._clients.ask(doing, VMS, method, *place_of(machine_id), polling=False)
 
 
 def _id(row: Any) -> str:
     return f"{group_of(row.id)}/{last(row.id)}"
 
 
-def _place(machine_id: str) -> tuple[str, str]:
+def place_of(machine_id: str) -> tuple[str, str]:
     """Say where a machine is; for a word that is no id of ours, where none is."""
     group, slash, name = machine_id.partition("/")
     return (group, name) if slash and group and name else (_NOBODY, _NOBODY)

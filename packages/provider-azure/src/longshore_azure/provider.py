@@ -19,6 +19,7 @@ from longshore_azure.catalog import Catalog
 from longshore_azure.clients import Clients
 from longshore_azure.config import AzureConfig
 from longshore_azure.creation import body_of
+from longshore_azure.ending import Ending
 from longshore_azure.errors import is_taken, translated
 from longshore_azure.machines import VMS, Machines
 from longshore_azure.names import machine_name
@@ -54,6 +55,7 @@ class AzureProvider:
         self._machines = Machines(self._clients, config.address)
         self._caller = Caller("azure", config.admit, url=address_url)
         self._sides = Sides(self._clients, self._machines, config, self._caller)
+        self._ending = Ending(self._clients, config)
         self._catalog = Catalog(self._clients, self._kept, config)
 
     def __repr__(self) -> str:
@@ -126,23 +128,30 @@ class AzureProvider:
         """Look for the machines by their names, which follow from the token; ask once for those that are not there."""
         group = self._sides.group(spec)
         names = [f"{machine_name(spec.tags(token))}-{each}" for each in range(count)]
-        ids = [f"{group}/{name}" for name in names]
-        there = [machine for each in ids if (machine := self._ours(each, spec, token)) is not None]
-        if there:
-            return exactly(there, count, terminate=self.terminate)
-        key = self._sides.imported_key()
-        around = self._sides.around(spec)
-        bodies = [body_of(spec, self._config, around, name=name, token=token, key=key) for name in names]
-        self._sides.ensure(spec)
+        there = self._there(group, names, spec, token)
+        bodies = {} if there else self._bodies(names, spec, token)
         try:
-            self._create(f"renting {spec.offer}", group, dict(zip(names, bodies, strict=True)))
-            made = [self._ours(each, spec, token) for each in ids]
+            if bodies:
+                self._create(f"renting {spec.offer}", group, bodies)
+                there = self._there(group, names, spec, token)
+            self._ending.allow([each.id for each in there])
         except CloudUnreachable:
             raise  # there may be machines, which the next call under this token finds
         except ProviderError:
-            self._end_ours(ids, spec, token)
+            self._end_ours([f"{group}/{each}" for each in names], spec, token)
             raise
-        return exactly([each for each in made if each is not None], count, terminate=self.terminate)
+        return exactly(there, count, terminate=self.terminate)
+
+    def _there(self, group: str, names: Sequence[str], spec: MachineSpec, token: str) -> list[Machine]:
+        return [found for each in names if (found := self._ours(f"{group}/{each}", spec, token)) is not None]
+
+    def _bodies(self, names: Sequence[str], spec: MachineSpec, token: str) -> dict[str, dict[str, object]]:
+        """Write what is asked for, by name, and make what is needed around it."""
+        key = self._sides.imported_key()
+        around = self._sides.around(spec)
+        bodies = {name: body_of(spec, self._config, around, name=name, token=token, key=key) for name in names}
+        self._sides.ensure(spec)
+        return bodies
 
     def _create(self, doing: str, group: str, bodies: dict[str, dict[str, object]]) -> None:
         """Ask for all, and wait for none before all were asked for. Azure makes each only where there is none of its

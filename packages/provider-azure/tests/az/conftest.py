@@ -8,25 +8,20 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import trustme
 
 from longshore.testing.clouds import Azure
 
 from .description import check
-from .rig import ACCOUNT, SUBSCRIPTION, AzureRig
+from .rig import ACCOUNT, SUBSCRIPTION, AzureRig, login, trusted
 
 _SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=3)
 
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
+    context, authority = trusted(tmp_path_factory.mktemp("tls"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(path))
+        patch.setenv("REQUESTS_CA_BUNDLE", str(authority))
         yield context
 
 
@@ -49,7 +44,6 @@ def rig(
     # No answer comes where law P5 is tested, and the sooner it is given up the better; all else has time.
     answer = _SOON if "_P5_" in request.node.name else _LATE
     with cloud.serving(tls) as url:
-        monkeypatch.setenv("AZURE_SUBSCRIPTION_ID", SUBSCRIPTION)
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/msi/token")
-        monkeypatch.setenv("IDENTITY_HEADER", "s3cr3t-identity")
+        for name, value in login(url).items():
+            monkeypatch.setenv(name, value)
         yield AzureRig(cloud, url, tmp_path / "catalogues", answer=answer)

@@ -35,6 +35,7 @@ _MODELS: Mapping[str, type] = {
     "virtualnetworks": network.VirtualNetwork,
     "securityrules": network.SecurityRule,
     "resourcegroups": resources.ResourceGroup,
+    "roleassignments": resources.GenericResource,
     "resources": resources.GenericResourceExpanded,
 }
 _OTHER = re.compile(r"/api/retail/prices|.*/(?:operations/[^/]+|deallocate|start)")

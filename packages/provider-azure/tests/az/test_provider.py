@@ -174,7 +174,7 @@ def test_the_end_of_a_machine_takes_exactly_what_is_its_own(rig: AzureRig, cloud
     assert kinds == ["disks", "virtualmachines", "networkinterfaces", "publicipaddresses"]
     provider.terminate([doomed.id])
     assert set(cloud.resources) == before
-    assert kept.id in cloud.machines()
+    assert kept.id in cloud.rows()
 
 
 def forget(cloud: Azure, machine: str) -> list[str]:
@@ -199,7 +199,7 @@ def test_what_a_launch_has_left_behind_is_listed_and_swept_while_other_machines_
     provider.sweep(sides, owner=rig.owner)
     assert len(left) == 3
     assert set(cloud.resources) == before
-    assert kept.id in cloud.machines()
+    assert kept.id in cloud.rows()
 
 
 def test_what_a_launch_has_left_behind_goes_with_its_network(rig: AzureRig, cloud: Azure) -> None:
@@ -307,11 +307,11 @@ def test_a_spot_machine_has_its_price_and_is_gone_when_it_is_evicted(rig: AzureR
 
 def test_a_machine_of_somebody_else_by_our_name_is_left_alone(rig: AzureRig, cloud: Azure) -> None:
     (machine,) = rig.provider().launch(rig.spec(), token="t-1")
-    row = cloud.machines()[machine.id]
+    row = cloud.rows()[machine.id]
     row["tags"] = {"longshore-owner": "other"}
     with pytest.raises(InvalidRequest, match="is not ours"):
         rig.provider().launch(rig.spec(), token="t-1")
-    assert cloud.machines()[machine.id] is row
+    assert cloud.rows()[machine.id] is row
 
 
 def test_every_machine_is_asked_for_only_where_there_is_none_of_its_name(rig: AzureRig, cloud: Azure) -> None:
@@ -331,7 +331,7 @@ def test_every_machine_is_asked_for_only_where_there_is_none_of_its_name(rig: Az
 def test_two_launches_at_once_under_one_token_make_one_machine(rig: AzureRig, cloud: Azure) -> None:
     rig.fail(Fault.DUPLICATE, on="create")
     (machine,) = rig.provider().launch(rig.spec(), token="t-1")
-    assert list(cloud.machines()) == [machine.id]
+    assert list(cloud.rows()) == [machine.id]
     assert list(cloud.births) == [machine.id]
 
 

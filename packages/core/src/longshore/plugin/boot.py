@@ -56,10 +56,10 @@ WATCH = textwrap.dedent("""\
     done
     """)
 """The machine's own watch: ``longshore-watch ENDS_AT UNATTENDED BEAT_FILE EVERY USER [NOTICE [FINALLY]]``, in seconds
-(since 1970, or long). The user owns the folder of the beat file, which is made anew after each boot. NOTICE is a program
-that succeeds, and prints when, as soon as the cloud has said that it will take the machine; the time is written to the
-file ``notice`` in a folder beside that of the beat file, for whoever runs things here. FINALLY is a program that is
-executed before the machine powers itself off, which it does whatever becomes of that.
+(since 1970, or long). The user owns the folder of the beat file, which is made anew after each boot. NOTICE is a
+program that succeeds, and prints when, as soon as the cloud has said that it will take the machine; the time is written
+to the file ``notice`` in a folder beside that of the beat file, for whoever runs things here. FINALLY is a program that
+is executed before the machine powers itself off, which it does whatever becomes of that.
 """
 
 _UNIT = textwrap.dedent("""\

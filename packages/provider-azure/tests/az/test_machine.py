@@ -1,0 +1,119 @@
+"""What a machine of Azure does by itself: it hears that it will be taken, and ends itself for good."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longshore.errors import InvalidRequest
+from longshore.testing.clouds import Azure, Request
+from longshore_azure.config import AzureConfig
+from longshore_azure.notice import NOTICE
+from longshore_azure.policy import least_role
+
+from .rig import ROLE, AzureRig
+
+_TESTS = Path(__file__).parents[1]
+_PAGE = _TESTS.parents[2] / "docs" / "how-to" / "azure.md"
+_ENTER = ["unshare", "--net", "--map-root-user"]
+"""A network of its own, where the service's address can be ours."""
+_SECONDS = 120
+_DELETE = "Microsoft.Compute/virtualMachines/delete"
+_DEALLOCATE = "Microsoft.Compute/virtualMachines/deallocate/action"
+
+
+@pytest.fixture
+def apart() -> Sequence[str]:
+    """Give how a program is begun in a network of its own."""
+    tools = shutil.which("unshare") and shutil.which("ip")
+    if not tools or subprocess.run([*_ENTER, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs `unshare` with user namespaces, and `ip`")
+    return [*_ENTER, sys.executable]
+
+
+def output(argv: Sequence[str]) -> tuple[int, str]:
+    done = subprocess.run(argv, cwd=_TESTS, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    return done.returncode, done.stdout or done.stderr
+
+
+def asked(apart: Sequence[str], said: Mapping[str, Any], folder: Path) -> tuple[int, str]:
+    (folder / "notice").write_text(NOTICE)
+    answers = json.dumps({"/metadata/scheduledevents?api-version=2020-07-01": json.dumps(said)})
+    return output([*apart, str(_TESTS / "az" / "metadata.py"), answers, "/bin/sh", str(folder / "notice")])
+
+
+def event(**said: str) -> Mapping[str, Any]:
+    return {"DocumentIncarnation": 1, "Events": [{"EventId": "e", "EventStatus": "Scheduled", **said}]}
+
+
+def test_a_machine_that_will_be_taken_learns_when(apart: Sequence[str], tmp_path: Path) -> None:
+    said = event(EventType="Preempt", NotBefore="Thu, 01 Jan 2026 00:00:30 GMT")
+    assert asked(apart, said, tmp_path) == (0, "1767225630\n")
+
+
+@pytest.mark.parametrize("said", [{"Events": []}, event(EventType="Reboot", NotBefore=""), {}])
+def test_a_machine_that_nobody_takes_learns_nothing(
+    apart: Sequence[str], tmp_path: Path, said: Mapping[str, Any]
+) -> None:
+    assert asked(apart, said, tmp_path) == (1, "")
+
+
+def role_of_the_page() -> Sequence[str]:
+    (text,) = re.findall(r'```json title="machine-role.json"\n(.*?)```', _PAGE.read_text(), re.DOTALL)
+    actions: Sequence[str] = json.loads(text)["Actions"]
+    return actions
+
+
+def test_a_machine_with_the_role_of_the_page_deletes_itself(apart: Sequence[str], tmp_path: Path) -> None:
+    assert role_of_the_page() == [_DELETE, _DEALLOCATE]
+    argv = [*apart, "-m", "az.world", str(tmp_path), json.dumps(role_of_the_page())]
+    assert output(argv) == (0, "gone running\n")
+
+
+def test_a_machine_that_may_not_delete_itself_is_deallocated(apart: Sequence[str], tmp_path: Path) -> None:
+    argv = [*apart, "-m", "az.world", str(tmp_path), json.dumps([_DEALLOCATE])]
+    assert output(argv) == (0, "deallocated running\n")
+
+
+def test_a_machine_may_do_nothing_to_another(rig: AzureRig, cloud: Azure) -> None:
+    cloud.roles[ROLE] = role_of_the_page()
+    provider = rig.provider(end_role=ROLE)
+    (one,), (two,) = provider.launch(rig.spec(), token="t-1"), provider.launch(rig.spec(), token="t-2")
+    token = cloud.token_of(one.id)
+    for method, rest in (("DELETE", ""), ("POST", "/deallocate"), ("GET", ""), ("POST", "/start")):
+        request = Request(method=method, path=cloud.rows()[two.id]["id"] + rest, token=token, headers={"host": "x"})
+        answer = cloud.answer(request, None)
+        assert (answer.status, answer.body["error"]["code"]) == (403, "AuthorizationFailed")
+    own = Request(method="GET", path=cloud.rows()[one.id]["id"], token=token)
+    assert cloud.answer(own, None).status == 403
+
+
+def test_the_right_is_given_again_under_the_same_token_and_swept_with_nothing_left(rig: AzureRig, cloud: Azure) -> None:
+    cloud.roles[ROLE] = role_of_the_page()
+    first = rig.provider(end_role=ROLE).launch(rig.spec(), token="t-1")
+    assert rig.provider(end_role=ROLE).launch(rig.spec(), token="t-1") == first
+    assert len(cloud.assignments) == 1
+    rig.provider().terminate([first[0].id])
+    assert dict(cloud.assignments) == {}
+
+
+def test_a_role_that_there_is_not_is_named_and_nothing_stays_rented(rig: AzureRig) -> None:
+    with pytest.raises(InvalidRequest, match="end_role"):
+        rig.provider(end_role=ROLE).launch(rig.spec(), token="t-1")
+    assert rig.paid() == []
+
+
+def test_only_who_gives_machines_a_role_needs_the_right_to(rig: AzureRig, cloud: Azure) -> None:
+    right = "Microsoft.Authorization/roleAssignments/write"
+    assert right not in least_role(AzureConfig())["Actions"]
+    assert right in least_role(AzureConfig(end_role=ROLE))["Actions"]
+    rig.provider().launch(rig.spec(), token="t-1")
+    assert not any("identity" in row for row in cloud.rows().values())
