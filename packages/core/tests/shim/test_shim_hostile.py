@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from longshore.model.attempt import Item, SecretFile
 from longshore.model.command import Argv, Shell
 from longshore.model.outcome import Exited, FailureClass
 from longshore.remote.digest import digest_folder
+from longshore.remote.shim_session import shim_program
 from longshore.remote.words import PIECE_BYTES, encode
 
 from .bench import SHELLS, Bench
@@ -73,6 +75,18 @@ def test_arguments_and_variables_arrive_as_they_are(bench: Bench, args: list[str
 
     assert ended.outcome == Exited(0), ended.evidence
     assert printed(bench, task) == b"".join(os.fsencode(text) + b"\0" for text in (value, *args))
+
+
+def test_variables_may_be_called_like_those_of_the_shim(bench: Bench) -> None:
+    names = {found.decode() for found in re.findall(rb"\b([a-z_]+)=", shim_program())}
+    assert {"workdir", "setsid", "slot"} <= names
+    ours = {name: f"a-{name}" for name in sorted(names)}
+
+    ended = bench.execute("named", Argv(("env", "-0")), env=ours)
+
+    assert ended.outcome == Exited(0), ended.evidence
+    shown = dict(line.split(b"=", 1) for line in printed(bench, "named").split(b"\0") if line)
+    assert {name: shown.get(name.encode(), b"").decode() for name in ours} == ours
 
 
 @given(text=st.binary(max_size=3000))

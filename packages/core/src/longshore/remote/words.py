@@ -18,8 +18,8 @@ The words of a message are its name and then:
 ``go``
     id, thousandths of cores, bytes, GPUs, seconds of timeout or ``-``, seconds of grace, ``keep`` or ``-``; then
     ``i<sha256>,<size>,<octal mode>,<kind>,<path>`` for inputs, ``k<base64>,<path>`` for secrets, ``o<pattern>`` for
-    outputs, ``e<NAME=VALUE>`` for variables, and last either ``s<sha256>`` of a script or ``a<argument>`` for each
-    argument.
+    outputs, ``n`` for the variables that name the attempt, ``e<NAME=VALUE>`` for others, and last either ``s<sha256>``
+    of a script or ``a<argument>`` for each argument.
 ``cancel``, ``adopt``
     ids.
 ``release``
@@ -121,7 +121,12 @@ def _go(message: _Message) -> Iterator[list[bytes]]:
         line.append(word(path, f"i{sha256},{size},{mode:o},{kind},"))
     line += [word(path, f"k{content},") for path, content in message.get("secrets", ())]
     line += [word(pattern, "o") for pattern in message.get("outputs", ())]
-    line += _variables({**message.get("env", {}), **message.get("private", {})})
+    env = {**message.get("env", {}), **message.get("private", {})}
+    names = _names(message["id"])
+    if names.items() <= env.items():
+        line.append(b"n")
+        env = {name: value for name, value in env.items() if name not in names}
+    line += _variables(env)
     if "script" in message:
         line.append(word(message["script"], "s"))
     elif "argv" in message:
@@ -129,6 +134,11 @@ def _go(message: _Message) -> Iterator[list[bytes]]:
     else:
         raise ValueError("a machine without Python cannot make calls")
     yield line
+
+
+def _names(attempt: str) -> Mapping[str, str]:
+    """Give the variables that say again what an attempt's id says: a shell reads each byte by itself."""
+    return dict(zip(("LONGSHORE_RUN", "LONGSHORE_TASK", "LONGSHORE_ATTEMPT"), attempt.split("/"), strict=True))
 
 
 def _blob(message: _Message) -> Iterator[list[bytes]]:

@@ -9,11 +9,12 @@ now() {
     now=$((clock + ${up%.*}${up#*.}))
 }
 
-# Give state, parent, group, session and start of a process; false when there is none.
+# Give number, state, parent, group, session and start of a process; false when there is none.
 look_at() {
     look_line=
     { while IFS= read -r look_part; do look_line=$look_line$look_part; done; } 2>/dev/null <"/proc/$1/stat" || return 1
     [ -n "$look_line" ] || return 1
+    pid=${look_line%% *}
     # shellcheck disable=SC2086  # fields
     set -- ${look_line##*) }
     state=$1 parent=$2 group=$3 session=$4 start=${20}

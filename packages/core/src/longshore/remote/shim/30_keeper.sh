@@ -1,7 +1,7 @@
 # --- the keeper of one attempt: a process of its own
 
-# What each word of an order means: s a script's digest, e a variable, a an argument, i an input, o an output, k a
-# secret file. Variables come before arguments.
+# What each word of an order means: s a script's digest, n the variables that name the attempt, e another variable, a an
+# argument, i an input, o an output, k a secret file. Variables come before arguments.
 keep() {
     exec 4>&-
     trap 'asked=yes' TERM
@@ -21,7 +21,6 @@ keep() {
     workdir=work/.spare-$slot
     [ -z "$own" ] || workdir=work/$name
     look_at self
-    read -r pid _ </proc/self/stat
     # Whoever makes this file executes the attempt, and nobody else ever does.
     set -C
     if ! { printf 'begun %s %s %s %s %s %s %s %s %s\n' "$id" "$pid" "$start" "$boot" "$slot" "$cpus" "$memory" \
@@ -60,55 +59,13 @@ fail() {
 
 # Execute the command, and see to it that nothing of it is left.
 run() {
-    threads=$((cpus / 1000))
-    [ "$threads" -gt 0 ] || threads=1
     words="$base_env $*"
-    if [ "$clean" ]; then
-        set -- -i
-    elif [ "$had_locale" ]; then
-        set -- "LC_ALL=$old_locale"
-    else
-        set -- -u LC_ALL
-    fi
-    if [ "$cpus" != 0 ]; then
-        for word in OMP OPENBLAS MKL NUMEXPR; do
-            set -- "$@" "${word}_NUM_THREADS=$threads"
-        done
-        set -- "$@" "VECLIB_MAXIMUM_THREADS=$threads"
-    fi
-    [ -z "$all_gpus" ] || set -- "$@" "CUDA_VISIBLE_DEVICES=$gpus"
-    # Words that mean what they are come to the others in one piece: to bash each word costs as much as all before it.
-    marked='' plain=''
-    for word in $words; do
-        case $word in
-        e*\\*)
-            decode "${word#e}"
-            # shellcheck disable=SC2086  # words
-            set -- "$@" $plain "$decoded"
-            plain=
-            ;;
-        e*) plain="$plain ${word#e}" ;;
-        [as]*)
-            # shellcheck disable=SC2086  # words
-            [ "$marked" ] || set -- "$@" $plain "PWD=$folder/$workdir" "LONGSHORE_ID=$mark"
-            decode "${word#?}"
-            case $marked$word in
-            s*) set -- "$@" sh "$folder/blobs/$decoded" ;;
-            # What has "=" in it would be taken for a variable.
-            a*=*) set -- "$@" sh -c 'exec "$@"' sh "$decoded" ;;
-            *) set -- "$@" "$decoded" ;;
-            esac
-            marked=-
-            ;;
-        esac
-    done
+    task=${id#*/}
+    attempt_names="LONGSHORE_RUN=${id%%/*} LONGSHORE_TASK=${task%/*} LONGSHORE_ATTEMPT=${id##*/}"
+    gather_variables
     now
     started=$now
-    (
-        trap - TERM ALRM USR1
-        umask "$old_umask"
-        cd "$workdir" && exec "$setsid" "$env" "$@"
-    ) </dev/null >>"logs/$name.out" 2>>"logs/$name.err" 3>&- &
+    become "$@" </dev/null >>"logs/$name.out" 2>>"logs/$name.err" 3>&- &
     leader=$!
     timer=
     if [ "$timeout" != - ]; then
@@ -128,9 +85,93 @@ run() {
     no_more "$ending"
 }
 
+# Give the variables that the attempt has from us, and those that its order has when a shell may set them all: NAME=VALUE
+# with blanks between. Otherwise env has to set them, which costs a process.
+gather_variables() {
+    threads=$((cpus / 1000))
+    [ "$threads" -gt 0 ] || threads=1
+    ours= theirs= by_env=$clean
+    [ "$cpus" = 0 ] || ours="OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads MKL_NUM_THREADS=$threads \
+NUMEXPR_NUM_THREADS=$threads VECLIB_MAXIMUM_THREADS=$threads"
+    [ -z "$all_gpus" ] || ours="$ours CUDA_VISIBLE_DEVICES=$gpus"
+    for word in $words; do
+        case $word in
+        n) theirs="$theirs $attempt_names" ;;
+        e*\\*) by_env=yes ;;
+        eLONGSHORE_* | e[a-z]*)
+            theirs="$theirs ${word#e}"
+            case ${word%%=*} in
+            *[!A-Za-z0-9_]*) by_env=yes ;;
+            esac
+            ;;
+        e*) by_env=yes ;;
+        esac
+    done
+}
+
+# Be the command of an attempt.
+become() {
+    trap - TERM ALRM USR1
+    umask "$old_umask"
+    cd "$workdir" || exit
+    set --
+    if [ "$by_env" ]; then
+        become_by_env
+    fi
+    for word in $words; do
+        case $word in
+        a*) decode "${word#a}" && set -- "$@" "$decoded" ;;
+        s*) set -- "$@" sh "$folder/blobs/${word#s}" ;;
+        esac
+    done
+    if [ "$had_locale" ]; then LC_ALL=$old_locale; else unset LC_ALL; fi
+    set -- "$setsid" "$@"
+    # Variables of ours may have the same names, so none is used from here on.
+    # shellcheck disable=SC2086,SC2163  # words
+    export $ours $theirs "PWD=$folder/$workdir" "LONGSHORE_ID=$mark"
+    exec "$@"
+}
+
+become_by_env() {
+    if [ "$clean" ]; then
+        set -- -i
+    elif [ "$had_locale" ]; then
+        set -- "LC_ALL=$old_locale"
+    else
+        set -- -u LC_ALL
+    fi
+    # Words that mean what they are come to the others in one piece: to bash each word costs as much as all before it.
+    marked='' plain=$ours
+    for word in $words; do
+        case $word in
+        e*\\*)
+            decode "${word#e}"
+            # shellcheck disable=SC2086  # words
+            set -- "$@" $plain "$decoded"
+            plain=
+            ;;
+        n) plain="$plain $attempt_names" ;;
+        e*) plain="$plain ${word#e}" ;;
+        [as]*)
+            # shellcheck disable=SC2086  # words
+            [ "$marked" ] || set -- "$@" $plain "PWD=$folder/$workdir" "LONGSHORE_ID=$mark"
+            decode "${word#?}"
+            case $marked$word in
+            s*) set -- "$@" sh "$folder/blobs/$decoded" ;;
+            # What has "=" in it would be taken for a variable.
+            a*=*) set -- "$@" sh -c 'exec "$@"' sh "$decoded" ;;
+            *) set -- "$@" "$decoded" ;;
+            esac
+            marked=-
+            ;;
+        esac
+    done
+    exec "$setsid" "$env" "$@"
+}
+
 # Send this keeper a signal after some seconds, from a process that no_more ends.
 alarm() {
-    read -r pid _ </proc/self/stat
+    look_at self
     (
         exec 3>&-
         trap 'kill "$nap"; exit' TERM
@@ -174,21 +215,19 @@ await() {
 }
 
 # Say whether the attempt may have left processes behind. Whatever it has left descends from a process that has become
-# the child of one of our ancestors, and that has a number between that of its first process and the latest of all,
-# since numbers begin anew some day, but not within a second.
+# the child of the reaper, and that has a number between that of its first process and the latest of all, since numbers
+# begin anew some day, but not within a second.
 may_have_left() {
-    [ $((ended - started)) -lt 100 ] && [ "$reapers" ] || return 0
+    [ $((ended - started)) -lt 100 ] && [ "$reaper" ] || return 0
     read -r _ _ _ _ newest </proc/loadavg
     [ "$newest" -ge "$leader" ] || return 0
+    # When the reaper is gone, another one has become the parent.
+    { read -r orphans || [ -e "/proc/$reaper" ]; } 2>/dev/null <"/proc/$reaper/task/$reaper/children" || return 0
     set --
-    for reaper in $reapers; do
-        orphans=
-        { read -r orphans; } 2>/dev/null <"/proc/$reaper/task/$reaper/children"
-        for each in $orphans; do
-            [ "$each" -gt "$leader" ] && [ "$each" -le "$newest" ] && look_at "$each" || continue
-            [ "$session" != "$leader" ] || return 0
-            set -- "$@" "/proc/$each/environ"
-        done
+    for each in $orphans; do
+        [ "$each" -gt "$leader" ] && [ "$each" -le "$newest" ] && look_at "$each" || continue
+        [ "$session" != "$leader" ] || return 0
+        set -- "$@" "/proc/$each/environ"
     done
     [ $# != 0 ] && grep -qszxF -- "LONGSHORE_ID=$mark" "$@"
 }

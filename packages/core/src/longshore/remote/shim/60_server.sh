@@ -26,43 +26,44 @@ read_machine() {
     attended=$now
     setsid=$(command -v setsid) env=$(command -v env)
     clean='' base_env='' beat_file='' all_gpus='' free_gpus='' free_cpus=0 free_memory=0 slots=- store=''
-    running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0
+    running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0 spent=''
     every=0 measured=0
     page=$(getconf PAGESIZE 2>/dev/null) || page=4096
     count_kills
     kills_before=$kills
-    find_reapers
+    find_reaper
 }
 
-# Give our ancestors, any of which may become the parent of what attempts leave behind; nothing where their children
-# are not told, or when orphans become our own.
-find_reapers() {
-    reapers=
-    look_at self
-    while [ "$parent" != 0 ]; do
-        each=$parent
-        [ -r "/proc/$each/task/$each/children" ] && look_at "$each" || break
-        reapers="$reapers $each"
-    done
-    [ "$each" = 1 ] || reapers=
+# Give the process that becomes the parent of what attempts leave behind, by leaving one behind; nothing where its
+# children are not told.
+find_reaper() {
+    reaper=$(
+        look_at self
+        middle=$pid
+        {
+            while look_at self && [ "$parent" = "$middle" ]; do :; done
+            echo "$parent"
+        } &
+    )
+    [ -r "/proc/$reaper/task/$reaper/children" ] || reaper=
 }
 
 # Become the newest server, unless one with a higher fence has been here, and end the one before.
 claim() {
-    look_at self && read -r pid _ </proc/self/stat
+    look_at self
     server=$pid server_start=$start
-    printf '%s %s %s %s\n' "$pid" "$start" "$boot" "$fence" >"tmp/claim.$pid"
+    printf '%s %s %s %s\n' "$server" "$start" "$boot" "$fence" >"tmp/claim.$server"
     while :; do
         newest_claim
         if [ "$held_fence" -gt "$fence" ]; then
-            rm -f "tmp/claim.$pid"
+            rm -f "tmp/claim.$server"
             refuse
         fi
         generation=$((newest + 1))
-        ln "tmp/claim.$pid" "claim.$generation" 2>/dev/null && break
+        ln "tmp/claim.$server" "claim.$generation" 2>/dev/null && break
         [ -e "claim.$generation" ] || exit
     done
-    rm -f "tmp/claim.$pid" "claim.$newest"
+    rm -f "tmp/claim.$server" "claim.$newest"
     while [ "$held_pid" != 0 ] && lives "$held_pid" "$held_start" "$held_boot"; do
         kill -KILL "$held_pid"
         sleep "$SOON"
@@ -195,6 +196,7 @@ serve_on() {
         admit
     done
     no_more "$guard"
+    remove_spent
     set +f
     rm -rf work/.spare-*
     [ "$run_over" = 0 ] || { cd / && rm -rf "$folder"; }

@@ -94,17 +94,24 @@ release() {
     folders=$1
     shift
     for id in "$@"; do
-        shift
         if name_of "$id" && ! slot_of "$id" && [ -e "record/$name" ]; then
-            set -- "$@" "record/$name" "logs/$name.out" "logs/$name.err"
+            spent="$spent record/$name logs/$name.out logs/$name.err"
             [ "$folders" = 0 ] || remove "work/$name"
         fi
     done
-    [ $# = 0 ] || rm -f "$@"
+    [ ${#spent} -lt 8000 ] && [ "$running" != ' ' ] || remove_spent
+}
+
+# Remove the files of attempts that were released: many at once, since a process costs more than what it removes.
+remove_spent() {
+    # shellcheck disable=SC2086  # names
+    [ -z "$spent" ] || rm -f $spent
+    spent=
 }
 
 # Remove objects from the store, but for those that attempts have written which are not released.
 discard() {
+    remove_spent
     set +f
     {
         echo - # without any line, some greps find everything
@@ -158,6 +165,7 @@ known() {
 
 # See whether the keepers live, and whether somebody attends.
 check() {
+    remove_spent
     for slot in $running; do
         eval "id=\$id_$slot pid_now=\$pid_$slot start_now=\$start_$slot"
         if [ "$start_now" = - ]; then
