@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -36,16 +35,6 @@ deadline = "6 s"
 listing_lag = "200 ms"
 """
 """The stand-in answers at once, and there is no network in which a caller has an address."""
-_CONTAINERS = """
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
-"""
-"""What podman needs where there is neither systemd nor much that it may raise."""
-_PROGRAMS = "cat chmod echo env grep id ls mkdir mv rm sh sleep test touch true".split()
 
 
 @contextmanager
@@ -61,7 +50,7 @@ def surroundings(text: str, home: Path) -> Iterator[Mapping[str, str]]:
         if "cluster" in asked:
             stack.enter_context(_cluster(home))
         if "image" in asked:
-            _podman(asked["image"], home)
+            stack.enter_context(_podman(asked["image"], home))
         yield variables
 
 
@@ -149,28 +138,15 @@ def _cluster(home: Path) -> Iterator[None]:
                 server.kill()
 
 
-def _podman(image: str, home: Path) -> None:
-    busybox, podman = shutil.which("busybox"), shutil.which("podman")
-    if busybox is None or podman is None:
-        pytest.skip("podman and busybox are needed")
-    folder = home / "images"
-    folder.mkdir()
-    (folder / "containers.conf").write_text(_CONTAINERS)
-    places = f'graphroot = "{folder}/graph"\nrunroot = "{folder}/run"\n'
-    (folder / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\n{places}')
-    with tarfile.open(folder / "tiny.tar", "w") as tar:
-        tar.add(os.path.realpath(busybox), "bin/busybox")
-        for name in _PROGRAMS:
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    # What executes tasks is not told of the user's variables, but finds programs as the user does.
-    own = home / "bin" / "podman"
-    own.parent.mkdir(exist_ok=True)
-    files = f"CONTAINERS_CONF={folder}/containers.conf CONTAINERS_STORAGE_CONF={folder}/storage.conf"
-    own.write_text(f'#!/bin/sh\nexec env {files} {podman} "$@"\n')
-    own.chmod(0o755)
-    for words in (["import", str(folder / "tiny.tar"), image], ["run", "--rm", "--network", "host", image, "true"]):
-        done = subprocess.run([str(own), *words], capture_output=True, text=True, timeout=_SECONDS, check=False)
-        if done.returncode:
-            pytest.skip(f"podman does not work here: {done.stderr.strip()[-200:]}")
+@contextmanager
+def _podman(image: str, home: Path) -> Iterator[None]:
+    from longshore.testing.containers import podman  # noqa: PLC0415  only where it is needed
+
+    with podman(image) as engine:
+        # What executes tasks is not told of the user's variables, but finds programs as the user does.
+        own = home / "bin" / "podman"
+        own.parent.mkdir(exist_ok=True)
+        variables = " ".join(f"{name}={value}" for name, value in engine.settings.items())
+        own.write_text(f'#!/bin/sh\nexec env {variables} {engine.program} "$@"\n')
+        own.chmod(0o755)
+        yield

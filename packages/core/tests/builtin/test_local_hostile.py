@@ -79,7 +79,11 @@ def test_a_command_that_is_killed_says_by_which_signal(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("command", "code", "evidence"),
     [
-        (Argv(("no-such-program", "x")), 127, "no-such-program: not found"),
+        (
+            Argv(("no-such-program", "x")),
+            127,
+            "no-such-program: not found: this machine does not have it; an environment may bring it",
+        ),
         (Argv(("./no-such-program",)), 127, "./no-such-program: not found"),
         (Argv(("/etc/passwd",)), 126, "/etc/passwd: permission denied"),
         (Argv(("/etc",)), 126, "/etc: permission denied"),

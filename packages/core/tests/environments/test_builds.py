@@ -18,6 +18,7 @@ from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFail
 from longshore.model.outcome import FailureClass
 from longshore.runtime.history import AttemptInfo
 from longshore.runtime.logs import log_paths
+from longshore.testing.containers import programs_without
 
 from .conftest import Play
 from .things import make_wheel
@@ -249,6 +250,23 @@ def test_a_script_starts_with_the_python_of_its_environment(play: Play, project:
 
     assert run.state == "succeeded", ends(run)
     assert log_paths(run.folder, "fit[n=10]", 1)[0].read_text() == "['1', '10']\nhello from the wheel\n"
+
+
+@pytest.mark.parametrize(("environment", "says"), [("", "; an environment may bring it"), (SCI, "; nor does its env")])
+def test_a_script_whose_interpreter_is_not_there_says_what_is_missing(
+    play: Play, project: Path, monkeypatch: pytest.MonkeyPatch, environment: str, says: str
+) -> None:
+    (project / "plot.R").write_text("cat(1)")
+    programs = programs_without(project.parent / "programs", "Rscript", "uv")
+    monkeypatch.setenv("PATH", str(programs))
+
+    run = play(
+        (environment + 'before = "echo so"\n' if environment else 'name = "w"\n') + '[tasks.a]\nscript = "plot.R"\n'
+    )
+
+    assert attempt(run, "a").evidence.startswith(
+        f"exit code 127\nRscript: not found: this machine does not have it{says}"
+    )
 
 
 def test_tasks_that_join_a_run_may_bring_an_environment(project: Path, tmp_path: Path) -> None:

@@ -1,14 +1,11 @@
-"""Tasks in container images, by a real podman."""
+"""Tasks in container images, by a real podman, and by a real docker where its service is installed."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tarfile
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,21 +16,11 @@ import pytest
 from longshore import Run, load, start
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.runtime.logs import log_paths
+from longshore.testing.containers import Engine, docker, podman, programs_without
 
 from .conftest import Play
 
 IMAGE = "localhost/longshore-tiny:1"
-PROGRAMS = "sh cat chmod echo env id ls mkdir mv rm sleep touch true".split()
-CONTAINERS = """\
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
-"""
-
-
 WORKFLOW = """\
 name = "w"
 env_file = ".env"
@@ -42,41 +29,16 @@ image = "IMAGE"
 """
 
 
-@pytest.fixture
-def podman(tmp_path: Path, project: Path) -> Iterator[Path]:
-    """A podman with a store of this test's own, in which there is an image of two megabytes; gives the store."""
-    busybox = next((path for path in ("/bin/busybox", "/usr/bin/busybox") if Path(path).exists()), "")
-    if not (shutil.which("podman") and shutil.which("runc", path="/usr/sbin:/usr/bin:/sbin:/bin") and busybox):
-        pytest.skip("podman, runc and busybox are needed")
-    (tmp_path / "containers.conf").write_text(CONTAINERS)
-    # In a folder with a long name it waits 20 s for the end of each container.
-    store = Path(tempfile.mkdtemp(prefix="ls-"))
-    places = f'graphroot = "{store}/g"\nrunroot = "{store}/r"\n'
-    (tmp_path / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\n{places}')
-    settings = {
-        "CONTAINERS_CONF": str(tmp_path / "containers.conf"),
-        "CONTAINERS_STORAGE_CONF": str(tmp_path / "storage.conf"),
-    }
-    (project / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    _write_image(tmp_path / "tiny.tar", busybox)
-    for words in (["import", str(tmp_path / "tiny.tar"), IMAGE], ["run", "--rm", "--network", "host", IMAGE, "true"]):
-        done = subprocess.run(
-            ["podman", *words], env={**os.environ, **settings}, capture_output=True, text=True, timeout=60, check=False
-        )
-        if done.returncode:
-            shutil.rmtree(store)
-            pytest.skip(f"podman does not work here: {done.stderr.strip()[-200:]}")
-    yield store
-    shutil.rmtree(store)
-
-
-def _write_image(path: Path, busybox: str) -> None:
-    with tarfile.open(path, "w") as tar:
-        tar.add(os.path.realpath(busybox), "bin/busybox")
-        for name in PROGRAMS:
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
+@pytest.fixture(params=["podman", "docker"])
+def engine(
+    request: pytest.FixtureRequest, tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """What executes tasks in images here; it has one."""
+    with podman(IMAGE) if request.param == "podman" else docker(IMAGE) as engine:
+        (project / ".env").write_text("".join(f"{name}={value}\n" for name, value in engine.settings.items()))
+        if request.param == "docker":  # podman is preferred where both are
+            monkeypatch.setenv("PATH", str(programs_without(tmp_path / "programs", "podman", "uv")))
+        yield engine
 
 
 def ends(run: Run) -> list[EnvironmentBuilt | EnvironmentFailed]:
@@ -87,7 +49,7 @@ def text(*parts: str) -> str:
     return "".join([WORKFLOW.replace("IMAGE", IMAGE), *parts])
 
 
-@pytest.mark.usefixtures("podman")
+@pytest.mark.usefixtures("engine")
 def test_a_task_in_an_image_sees_its_workdir_alone_and_what_it_writes_is_ours(play: Play, project: Path) -> None:
     (project / "data.txt").write_text("data\n")
     look = "cat data.txt > out.txt; ls -A > seen.txt; echo $n $SAID > said.txt"
@@ -108,7 +70,7 @@ def test_a_task_in_an_image_sees_its_workdir_alone_and_what_it_writes_is_ours(pl
     assert (run.results / "environments" / "sci.image.txt").read_text().startswith("localhost/longshore-tiny")
 
 
-@pytest.mark.usefixtures("podman")
+@pytest.mark.usefixtures("engine")
 def test_scripts_of_a_build_are_executed_in_the_image_and_tasks_cannot_change_what_they_leave(play: Play) -> None:
     folder = "$LONGSHORE_ENVIRONMENT/bin"
     before = f"mkdir -p {folder}; echo 'echo tool in $(ls /bin/busybox)' > {folder}/tool; chmod 755 {folder}/tool"
@@ -122,7 +84,7 @@ def test_scripts_of_a_build_are_executed_in_the_image_and_tasks_cannot_change_wh
     assert "Read-only file system" in printed
 
 
-def test_an_exit_code_comes_out_of_the_image_and_a_timeout_ends_all_in_it(play: Play, podman: Path) -> None:
+def test_an_exit_code_comes_out_of_the_image_and_a_timeout_ends_all_in_it(play: Play, engine: Engine) -> None:
     tasks = (
         '[tasks.code]\ncommand = "exit 7"\n'
         '[tasks.slow]\ncommand = "sleep 4321 & sleep 4321"\ntimeout = "2 s"\ngrace = "100 ms"\n'
@@ -135,10 +97,10 @@ def test_an_exit_code_comes_out_of_the_image_and_a_timeout_ends_all_in_it(play: 
     assert str(outcomes["slow"].failure) == "timeout"
     living = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, timeout=60, check=True).stdout
     assert "sleep 4321" not in living
-    assert not list(podman.glob("g/vfs-containers/*/userdata")), "a container is left"
+    assert engine.containers == [], "a container is left"
 
 
-@pytest.mark.usefixtures("podman")
+@pytest.mark.usefixtures("engine")
 def test_an_image_that_is_nowhere_is_named(play: Play) -> None:
     run = play(WORKFLOW.replace("IMAGE", "localhost:9/nowhere:1") + '[tasks.a]\ncommand = "true"\n')
 
@@ -147,7 +109,7 @@ def test_an_image_that_is_nowhere_is_named(play: Play) -> None:
     assert failed.evidence.startswith("image: localhost:9/nowhere:1")
 
 
-def test_a_container_whose_supervisor_was_killed_is_removed_by_the_next_one(project: Path, podman: Path) -> None:
+def test_a_container_whose_supervisor_was_killed_is_removed_by_the_next_one(project: Path, engine: Engine) -> None:
     started = 'echo > here; trap "" TERM; while true; do sleep 0.2; done'
     tasks = f"[tasks.a]\ncommand = '{started}'\ngrace = \"100 ms\"\n"
     (project / "longshore.toml").write_text(text(tasks))
@@ -165,4 +127,4 @@ def test_a_container_whose_supervisor_was_killed_is_removed_by_the_next_one(proj
         run.wait(timeout=60)
 
     assert run.state == "cancelled"
-    assert not list(podman.glob("g/vfs-containers/*/userdata")), "a container is left"
+    assert engine.containers == [], "a container is left"

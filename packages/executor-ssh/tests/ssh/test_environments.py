@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zipfile
 from pathlib import Path
 
+from longshore.testing.containers import podman
 from longshore_ssh.testing import Lab
 
 from .project import Project
@@ -142,3 +144,50 @@ def test_why_an_environment_cannot_be_built_ahead_is_said_for_its_host(lab: Lab,
     told = project.told("env", "build", "--on", "h1", code=1)
 
     assert "the environment sci cannot be built on h1: before line 1: false; echo built" in told
+
+
+_IMAGE = "localhost/longshore-tiny:1"
+_IN_AN_IMAGE = """
+name = "image"
+env_file = ".env"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[environments.sci]
+image = "IMAGE"
+before = "cd $LONGSHORE_ENVIRONMENT; mkdir -p bin; echo 'echo built' > bin/own; chmod 755 bin/own"
+
+[tasks.look]
+command = "cat words.txt > said.txt; id -u >> said.txt; ls -A $PLACE >> said.txt; own >> said.txt"
+env = { PLACE = "HOME" }
+inputs = ["words.txt"]
+outputs = ["said.txt"]
+
+[tasks.code]
+command = "exit 7"
+"""
+
+
+def test_tasks_are_executed_in_an_image_on_a_host_without_root_there(lab: Lab, tmp_path: Path) -> None:
+    project = Project(tmp_path, lab, _IN_AN_IMAGE.replace("IMAGE", _IMAGE, 1), hosts=1)
+    [host] = lab.hosts
+    text = (project.folder / "longshore.toml").read_text().replace('"HOME"', f'"{host.home}"')
+    (project.folder / "longshore.toml").write_text(text)
+    (project.folder / "words.txt").write_text("words\n")
+    (host.home / "private").touch()
+
+    with podman(_IMAGE, user="" if os.getuid() else lab.user) as engine:
+        (project.folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in engine.settings.items()))
+        told = project.told("run", code=1)
+        left = engine.containers
+
+    assert left == []
+    assert "code  user code, exit code 7" in told, told
+    [said] = project.folder.glob("results/2*/look/said.txt")
+    words, inside, *seen, built = said.read_text().splitlines()
+    assert (words, inside, built) == ("words", "0", "built"), "who we are is root in the container, and nowhere else"
+    assert seen == [".cache"], "other files of the host are seen than the workdir and what it lies in"
+    [lock] = project.folder.glob("results/2*/environments/sci.image.txt")
+    assert lock.read_text().startswith("localhost/longshore-tiny")

@@ -127,10 +127,15 @@ def note_not_started(attempt: Attempt, error: OSError) -> None:
         attempt.lost = "no process could be started: %s" % reason
         attempt.fail("disk full" if error.errno in _NO_SPACE else "capacity", attempt.lost)
         return
-    attempt.code = 127 if error.errno == errno.ENOENT else 126
-    attempt.fail(
-        "user code", "exit code %d\n%s: %s" % (attempt.code, what, "not found" if attempt.code == 127 else reason)
-    )
+    attempt.code = 126
+    if error.errno == errno.ENOENT:
+        attempt.code, reason = 127, "not found"
+        if os.sep not in what:
+            theirs = (
+                "; nor does its environment" if attempt.order.get("environment") else "; an environment may bring it"
+            )
+            reason += ": this machine does not have it" + theirs
+    attempt.fail("user code", "exit code %d\n%s: %s" % (attempt.code, what, reason))
 
 
 def _program(order: dict[str, Any]) -> str:
