@@ -32,9 +32,10 @@ class Shell:
         if not self.bare:
             return {"PATH": "/usr/local/bin:/usr/bin:/bin"}
         applets = folder / "applets"
-        applets.mkdir()
-        for name in _APPLETS:
-            (applets / name).symlink_to("/bin/busybox")
+        if not applets.exists():
+            applets.mkdir()
+            for name in _APPLETS:
+                (applets / name).symlink_to("/bin/busybox")
         return {"PATH": str(applets)}
 
 

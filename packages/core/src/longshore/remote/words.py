@@ -18,8 +18,9 @@ The words of a message are its name and then:
 ``go``
     id, thousandths of cores, bytes, GPUs, seconds of timeout or ``-``, seconds of grace, ``keep`` or ``-``; then
     ``i<sha256>,<size>,<octal mode>,<kind>,<path>`` for inputs, ``k<base64>,<path>`` for secrets, ``o<pattern>`` for
-    outputs, ``n`` for the variables that name the attempt, ``e<NAME=VALUE>`` for others, and last either ``s<sha256>``
-    of a script or ``a<argument>`` for each argument.
+    outputs, ``w`` to be asked to end before the machine is taken away, ``n`` for the variables that name the
+    attempt, ``e<NAME=VALUE>`` for others, and last either ``s<sha256>`` of a script or ``a<argument>`` for each
+    argument.
 ``cancel``, ``adopt``
     ids.
 ``release``
@@ -121,6 +122,8 @@ def _go(message: _Message) -> Iterator[list[bytes]]:
         line.append(word(path, f"i{sha256},{size},{mode:o},{kind},"))
     line += [word(path, f"k{content},") for path, content in message.get("secrets", ())]
     line += [word(pattern, "o") for pattern in message.get("outputs", ())]
+    if message.get("warn"):
+        line.append(b"w")
     env = {**message.get("env", {}), **message.get("private", {})}
     names = _names(message["id"])
     if names.items() <= env.items():

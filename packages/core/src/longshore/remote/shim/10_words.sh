@@ -19,13 +19,15 @@
 #   FOLDER/work, FOLDER/logs, FOLDER/blobs    as the supervisor has them
 #
 # Where a shell cannot be told, it looks again after a while: what attempts print is looked at every 0.25 s while any
-# run, processes that were asked to end every 0.05 to 1 s, and whether somebody attends every 30 s at the longest.
+# run, processes that were asked to end every 0.05 to 1 s, whether somebody attends every 30 s at the longest, and on a
+# rented machine whether its cloud will take it every 2 s.
 
 VERSION=1
 TOOLS='base64 cat chmod cp date dd df env find grep head ln ls mkdir mkfifo mv od readlink rm sed setsid sha256sum sleep
     sort stat tail tar tr xargs'
 LOOK=0.25
 SOON=0.05
+SEEK=2
 CHUNK=4128768 # 63 blocks of 64 KiB: a piece of a log
 set -f
 old_umask=$(umask)

@@ -1,13 +1,13 @@
 # --- the keeper of one attempt: a process of its own
 
 # What each word of an order means: s a script's digest, n the variables that name the attempt, e another variable, a an
-# argument, i an input, o an output, k a secret file. Variables come before arguments.
+# argument, i an input, o an output, k a secret file, w a wish to be asked to end before the machine goes. Variables come before arguments.
 keep() {
     exec 4>&-
     trap 'asked=yes' TERM
     trap 'forced=yes' ALRM
     trap 'timed_out=yes' USR1
-    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=- comma='' prefixes='' listings=0 mode_now='' ending=''
+    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=- comma='' prefixes='' listings=0 mode_now='' ending='' warn=''
     slot=$1 id=$2 name=$3 cpus=$4 memory=$5 gpus=$6 timeout=$7 grace=$8 kept=$9
     shift 9
     mark=$id@$folder
@@ -16,6 +16,7 @@ keep() {
         case $word in
         [ik]*) own=yes ;;
         o*) own=yes outputs=$((outputs + 1)) ;;
+        w) warn=yes ;;
         esac
     done
     workdir=work/.spare-$slot
@@ -39,6 +40,7 @@ keep() {
         lost='never started' failure='machine lost' never=yes
         finish
     fi
+    [ -z "$warn" ] || : >"tmp/warn.$slot"
     [ "$failure" ] || prepare "$@"
     if [ "$failure" ]; then
         lost=$evidence
@@ -262,6 +264,8 @@ judge() {
         esac
     elif [ "$timed_out" ]; then
         fail timeout "ended after its timeout of $timeout seconds"
+    elif [ "$code" != 0 ] && [ -e "tmp/warned.$slot" ]; then
+        fail preempted "its machine is about to be taken away; exit code $code"
     elif [ "$code" != 0 ]; then
         evidence="exit code $code"
         [ "$code" -le 128 ] || evidence="exit code $code, which a shell gives for signal $((code - 128))"

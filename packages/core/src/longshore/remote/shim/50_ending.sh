@@ -31,6 +31,7 @@ finish() {
     fi
     told="$told,\"ended\":${now%??}.${now#"${now%??}"}${rows:+,\"outputs\":[$rows]}${shown:+,\"workdir\":\"$shown\"}}"
     printf 'ended %s\n' "$told" >>"record/$name"
+    [ -z "$warn" ] || rm -f "tmp/warn.$slot" "tmp/warned.$slot"
     [ ! -e "tmp/why.$slot" ] || rm -f "tmp/why.$slot"
     if [ "$place" ] && { [ "$own" ] || ! is_empty "$place"; }; then
         remove "$place"

@@ -26,7 +26,7 @@ read_machine() {
     attended=$now
     setsid=$(command -v setsid) env=$(command -v env)
     clean='' base_env='' beat_file='' all_gpus='' free_gpus='' free_cpus=0 free_memory=0 slots=- store=''
-    running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0 spent=''
+    running=' ' free_slots=' ' all_slots=0 q_head=0 q_tail=0 buffer='' leaving='' run_over=0 spent='' listener=''
     every=0 measured=0
     page=$(getconf PAGESIZE 2>/dev/null) || page=4096
     count_kills
@@ -137,7 +137,7 @@ bury() {
     trap 'forced=yes' ALRM
     slot=$1 id=$2 workdir=$3 lost=$5 evidence=$5
     name_of "$id"
-    failure='machine lost' code='' cancelled='' own=yes kept='' rows='' ended='' ending='' forced='' grace=5 never=''
+    failure='machine lost' code='' cancelled='' own=yes kept='' rows='' ended='' ending='' forced='' grace=5 never='' warn=yes
     mark=$id@$folder leader=-
     [ "$4" != "$boot" ] || end_rest
     no_more "$ending"
@@ -190,12 +190,14 @@ serve_on() {
         known) known "$2" "$3" ;;
         guard) check ;;
         measure) tell_use "$2" ;;
+        notice) hear_notice ;;
         '') ;;
         "$link") heard "$2" "$line" ;;
         esac
         admit
     done
     no_more "$guard"
+    no_more "$listener"
     remove_spent
     set +f
     rm -rf work/.spare-*
@@ -296,6 +298,7 @@ configure() {
             decode "${word#b}"
             beat_file=$decoded
             attend
+            listen_for_notice
             ;;
         g*) all_gpus="$all_gpus${word#g} " ;;
         esac

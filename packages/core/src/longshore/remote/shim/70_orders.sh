@@ -204,3 +204,41 @@ abandon() {
             stop "ended because no controller had attended to it for $unattended seconds"
     done
 }
+
+# Look for the file by which the machine's own watch says that its cloud will take it, where there is such a watch.
+listen_for_notice() {
+    notice=${beat_file%/*}-notice/notice
+    [ -d "${notice%/*}" ] && [ -z "$listener" ] || return 0
+    (
+        exec 4>&-
+        trap 'kill "$nap"; exit' TERM
+        until [ -s "$notice" ]; do
+            lives "$server" "$server_start" "$boot" || exit
+            sleep "$SEEK" &
+            nap=$!
+            wait "$nap"
+        done
+        echo notice >&3
+    ) &
+    listener=$!
+}
+
+# Tell that the machine will be taken away, and once ask those to end that wanted to be asked.
+hear_notice() {
+    at=
+    read -r at 2>/dev/null <"$notice"
+    at=${at%%.*}
+    case $at in
+    '' | 0* | *[!0-9]*) return ;;
+    esac
+    tell "{\"event\":\"notice\",\"at\":$at}"
+    [ ! -e tmp/noticed ] || return 0
+    : >tmp/noticed
+    for slot in $running; do
+        [ -e "tmp/warn.$slot" ] || continue
+        : >"tmp/warned.$slot"
+        eval "id=\$id_$slot"
+        find_members "$id@$folder" -
+        signal TERM
+    done
+}
