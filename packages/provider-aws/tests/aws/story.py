@@ -83,7 +83,7 @@ class Story:
         loaded = load(self.folder / "longshore.toml")
         return start(loaded.spec, loaded.folder)
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
         """Type a command, and wait until it is done."""
         return subprocess.run(
             [sys.executable, "-m", "longshore_cli", *words],
@@ -92,7 +92,7 @@ class Story:
             capture_output=True,
             text=True,
             check=False,
-            timeout=SECONDS,
+            timeout=seconds,
         )
 
     def controller(self) -> subprocess.Popen[str]:

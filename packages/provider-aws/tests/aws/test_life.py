@@ -99,6 +99,8 @@ class Life:
     def rent(self, offer: Offer) -> str:
         """Rent a machine, switch a computer on for it, and wait until it is in use; give its id."""
         self.rentals.rent([Rent("cloud-1", "cloud", 0, offer, _now() + timedelta(hours=8))])
+        while self.rentals.launches.asked:
+            self._orders.get(timeout=30)()
         (machine,) = [lease.machine for lease in self.ledger.leases()]
         self.computer(machine).prepare(machine)
         self.until(MachineAdded)
@@ -225,7 +227,7 @@ def test_a_spot_machine_that_aws_will_take_gets_no_more_tasks_and_is_called_pree
 def test_a_machine_that_is_stopped_when_idle_keeps_its_disk_and_starts_again(life: Life) -> None:
     machine = life.rent(life.rig.spec().offer)
     life.look()
-    life.rentals.give_up(GiveUp("cloud-1", WhenIdle.STOP, "it is idle"))
+    life.rentals.give_up([GiveUp("cloud-1", WhenIdle.STOP, "it is idle")])
     life.rig.wait(timedelta(minutes=2))
     assert [each.state for each in life.provider.find(owner=life.rig.owner)] == ["stopped"]
     assert [lease.phase for lease in life.ledger.leases()] == [LeasePhase.STOPPED]

@@ -81,7 +81,7 @@ def test_a_whole_life_asks_for_every_right_of_the_policy_and_for_no_other(
     cloud.furnish(network_tag=("team", "me"), key="mine", parameter="/mine/image")
     provider = rig.provider(**options)
     _whole_life(rig, provider)
-    called = set(cloud.control("called")) - _FREE
+    called = {name for _, name in cloud.control("called")} - _FREE
     granted = _actions(least_policy(AwsConfig(**options)))
     assert called - granted == set(), "asked for, and not in the policy"
     assert granted - called - set(_IMPLIED) == set(), "in the policy, and never asked for"

@@ -46,6 +46,10 @@ def leases(run: Run) -> list[LeaseIntended]:
     return [event for _, event in run.reader().events() if isinstance(event, LeaseIntended)]
 
 
+def told(run: Run) -> list[LeasePhase]:
+    return [event.phase for _, event in run.reader().events() if isinstance(event, LeaseChanged)]
+
+
 def gone(run: Run) -> list[MachineGone]:
     return [event for _, event in run.reader().events() if isinstance(event, MachineGone)]
 
@@ -102,6 +106,17 @@ def test_a_failed_run_ends_its_machines_too(cloud: CloudClient, play: Play) -> N
 def test_a_cancelled_run_ends_its_machines_too(cloud: CloudClient, play: Play) -> None:
     run = play("machines = { max = 2 }", TWO)
     run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.cancel()
+    run.wait(timeout=60)
+
+    assert run.state == "cancelled"
+    check_nothing_is_left(cloud, run)
+
+
+def test_a_run_that_is_cancelled_while_it_rents_leaves_nothing(cloud: CloudClient, play: Play) -> None:
+    cloud.fail(Fault.REPLY_LOST, on="create")
+    run = play("machines = { max = 2 }", TWO)
+    run.wait(until=lambda each: any(phase is LeasePhase.REQUESTED for phase in told(each)), timeout=60)
     run.cancel()
     run.wait(timeout=60)
 

@@ -6,8 +6,7 @@ the next one goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import assert_never
@@ -32,7 +31,7 @@ from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Offer, Price
 from longshore.plugin.provider import Prices, Provider, Scope, Sweeps
-from longshore.runtime.launches import LaunchCall, launch_all
+from longshore.runtime.launches import LaunchCall
 from longshore.runtime.ledger import Ledger
 from longshore.scheduler.lease_actions import (
     Absent,
@@ -199,21 +198,11 @@ class LeaseKeeper:
             Throttled: the lease stays requested.
             ProviderError: when the cloud refuses for another reason than capacity or quota.
         """
-        launch = self._begin(name)
-        return self._conclude(launch, launch.ask(self.provider))
+        launch = self.begin(name)
+        return self.conclude(launch, launch.ask(self.provider))
 
-    def launch_all(self, names: Collection[str]) -> None:
-        """Ask for the machines of several leases, as `launch` does, several at once; what the cloud refuses is written
-        down, and no error here.
-        """
-        launches = [self._begin(name) for name in names]
-        for launch, answer in launch_all(self.provider, launches).items():
-            # `another` was told, or a later turn asks again.
-            with suppress(ProviderError):
-                self._conclude(launch, answer)
-
-    def _begin(self, name: str) -> LaunchCall:
-        """Write down that the call is made now."""
+    def begin(self, name: str) -> LaunchCall:
+        """Write down that the call is made now, and give it to be made; its answer goes to `conclude`."""
         before = self.ledger.lease(name)
         token = self.ledger.token(before)
         spec = self._dress(before.spec, lambda purpose: self.ledger.derived(purpose, token))
@@ -223,7 +212,8 @@ class LeaseKeeper:
                 sides.use(name, self.provider.sides_of(spec))
         return LaunchCall(before=before, lease=self.ledger.request(name, at=self._now()), spec=spec, token=token)
 
-    def _conclude(self, launch: LaunchCall, answer: Machine | LongshoreError) -> Lease:
+    def conclude(self, launch: LaunchCall, answer: Machine | LongshoreError) -> Lease:
+        """Write down what came of a call; raises as `launch` does."""
         if isinstance(answer, Machine):
             self.seen[answer.id] = answer
             return self._confirm(launch.lease.id, answer.id, answer)
@@ -243,17 +233,21 @@ class LeaseKeeper:
         Raises:
             ProviderError: when the cloud does not take it; later turns ask again.
         """
-        lease = self.ledger.lease(name)
-        if lease.phase is LeasePhase.INTENDED:
-            evidence = Evidence(proof=Proof.NEVER_REQUESTED, text=reason, at=self._now())
-            return self.ledger.absent(name, evidence)
-        if lease.phase is LeasePhase.ABSENT:
-            return lease
-        if lease.machine:
-            self._terminate((lease.machine,), reason, name)
-        else:
-            self.ledger.advance(name, LeasePhase.ENDING, at=self._now(), note=reason)
+        self.end_all({name: reason})
         return self.ledger.lease(name)
+
+    def end_all(self, reasons: Mapping[str, str]) -> None:
+        """End leases, each for its reason, as `end` does; the machines are ended together."""
+        machines = []
+        for name, reason in reasons.items():
+            lease = self.ledger.lease(name)
+            if lease.phase is LeasePhase.INTENDED:
+                self.ledger.absent(name, Evidence(proof=Proof.NEVER_REQUESTED, text=reason, at=self._now()))
+            elif lease.phase is not LeasePhase.ABSENT:
+                self.ledger.advance(name, LeasePhase.ENDING, at=self._now(), note=reason)
+                machines += [lease.machine] if lease.machine else []
+        if machines:
+            self.provider.terminate(machines)
 
     def _refused(self, before: Lease, error: ProviderError) -> Lease:
         now = self._now()

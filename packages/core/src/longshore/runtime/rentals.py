@@ -30,6 +30,7 @@ from longshore.model.rented import WhenIdle
 from longshore.plugin.provider import Stoppable
 from longshore.runtime.admission import Admission
 from longshore.runtime.booting import dressed
+from longshore.runtime.launches import Launches
 from longshore.runtime.leases import LeaseKeeper
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.mirror import Mirror
@@ -99,6 +100,9 @@ class Rentals:
             another=self._refused,
             dress=self._dress,
         )
+        self.launches = Launches(self.keeper, order=order, done=self._launched)
+        self._later: dict[str, GiveUp] = {}
+        """What is to become of machines once it is known which they are, by lease."""
         self.admission = Admission(source.provider, source.owner)
         self.machines = RentedMachines(run=run, keeper=self.keeper, mirror=mirror, host=host, order=order, soon=soon)
         if run.fresh:
@@ -131,9 +135,17 @@ class Rentals:
 
     def rent(self, actions: Sequence[Rent]) -> None:
         """Rent machines: those that wait for a run of the project, else new ones, which are asked for together."""
-        wanted = [action.lease for action in actions if self._intended(action)]
+        wanted = [self._mirror.id_of(action.lease) for action in actions if self._intended(action)]
         self._mirror.tell()
-        self.keeper.launch_all([self._mirror.id_of(name) for name in wanted])
+        self.launches.add(wanted)
+        self.machines.open_known()
+        self._soon()
+
+    def _launched(self, lease: str) -> None:
+        """Use a machine that was launched, or do what was decided about it meanwhile."""
+        decided = self._later.pop(lease, None)
+        if decided is not None:
+            self.give_up([decided])
         self.machines.open_known()
         self._soon()
 
@@ -177,33 +189,45 @@ class Rentals:
             provider.start([lease.machine])
         except ProviderError as error:
             self._mirror.failed(name, FailureClass.CAPACITY, f"it cannot be started again: {error}")
-            self._end(name, str(error))
+            self._end({name: str(error)})
             return
         self._ledger.advance(lease.id, LeasePhase.KNOWN, at=_now(), note="started again")
         self.machines.open_known()
         self._soon()
 
-    def give_up(self, action: GiveUp) -> None:
-        """End, stop or keep a machine."""
-        lease = self._mirror.leases().get(action.lease)
-        if lease is None:
-            return
-        # What was rented by hand is ended by hand.
-        match WhenIdle.KEEP if lease.spec.name and lease.phase in _KEEPABLE else action.how:
-            case WhenIdle.KEEP:
-                self.machines.forget(action.lease)
-                if not action.closing:
+    def give_up(self, actions: Sequence[GiveUp]) -> None:
+        """End, stop or keep machines; those that are to end are ended together."""
+        ends: dict[str, str] = {}
+        living = self._mirror.leases()
+        now = [action for action in actions if self._is_told(action) and action.lease in living]
+        done = [(action, living[action.lease]) for action in now]
+        for action, lease in done:
+            # What was rented by hand is ended by hand.
+            match WhenIdle.KEEP if lease.spec.name and lease.phase in _KEEPABLE else action.how:
+                case WhenIdle.KEEP:
+                    self.machines.forget(action.lease)
+                    if not action.closing:
+                        self._host.detach(lease.machine)
+                    self._ledger.keep(lease.id, at=_now())
+                case WhenIdle.STOP:
+                    self._stop(action.lease, lease)
+                case WhenIdle.END:
                     self._host.detach(lease.machine)
-                self._ledger.keep(lease.id, at=_now())
-            case WhenIdle.STOP:
-                self._stop(action.lease, lease)
-            case WhenIdle.END:
-                self._host.detach(lease.machine)
-                self._end(action.lease, action.reason)
-        told = lease.phase is LeasePhase.STOPPED or self.machines.is_lost(lease.machine)
-        if not action.closing and lease.machine and not told:
-            # Whatever lies there alone is not to be waited for.
-            self._host.post(MachineGone(at=_now(), machine=lease.machine, reason=action.reason))
+                    ends[action.lease] = action.reason
+        self._end(ends)
+        for action, lease in done:
+            told = lease.phase is LeasePhase.STOPPED or self.machines.is_lost(lease.machine)
+            if not action.closing and lease.machine and not told:
+                # Whatever lies there alone is not to be waited for.
+                self._host.post(MachineGone(at=_now(), machine=lease.machine, reason=action.reason))
+
+    def _is_told(self, action: GiveUp) -> bool:
+        """Say whether it is known which machine a lease has, or that it has none; else do what is asked later."""
+        name = self._mirror.id_of(action.lease)
+        self.launches.drop(name)
+        if name in self.launches.asked:
+            self._later[name] = action
+        return name not in self._later
 
     def _stop(self, name: str, lease: Lease) -> None:
         provider = self._source.provider
@@ -213,16 +237,17 @@ class Rentals:
             if isinstance(provider, Stoppable):
                 provider.stop([lease.machine])
         except ProviderError as error:
-            self._end(name, f"it cannot be stopped: {error}")
+            self._end({name: f"it cannot be stopped: {error}"})
             return
         self._ledger.advance(lease.id, LeasePhase.STOPPED, at=_now(), note="nobody needs it now")
 
-    def _end(self, name: str, reason: str) -> None:
-        """End a lease; what the cloud does not take now is asked for again by the looks that follow."""
-        self.leaving.setdefault(name, _now())
-        self.machines.forget(name)
+    def _end(self, reasons: Mapping[str, str]) -> None:
+        """End leases; what the cloud does not take now is asked for again by the looks that follow."""
+        for name in reasons:
+            self.leaving.setdefault(name, _now())
+            self.machines.forget(name)
         with suppress(ProviderError):
-            self.keeper.end(self._mirror.id_of(name), reason)
+            self.keeper.end_all({self._mirror.id_of(name): reason for name, reason in reasons.items()})
         self._soon()
 
     def _intent(self, action: Rent) -> Lease:

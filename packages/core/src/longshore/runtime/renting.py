@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from attrs import field, frozen
 
@@ -33,6 +33,7 @@ from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartA
 
 __all__ = ["Host", "RentedRun", "Renter"]
 
+_T = TypeVar("_T")
 _STEADY = timedelta(seconds=30)
 """The cloud is looked at so often, or as often as its lists change, while nothing is under way: it cannot tell."""
 _SETTLING = timedelta(seconds=5)
@@ -104,6 +105,7 @@ class Renter:
         self._host = host
         self._orders: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._wanted: SimpleQueue[Rent] = SimpleQueue()
+        self._unwanted: SimpleQueue[GiveUp] = SimpleQueue()
         self._waiting: list[Callable[[], None]] = []
         self._trouble = ""
         self._blind = 0
@@ -138,17 +140,21 @@ class Renter:
 
     def give_up(self, action: GiveUp) -> None:
         """End, stop or keep a machine."""
-        self._orders.put(lambda: self._rentals.give_up(action))
+        self._unwanted.put(action)
+        self._orders.put(self._give_up_unwanted)
 
     # --- the thread
 
     def _rent_wanted(self) -> None:
         """Rent all that is wanted by now: machines that are asked for together are there sooner."""
-        actions = []
-        while not self._wanted.empty():  # nobody else takes from it
-            actions.append(self._wanted.get())
-        if actions:
+        if actions := _all_of(self._wanted):
             self._rentals.rent(actions)
+
+    def _give_up_unwanted(self) -> None:
+        """Give up all that is unwanted by now: machines that are ended together cost less."""
+        self._rent_wanted()  # what is given up was wanted before
+        if actions := _all_of(self._unwanted):
+            self._rentals.give_up(actions)
 
     def _work(self) -> None:
         try:
@@ -164,14 +170,17 @@ class Renter:
             self._host.fail(wrapped)
 
     def _work_until_closed(self) -> None:
-        joined = False
-        while True:
+        joined = closing = False
+        while not closing or (joined and self._rentals.launches.asked):
             try:
                 order = self._orders.get(timeout=self._patience())
             except Empty:
                 order = _nothing
             if order is None:
-                break
+                closing = True
+                if joined:
+                    self._rentals.launches.stop()
+                continue
             self._waiting.append(order)
             joined = joined or self._join()
             if joined:
@@ -180,11 +189,14 @@ class Renter:
                     each()
                 self._attend()
         if joined:
-            self._rentals.machines.close()
-            if self._over:
-                # What only these machines used is swept now that they are gone; `gc` does what fails.
-                with suppress(ProviderError):
-                    self._rentals.keeper.turn(attended=[self._run.id])
+            self._finish()
+
+    def _finish(self) -> None:
+        self._rentals.machines.close()
+        if self._over:
+            # What only these machines used is swept now that they are gone; `gc` does what fails.
+            with suppress(ProviderError):
+                self._rentals.keeper.turn(attended=[self._run.id])
 
     def _patience(self) -> float:
         return max(0.0, (min(self._look_at, self._beat_at) - _now()).total_seconds())
@@ -238,7 +250,7 @@ class Renter:
         self._mirror.tell()
 
     def _look(self) -> None:
-        turn = self._rentals.keeper.turn(attended=[self._run.id])
+        turn = self._rentals.keeper.turn(attended=[self._run.id], busy=self._rentals.launches.busy)
         self._trouble, self._blind = "", 0
         self._rentals.machines.compare(turn.listing)
         self._mirror.tell()
@@ -295,6 +307,14 @@ class Renter:
 
     def _soon(self) -> None:
         self._look_at = min(self._look_at, _now() + _SOONEST)
+
+
+def _all_of(queue: SimpleQueue[_T]) -> list[_T]:
+    """Take all that a queue has; nobody else takes from it."""
+    taken = []
+    while not queue.empty():
+        taken.append(queue.get())
+    return taken
 
 
 def _nothing() -> None:

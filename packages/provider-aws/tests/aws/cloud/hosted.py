@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import boto3
 from aws.cloud.layer import Layer
@@ -36,6 +36,7 @@ class Hosted:
         self._admin = boto3.client(
             "ec2", region_name=region, endpoint_url=books, aws_access_key_id="admin", aws_secret_access_key="admin"
         )
+        self._known: set[str] = set()
         self._disks: set[str] = set()
         self._ran: list[str] = []
         self._ends = threading.Condition()
@@ -45,10 +46,10 @@ class Hosted:
         """Answer one request."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = BytesIO(body)
-        action = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+        form = dict(parse_qsl(body.decode("utf-8", "replace")))
         answer = list(self._layer(environ, start))
-        if action in _CHANGES:
-            self._follow()
+        if form.get("Action") in _CHANGES:
+            self._follow([value for key, value in form.items() if key.startswith("InstanceId.")])
         return answer
 
     def control(self, what: str, body: dict[str, Any]) -> Any:
@@ -69,10 +70,12 @@ class Hosted:
                 with self._ends:
                     return self._ends.wait_for(lambda: not self._hosts.living(), body["seconds"])
             case "reset":
-                answer = self._layer.control(what, body)
-                self._follow()
+                with self._lock:
+                    for machine in list(self._disks):
+                        self._cut(machine)
+                    self._known.clear()
                 self._ran.clear()
-                return answer
+                return self._layer.control(what, body)
             case "reclaim":
                 timer = threading.Timer(body["after"], self._ended, [body["machine"]])
                 timer.daemon = True
@@ -88,20 +91,21 @@ class Hosted:
     def _ended(self, machine: str) -> None:
         """An instance that powers itself off is terminated, as its launch has said; so is one that is reclaimed."""
         self._admin.terminate_instances(InstanceIds=[machine])
-        self._follow()
+        self._follow([machine])
         with self._ends:
             self._ends.notify_all()
 
-    def _follow(self) -> None:
-        """Let hosts be as their instances are."""
+    def _follow(self, named: Iterable[str]) -> None:
+        """Let hosts be as their instances are: those that are named, and those that were born since."""
         with self._lock:
             births: Mapping[str, Mapping[str, str]] = self._layer.control("births", {})
-            for machine in set(self._disks) - set(births):
-                self._cut(machine)
-            if not births:
+            born = births.keys() - self._known
+            asked = sorted(born | (births.keys() & set(named)))
+            if not asked:
                 return
+            self._known |= born
             living = set(self._hosts.living())
-            pages = self._admin.get_paginator("describe_instances").paginate(InstanceIds=sorted(births))
+            pages = self._admin.get_paginator("describe_instances").paginate(InstanceIds=asked)
             for row in (row for page in pages for group in page["Reservations"] for row in group["Instances"]):
                 machine, state = row["InstanceId"], row["State"]["Name"]
                 if state in _UP and machine not in living:

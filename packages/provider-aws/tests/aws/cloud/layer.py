@@ -60,8 +60,8 @@ class Layer:
         PLACEMENTS.clear()
         self._faults: list[tuple[str, str, int]] = []
         self._seen: list[tuple[str, dict[str, str]]] = []
-        self._called: set[str] = set()
-        """Every action, as policies call it."""
+        self._called: list[tuple[float, str]] = []
+        """When each action was asked for, in seconds of any clock, and how policies call it."""
         self._tokens: dict[str, tuple[dict[str, str], Answer]] = {}
         self._born: dict[str, datetime] = {}
         self._births: dict[str, dict[str, str]] = {}
@@ -89,7 +89,7 @@ class Layer:
                 case "requests":
                     return self._seen
                 case "called":
-                    return sorted(self._called)
+                    return self._called
                 case "births":
                     return self._births
                 case "reclaim":
@@ -120,7 +120,7 @@ class Layer:
         action = _ACTIONS.get(name, name)
         with self._lock:
             self._seen.append((action, form))
-            self._called.add(f"{_service(target, form)}:{name}")
+            self._called.append((time.monotonic(), f"{_service(target, form)}:{name}"))
             fault = self._take(action)
             denied = name in self._denied
         if denied:
@@ -204,7 +204,7 @@ class Layer:
         image = self._parameters.get(wanted.removeprefix("resolve:ssm:")) or _image(wanted)
         if image is None:
             return _error("InvalidAMIID.NotFound", 400, f"The image id '[{form.get('ImageId')}]' does not exist")
-        if self._cpus(environ) + 2 * int(form["MaxCount"]) > QUOTAS["L-1216C47A"]:
+        if not self._has_room(environ, int(form["MaxCount"])):
             return _refusal("quota", "create", "RunInstances", "")
         passed = {**form, "ImageId": image}
         if fault == "partial":
@@ -218,10 +218,13 @@ class Layer:
                 self._births[item.findtext(f"{_NAMESPACE}instanceId", "")] = form
         return answer
 
+    def _has_room(self, environ: dict[str, Any], count: int) -> bool:
+        """Say whether the quota bears more machines of two virtual cpus each; the crowd is in another account's."""
+        limit = QUOTAS["L-1216C47A"]
+        return 2 * (len(self._born) + count) <= limit or self._cpus(environ) + 2 * count <= limit
+
     def _cpus(self, environ: dict[str, Any]) -> int:
-        """Count the virtual cpus that run, two for each machine; those of the crowd are in another account's limit."""
-        if not self._born:
-            return 0
+        """Count the virtual cpus that run, two for each machine."""
         asked = {"Action": "DescribeInstances", "Version": "2016-11-15"}
         asked |= {f"InstanceId.{place}": each for place, each in enumerate(self._born, 1)}
         answer = ET.fromstring(self._pass(environ, urlencode(asked).encode())[2])
