@@ -46,7 +46,7 @@ def run(story: Story, machines: int) -> dict[str, float]:
     starts = [event for event in events if isinstance(event, AttemptStarted)]
     ended = [event.at for event in events if isinstance(event, AttemptEnded)]
     given_up = [event.at for event in events if isinstance(event, LeaseChanged) and event.phase is LeasePhase.ENDING]
-    assert len({event.machine for event in starts}) == machines
+    assert len({task.machine for task in story.reader().tasks()}) == machines
     return {
         "wall": (max(event.at for event in starts) - began).total_seconds(),
         "paid after the last task": (max(given_up) - max(ended)).total_seconds(),
