@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -108,6 +109,7 @@ _BY_STATUS = {
     429: "TooManyRequests",
 }
 _SERVER = 500
+_DIRECTORY = re.compile(r"AADSTS\d+")
 _GONE = frozenset({"ResourceNotFound", "ResourceGroupNotFound", "NotFound", "ParentResourceNotFound"})
 _TAKEN = frozenset({"PreconditionFailed", "RoleAssignmentExists"})
 _USED = ("InUse", "NetworkSecurityGroupInUse", "NicInUse", "NicReserved", "PublicIPAddressCannotBeDeleted")
@@ -160,12 +162,15 @@ def translated(doing: str) -> Iterator[None]:
         raise CloudUnreachable(f"{doing}: what came is no answer of Azure ({type(error).__name__})") from error
     except sdk.HttpResponseError as error:
         code, message = _read(error)
+        if isinstance(error, sdk.ClientAuthenticationError) and error.error is None:
+            # Not the API has refused it: there is no login, or the directory has. Of its words only the number is safe.
+            number = _DIRECTORY.search(str(error))
+            why = number[0] if number else type(error).__name__
+            raise CredentialsError(f"{doing}: nobody is logged in to Azure ({why}); {_LOG_IN}") from error
         raise _TABLE.error(code, message, doing=doing) from error
     except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
         # Its words have addresses and objects of the library in them; its kind says what was wrong.
         raise CloudUnreachable(f"{doing}: Azure has not answered ({type(error).__name__})") from error
-    except sdk.ClientAuthenticationError as error:
-        raise CredentialsError(f"{doing}: nobody is logged in to Azure ({type(error).__name__}); {_LOG_IN}") from error
     except sdk.AzureError as error:
         raise ProviderError(f"{doing}: {type(error).__name__}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

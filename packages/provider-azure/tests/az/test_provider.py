@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,17 +12,12 @@ from attrs import evolve
 from azure.core.exceptions import HttpResponseError
 
 from longshore.errors import (
-    AccessDenied,
-    CloudUnreachable,
-    ConfigError,
-    CredentialsError,
     InvalidRequest,
     OutOfCapacity,
     QuotaExceeded,
 )
 from longshore.model.offer import Needs, Offer
 from longshore.plugin.keys import Key
-from longshore.runtime.registry import Registry
 from longshore.testing.clouds import Answer, Azure, Request
 from longshore.testing.faults import Fault
 from longshore_azure.config import AzureConfig
@@ -83,13 +74,6 @@ _ACTIONS: Mapping[str, set[str]] = {
     "virtualNetworks.delete": {f"{_NETWORK}/virtualNetworks/delete"},
 }
 """What each request needs, as https://learn.microsoft.com/azure/role-based-access-control/permissions says."""
-
-
-def mistakes(**options: Any) -> str:
-    registry = Registry()
-    with pytest.raises(ConfigError) as caught:
-        registry.options(registry.provider("azure").config, options, "providers.azure", place="longshore.toml:3")
-    return "\n".join(f"{each.key}: {each.message}" for each in caught.value.problems)
 
 
 def spot_offer(rig: AzureRig) -> Offer:
@@ -344,16 +328,6 @@ def test_an_operation_that_fails_says_why_and_leaves_nothing(rig: AzureRig, clou
     assert not any(kind in each for each in cloud.resources for kind in ("/disks/", "/networkinterfaces/"))
 
 
-def test_an_operation_that_never_ends_is_not_waited_for_longer_than_the_deadline(rig: AzureRig, cloud: Azure) -> None:
-    cloud.polls = 1_000_000
-    provider = rig.provider(deadline=timedelta(seconds=4))
-    began = rig.now()
-    with pytest.raises(CloudUnreachable, match="making a firewall"):
-        provider.launch(rig.spec(), token="t-1")
-    assert rig.now() - began <= provider.terms.deadline
-    cloud.polls = 1
-
-
 def test_a_quota_that_is_spent_is_told_from_what_is_not_allowed(rig: AzureRig, cloud: Azure) -> None:
     cloud.limit = 3
     rig.provider().launch(rig.spec(), token="t-1")
@@ -361,82 +335,6 @@ def test_a_quota_that_is_spent_is_told_from_what_is_not_allowed(rig: AzureRig, c
     with pytest.raises(QuotaExceeded, match="Usage"):
         rig.provider().launch(rig.spec(), token="t-2")
     assert len(rig.paid()) == 1
-
-
-class Elsewhere(Azure):
-    """What answers is not what is meant: a proxy that asks for a login."""
-
-    def answer(self, request: Request, fault: Fault | None) -> Answer:
-        del request, fault
-        return Answer(status=200, body={"html": "log in"})
-
-
-def test_an_answer_that_is_none_is_no_answer(
-    tls: ssl.SSLContext, rig: AzureRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert rig.paid() == []
-    with Elsewhere(SUBSCRIPTION, ACCOUNT).serving(tls) as url:
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/msi/token")
-        with pytest.raises(CloudUnreachable, match="no answer of Azure"):
-            AzureRig(Azure(SUBSCRIPTION, ACCOUNT), url, tmp_path).provider().find(owner="me")
-
-
-def test_who_is_not_logged_in_is_told_how(rig: AzureRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = tmp_path / "login.json"
-    wrong.write_text(json.dumps({"appId": "a", "password": "s3cr3t-identity"}))
-    with pytest.raises(CredentialsError, match="holds no login") as caught:
-        rig.provider(credentials_file=str(wrong)).find(owner="me")
-    assert "s3cr3t" not in str(caught.value)
-    with pytest.raises(CredentialsError, match="nothing in the environment variable NO_SUCH"):
-        rig.provider(tenant="t", client="c", client_secret_env="NO_SUCH").find(owner="me")
-    monkeypatch.delenv("AZURE_SUBSCRIPTION_ID")
-    with pytest.raises(CredentialsError, match="AZURE_SUBSCRIPTION_ID"):
-        rig.provider().find(owner="me")
-
-
-@pytest.mark.parametrize(
-    ("change", "options", "words"),
-    [
-        ({"region": "nowhere"}, {}, "not available"),
-        ({"type": "Standard_None"}, {}, "VM size is not valid"),
-        ({}, {"image": "a:b:c:d"}, "image"),
-        ({}, {"key": Key(name="mine")}, "no key of the name 'mine'"),
-        ({}, {"resource_group": "none"}, "leave resource_group out"),
-    ],
-)
-def test_what_is_not_there_is_refused_in_words_and_nothing_is_rented(
-    rig: AzureRig, change: Mapping[str, Any], options: Mapping[str, Any], words: str
-) -> None:
-    spec = rig.spec()
-    with pytest.raises(InvalidRequest, match=words):
-        rig.provider(**options).launch(evolve(spec, offer=evolve(spec.offer, **change)), token="t-1")
-    assert rig.paid() == []
-
-
-def test_what_the_login_may_not_do_is_said_with_the_role_that_may(rig: AzureRig) -> None:
-    rig.fail(Fault.DENIED, on="create")
-    with pytest.raises(AccessDenied, match="longshore azure policy"):
-        rig.provider().launch(rig.spec(), token="t-1")
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"image": "Windows 95"}, "is no image"),
-        ({"regions": []}, "name a region"),
-        ({"regions": ["West Europe"]}, "is no region"),
-        ({"subnet": "a/b"}, "is no id of a subnetwork"),
-        ({"address": "id"}, "address"),
-        ({"admit": ["everybody"]}, "is no network"),
-        ({"max_price": 0.0}, "is no price"),
-        ({"tenant": "t"}, "go together"),
-        ({"tags": {"a/b": "c"}}, "cannot be the key of a tag"),
-        ({"tags": {"longshore-owner": "c"}}, "cannot be the key of a tag"),
-        ({"colour": "red"}, "there is no such option"),
-    ],
-)
-def test_an_option_that_cannot_be_is_named(options: dict[str, Any], words: str) -> None:
-    assert words in mistakes(**options)
 
 
 def test_the_models_refuse_what_the_api_does_not_know() -> None:

@@ -58,6 +58,8 @@ class Azure(AzureMachines):
         self._others: set[str] = set()
         self.did: set[str] = set()
         """What was called: method, and kind of resource."""
+        self.refusals: dict[str, tuple[int, str, str]] = {}
+        """What is refused: status, code and words by what is called, as in ``virtualMachines.put``."""
         self.roles: dict[str, Collection[str]] = {}
         """What each role allows, by its id, as ``Microsoft.Compute/virtualMachines/delete``."""
 
@@ -102,12 +104,20 @@ class Azure(AzureMachines):
         if claims.get("appid") != self._account and "oid" not in claims:
             return self.refusal(Fault.CREDENTIALS)
         if found is None:
-            return refused(404, "InvalidResourceType", "The resource type could not be found.")
+            return self._unknown(request)
         name, act, words = found
+        if name in self.refusals:
+            return refused(*self.refusals[name])
         if "oid" in claims and not self._may(claims["oid"], name, request.path):
             return self.refusal(Fault.DENIED)
         self.did.add(name)
         return self._create(request, *words, fault=fault) if name == "virtualMachines.put" else act(request, *words)
+
+    def _unknown(self, request: Request) -> Answer:
+        subscription = request.path.split("/")[2]
+        if subscription != self._subscription:
+            return refused(404, "SubscriptionNotFound", f"The subscription '{subscription}' could not be found.")
+        return refused(404, "InvalidResourceType", "The resource type could not be found.")
 
     # --- what a test does
 
