@@ -1,12 +1,13 @@
-"""What Azure says, in our words: the one table for its errors, and for what the SDK says itself."""
+"""What Azure says, in our words: the one table for its errors, and for what the SDK says itself. The SDK is imported
+when there is an error to read: it takes a tenth of a second, which lists that are remembered need not wait for.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from azure.core import exceptions as sdk
+from typing import Any
 
 from longshore.errors import (
     AccessDenied,
@@ -115,7 +116,7 @@ _TAKEN = frozenset({"PreconditionFailed", "RoleAssignmentExists"})
 _USED = ("InUse", "NetworkSecurityGroupInUse", "NicInUse", "NicReserved", "PublicIPAddressCannotBeDeleted")
 
 
-def _read(error: sdk.HttpResponseError) -> tuple[str, str]:
+def _read(error: Any) -> tuple[str, str]:
     """Give the code and the words of what the SDK has raised."""
     status = int(error.status_code or 0)
     said = error.error
@@ -144,7 +145,9 @@ def is_used(error: Exception) -> bool:
 
 
 def _code(error: BaseException | None) -> str:
-    if isinstance(error, sdk.HttpResponseError):
+    from azure.core.exceptions import HttpResponseError  # noqa: PLC0415  see above
+
+    if isinstance(error, HttpResponseError):
         return _read(error)[0]
     return _code(error.__cause__) if isinstance(error, ProviderError) else ""
 
@@ -158,21 +161,38 @@ def translated(doing: str) -> Iterator[None]:
     """
     try:
         yield
-    except sdk.DecodeError as error:
-        raise CloudUnreachable(f"{doing}: what came is no answer of Azure ({type(error).__name__})") from error
-    except sdk.HttpResponseError as error:
-        code, message = _read(error)
-        if isinstance(error, sdk.ClientAuthenticationError) and error.error is None:
-            # Not the API has refused it: there is no login, or the directory has. Of its words only the number is safe.
-            number = _DIRECTORY.search(str(error))
-            why = number[0] if number else type(error).__name__
-            raise CredentialsError(f"{doing}: nobody is logged in to Azure ({why}); {_LOG_IN}") from error
-        raise _TABLE.error(code, message, doing=doing) from error
-    except (sdk.ServiceRequestError, sdk.ServiceResponseError) as error:
-        # Its words have addresses and objects of the library in them; its kind says what was wrong.
-        raise CloudUnreachable(f"{doing}: Azure has not answered ({type(error).__name__})") from error
-    except sdk.AzureError as error:
-        raise ProviderError(f"{doing}: {type(error).__name__}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        # The answer was cut off, or comes from something between us and the cloud: what was asked may be done.
-        raise CloudUnreachable(f"{doing}: what came is no answer of Azure ({type(error).__name__})") from error
+    except Exception as error:
+        ours = _ours(error, doing)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+def _ours(error: Exception, doing: str) -> ProviderError | None:
+    from azure.core import exceptions as sdk  # noqa: PLC0415  see above
+
+    kind = type(error).__name__
+    match error:
+        case sdk.HttpResponseError() if not isinstance(error, sdk.DecodeError):
+            return _refusal(error, doing)
+        case sdk.ServiceRequestError() | sdk.ServiceResponseError():
+            # Its words have addresses and objects of the library in them; its kind says what was wrong.
+            return CloudUnreachable(f"{doing}: Azure has not answered ({kind})")
+        case sdk.DecodeError() | ValueError() | KeyError() | TypeError() | AttributeError():
+            # The answer was cut off, or comes from something between us and the cloud: what was asked may be done.
+            return CloudUnreachable(f"{doing}: what came is no answer of Azure ({kind})")
+        case sdk.AzureError():
+            return ProviderError(f"{doing}: {kind}")
+        case _:
+            return None
+
+
+def _refusal(error: Any, doing: str) -> ProviderError:
+    from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415  see above
+
+    if isinstance(error, ClientAuthenticationError) and error.error is None:
+        # Not the API has refused it: there is no login, or the directory has. Of its words only the number is safe.
+        number = _DIRECTORY.search(str(error))
+        why = number[0] if number else type(error).__name__
+        return CredentialsError(f"{doing}: nobody is logged in to Azure ({why}); {_LOG_IN}")
+    return _TABLE.error(*_read(error), doing=doing)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from azure.core import MatchConditions
-
 from longshore.errors import CloudUnreachable, CredentialsError, InvalidRequest, ProviderError
 from longshore.model.machine import Machine
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
@@ -157,6 +155,8 @@ class AzureProvider:
         """Ask for all, and wait for none before all were asked for. Azure makes each only where there is none of its
         name: one that somebody else has made is not altered.
         """
+        from azure.core import MatchConditions  # noqa: PLC0415  what is remembered needs none of the SDK
+
         begun = []
         for name, body in bodies.items():
             try:

@@ -61,8 +61,8 @@ class AzureRig:
 
     def __init__(self, cloud: Azure, url: str, folder: Path, *, answer: timedelta = timedelta(seconds=3)) -> None:
         self.cloud = cloud
-        self._url = url
-        self._folder = folder
+        self.url = url
+        self.folder = folder
         self._answer = answer
         self._made = 0
         self._began = self.now()
@@ -71,8 +71,8 @@ class AzureRig:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
         given = {"admit": ("203.0.113.7/32",), "regions": (REGION,), **options}
-        config = AzureConfig(endpoint_url=self._url, prices_url=self._url, **given)
-        kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
+        config = AzureConfig(endpoint_url=self.url, prices_url=self.url, **given)
+        kept = Catalogue(self.folder / str(self._made), now=lambda: datetime.now(UTC))
         return AzureProvider(config, catalogue=kept, answer=self._answer, pause=_PAUSE)
 
     def spec(self) -> MachineSpec:

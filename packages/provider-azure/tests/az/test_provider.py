@@ -21,7 +21,6 @@ from longshore.plugin.keys import Key
 from longshore.testing.clouds import Answer, Azure, Request
 from longshore.testing.faults import Fault
 from longshore_azure.config import AzureConfig
-from longshore_azure.plugin import longshore_providers
 from longshore_azure.policy import least_role
 
 from .description import check
@@ -88,10 +87,28 @@ def end_all(rig: AzureRig, **options: Any) -> None:
     provider.sweep([side.id for side in provider.find_sides(owner=rig.owner)], owner=rig.owner)
 
 
-def test_announcing_the_provider_does_not_import_the_sdk() -> None:
-    code = "import sys, longshore_azure.plugin as p; p.longshore_providers(); sys.exit('azure.core' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert [record.name for record in longshore_providers()] == ["azure"]
+_REMEMBERED = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from longshore.model.offer import Needs
+from longshore.plugin.catalogue import Catalogue
+from longshore_azure.plugin import longshore_providers
+from longshore_azure.provider import AzureProvider
+[record] = longshore_providers()
+config = record.config(regions=(sys.argv[1],), endpoint_url=sys.argv[2], prices_url=sys.argv[2])
+kept = Catalogue(Path(sys.argv[3]), now=lambda: datetime.now(UTC))
+print(len(AzureProvider(config, catalogue=kept).offers(Needs())), any(each.startswith("azure") for each in sys.modules))
+"""
+
+
+def test_what_is_remembered_is_listed_without_the_sdk(rig: AzureRig) -> None:
+    known = rig.provider().offers(Needs())
+    asked = len(rig.requests())
+    argv = [sys.executable, "-c", _REMEMBERED, REGION, rig.url, str(rig.folder / "1")]
+    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    assert said == f"{len(known)} False\n"
+    assert len(rig.requests()) == asked
 
 
 def test_offers_have_prices_of_the_list_and_are_remembered(rig: AzureRig) -> None:
