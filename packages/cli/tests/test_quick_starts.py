@@ -1,0 +1,29 @@
+"""One vocabulary for all clouds: the first workflow of each cloud's page is the same but for how to reach it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_PAGES = Path(__file__).resolve().parents[3] / "docs" / "how-to"
+_FIRST = re.compile(r'```toml title="(\w+)/longshore\.toml"\n(.*?)```', re.DOTALL)
+
+
+def first_of(page: str) -> tuple[str, dict[str, Any]]:
+    """Give the name of a page's cloud and its first workflow, without what is said of the cloud."""
+    found = _FIRST.search((_PAGES / page).read_text(encoding="utf-8"))
+    assert found is not None
+    workflow = tomllib.loads(found[2])
+    assert list(workflow.pop("providers")) == [found[1]]
+    return workflow["pools"]["cloud"].pop("provider"), workflow
+
+
+@pytest.mark.parametrize("page", ["azure.md", "digitalocean.md", "google-cloud.md"])
+def test_another_cloud_needs_another_name_and_its_own_options_alone(page: str) -> None:
+    (name, workflow), (aws, known) = first_of(page), first_of("aws.md")
+    assert name != aws
+    assert workflow == known
