@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from websocket import WebSocketBadStatusException, WebSocketException
 from longshore.errors import LongshoreError, MachineUnreachable
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.errors import NotThere, message_of, of_api, plain_text, translated
-from longshore_k8s.manifests import CONTAINER
+from longshore_k8s.manifests import CONTAINER, FINALIZER
+from longshore_k8s.watches import Watch
 
 __all__ = ["Namespace"]
 
 _CALL_SECONDS = 30.0
-_WATCH_SECONDS = 290
+_WORDS = {"pods": "pod", "leases": "lease", "jobs": "job", "resourcequotas": "resource_quota"}
+"""In the plural and in the singular, as the client has them."""
 _REPEATS = urllib3.Retry(
     total=6,
     read=2,
@@ -34,7 +37,6 @@ _REPEATS = urllib3.Retry(
     raise_on_status=False,
 )
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_EXPIRED = 410
 
 
 class Namespace:
@@ -52,6 +54,8 @@ class Namespace:
         self.name = config.namespace or namespace or "default"
         self._client = client.ApiClient(settings)
         self._core = client.CoreV1Api(self._client)
+        self._leases = client.CoordinationV1Api(self._client)
+        self._jobs = client.BatchV1Api(self._client)
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -62,74 +66,80 @@ class Namespace:
         with translated(f"getting namespace {self.name}"):
             return str(self._json(self._core.read_namespace(self.name, **_RAW))["metadata"]["uid"])
 
-    def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Make a pod.
+    def create(self, kind: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Make an object of a kind such as ``pods``.
 
         Raises:
             AlreadyThere: when there is one of that name.
-            MachineUnreachable: when nobody answers, or the quota is used up.
+            QuotaExceeded: when the quota is used up.
+            MachineUnreachable: when nobody answers.
             ExecutorError: when we may not.
         """
-        with translated(f"creating pod {manifest['metadata']['name']} in namespace {self.name}"):
-            return self._json(self._core.create_namespaced_pod(self.name, manifest, **_RAW))
+        with translated(f"creating {_WORDS[kind]} {manifest['metadata']['name']} in namespace {self.name}"):
+            return self._json(self._call(f"create_namespaced_{_WORDS[kind]}")(self.name, manifest, **_RAW))
 
-    def pod(self, name: str) -> dict[str, Any]:
-        """Read a pod; raises NotThere when there is none."""
-        with translated(f"getting pod {name} in namespace {self.name}"):
-            return self._json(self._core.read_namespaced_pod(name, self.name, **_RAW))
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        """Read an object; raises NotThere when there is none."""
+        with translated(f"getting {_WORDS[kind]} {name} in namespace {self.name}"):
+            return self._json(self._call(f"read_namespaced_{_WORDS[kind]}")(name, self.name, **_RAW))
 
-    def delete(self, name: str) -> None:
-        """Delete a pod. Silent when there is none."""
-        try:
-            with translated(f"deleting pod {name} in namespace {self.name}"):
-                self._core.delete_namespaced_pod(name, self.name, **_RAW)
-        except NotThere:
-            pass
+    def replace(self, kind: str, name: str, manifest: dict[str, Any]) -> None:
+        """Replace an object; raises AlreadyThere when it has changed since it was read, NotThere when it is gone."""
+        with translated(f"updating {_WORDS[kind]} {name} in namespace {self.name}"):
+            self._call(f"replace_namespaced_{_WORDS[kind]}")(name, self.name, manifest, **_RAW)
+
+    def list(self, kind: str, labels: Mapping[str, str]) -> tuple[str, list[dict[str, Any]]]:
+        """Give all objects with these labels, and the version of the list."""
+        with translated(f"listing {kind} in namespace {self.name}"):
+            found = self._call(f"list_namespaced_{_WORDS[kind]}")
+            whole = self._json(found(self.name, label_selector=_selector(labels), **_RAW))
+        return str(whole["metadata"]["resourceVersion"]), list(whole["items"])
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object, and what belongs to it. Silent when there is none."""
+        with suppress(NotThere), translated(f"deleting {_WORDS[kind]} {name} in namespace {self.name}"):
+            delete = self._call(f"delete_namespaced_{_WORDS[kind]}")
+            delete(name, self.name, propagation_policy="Background", **_RAW)
+
+    def let_go(self, name: str) -> None:
+        """Take our finalizer away from a pod. Silent when there is none."""
+        change = {"metadata": {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}}
+        with suppress(NotThere), translated(f"updating pod {name} in namespace {self.name}"):
+            self._core.patch_namespaced_pod(name, self.name, change, **_RAW)
+
+    def watch(self, version: str, *, name: str = "", labels: Mapping[str, str] | None = None) -> Watch:
+        """Watch one pod, or those with some labels, from a version on."""
+
+        def begin(version: str, seconds: float) -> Any:
+            with translated(f"watching pods in namespace {self.name}"):
+                return self._core.list_namespaced_pod(
+                    self.name,
+                    field_selector=f"metadata.name={name}" if name else None,
+                    label_selector=_selector(labels or {}),
+                    resource_version=version,
+                    allow_watch_bookmarks=True,
+                    watch=True,
+                    timeout_seconds=max(1, round(seconds)),
+                    _preload_content=False,
+                    _request_timeout=(_CALL_SECONDS, seconds + _CALL_SECONDS),
+                )
+
+        return Watch(begin, version)
 
     def states(self, name: str, seconds: float) -> Iterator[dict[str, Any] | None]:
         """Give a pod as it is and whenever it changes, None when it is gone, until the time is over."""
         end = time.monotonic() + seconds
-        while True:
+        while (left := end - time.monotonic()) > 0:
             try:
-                pod = self.pod(name)
+                pod = self.get("pods", name)
             except NotThere:
                 yield None
                 return
             yield pod
-            version = pod["metadata"]["resourceVersion"]
-            while version:
-                left = end - time.monotonic()
-                if left <= 0:
-                    return
-                version = yield from self._changes(name, version, left)
-
-    def _changes(self, name: str, version: str, seconds: float) -> Generator[dict[str, Any] | None, None, str]:
-        """Watch once; give the version to go on from, or nothing when the pod must be read again."""
-        with translated(f"watching pods in namespace {self.name}"):
-            answer = self._core.list_namespaced_pod(
-                self.name,
-                field_selector=f"metadata.name={name}",
-                resource_version=version,
-                watch=True,
-                timeout_seconds=max(1, min(_WATCH_SECONDS, round(seconds))),
-                _preload_content=False,
-                _request_timeout=(_CALL_SECONDS, seconds + _CALL_SECONDS),
-            )
-        try:
-            for line in _lines(answer):
-                told = json.loads(line)
-                if told["type"] == "ERROR":
-                    return ""
-                if told["type"] == "DELETED":
-                    yield None
-                    return ""
-                version = told["object"]["metadata"]["resourceVersion"]
-                if told["type"] != "BOOKMARK":
-                    yield told["object"]
-        finally:
-            answer.release_conn()
-            answer.close()
-        return version
+            for kind, changed in self.watch(pod["metadata"]["resourceVersion"], name=name).changes(left):
+                if kind == "DELETED":
+                    break  # another one may have its name by now
+                yield changed
 
     def execute(self, pod: str, argv: Sequence[str]) -> WSClient:
         """Begin a program in a pod, with its standard input, output and errors."""
@@ -148,6 +158,10 @@ class Namespace:
                 raise _refused(error, pod) from error
             except WebSocketException as error:
                 raise MachineUnreachable(f"no stream to pod {pod} can be opened: {plain_text(str(error))}") from error
+
+    def _call(self, name: str) -> Any:
+        """Find the method of the client, which has one class for each group of kinds."""
+        return next(getattr(api, name) for api in (self._core, self._leases, self._jobs) if hasattr(api, name))
 
     def _json(self, answer: Any) -> dict[str, Any]:
         found = json.loads(answer.data)
@@ -173,13 +187,8 @@ def _settings(config: K8sConfig) -> tuple[client.Configuration, str]:
     return settings, used["context"].get("namespace", "")
 
 
-def _lines(answer: Any) -> Iterator[bytes]:
-    """Split what arrives into lines; a line that was cut is not given."""
-    rest = b""
-    with translated("watching"):
-        for piece in answer.stream(amt=None, decode_content=False):
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from (line for line in lines if line.strip())
+def _selector(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={value}" for name, value in labels.items())
 
 
 def _refused(error: WebSocketBadStatusException, pod: str) -> LongshoreError:

@@ -11,6 +11,7 @@ from attrs import Attribute, converters, field, frozen
 from attrs.validators import ge, gt, instance_of, optional
 
 from longshore.model.quantity import parse_size
+from longshore.model.resources import Resources
 
 __all__ = ["K8sConfig"]
 
@@ -61,29 +62,30 @@ def _tolerations(given: object) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class K8sConfig:
-    """Options of a pool of worker pods. Which cluster: ``kubeconfig`` and ``context``, or our own pod's account."""
+    """Options of a pool on a cluster: a pod for each attempt, or workers, pods that stay until the run has ended."""
 
     image: str = field(validator=_is_image)
     """What the pods are made of; it needs sh with coreutils, findutils, util-linux, sed, grep and tar, or busybox."""
-    workers: int = field(validator=[instance_of(int), gt(0)])
-    """So many pods."""
+    workers: int | None = field(default=None, validator=optional([instance_of(int), gt(0)]))
+    """So many pods that stay, each a machine; None for a pod for each attempt."""
     kubeconfig: str = ""
     """A file; empty for ``$KUBECONFIG``, then ``~/.kube/config``, then the account of the pod that we are in."""
     context: str = ""
     """Of the kubeconfig; empty for its current one."""
     namespace: str = field(default="", validator=_is_name)
     """Empty for that of the context, else ``default``."""
-    cpus: float = field(default=1.0, validator=gt(0))
-    """Cores of each pod: asked of the cluster, and given out to tasks."""
-    memory: int = field(default=1 << 30, converter=parse_size, validator=gt(0))
-    """Bytes of each pod; it gets no more."""
-    gpus: int = field(default=0, validator=ge(0))
+    cpus: float | None = field(default=None, validator=optional(gt(0)))
+    """Cores: of each worker (1), else of all pods together (as many as a quota allows)."""
+    memory: int | None = field(default=None, converter=converters.optional(parse_size), validator=optional(gt(0)))
+    """Bytes: of each worker, which gets no more (1 GiB); else as with cores."""
+    gpus: int | None = field(default=None, validator=optional(ge(0)))
+    """As with cores; a worker has none."""
     gpu_resource: str = "nvidia.com/gpu"
     """What the cluster calls one GPU."""
     disk: int | None = field(default=None, converter=converters.optional(parse_size), validator=optional(gt(0)))
-    """Bytes of each pod's workdirs and store; None for as much as its node has."""
+    """Bytes of each worker's workdirs and store; None for as much as its node has."""
     slots: int | None = field(default=None, validator=optional(gt(0)))
-    """At most so many attempts in a pod at once, whatever their needs."""
+    """At most so many attempts in a worker at once, whatever their needs; else so many pods at once (200)."""
     service_account: str = field(default="", validator=_is_name)
     """Whose rights the tasks have in the cluster; empty for none at all."""
     priority_class: str = field(default="", validator=_is_name)
@@ -97,14 +99,24 @@ class K8sConfig:
     """Tags of the machines, and labels of the pods."""
     user: int = field(default=65532, validator=gt(0))
     """The number of the user that tasks run as; never root."""
-    start_timeout: timedelta = field(default=timedelta(minutes=10), validator=_positive)
-    """How long a pod may take until it runs."""
+    start_timeout: timedelta | None = field(default=None, validator=optional(_positive))
+    """How long a pod may take until it runs: a worker 10 minutes; that of an attempt waits for as long as it takes."""
     lifetime: timedelta = field(default=timedelta(days=7), validator=_positive)
     """A pod ends after this time, whatever happens to us."""
     reconnect: timedelta = field(default=timedelta(minutes=10), validator=_positive)
     """How long a link may be down before the pod counts as lost."""
 
+    @property
+    def worker(self) -> Resources:
+        """What each worker has."""
+        return Resources(
+            cpus=self.cpus or 1.0,
+            memory_bytes=self.memory or 1 << 30,
+            gpus=self.gpus or 0,
+            disk_bytes=self.disk or 0,
+        )
+
     @workers.validator
-    def _not_too_many(self, _attribute: Attribute[int], value: int) -> None:
-        if value > _MOST_WORKERS:
+    def _not_too_many(self, _attribute: Attribute[int | None], value: int | None) -> None:
+        if value is not None and value > _MOST_WORKERS:
             raise ValueError(f"{value} workers are more than the {_MOST_WORKERS} that one run can attend to")

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import urllib3
 from kubernetes.client import ApiException
 from kubernetes.config import ConfigException
 
-from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
+from longshore.errors import DiskFull, ExecutorError, LongshoreError, MachineUnreachable, StagingError
+from longshore.model.outcome import FailureClass
 
-__all__ = ["AlreadyThere", "NotTheCluster", "NotThere", "PodGone", "message_of", "of_api", "plain_text", "translated"]
+__all__ = [
+    "AlreadyThere",
+    "Denied",
+    "ImageLacks",
+    "NotTheCluster",
+    "NotThere",
+    "PodGone",
+    "PolicyDenied",
+    "QuotaExceeded",
+    "failure_of",
+    "message_of",
+    "of_api",
+    "plain_text",
+    "translated",
+]
 
 _SHOWN = 600
+_POLICIES = ("admission webhook", "violates PodSecurity", "ValidatingAdmissionPolicy")
 
 
 class NotThere(ExecutorError):
@@ -30,8 +46,33 @@ class AlreadyThere(ExecutorError):
     """The cluster has an object of that name, or it has changed since it was read."""
 
 
+class QuotaExceeded(MachineUnreachable):
+    """The quota of the namespace is used up for now."""
+
+
+class Denied(ExecutorError):
+    """We may not do that; who runs the cluster can allow it."""
+
+
+class PolicyDenied(ExecutorError):
+    """The cluster's own rules do not admit what we have asked for."""
+
+
+class ImageLacks(ExecutorError):
+    """An image has not what the shim needs."""
+
+
 class PodGone(MachineUnreachable):
     """A pod has ended, or cannot begin: no waiting helps."""
+
+
+_CLASSES: Mapping[type[LongshoreError], FailureClass] = {
+    DiskFull: FailureClass.DISK_FULL,
+    StagingError: FailureClass.STAGING,
+    Denied: FailureClass.CREDENTIALS,
+    PolicyDenied: FailureClass.ENVIRONMENT,
+    ImageLacks: FailureClass.ENVIRONMENT,
+}
 
 
 @contextmanager
@@ -45,6 +86,8 @@ def translated(doing: str) -> Iterator[None]:
         raise of_api(error, doing) from error
     except ConfigException as error:
         raise ExecutorError(f"no cluster to be found: {plain_text(str(error))}") from error
+    except ValueError as error:
+        raise ExecutorError(f"{doing}: the client does not take it: {plain_text(str(error))}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         if isinstance(getattr(error, "reason", error), urllib3.exceptions.SSLError | ssl.SSLError):
             raise NotTheCluster(
@@ -58,11 +101,13 @@ def of_api(error: ApiException, doing: str) -> LongshoreError:
     said = message_of(error)
     match error.status:
         case 401:
-            return ExecutorError(f"{doing}: the cluster does not know us; the login may have expired ({said})")
+            return Denied(f"{doing}: the cluster does not know us; the login may have expired ({said})")
         case 403 if "exceeded quota" in said:
-            return MachineUnreachable(f"{doing}: the quota of the namespace is used up: {said}")
+            return QuotaExceeded(f"{doing}: the quota of the namespace is used up: {said}")
+        case _ if any(words in said for words in _POLICIES):
+            return PolicyDenied(f"{doing}: a rule of the cluster forbids it: {said}")
         case 403:
-            return ExecutorError(f"{doing} is not allowed: {said}")
+            return Denied(f"{doing} is not allowed: {said}")
         case 404:
             return NotThere(f"{doing}: {said}")
         case 409:
@@ -71,6 +116,14 @@ def of_api(error: ApiException, doing: str) -> LongshoreError:
             return ExecutorError(f"{doing}: the cluster does not take it: {said}")
         case _:  # 0 is a stream that did not open; 429 and 5xx were repeated already
             return MachineUnreachable(f"{doing}: {said}")
+
+
+def failure_of(error: LongshoreError) -> FailureClass:
+    """Say to which class it belongs that an attempt cannot begin for this reason."""
+    for kind, failure in _CLASSES.items():
+        if isinstance(error, kind):
+            return failure
+    return FailureClass.MACHINE_LOST
 
 
 def message_of(error: ApiException) -> str:

@@ -11,7 +11,7 @@ from attrs import frozen
 from longshore.model.outcome import FailureClass
 from longshore_k8s.errors import plain_text
 
-__all__ = ["PodPhase", "PodState", "state_of"]
+__all__ = ["PodPhase", "PodState", "nothing_runs", "state_of"]
 
 _NO_IMAGE = frozenset(
     {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
@@ -71,6 +71,19 @@ def state_of(pod: Mapping[str, Any]) -> PodState:
         text = plain_text(f"{condition.get('reason', '')}: {condition.get('message', '')}")
         return PodState(phase=PodPhase.WAITS, failure=FailureClass.CAPACITY, evidence=text)
     return PodState(phase=PodPhase.WAITS)
+
+
+def nothing_runs(pod: Mapping[str, Any]) -> bool:
+    """Say whether it is proven that nothing runs in a pod, and nothing will."""
+    status = pod.get("status") or {}
+    if status.get("phase") in {"Failed", "Succeeded"}:
+        return True
+    if "deletionTimestamp" not in pod["metadata"]:
+        return False
+    states = [state for _, state in _containers(status)]
+    return not (pod.get("spec") or {}).get("nodeName") or (
+        bool(states) and all("terminated" in each for each in states)
+    )
 
 
 def _over(pod: Mapping[str, Any], status: Mapping[str, Any]) -> PodState | None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from longshore.errors import ExecutorError
+from longshore.model.resources import Resources
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.names import label_value
 
-__all__ = ["CONTAINER", "FOLDER", "worker_pod"]
+__all__ = ["ATTEMPT", "CONTAINER", "FINALIZER", "FOLDER", "attempt_pod", "see_ours", "worker_pod"]
 
+ATTEMPT = "longshore/attempt-id"
+"""The annotation that says of which attempt a pod is."""
 CONTAINER = "tasks"
+FINALIZER = "longshore/outcome"
+"""Holds a pod of one attempt until its outcome is in the journal."""
 FOLDER = "/tmp/longshore"  # noqa: S108  of the pod, whose /tmp is its own volume
 """Where all that is ours lies in a pod."""
 _WAIT = "trap 'exit 0' TERM; while :; do sleep 86400 & wait $!; done"
@@ -20,13 +27,49 @@ _GRACE_SECONDS = 5
 
 def worker_pod(name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[str, Any]:
     """Describe a pod that stays until it is deleted, as restricted as a namespace may demand."""
-    limits = {"memory": str(config.memory)}
-    requests = {"cpu": f"{round(config.cpus * 1000)}m", "memory": str(config.memory)}
-    if config.gpus:
-        limits[config.gpu_resource] = requests[config.gpu_resource] = str(config.gpus)
-    spec: dict[str, Any] = {
+    return _pod(name, labels, config, _spec(labels, config, config.image, config.worker, config.lifetime))
+
+
+def attempt_pod(
+    attempt: str,
+    name: str,
+    labels: Mapping[str, str],
+    config: K8sConfig,
+    *,
+    image: str,
+    needs: Resources,
+    longest: timedelta,
+) -> dict[str, Any]:
+    """Describe the pod of one attempt, which stays until its outcome is in the journal."""
+    pod = _pod(name, labels, config, _spec(labels, config, image, needs, min(longest, config.lifetime)))
+    pod["metadata"].update(finalizers=[FINALIZER], annotations={ATTEMPT: attempt})
+    return pod
+
+
+def see_ours(pod: Mapping[str, Any], name: str, labels: Mapping[str, str]) -> None:
+    """Raise ExecutorError when an object of our name is somebody else's."""
+    found = pod["metadata"].get("labels") or {}
+    if any(found.get(key) != value for key, value in labels.items()):
+        raise ExecutorError(f"pod {name} is there, and is not ours; nothing was sent to it")
+
+
+def _pod(name: str, labels: Mapping[str, str], config: K8sConfig, spec: dict[str, Any]) -> dict[str, Any]:
+    own = {name: label_value(value) for name, value in config.labels.items()}
+    queue = {"kueue.x-k8s.io/queue-name": config.queue} if config.queue else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {**own, **queue, **labels}},
+        "spec": spec,
+    }
+
+
+def _spec(
+    labels: Mapping[str, str], config: K8sConfig, image: str, needs: Resources, longest: timedelta
+) -> dict[str, Any]:
+    return {
         "restartPolicy": "Never",
-        "activeDeadlineSeconds": max(1, round(config.lifetime.total_seconds())),
+        "activeDeadlineSeconds": max(1, round(longest.total_seconds())),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "automountServiceAccountToken": bool(config.service_account),
         "enableServiceLinks": False,
@@ -48,11 +91,11 @@ def worker_pod(name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[
         "containers": [
             {
                 "name": CONTAINER,
-                "image": config.image,
+                "image": image,
                 "command": ["sh", "-c", _WAIT],
                 "workingDir": "/tmp",  # noqa: S108  as above
                 "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108  as above
-                "resources": {"limits": limits, "requests": requests},
+                "resources": _resources(config, needs),
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
@@ -61,17 +104,20 @@ def worker_pod(name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[
                 "volumeMounts": [{"name": "work", "mountPath": "/tmp"}],  # noqa: S108  as above
             }
         ],
-        "volumes": [{"name": "work", "emptyDir": {} if config.disk is None else {"sizeLimit": str(config.disk)}}],
+        "volumes": [{"name": "work", "emptyDir": {"sizeLimit": str(needs.disk_bytes)} if needs.disk_bytes else {}}],
+        **_wishes(config),
     }
-    spec.update(_wishes(config))
-    own = {name: label_value(value) for name, value in config.labels.items()}
-    queue = {"kueue.x-k8s.io/queue-name": config.queue} if config.queue else {}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "labels": {**own, **queue, **labels}},
-        "spec": spec,
-    }
+
+
+def _resources(config: K8sConfig, needs: Resources) -> dict[str, Any]:
+    """Cores are asked for, and more may be used; memory and GPUs are limits, too."""
+    limits: dict[str, str] = {}
+    if needs.memory_bytes:
+        limits["memory"] = str(needs.memory_bytes)
+    if needs.gpus:
+        limits[config.gpu_resource] = str(needs.gpus)
+    requests = {"cpu": f"{max(1, round(needs.cpus * 1000))}m", **limits}
+    return {"limits": limits, "requests": requests} if limits else {"requests": requests}
 
 
 def _wishes(config: K8sConfig) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-__all__ = ["MANAGER", "label_value", "labels_of", "object_name"]
+__all__ = ["MANAGER", "POOL", "label_value", "labels_of", "labels_of_attempt", "labels_of_run", "object_name"]
 
 MANAGER = "longshore"
+POOL = "longshore/pool"
 _MOST = 63
 _HASH = 10
 
@@ -27,10 +28,21 @@ def label_value(text: str) -> str:
 
 def labels_of(run: str, machine: str) -> Mapping[str, str]:
     """Give the labels by which a pod is found, and known to be ours."""
+    return {**labels_of_run(run), "longshore/machine": label_value(machine)}
+
+
+def labels_of_run(run: str) -> Mapping[str, str]:
+    """Give the labels of all that a run has in a cluster."""
+    return {"app.kubernetes.io/managed-by": MANAGER, "longshore/run": label_value(run)}
+
+
+def labels_of_attempt(run: str, pool: str, task: str, number: int) -> Mapping[str, str]:
+    """Give the labels by which the pod of an attempt is found, and known to be ours."""
     return {
-        "app.kubernetes.io/managed-by": MANAGER,
-        "longshore/run": label_value(run),
-        "longshore/machine": label_value(machine),
+        **labels_of_run(run),
+        POOL: label_value(pool),
+        "longshore/task": label_value(task),
+        "longshore/attempt": str(number),
     }
 
 

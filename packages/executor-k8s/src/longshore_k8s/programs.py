@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 
-from longshore.errors import DiskFull, ExecutorError, MachineUnreachable
+from longshore.errors import DiskFull, MachineUnreachable
 from longshore.remote.packing import Broken
 from longshore.remote.shim_session import shim_program
 from longshore_k8s.client import Namespace
-from longshore_k8s.errors import plain_text
+from longshore_k8s.errors import ImageLacks, plain_text
 from longshore_k8s.manifests import FOLDER
 from longshore_k8s.streams import ExecStream
 
@@ -45,7 +45,8 @@ def begin(namespace: Namespace, pod: str, program: str, place: str, seconds: flo
     Raises:
         MachineUnreachable: when there is no way to the pod, or it takes too long.
         DiskFull: when there is no room for the shim.
-        ExecutorError: when the image has no shell, or we may not execute.
+        ImageLacks: when the image has no shell, or not what the shim needs.
+        ExecutorError: when we may not execute.
     """
     content, digest = _shim()
     argv = ["sh", "-c", _SCRIPT, "sh", FOLDER, digest, str(len(content)), program, place]
@@ -59,7 +60,7 @@ def begin(namespace: Namespace, pod: str, program: str, place: str, seconds: flo
             raise DiskFull(f"pod {pod} has no room for the shim: {stream.complaint()}")
         if line != "ready":
             word = line.removeprefix("problem ")
-            raise ExecutorError(f"pod {pod}: {_PROBLEMS.get(word, plain_text(word))} {stream.complaint()}".rstrip())
+            raise ImageLacks(f"pod {pod}: {_PROBLEMS.get(word, plain_text(word))} {stream.complaint()}".rstrip())
     except Broken as error:
         stream.close()
         raise MachineUnreachable(f"the stream to pod {pod} broke while a program was being started") from error
@@ -74,7 +75,7 @@ def read_line(stream: ExecStream, pod: str, seconds: float) -> str:
 
     Raises:
         MachineUnreachable: when none comes.
-        ExecutorError: when the pod has no shell.
+        ImageLacks: when the pod has no shell.
     """
     line = bytearray()
     try:
@@ -83,7 +84,7 @@ def read_line(stream: ExecStream, pod: str, seconds: float) -> str:
             if not piece:
                 said = stream.complaint()
                 if "executable file not found" in said or "no such file" in said:
-                    raise ExecutorError(f"pod {pod}: its image has no sh, which the shim needs ({said})")
+                    raise ImageLacks(f"pod {pod}: its image has no sh, which the shim needs ({said})")
                 raise MachineUnreachable(f"pod {pod} hung up while a program was being started: {said}")
             line += piece
     except TimeoutError as error:

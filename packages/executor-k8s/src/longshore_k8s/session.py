@@ -8,13 +8,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
+from longshore.model.resources import Resources
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.asking import DataStream
 from longshore.remote.patience import Patience
+from longshore.remote.protocol import VERSION
 from longshore.remote.session import Deaths
 from longshore.remote.shim_session import ShimSession
 from longshore_k8s.client import Namespace
@@ -24,7 +27,7 @@ from longshore_k8s.manifests import FOLDER
 from longshore_k8s.programs import begin, read_line
 from longshore_k8s.streams import as_socket
 
-__all__ = ["PodLink", "WorkerSession"]
+__all__ = ["PodLink", "WorkerSession", "hello"]
 
 _CONNECT_SECONDS = 30.0
 
@@ -97,7 +100,7 @@ class PodLink:
     def remove(self) -> None:
         """Delete the pod, as far as the cluster lets us."""
         with suppress(LongshoreError):
-            self._namespace.delete(self._pod)
+            self._namespace.delete("pods", self._pod)
 
     def _link(self) -> socket.socket:
         stream = begin(self._namespace, self._pod, "link", self._place, _CONNECT_SECONDS)
@@ -133,7 +136,7 @@ class PodLink:
     def _look(self, cause: Exception) -> None:
         """See whether the pod is there; raises PodGone when it is not, with the cluster's words."""
         try:
-            pod = self._namespace.pod(self._pod)
+            pod = self._namespace.get("pods", self._pod)
         except NotThere:
             raise PodGone(f"pod {self._pod} is gone") from cause
         except MachineUnreachable:
@@ -166,6 +169,25 @@ class WorkerSession(ShimSession):
         super().close()
         if self._cleared:
             self._pod_link.remove()
+
+
+def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended: timedelta) -> dict[str, Any]:
+    """Give the first message to the shim in a pod that has so much."""
+    return {
+        "op": "hello",
+        "version": VERSION,
+        "fence": fence,
+        "cpus": has.cpus,
+        "memory": has.memory_bytes,
+        "gpus": [str(index) for index in range(has.gpus)],
+        "slots": slots,
+        "env": None,
+        "project": folder,
+        "store": f"{folder}/store",
+        "logs": f"{folder}/logs",
+        "unattended": unattended.total_seconds(),
+        "tied": False,
+    }
 
 
 def _waiting(budget: float) -> Patience:

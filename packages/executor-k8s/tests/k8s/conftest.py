@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,3 +18,10 @@ def cluster(tmp_path: Path) -> Iterator[StandIn]:
     cluster = StandIn(folder)
     with cluster.serving():
         yield cluster
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that all pods see: their /tmp is their own."""
+    with TemporaryDirectory(prefix="longshore-k8s-", dir="/dev/shm") as folder:
+        yield Path(folder)

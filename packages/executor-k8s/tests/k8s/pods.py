@@ -16,6 +16,7 @@ from .objects import Objects, Refusal, now
 
 __all__ = ["Kubelet"]
 
+_NODE = "node-1"
 _NODE_CPUS = 64.0
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _ENTER = 'exec 3>&1 >"$2" 2>&1 && mount --bind "$1" /tmp && cd /tmp && echo >&3 && shift 2 && exec "$@" 3>&-'
@@ -78,6 +79,8 @@ class Kubelet:
         self._objects = objects
         self._folder = folder
         self._containers: dict[str, _Container] = {}
+        self._fates: dict[str, tuple[dict[str, str], str]] = {}
+        """Of pods that are made to end: how their status will be, and the reason of their container's end."""
         self._lock = threading.Lock()
 
     def added(self, pod: dict[str, Any]) -> None:
@@ -102,12 +105,17 @@ class Kubelet:
 
     def fail(self, pod: dict[str, Any], reason: str, message: str) -> None:
         """Take a pod's processes away, as a node does that has not enough of something."""
-        self._status(pod, lambda status: status.update(phase="Failed", reason=reason, message=message))
-        with self._lock:
-            container = self._containers.get(pod["metadata"]["uid"])
-        if container is not None:
-            container.process.kill()
-            container.process.wait()
+        self._end(pod, {"phase": "Failed", "reason": reason, "message": message}, "Error")
+
+    def kill(self, pod: dict[str, Any], reason: str) -> None:
+        """Kill a pod's processes, for a reason that its container's state will have."""
+        self._end(pod, {"phase": "Failed"}, reason)
+
+    def _end(self, pod: dict[str, Any], status: dict[str, str], reason: str) -> None:
+        container = self.container(pod)
+        self._fates[pod["metadata"]["uid"]] = (status, reason)
+        container.process.kill()
+        container.process.wait()
 
     def close(self) -> None:
         """Leave nothing running."""
@@ -124,19 +132,26 @@ class Kubelet:
             condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
             self._status(pod, lambda status: status.update(phase="Pending", conditions=[condition]))
             return
+        self._change(pod, lambda found: found["spec"].update(nodeName=_NODE))
         if spec["image"].startswith("missing"):
             waiting = {"reason": "ErrImagePull", "message": f'failed to pull "{spec["image"]}": not found'}
-            self._container_is(pod, "Pending", {"waiting": waiting})
+            self._container_is(pod, {"phase": "Pending"}, {"waiting": waiting})
             return
         argv = [*spec.get("command", []), *spec.get("args", [])]
         env = {each["name"]: each.get("value", "") for each in spec.get("env", [])}
         container = _Container(self._folder / pod["metadata"]["uid"], argv, env)
         with self._lock:
             self._containers[pod["metadata"]["uid"]] = container
-        self._container_is(pod, "Running", {"running": {"startedAt": now()}})
-        code = container.process.wait()
-        ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "finishedAt": now()}
-        self._container_is(pod, "Failed" if code else "Succeeded", {"terminated": ended})
+        self._container_is(pod, {"phase": "Running"}, {"running": {"startedAt": now()}})
+        try:
+            code = container.process.wait(pod["spec"].get("activeDeadlineSeconds"))
+        except subprocess.TimeoutExpired:
+            self.fail(pod, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
+            code = container.process.wait()
+        phase = {"phase": "Failed" if code else "Succeeded"}
+        status, reason = self._fates.get(pod["metadata"]["uid"], (phase, "Error" if code else "Completed"))
+        ended = {"exitCode": code, "reason": reason, "finishedAt": now()}
+        self._container_is(pod, status, {"terminated": ended})
 
     def _die(self, pod: dict[str, Any]) -> None:
         with self._lock:
@@ -147,22 +162,15 @@ class Kubelet:
         if self._objects.finish(("pods", meta["namespace"], meta["name"]), meta["uid"]):
             shutil.rmtree(self._folder / meta["uid"], ignore_errors=True)
 
-    def _container_is(self, pod: dict[str, Any], phase: str, state: dict[str, Any]) -> None:
+    def _container_is(self, pod: dict[str, Any], status: dict[str, str], state: dict[str, Any]) -> None:
         [spec] = pod["spec"]["containers"]
         whole = {"name": spec["name"], "image": spec["image"], "ready": "running" in state, "state": state}
-
-        def work(status: dict[str, Any]) -> None:
-            if status.get("phase") != "Failed":
-                status["phase"] = phase
-            status["containerStatuses"] = [whole]
-
-        self._status(pod, work)
+        self._status(pod, lambda found: found.update(status, containerStatuses=[whole]))
 
     def _status(self, pod: dict[str, Any], work: Callable[[dict[str, Any]], None]) -> None:
+        self._change(pod, lambda found: work(found.setdefault("status", {})))
+
+    def _change(self, pod: dict[str, Any], work: Callable[[dict[str, Any]], None]) -> None:
         meta = pod["metadata"]
         with suppress(Refusal):  # the pod has gone
-            self._objects.change(
-                ("pods", meta["namespace"], meta["name"]),
-                lambda found: work(found.setdefault("status", {})),
-                uid=meta["uid"],
-            )
+            self._objects.change(("pods", meta["namespace"], meta["name"]), work, uid=meta["uid"])

@@ -31,7 +31,13 @@ from .websocket import Socket, accept_key
 __all__ = ["StandIn"]
 
 _SCHEMAS = ("1.29", "1.36")
-_KINDS = {"pods": "Pod", "namespaces": "Namespace", "secrets": "Secret", "leases": "Lease", "configmaps": "ConfigMap"}
+_KINDS = {
+    "pods": "Pod",
+    "namespaces": "Namespace",
+    "secrets": "Secret",
+    "leases": "Lease",
+    "resourcequotas": "ResourceQuota",
+}
 _PIECE_BYTES = 1 << 15
 _STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
 _WATCH_SECONDS = 300.0
@@ -118,6 +124,10 @@ class StandIn:
         pod = self.objects.get(("pods", namespace, name))
         self.kubelet.fail(pod, "Evicted", "The node was low on resource: memory.")
 
+    def run_out_of_memory(self, name: str, namespace: str = "default") -> None:
+        """Kill a pod as the kernel does when it has used more memory than it may."""
+        self.kubelet.kill(self.objects.get(("pods", namespace, name)), "OOMKilled")
+
     # --- what requests mean
 
     def refusal(self, method: str, token: str) -> tuple[Refusal, int] | None:
@@ -135,7 +145,8 @@ class StandIn:
         """Make an object."""
         _validate(resource, body)
         self.objects.get(("namespaces", "", namespace))
-        body.setdefault("status", {"phase": "Pending"})
+        if resource == "pods":
+            body.setdefault("status", {"phase": "Pending"})
         made = self.objects.create((resource, namespace, body["metadata"]["name"]), body)
         if resource == "pods":
             self.kubelet.added(made)
@@ -151,6 +162,21 @@ class StandIn:
             found["metadata"].update(held)
 
         return self.objects.change(key, work, version=body["metadata"].get("resourceVersion", ""))
+
+    def patch(self, key: Key, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Take finalizers away from an object, by a strategic merge: the only change that is known here."""
+        if set(body) != {"metadata"} or set(body["metadata"]) != {"$deleteFromPrimitiveList/finalizers"}:
+            raise Refusal(422, f"a patch that the stand-in does not know: {body}")
+        gone = body["metadata"]["$deleteFromPrimitiveList/finalizers"]
+
+        def work(found: dict[str, Any]) -> None:
+            left = [each for each in found["metadata"].get("finalizers", []) if each not in gone]
+            found["metadata"]["finalizers"] = left
+
+        found = self.objects.change(key, work)
+        if key[0] == "pods" and "deletionTimestamp" in found["metadata"]:
+            self.kubelet.deleted(found)
+        return found
 
     def delete(self, key: Key) -> dict[str, Any]:
         """Delete an object; a pod ends first."""
@@ -208,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         except Refusal as error:
             self._refuse(error, 0)
 
-    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  names of the standard library
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  names of the standard library
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -236,6 +262,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(201, self.cluster.post(resource, namespace, body))
             case "PUT", _, "":
                 self._send(200, self.cluster.put(key, body))
+            case "PATCH", _, "":
+                self._send(200, self.cluster.patch(key, body))
             case "DELETE", _, "":
                 self._send(200, self.cluster.delete(key))
             case _:

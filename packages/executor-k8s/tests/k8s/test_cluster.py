@@ -66,13 +66,13 @@ def test_a_cluster_that_has_enough_of_us_is_asked_again_when_it_says(cluster: St
 
 
 def test_a_watch_sees_all_changes_and_asks_but_twice(cluster: StandIn, namespace: Namespace) -> None:
-    namespace.create(worker_pod("x", labels_of("r", "m"), config(cluster)))
+    namespace.create("pods", worker_pod("x", labels_of("r", "m"), config(cluster)))
     running, found = threading.Event(), list[str]()
     watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
     watcher.start()
     assert running.wait(20)
 
-    namespace.delete("x")
+    namespace.delete("pods", "x")
     watcher.join(20)
 
     assert found[-1] == "gone"
@@ -81,7 +81,7 @@ def test_a_watch_sees_all_changes_and_asks_but_twice(cluster: StandIn, namespace
 
 @pytest.mark.parametrize("forgetful", [False, True], ids=["cut", "expired"])
 def test_a_watch_that_ends_is_taken_up_again(cluster: StandIn, namespace: Namespace, forgetful: bool) -> None:
-    namespace.create(worker_pod("x", labels_of("r", "m"), config(cluster)))
+    namespace.create("pods", worker_pod("x", labels_of("r", "m"), config(cluster)))
     running, found = threading.Event(), list[str]()
     watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
     watcher.start()
@@ -90,14 +90,14 @@ def test_a_watch_that_ends_is_taken_up_again(cluster: StandIn, namespace: Namesp
     if forgetful:
         cluster.objects.compact()
     cluster.objects.cut()
-    namespace.delete("x")
+    namespace.delete("pods", "x")
     watcher.join(20)
 
     assert found[-1] == "gone"
 
 
 def test_deleting_what_is_gone_is_silent(namespace: Namespace) -> None:
-    namespace.delete("nobody")
+    namespace.delete("pods", "nobody")
 
 
 def test_a_login_that_has_expired_is_told(cluster: StandIn, tmp_path: Path) -> None:
@@ -192,12 +192,12 @@ def test_what_we_may_not_do_is_named(cluster: StandIn, tmp_path: Path) -> None:
 
 
 def test_a_pod_of_somebody_else_is_left_alone(cluster: StandIn, namespace: Namespace, tmp_path: Path) -> None:
-    namespace.create(worker_pod(POD, labels_of("another", "m"), config(cluster)))
+    namespace.create("pods", worker_pod(POD, labels_of("another", "m"), config(cluster)))
 
     with pytest.raises(ExecutorError, match="is not ours"):
         bench_of(cluster, tmp_path / "b").open()
 
-    assert "deletionTimestamp" not in namespace.pod(POD)["metadata"]
+    assert "deletionTimestamp" not in namespace.get("pods", POD)["metadata"]
 
 
 def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
@@ -205,7 +205,7 @@ def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
 ) -> None:
     bench = bench_of(cluster, tmp_path / "b")
     bench.waiting("a")
-    before = namespace.pod(POD)["metadata"]["uid"]
+    before = namespace.get("pods", POD)["metadata"]["uid"]
 
     cluster.evict(POD)
     told = bench.gone()
@@ -213,7 +213,7 @@ def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
     assert "Evicted: The node was low on resource" in str(told)
     bench.open(fence=2)
     assert bench.execute("b", Shell("true")).outcome == Exited(0)
-    assert namespace.pod(POD)["metadata"]["uid"] != before
+    assert namespace.get("pods", POD)["metadata"]["uid"] != before
     bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
     for session in bench._sessions:
         session.close()

@@ -1,8 +1,9 @@
-"""Worker pods keep the laws of an executor, on the stand-in."""
+"""Pods of both kinds keep the laws of an executor, on the stand-in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,7 @@ from longshore.testing import ExecutorBench, ExecutorContract
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.executor import K8sExecutor, machines_of
 
+from .objects import Refusal
 from .standin import StandIn
 
 
@@ -37,32 +39,45 @@ while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
 
 
 def crash(cluster: StandIn) -> None:
-    """Kill the shim's server in the only pod, as a crash would."""
-    _, [pod] = cluster.objects.all("pods")
-    with cluster.kubelet.container(pod).execute(["sh", "-c", _CRASH]) as process:
-        _, complaint = process.communicate(timeout=20)
-    assert process.returncode == 0, complaint
+    """Kill the shim's server in each pod that runs, as a crash would."""
+    for pod in cluster.objects.all("pods")[1]:
+        with suppress(Refusal), cluster.kubelet.container(pod).execute(["sh", "-c", _CRASH]) as process:
+            _, complaint = process.communicate(timeout=20)
+            assert process.returncode == 0, complaint
 
 
-@pytest.fixture
-def bench(cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
-    options = config(cluster)
-    [machine] = machines_of(options, "p")
-    folder = tmp_path / "bench"
+def bench_of(cluster: StandIn, folder: Path, scratch: Path, **options: object) -> ExecutorBench:
+    """Give a bench with the only machine of a pool."""
+    chosen = config(cluster, **options)
+    [machine] = machines_of(chosen, "p")
     folder.mkdir()
-    bench = ExecutorBench(
+    return ExecutorBench(
         folder,
         K8sExecutor,
-        options,
+        chosen,
         machine,
-        scratch=PurePosixPath("/tmp/scratch"),
+        scratch=PurePosixPath(scratch),
         cut=cluster.cut,
         kill=lambda: crash(cluster),
         imposter=evolve(machine, tags={**machine.tags, "namespace-uid": "of-another-cluster"}),
     )
-    yield bench
-    bench.close()
 
 
 class TestWorkers(ExecutorContract):
     """All laws."""
+
+    @pytest.fixture
+    def bench(self, cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
+        bench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"))
+        yield bench
+        bench.close()
+
+
+class TestPods(ExecutorContract):
+    """All laws that a place without a memory can keep. Pods share what is not below /tmp."""
+
+    @pytest.fixture
+    def bench(self, cluster: StandIn, tmp_path: Path, shared: Path) -> Iterator[ExecutorBench]:
+        bench = bench_of(cluster, tmp_path / "bench", shared / "scratch", workers=None)
+        yield bench
+        bench.close()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,19 +83,8 @@ class Project:
 
 
 @pytest.fixture
-def counts() -> Iterator[Path]:
-    """A folder outside /tmp."""
-    folder = Path("/dev/shm") / f"longshore-k8s-{os.urandom(6).hex()}"
-    folder.mkdir()
-    yield folder
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
-
-
-@pytest.fixture
-def project(tmp_path: Path, counts: Path, cluster: StandIn) -> Project:
-    return Project(tmp_path, counts, cluster, DIAMOND)
+def project(tmp_path: Path, shared: Path, cluster: StandIn) -> Project:
+    return Project(tmp_path, shared, cluster, DIAMOND)
 
 
 def test_the_diamond_runs_on_two_workers_and_leaves_no_pod(cluster: StandIn, project: Project) -> None:

@@ -22,6 +22,8 @@ from longshore.testing.executor_bench import ExecutorBench
 
 __all__ = ["SessionAbilityLaws"]
 
+_UNABLE = ("needs python3", "from its image alone")
+"""What machines say that execute no scripts of environments."""
 _EVERY = timedelta(milliseconds=100)
 
 
@@ -139,8 +141,9 @@ class SessionAbilityLaws(Contract):
 
         bench.open(fence=2).adopt(["r/a/1"])
         assert bench.ended("a", 2).outcome == Lost("never started")
-        with pytest.raises(InputMissing):
-            bench.session.get(ended.outputs)
+        if bench.machine.store != "":
+            with pytest.raises(InputMissing):
+                bench.session.get(ended.outputs)
 
     def test_Together_nothing_is_held_back_for_ever(self, bench: ExecutorBench) -> None:
         """Of a session that sends in one piece: all that is said within the block happens after it."""
@@ -161,7 +164,7 @@ def _build(bench: ExecutorBench, number: int, script: str, name: str = "env") ->
         pytest.skip("its sessions do not have the ability `Builds`")
     spec = EnvironmentSpec(name=name, before=Script(name="before", text=script))
     ended = bench.build(BuildSpec(id=f"r/+{name}/{number}", environment=spec))
-    if isinstance(ended, EnvironmentFailed) and "needs python3" in ended.evidence:
+    if isinstance(ended, EnvironmentFailed) and any(words in ended.evidence for words in _UNABLE):
         pytest.skip("its machine has not what a build needs")
     return ended
 

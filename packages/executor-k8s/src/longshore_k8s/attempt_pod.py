@@ -1,0 +1,364 @@
+"""One attempt and its pod: made, linked to when it runs, driven by the shim in it, and let go of in the end."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from attrs import evolve, frozen
+
+from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable, StagingError
+from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
+from longshore.model.machine import Machine
+from longshore.model.outcome import Cancelled, FailureClass, Lost
+from longshore.plugin.protocols import ExecutorContext, SessionEvent
+from longshore.remote.shim_session import ShimSession
+from longshore_k8s.client import Namespace
+from longshore_k8s.config import K8sConfig
+from longshore_k8s.errors import NotThere, PodGone, QuotaExceeded, failure_of
+from longshore_k8s.evidence import PodPhase, nothing_runs, state_of
+from longshore_k8s.fences import see_fence
+from longshore_k8s.hands import Hands
+from longshore_k8s.manifests import ATTEMPT, CONTAINER, FINALIZER
+from longshore_k8s.names import object_name
+from longshore_k8s.session import PodLink, hello
+
+__all__ = ["Around", "AttemptPod"]
+
+_log = logging.getLogger(__name__)
+
+_PLACE = "run"
+_AGAIN_SECONDS = 5.0
+
+
+@frozen(kw_only=True)
+class Around:
+    """What the attempts of one session share."""
+
+    namespace: Namespace
+    config: K8sConfig
+    context: ExecutorContext
+    machine: Machine
+    fence: int
+    lease: str
+    hands: Hands
+    make: Callable[[AttemptSpec], dict[str, Any] | None]
+    """Makes an attempt's pod, or finds it; gives it when it is known already."""
+    remove: Callable[[str], None]
+    """Removes a pod of this name, and what has made it."""
+    tell: Callable[[AttemptStarted | AttemptEnded], None]
+    refuse: Callable[[FenceRefused], None]
+    """Is told that a newer controller has the run."""
+    wait: Callable[[str, Callable[[], None] | None, str], None]
+    """Is told what an attempt waits for, and what is to be done when there may be room."""
+
+
+class AttemptPod:
+    """Its methods are called by hands, one after the other, but for those that say otherwise."""
+
+    def __init__(self, identity: str, around: Around) -> None:
+        self._id = identity
+        _, self._task, self._number = split_attempt_id(identity)
+        self._around = around
+        self._spec: AttemptSpec | None = None
+        self._items: Sequence[Item] = ()
+        self._pod: dict[str, Any] | None = None
+        self._inner: ShimSession | None = None
+        self._wanted = False
+        self._asked = False
+        self._went = False
+        """Whether its command may have been started."""
+        self._cancelled = False
+        self._doom = ""
+        self._lock = threading.Lock()
+        self._over = False
+        """Whether its end was told; its lock is held where that changes."""
+
+    # --- by any thread
+
+    def prepare(self, spec: AttemptSpec) -> None:
+        """Know what is to be executed. Its inputs will be in the pod, wherever they are here."""
+        self._spec = self._spec or spec
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Know what it reads, and send it when it is linked; the errors are those of `Session.put`."""
+        self._items = items
+        inner = self._inner
+        if inner is not None:
+            inner.put(self._id, items)
+
+    @property
+    def made(self) -> bool:
+        """Whether there has been a pod."""
+        return self._pod is not None
+
+    def linked(self) -> ShimSession:
+        """Give the link to what runs in the pod; raises MachineUnreachable when there is none."""
+        if self._inner is None:
+            raise MachineUnreachable(f"{self._id} has no pod that runs")
+        return self._inner
+
+    def interrupt(self) -> None:
+        """Do not wait for data on their way to it: it is to be cancelled."""
+        self._cancelled = True
+        inner = self._inner
+        if inner is not None and not self._went:
+            inner.close()
+
+    def close(self) -> None:
+        """Drop the link; the pod lives on."""
+        inner, self._inner = self._inner, None
+        if inner is not None:
+            inner.close()
+
+    # --- from its beginning to its end
+
+    def make(self) -> None:
+        """Make the pod, or find it."""
+        around = self._around
+        if self._spec is None or self._over or self._pod is not None:
+            return
+        try:
+            see_fence(around.namespace, around.lease, around.fence)
+            pod = around.make(self._spec)
+        except FenceRefused as error:
+            around.refuse(error)
+        except QuotaExceeded as error:
+            around.wait(self._id, self.make, str(error))
+        except MachineUnreachable as error:
+            _log.info("%s is tried again: %s", self._id, error)
+            around.hands.after(_AGAIN_SECONDS, self._id, self.make)
+        except LongshoreError as error:
+            self._lose(failure_of(error), str(error))
+        else:
+            if pod is not None:
+                self.see(pod)
+            if around.config.start_timeout is not None:
+                around.hands.after(around.config.start_timeout.total_seconds(), self._id, self._see_late)
+
+    def see(self, pod: dict[str, Any]) -> None:
+        """Take note of how the pod is, and do what can be done now."""
+        self._pod = pod
+        state = state_of(pod)
+        if self._over:
+            return
+        if state.phase is PodPhase.OVER:
+            if not self._went or nothing_runs(pod):
+                self._lose(state.failure or FailureClass.MACHINE_LOST, self._doom or state.evidence)
+        elif state.phase is PodPhase.RUNS:
+            self._begin()
+        elif state.evidence:
+            self._around.wait(self._id, None, state.evidence)
+
+    def vanish(self) -> None:
+        """Take note that the pod has gone, though we held it."""
+        self._lose(FailureClass.MACHINE_LOST, self._doom or "its pod was removed by force")
+
+    def go(self) -> None:
+        """Start the command as soon as the pod runs and has its inputs; or tell its end again."""
+        with self._lock:
+            self._over = False
+        if self._inner is not None:
+            self._inner.go(self._id)
+            return
+        self._wanted = True
+        if self._pod is not None:
+            self.see(self._pod)
+
+    def cancel(self) -> None:
+        """End it."""
+        if self._over:
+            return
+        if self._spec is None and self._pod is None:
+            # An earlier controller may have started it and died before it could say so.
+            self._find(lambda _: None)
+        if self._went and self._inner is not None:
+            self._inner.cancel(self._id)
+        elif self._spec is not None or self._pod is not None:
+            self._try(lambda: self._around.remove(self._name), self.cancel)
+            if not self._went:
+                self._end(AttemptEnded(**self._told(), outcome=Cancelled()))
+
+    def adopt(self) -> None:
+        """Tell what became of it."""
+        with self._lock:
+            self._over = False
+        if self._inner is not None:
+            self._inner.adopt([self._id])
+        else:
+            self._find(lambda why: self._lose(FailureClass.MACHINE_LOST, why))
+
+    def release(self) -> None:
+        """Let the pod go."""
+        self._over = True
+        self.close()
+        self._try(lambda: self._around.namespace.let_go(self._name), self.release)
+        self._try(lambda: self._around.remove(self._name), self.release)
+
+    # --- what comes between
+
+    @property
+    def _name(self) -> str:
+        if self._pod is not None:
+            return str(self._pod["metadata"]["name"])
+        return object_name(self._around.context.run, self._task, str(self._number))
+
+    def _find(self, never: Callable[[str], None]) -> None:
+        """Look for a pod that an earlier controller may have made, and link to it; or say why there was no start."""
+        try:
+            pod = self._around.namespace.get("pods", self._name)
+        except NotThere:
+            never("it has no pod")
+            return
+        except MachineUnreachable:
+            self._around.hands.after(_AGAIN_SECONDS, self._id, partial(self._find, never))
+            return
+        meta = pod["metadata"]
+        if (meta.get("annotations") or {}).get(ATTEMPT) != self._id or FINALIZER not in (meta.get("finalizers") or ()):
+            never("its pod was released")
+        elif state_of(pod).phase is PodPhase.WAITS:
+            never("its pod had not begun")
+        else:
+            self._asked = True
+            self.see(pod)
+
+    def _begin(self) -> None:
+        """Link to the shim in the pod, and start the command or ask what became of it."""
+        if self._inner is not None or self._pod is None or not (self._wanted or self._asked):
+            return
+        try:
+            self._inner = inner = self._link(self._pod)
+            if self._asked:
+                self._went = True
+                inner.adopt([self._id])
+            elif self._spec is not None:
+                inner.create(self._spec)
+                inner.put(self._id, self._items)
+                if not self._cancelled:
+                    self._went = True
+                    inner.go(self._id)
+        except FenceRefused as error:
+            self._around.refuse(error)
+        except LongshoreError as error:
+            self._stumble(error)
+
+    def _stumble(self, error: LongshoreError) -> None:
+        """Go on after something that has kept the command from being started."""
+        self.close()
+        if self._cancelled or isinstance(error, PodGone):
+            return  # what comes next says so
+        if isinstance(error, MachineUnreachable):
+            self._around.hands.after(_AGAIN_SECONDS, self._id, self.look)
+        else:
+            self._lose(failure_of(error), str(error))
+
+    def _link(self, pod: dict[str, Any]) -> ShimSession:
+        around, meta = self._around, pod["metadata"]
+        # As long as the cluster says that the pod is there, it is not lost.
+        link = PodLink(around.namespace, meta["name"], meta["uid"], _PLACE, math.inf)
+        try:
+            link.open()
+            if around.fence < link.fence:
+                raise FenceRefused(f"a newer controller has the run (its fence is {link.fence})")
+            has = evolve(around.machine.resources, gpus=_gpus(pod, around.config.gpu_resource))
+            first = hello(has, None, link.folder, around.fence, around.context.unattended)
+            return ShimSession(around.machine.id, first, link, self._take, around.context)
+        except BaseException:
+            link.close()
+            raise
+
+    def look(self) -> None:
+        """Read the pod, and take note of how it is."""
+        try:
+            pod = self._around.namespace.get("pods", self._name)
+        except NotThere:
+            self.vanish()
+        except MachineUnreachable:
+            self._around.hands.after(_AGAIN_SECONDS, self._id, self.look)
+        else:
+            self.see(pod)
+
+    def _see_late(self) -> None:
+        """See whether the pod runs, now that it should."""
+        if self._over or self._pod is None or state_of(self._pod).phase is not PodPhase.WAITS:
+            return
+        seconds = (self._around.config.start_timeout or timedelta()).total_seconds()
+        why = state_of(self._pod).evidence or "its node is still preparing it"
+        self._lose(FailureClass.CAPACITY, f"its pod does not run after {seconds:g} s: {why}")
+
+    def _take(self, *events: SessionEvent) -> None:
+        """Pass on what is told in the pod, an end not before its outputs are at home. By the link's own thread."""
+        for event in events:
+            if isinstance(event, AttemptStarted):
+                self._around.tell(event)
+            elif isinstance(event, AttemptEnded):
+                self._end(self._brought_home(event))
+            elif isinstance(event, MachineGone):
+                self._around.hands.do(self._id, partial(self._part, event))
+
+    def _brought_home(self, event: AttemptEnded) -> AttemptEnded:
+        inner = self._inner
+        try:
+            if inner is not None and event.outputs:
+                inner.get(event.outputs)
+        except StagingError as error:
+            return evolve(event, outputs=(), failure=FailureClass.STAGING, evidence=str(error))
+        except MachineUnreachable as error:
+            lost, failure = Lost(f"its outputs were lost: {error}"), FailureClass.MACHINE_LOST
+            return evolve(event, outputs=(), outcome=lost, failure=failure, evidence=str(error))
+        return event
+
+    def _part(self, event: MachineGone) -> None:
+        """Go on after the link has ended for good: a newer controller has it, the pod is over, or it cannot be used."""
+        self.close()
+        around = self._around
+        try:
+            see_fence(around.namespace, around.lease, around.fence)
+        except FenceRefused as error:
+            around.refuse(error)
+            return
+        except MachineUnreachable:
+            pass
+        self.look()
+        if self._over or self._pod is None:
+            return
+        self._doom = event.reason
+        self._try(lambda: around.remove(self._name), lambda: self._part(event))
+        if event.over_by is not None:
+            # By then what runs there has been ended, whatever becomes of the node.
+            left = (event.over_by - datetime.now(UTC)).total_seconds()
+            around.hands.after(max(0.0, left), self._id, partial(self._lose, FailureClass.MACHINE_LOST, event.reason))
+
+    def _try(self, work: Callable[[], None], again: Callable[[], None]) -> None:
+        """Ask the cluster for something, and for all of it again later when it does not answer."""
+        try:
+            work()
+        except MachineUnreachable:
+            self._around.hands.after(_AGAIN_SECONDS, self._id, again)
+        except LongshoreError as error:
+            _log.warning("%s: %s", self._id, error)
+
+    def _lose(self, failure: FailureClass, evidence: str) -> None:
+        reason = evidence if self._went else "never started"
+        self._end(AttemptEnded(**self._told(), outcome=Lost(reason), failure=failure, evidence=evidence))
+
+    def _end(self, event: AttemptEnded) -> None:
+        with self._lock:
+            if self._over:
+                return
+            self._over = True
+        self._around.tell(event)
+
+    def _told(self) -> dict[str, Any]:
+        return {"at": datetime.now(UTC), "task": self._task, "attempt": self._number}
+
+
+def _gpus(pod: Mapping[str, Any], resource: str) -> int:
+    [container] = [each for each in pod["spec"]["containers"] if each["name"] == CONTAINER]
+    return int((container.get("resources") or {}).get("limits", {}).get(resource, 0))
