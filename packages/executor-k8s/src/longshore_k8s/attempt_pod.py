@@ -328,8 +328,9 @@ class AttemptPod:
         self.look()
         if self._over or self._pod is None:
             return
-        self._doom = event.reason
-        self._try(lambda: around.remove(self._name), lambda: self._part(event))
+        if state_of(self._pod).phase is not PodPhase.OVER:
+            self._doom = event.reason
+            self._try(lambda: around.remove(self._name), lambda: self._part(event))
         if event.over_by is not None:
             # By then what runs there has been ended, whatever becomes of the node.
             left = (event.over_by - datetime.now(UTC)).total_seconds()

@@ -148,6 +148,7 @@ class Kubelet:
         except subprocess.TimeoutExpired:
             self.fail(pod, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
             code = container.process.wait()
+        code = code if code >= 0 else 128 - code
         phase = {"phase": "Failed" if code else "Succeeded"}
         status, reason = self._fates.get(pod["metadata"]["uid"], (phase, "Error" if code else "Completed"))
         ended = {"exitCode": code, "reason": reason, "finishedAt": now()}

@@ -128,6 +128,10 @@ class StandIn:
         """Kill a pod as the kernel does when it has used more memory than it may."""
         self.kubelet.kill(self.objects.get(("pods", namespace, name)), "OOMKilled")
 
+    def delete_pod(self, name: str, namespace: str = "default") -> None:
+        """Delete a pod, as anybody may who is allowed to."""
+        self.delete(("pods", namespace, name))
+
     # --- what requests mean
 
     def refusal(self, method: str, token: str) -> tuple[Refusal, int] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,12 @@ from longshore.remote.store import has_object
 from longshore.testing import ExecutorBench
 from longshore_k8s.client import Namespace
 from longshore_k8s.errors import NotTheCluster
-from longshore_k8s.executor import K8sExecutor, machines_of
+from longshore_k8s.executor import machines_of
 from longshore_k8s.manifests import worker_pod
 from longshore_k8s.names import labels_of, object_name
 
 from .standin import StandIn
-from .test_contract import config
+from .test_contract import bench_of, config
 
 LARGE_BYTES = 64 << 20
 POD = object_name("r", "p.1")
@@ -38,11 +39,9 @@ def namespace(cluster: StandIn) -> Iterator[Namespace]:
     namespace.close()
 
 
-def bench_of(cluster: StandIn, folder: Path, **options: object) -> ExecutorBench:
-    chosen = config(cluster, **options)
-    [machine] = machines_of(chosen, "p")
-    folder.mkdir()
-    return ExecutorBench(folder, K8sExecutor, chosen, machine)
+@pytest.fixture
+def make_bench(cluster: StandIn, tmp_path: Path) -> Callable[..., ExecutorBench]:
+    return partial(bench_of, cluster, tmp_path / "bench", Path("/tmp/scratch"))
 
 
 def phases(namespace: Namespace, name: str, found: list[str], done: threading.Event) -> None:
@@ -140,8 +139,8 @@ def test_a_cluster_that_is_not_there_is_told_before_the_run(
 # --- streams
 
 
-def test_large_data_pass_a_stream_in_both_directions(cluster: StandIn, tmp_path: Path) -> None:
-    bench = bench_of(cluster, tmp_path / "b")
+def test_large_data_pass_a_stream_in_both_directions(make_bench: Callable[..., ExecutorBench], tmp_path: Path) -> None:
+    bench = make_bench()
     given = tmp_path / "given"
     with given.open("wb") as file:
         file.truncate(LARGE_BYTES)
@@ -161,20 +160,24 @@ def test_large_data_pass_a_stream_in_both_directions(cluster: StandIn, tmp_path:
 # --- pods
 
 
-def test_an_image_that_is_not_there_is_told_with_the_words_of_its_registry(cluster: StandIn, tmp_path: Path) -> None:
+def test_an_image_that_is_not_there_is_told_with_the_words_of_its_registry(
+    make_bench: Callable[..., ExecutorBench],
+) -> None:
     with pytest.raises(ExecutorError, match='cannot begin: tasks: ErrImagePull: failed to pull "missing'):
-        bench_of(cluster, tmp_path / "b", image="missing/tool:1").open()
+        make_bench(image="missing/tool:1").open()
 
 
-def test_a_pod_that_finds_no_node_says_what_is_missing(cluster: StandIn, tmp_path: Path) -> None:
-    bench = bench_of(cluster, tmp_path / "b", cpus=1000.0, start_timeout=timedelta(seconds=1))
+def test_a_pod_that_finds_no_node_says_what_is_missing(make_bench: Callable[..., ExecutorBench]) -> None:
+    bench = make_bench(cpus=1000.0, start_timeout=timedelta(seconds=1))
 
     with pytest.raises(MachineUnreachable, match="Insufficient cpu"):
         bench.open()
 
 
-def test_a_quota_that_is_used_up_keeps_a_worker_out_of_reach_for_now(cluster: StandIn, tmp_path: Path) -> None:
-    bench = bench_of(cluster, tmp_path / "b")
+def test_a_quota_that_is_used_up_keeps_a_worker_out_of_reach_for_now(
+    cluster: StandIn, make_bench: Callable[..., ExecutorBench]
+) -> None:
+    bench = make_bench()
     cluster.refuse(403, 'pods "x" is forbidden: exceeded quota: few, requested: cpu=8', on="POST")
 
     with pytest.raises(MachineUnreachable, match=r"quota of the namespace is used up: .*requested: cpu=8"):
@@ -184,26 +187,28 @@ def test_a_quota_that_is_used_up_keeps_a_worker_out_of_reach_for_now(cluster: St
     bench.close()
 
 
-def test_what_we_may_not_do_is_named(cluster: StandIn, tmp_path: Path) -> None:
+def test_what_we_may_not_do_is_named(cluster: StandIn, make_bench: Callable[..., ExecutorBench]) -> None:
     cluster.refuse(403, 'pods is forbidden: User "me" cannot create resource "pods"', on="POST")
 
     with pytest.raises(ExecutorError, match=r'creating pod .* is not allowed: .*cannot create resource "pods"'):
-        bench_of(cluster, tmp_path / "b").open()
+        make_bench().open()
 
 
-def test_a_pod_of_somebody_else_is_left_alone(cluster: StandIn, namespace: Namespace, tmp_path: Path) -> None:
+def test_a_pod_of_somebody_else_is_left_alone(
+    cluster: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
+) -> None:
     namespace.create("pods", worker_pod(POD, labels_of("another", "m"), config(cluster)))
 
     with pytest.raises(ExecutorError, match="is not ours"):
-        bench_of(cluster, tmp_path / "b").open()
+        make_bench().open()
 
     assert "deletionTimestamp" not in namespace.get("pods", POD)["metadata"]
 
 
 def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
-    cluster: StandIn, namespace: Namespace, tmp_path: Path
+    cluster: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
 ) -> None:
-    bench = bench_of(cluster, tmp_path / "b")
+    bench = make_bench()
     bench.waiting("a")
     before = namespace.get("pods", POD)["metadata"]["uid"]
 
@@ -219,8 +224,10 @@ def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
         session.close()
 
 
-def test_nothing_is_left_when_the_run_is_over(cluster: StandIn, namespace: Namespace, tmp_path: Path) -> None:
-    bench = bench_of(cluster, tmp_path / "b")
+def test_nothing_is_left_when_the_run_is_over(
+    cluster: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
+) -> None:
+    bench = make_bench()
     assert bench.execute("a", Shell("true")).outcome == Exited(0)
 
     bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions

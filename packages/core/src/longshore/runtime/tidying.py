@@ -89,9 +89,9 @@ def _clear(project: Project, reader: RunReader, lock: RunLock) -> Iterator[str]:
     registry = Registry()
     options = RunOptions.from_json(reader.meta()["options"])
     for pool in used_pools(state):
-        if pool.rented is not None or not any(
-            each.pool == pool.name and each.store for each in state.machines.values()
-        ):
+        if pool.rented is not None or pool.executor == "local":
+            continue
+        if not any(each.pool == pool.name for each in state.machines.values()):
             continue
         try:
             executor = executor_of(registry, pool, project, reader.folder.name)
