@@ -124,13 +124,18 @@ def _can_be_had(sku: Any) -> bool:
     return not denied and "V2" in _capabilities(sku).get("HyperVGenerations", "V2").split(",")
 
 
+def _denied_zones(sku: Any) -> set[str]:
+    denials = [each.restriction_info for each in sku.restrictions or () if each.type == "Zone"]
+    return {zone for each in denials if each is not None for zone in each.zones or ()}
+
+
 def _row(sku: Any) -> dict[str, Any]:
     able = _capabilities(sku)
     gpus = int(float(able.get("GPUs", "0")))
     return {
         "type": sku.name,
         "family": sku.family or "",
-        "zones": sorted({zone for place in sku.location_info or () for zone in place.zones or ()}),
+        "zones": sorted({zone for place in sku.location_info or () for zone in place.zones or ()} - _denied_zones(sku)),
         "cpus": int(able.get("vCPUsAvailable") or able["vCPUs"]),
         "memory_bytes": int(Decimal(able["MemoryGB"]) * _GIB),
         "arch": "arm64" if able.get("CpuArchitectureType") == "Arm64" else "x86_64",

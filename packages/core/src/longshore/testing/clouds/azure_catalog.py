@@ -23,13 +23,15 @@ class Kind:
     spot: bool = True
     generations: str = "V1,V2"
     denied: bool = False
+    lacking: str = ""
+    """A zone where the subscription may not have it."""
 
 
 REGIONS = ("westeurope", "eastus")
 TYPES: Mapping[str, Kind] = MappingProxyType(
     {
         "Standard_B2s": Kind(2, 4, "standardBSFamily", spot=False),
-        "Standard_D4s_v5": Kind(4, 16, "standardDSv5Family"),
+        "Standard_D4s_v5": Kind(4, 16, "standardDSv5Family", lacking="3"),
         "Standard_D4ps_v5": Kind(4, 16, "standardDPSv5Family", "Arm64"),
         "Standard_NC4as_T4_v3": Kind(4, 28, "standardNCASv3_T4Family", gpus=1),
         "Standard_Z9_never_priced": Kind(8, 8, "standardZFamily"),
@@ -65,7 +67,9 @@ def _sku(name: str, kind: Kind, region: str) -> dict[str, Any]:
         "LowPriorityCapable": str(kind.spot),
         **({"GPUs": str(kind.gpus)} if kind.gpus else {}),
     }
-    denial = {"type": "Location", "values": [region], "reasonCode": "NotAvailableForSubscription"}
+    why = "NotAvailableForSubscription"
+    zones = {"type": "Zone", "values": [region], "restrictionInfo": {"zones": [kind.lacking]}, "reasonCode": why}
+    everywhere = {"type": "Location", "values": [region], "reasonCode": why}
     return {
         "resourceType": "virtualMachines",
         "name": name,
@@ -74,7 +78,7 @@ def _sku(name: str, kind: Kind, region: str) -> dict[str, Any]:
         "locations": [region],
         "locationInfo": [{"location": region, "zones": ["3", "1"]}],
         "capabilities": [{"name": key, "value": value} for key, value in able.items()],
-        "restrictions": [denial] if kind.denied else [],
+        "restrictions": [*([zones] if kind.lacking else []), *([everywhere] if kind.denied else [])],
     }
 
 
