@@ -23,7 +23,7 @@ from longshore.runtime.output_rows import MoveRow
 from longshore.scheduler.graph import expand
 from longshore_cli.report.chart import COLOURS, chart
 from longshore_cli.report.gantt import fitted, gantt_of
-from longshore_cli.report.graph import graph_svg
+from longshore_cli.report.graph import graph_svg, outcomes
 from longshore_cli.report.record import Record
 from longshore_cli.report.sections import environments
 from longshore_cli.report.spending import UNUSED, spending_of
@@ -231,11 +231,13 @@ def test_an_environment_is_told_with_what_was_installed_and_a_failed_one_with_it
     assert "no &lt;such&gt; package" in text
 
 
+def drawn_as(phase: str) -> str:
+    told = record(phases={"t": phase})
+    return graph_svg(told.workflow, outcomes(told))
+
+
 def test_a_box_of_the_graph_has_the_colour_of_its_worst_task_and_says_so() -> None:
-    drawn = {
-        name: graph_svg(record(phases={"t": phase}))
-        for name, phase in [("good", "succeeded"), ("bad", "lost"), ("idle", "waiting")]
-    }
+    drawn = {name: drawn_as(phase) for name, phase in [("good", "succeeded"), ("bad", "lost"), ("idle", "waiting")]}
     assert "#e3f4ea" in drawn["good"]
     assert "#fde6dc" in drawn["bad"]
     assert ">lost<" in drawn["bad"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .browser import Tab, browser
+from longshore_cli.testing.browser import Tab, browser
+
 from .harness import new_project
 
 WIDE, PHONE = (1400, 900), (390, 844)
@@ -49,7 +50,10 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
 def open_page(tab: Tab, page: Path, screen: tuple[int, int], *, dark: bool = False) -> None:
     tab.problems.clear()
     tab.requests.clear()
-    tab.show(page, width=screen[0], height=screen[1], dark=dark)
+    tab.screen(*screen, dark=dark)
+    tab.open(page.as_uri())
+    scheme = "dark" if dark else "light"
+    tab.until(f"document.querySelector('#gantt')?.dataset.drawn === '{scheme}'")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["day", "night"])

@@ -53,11 +53,15 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a subcommand; None when there is none of this name. An installed provider has one of its own."""
+        """Import a subcommand; None when there is none of this name.
+
+        An installed provider has one of its own, and other distributions bring some.
+        """
         if cmd_name not in COMMANDS:
+            from longshore_cli.plugged_in import command_of as brought
             from longshore_cli.provider_command import command_of
 
-            return command_of(cmd_name)
+            return brought(cmd_name) or command_of(cmd_name)
         from importlib import import_module
 
         command = import_module(f"longshore_cli.commands.{cmd_name}").command
@@ -71,15 +75,21 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from difflib import get_close_matches
 
+            from longshore_cli.plugged_in import BROUGHT_BY
+
+            if args[0] in BROUGHT_BY:
+                ctx.fail(f"{args[0]!r} is not installed; `python -m pip install {BROUGHT_BY[args[0]]}` brings it")
             near = get_close_matches(args[0], COMMANDS, n=2)
             hint = f"did you mean {' or '.join(near)}?" if near else "`longshore --help` lists them"
             ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands from the table alone."""
+        """Write the list of subcommands, from the table and from what other distributions say of themselves."""
+        from longshore_cli.plugged_in import names
+
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([*COMMANDS.items(), *names()])
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

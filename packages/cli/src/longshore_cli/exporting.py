@@ -35,11 +35,11 @@ def export_wfformat(project: Project, reader: RunReader, to: Path | None, invoca
 def export_mermaid(reader: RunReader, to: Path | None, invocation: Invocation) -> None:
     """Write a run's graph, coloured by how its tasks stand."""
     from longshore_cli.drawing.words import mermaid
-    from longshore_cli.report.graph import coloured
+    from longshore_cli.report.graph import coloured, outcomes
     from longshore_cli.report.record import read_record
 
     record = read_record(reader)
-    picture = coloured(record)
+    picture = coloured(record.workflow, outcomes(record))
     _write(mermaid(evolve(picture, title=f"{picture.title}, run {record.info.id}")), to, invocation)
 
 

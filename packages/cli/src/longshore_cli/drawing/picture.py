@@ -9,7 +9,7 @@ from attrs import frozen
 
 from longshore.model.task import TaskSpec
 from longshore.model.workflow import WorkflowSpec
-from longshore.scheduler.graph import UNMADE, expand, producers
+from longshore.scheduler.graph import count_members, producers
 
 __all__ = ["COLOURS", "Box", "Picture", "picture_of"]
 
@@ -69,7 +69,7 @@ def picture_of(workflow: WorkflowSpec) -> Picture:
 def _box(spec: TaskSpec) -> Box:
     if not spec.expands:
         return Box(name=spec.name)
-    members = expand(spec)
+    members = count_members(spec)
     over = [parameter.name for parameter in spec.for_each] + (["repeat"] if spec.repeat is not None else [])
-    count = "?" if len(members) == 1 and members[0].member == UNMADE else f"{len(members):,}"
+    count = "?" if members is None else f"{members:,}"
     return Box(name=spec.name, note=f"{count} x {', '.join(over)}", many=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
+from longshore.model.workflow import WorkflowSpec
 from longshore_cli.drawing.picture import Box, Picture, picture_of
 from longshore_cli.drawing.svg import svg
 from longshore_cli.report.record import Record
@@ -26,17 +27,16 @@ def outcomes(record: Record) -> Mapping[str, Counter[str]]:
     return found
 
 
-def graph_svg(record: Record) -> str:
+def graph_svg(workflow: WorkflowSpec, stands: Mapping[str, Counter[str]]) -> str:
     """Draw the graph; empty when it has too many boxes."""
-    if not 0 < len(record.workflow.tasks) <= MOST_BOXES:
+    if not 0 < len(workflow.tasks) <= MOST_BOXES:
         return ""
-    return svg(coloured(record))
+    return svg(coloured(workflow, stands))
 
 
-def coloured(record: Record) -> Picture:
-    """Give the graph with what became of each box's tasks as its note and its colour."""
-    stands = outcomes(record)
-    picture = picture_of(record.workflow)
+def coloured(workflow: WorkflowSpec, stands: Mapping[str, Counter[str]]) -> Picture:
+    """Give the graph with what became of each box's tasks, as `outcomes` counts it, as its note and its colour."""
+    picture = picture_of(workflow)
     return evolve(picture, boxes=tuple(_coloured(box, stands[box.name]) for box in picture.boxes))
 
 

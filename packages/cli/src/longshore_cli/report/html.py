@@ -28,7 +28,7 @@ def joined(pieces: Iterable[Html]) -> Html:
     return Html("\n".join(piece.text for piece in pieces))
 
 
-def element(name: str, *content: str | Html, **attributes: str) -> Html:
+def element(name: str, /, *content: str | Html, **attributes: str) -> Html:
     """Make an element; ``class_`` stands for ``class``, and other underscores for hyphens."""
     inside = "".join(each.text if isinstance(each, Html) else escape(clean(each)) for each in content)
     words = "".join(

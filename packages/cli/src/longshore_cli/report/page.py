@@ -10,7 +10,7 @@ from typing import Any
 from longshore_cli.report.chart import chart, with_controls
 from longshore_cli.report.figures import Figures
 from longshore_cli.report.gantt import Gantt, fitted
-from longshore_cli.report.graph import MOST_BOXES, graph_svg
+from longshore_cli.report.graph import MOST_BOXES, graph_svg, outcomes
 from longshore_cli.report.html import Html, element, embedded_json, joined, policy_hash, table
 from longshore_cli.report.record import Record
 from longshore_cli.report.sections import environments, machines, slowest, spending, tasks, trouble
@@ -130,7 +130,7 @@ def _time(record: Record, whole: Gantt) -> Html:
 
 
 def _graph(record: Record) -> Html:
-    picture = graph_svg(record)
+    picture = graph_svg(record.workflow, outcomes(record))
     if not picture:
         return element("p", f"A graph of more than {MOST_BOXES} boxes is not drawn; the table below has them all.")
     attributes: dict[str, Any] = {"class_": "wide graph", "role": "region", "tabindex": "0"}

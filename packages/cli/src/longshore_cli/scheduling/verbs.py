@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from attrs import frozen
 
 from longshore.errors import UsageError
 from longshore.model.names import check_name, near
@@ -21,10 +22,10 @@ from longshore_cli.places import folder_of
 from longshore_cli.scheduling.cron import CronTimers
 from longshore_cli.scheduling.entry import KEPT, Entry, Timers
 from longshore_cli.scheduling.systemd import SystemdTimers
-from longshore_cli.scheduling.when import When, parse_when
+from longshore_cli.scheduling.when import parse_when
 from longshore_cli.text import clean, table
 
-__all__ = ["add", "list_all", "remove"]
+__all__ = ["Scheduled", "add", "list_all", "remove", "scheduled"]
 
 _ALLOWED = ("run", "gc", "machines start", "machines stop", "machines down")
 
@@ -51,31 +52,59 @@ def add(invocation: Invocation, folder: Path | None, name: str, when: str, words
             if other.name != timers.name and name in {each.name for each in other.entries()}:
                 other.remove(name)
         timers.add(entry)
+    made = _scheduled(entry, timers)
     if invocation.json:
-        answer_json({"schedule": _document(entry, timers)})
+        answer_json({"schedule": made.document()})
     else:
-        answer(f"{name}: {moments.text}, by {timers.name}; next {_next(moments):%a %Y-%m-%d %H:%M}")
+        answer(f"{name}: {moments.text}, by {made.by}; next {made.next:%a %Y-%m-%d %H:%M}")
         if timers.name == "systemd":
             say("While you are not logged in too, after `loginctl enable-linger`.")
     return 0
 
 
+@frozen(kw_only=True)
+class Scheduled:
+    """A schedule, with what its timer makes of it."""
+
+    entry: Entry
+    by: str
+    """Who starts it: systemd or cron."""
+    next: datetime
+    """When it is started next."""
+
+    def document(self) -> dict[str, Any]:
+        """Tell it to programs."""
+        return {
+            "name": self.entry.name,
+            "when": self.entry.when.text,
+            "next": self.next,
+            "by": self.by,
+            "folder": str(self.entry.folder),
+            "command": list(self.entry.words),
+        }
+
+
+def scheduled() -> list[Scheduled]:
+    """List what is scheduled for this user on this computer."""
+    return [_scheduled(entry, timers) for timers in _all() for entry in timers.entries()]
+
+
 def list_all(invocation: Invocation) -> None:
     """Show what is scheduled."""
-    found = [(entry, timers) for timers in _all() for entry in timers.entries()]
+    found = scheduled()
     if invocation.json:
-        answer_json({"schedules": [_document(entry, timers) for entry, timers in found]})
+        answer_json({"schedules": [each.document() for each in found]})
     elif found:
         rows = [
             [
-                entry.name,
-                entry.when.text,
-                f"{_next(entry.when):%a %Y-%m-%d %H:%M}",
-                timers.name,
-                clean(str(entry.folder)),
-                clean(" ".join(entry.words)),
+                each.entry.name,
+                each.entry.when.text,
+                f"{each.next:%a %Y-%m-%d %H:%M}",
+                each.by,
+                clean(str(each.entry.folder)),
+                clean(" ".join(each.entry.words)),
             ]
-            for entry, timers in found
+            for each in found
         ]
         answer(table(rows, ["NAME", "WHEN", "NEXT", "BY", "FOLDER", "COMMAND"]))
     else:
@@ -169,16 +198,5 @@ def _lock() -> contextlib.AbstractContextManager[None]:
     return locked(state / "schedules.lock")
 
 
-def _next(when: When) -> datetime:
-    return when.after(datetime.now().astimezone())
-
-
-def _document(entry: Entry, timers: Timers) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "when": entry.when.text,
-        "next": _next(entry.when),
-        "by": timers.name,
-        "folder": str(entry.folder),
-        "command": list(entry.words),
-    }
+def _scheduled(entry: Entry, timers: Timers) -> Scheduled:
+    return Scheduled(entry=entry, by=timers.name, next=entry.when.after(datetime.now().astimezone()))

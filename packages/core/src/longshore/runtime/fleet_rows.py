@@ -68,6 +68,15 @@ class LeaseRow:
     """When it was gone, or was left to the next run; None while it costs money."""
     cost: Money | None
     """By its price an hour, until it was over or the last event; None where nobody knows a price."""
+    price: Money | None = None
+    """What it costs an hour, while it costs money; None when it is over or nobody knows."""
+
+    def cost_until(self, moment: float) -> Money | None:
+        """Say what it has cost until a moment; None where nobody knows a price."""
+        if self.price is None:
+            return self.cost
+        hours = Decimal(max(0.0, moment - self.asked)) / Decimal(_HOUR)
+        return Money(amount=self.price.amount * hours, currency=self.price.currency)
 
 
 _BUILDS = """
@@ -149,6 +158,7 @@ def read_leases(reader: RunReader) -> list[LeaseRow]:
             ready=ready,
             over=over,
             cost=_cost(price, currency, cost, (last if over is None else over) - asked) if machine else None,
+            price=_cost(price, currency, None, _HOUR) if machine and over is None and cost is None else None,
         )
         for lease, pool, machine, kind, spot, asked, ready, over, price, currency, cost, last in rows
     ]

@@ -6,7 +6,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["log_paths", "pack"]
+from attrs import frozen
+
+__all__ = ["LogPart", "log_paths", "pack", "read_part"]
 
 _FOLDER = "logs"
 _ARCHIVE = "logs.zip"
@@ -30,6 +32,40 @@ def log_paths(run_folder: Path, task: str, attempt: int) -> tuple[Path, Path]:
                 with suppress(KeyError):
                     packed.extract(path.name, folder)
     return paths
+
+
+@frozen(kw_only=True)
+class LogPart:
+    """A piece of what an attempt wrote to one stream."""
+
+    begin: int
+    """The offset of its first byte."""
+    data: bytes
+    size: int
+    """How much has been written in all."""
+    most: int
+    """How many bytes were asked for at the most."""
+
+
+def read_part(path: Path, begin: int | None = None, *, most: int) -> LogPart:
+    """Read at most so many bytes from an offset on; without one the last bytes, from the beginning of a line if they
+    have one.
+
+    A file that is not there is empty, and what lies behind its end, too.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return LogPart(begin=0, data=b"", size=0, most=most)
+    with file:
+        size = os.fstat(file.fileno()).st_size
+        start = max(0, size - most) if begin is None else min(begin, size)
+        file.seek(start)
+        data = file.read(most)
+    if begin is None and start:
+        line = data.find(b"\n", 0, len(data) - 1) + 1
+        start, data = start + line, data[line:]
+    return LogPart(begin=start, data=data, size=size, most=most)
 
 
 def pack(run_folder: Path) -> None:

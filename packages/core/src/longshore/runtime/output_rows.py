@@ -41,14 +41,19 @@ class OutputRow:
 _MOVES = """
     SELECT substr(piece.value ->> 0, 1, instr(piece.value ->> 0, '/') - 1), body ->> 'source',
         coalesce(body ->> 'target', ''), at, sum(piece.value ->> 2)
-    FROM events, json_each(body, '$.artifacts') AS piece WHERE kind = 'Moved' GROUP BY seq, 1 ORDER BY seq
+    FROM events, json_each(body, '$.artifacts') AS piece
+    WHERE kind = 'Moved' AND (?1 IS NULL OR substr(piece.value ->> 0, 1, length(?1) + 1) = ?1 || '/')
+    GROUP BY seq, 1 ORDER BY seq LIMIT ?2 OFFSET ?3
 """
 
 
-def read_moves(reader: RunReader) -> list[MoveRow]:
-    """List what came from machines into the project's store or to others, in the order in which it came."""
+def read_moves(reader: RunReader, task: str | None = None, *, skip: int = 0, most: int = -1) -> list[MoveRow]:
+    """List what came from machines into the project's store or to others, in the order in which it came.
+
+    Only outputs of one task, when it is given; at most ``most`` rows, after so many that are skipped.
+    """
     with reader._reading() as db:
-        rows = db.execute(_MOVES).fetchall()
+        rows = db.execute(_MOVES, (task, most, skip)).fetchall()
     return [
         MoveRow(task=task, machine=machine, target=target, at=at, size_bytes=size)
         for task, machine, target, at, size in rows
@@ -63,19 +68,23 @@ _OUTPUTS = """
         SELECT seq, item.value ->> 0, item.value -> 2, item.value ->> 3, item.value ->> 4
         FROM events, json_each(body, '$.items') AS item
         WHERE kind = 'TasksIdentified' AND json_array_length(item.value) = 5),
-      last AS (SELECT task, outputs, result, source, max(seq) AS seq FROM made GROUP BY task)
+      last AS (
+        SELECT task, outputs, result, source, max(seq) AS seq FROM made WHERE ?1 IS NULL OR task = ?1 GROUP BY task)
     SELECT task, piece.value ->> 0, piece.value ->> 4, piece.value ->> 2, piece.value ->> 1, NULL, source, seq
     FROM last, json_each(outputs) AS piece
     UNION ALL
     SELECT task, '', 'value', length(CAST(result AS BLOB)), '', result, source, seq FROM last WHERE result IS NOT NULL
-    ORDER BY seq
+    ORDER BY seq LIMIT ?2 OFFSET ?3
 """
 
 
-def read_outputs(reader: RunReader) -> list[OutputRow]:
-    """List what succeeded tasks have made, here or in an earlier run, in the order in which it was known."""
+def read_outputs(reader: RunReader, task: str | None = None, *, skip: int = 0, most: int = -1) -> list[OutputRow]:
+    """List what succeeded tasks have made, here or in an earlier run, in the order in which it was known.
+
+    Only by one task, when it is given; at most ``most`` rows, after so many that are skipped.
+    """
     with reader._reading() as db:
-        rows = db.execute(_OUTPUTS).fetchall()
+        rows = db.execute(_OUTPUTS, (task, most, skip)).fetchall()
     return [
         OutputRow(task=task, path=path, kind=kind, size_bytes=size, sha256=digest, value=value or "", source=source)
         for task, path, kind, size, digest, value, source, _ in rows

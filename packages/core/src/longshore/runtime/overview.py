@@ -73,7 +73,9 @@ class Shape:
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """How many tasks there are of each name, in the order of the workflow."""
-        return {spec.name: count_members(spec, self.made.get(spec.name)) for spec in self.workflow.tasks}
+        counts = {spec.name: count_members(spec, self.made.get(spec.name)) for spec in self.workflow.tasks}
+        # One stands for those that are not known yet.
+        return {name: 1 if count is None else count for name, count in counts.items()}
 
     @cached_property
     def ids(self) -> Sequence[str]:
@@ -104,8 +106,8 @@ class Overview:
     groups: Sequence[Group]
     machines: Sequence[MachineNow]
     """In the order in which they came."""
-    unready: Sequence[LeaseRow]
-    """What was rented, or asked for, and has not become a machine yet."""
+    leases: Sequence[LeaseRow]
+    """What was rented, in the order in which it was asked for; not all of it has become a machine."""
     builds: Sequence[BuildRow]
 
     def tasks(
@@ -161,7 +163,6 @@ def read_overview(reader: RunReader) -> Overview:
     groups, phases = _groups(reader, shape)
     leases, rows = read_leases(reader), read_machines(reader)
     by_machine = {lease.machine: lease for lease in leases if lease.machine}
-    known = {row.machine for row in rows}
     machines = [MachineNow(row=row, lease=by_machine.get(row.machine), live=0, ended=0) for row in rows]
     return Overview(
         reader=reader,
@@ -171,7 +172,7 @@ def read_overview(reader: RunReader) -> Overview:
         shape=shape,
         groups=groups,
         machines=_busy(reader, machines),
-        unready=[lease for lease in leases if lease.machine not in known],
+        leases=leases,
         builds=read_builds(reader),
     )
 

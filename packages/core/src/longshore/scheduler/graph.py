@@ -51,14 +51,21 @@ def expand(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> list[
     return [_member(spec, tuple(zip(names, values, strict=True))) for values in itertools.product(*columns)]
 
 
-def count_members(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> int:
-    """Say how many tasks `expand` would give; that much more quickly where nothing depends on anything."""
-    if any(isinstance(parameter.source, ColumnsOf) for parameter in spec.for_each):
-        return len(expand(spec, made))
+def count_members(spec: TaskSpec, made: Sequence[Sequence[str]] | None = None) -> int | None:
+    """Say how many tasks `expand` gives, without making them where nothing depends on anything; None while that is
+    not known.
+
+    Raises:
+        ValueError: as `expand` does.
+    """
     if not spec.expands:
         return 1
     columns = made if made is not None else _columns(spec)
-    return 1 if columns is None else math.prod(map(len, columns)) * (spec.repeat or 1)
+    if columns is None:
+        return None
+    if any(isinstance(parameter.source, ColumnsOf) for parameter in spec.for_each):
+        return len(expand(spec, made))
+    return math.prod(map(len, columns)) * (spec.repeat or 1)
 
 
 def _dependent(

@@ -80,14 +80,24 @@ class Tab:
             case _:
                 return
 
-    def show(self, page: Path, *, width: int, height: int, dark: bool) -> None:
-        """Open a page on a screen of this size, by day or by night, and wait until its chart is drawn."""
+    def screen(self, width: int, height: int, *, dark: bool) -> None:
+        """Show pages on a screen of this size, by day or by night."""
         phone = width < 600
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         scheme = "dark" if dark else "light"
         self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.ask("Page.navigate", url=page.as_uri())
-        self.until(f"document.querySelector('#gantt')?.dataset.drawn === '{scheme}'")
+
+    def open(self, url: str) -> None:
+        """Open a page, and wait until all that it names is loaded."""
+        # Marked, so that the page before it is not taken for it.
+        self.ask("Runtime.evaluate", expression="globalThis.before = true")
+        answer = self.ask("Page.navigate", url=url)
+        assert "errorText" not in answer, f"{url}: {answer['errorText']}"
+        self.until("!globalThis.before && document.readyState === 'complete'")
+
+    def scripts(self, on: bool) -> None:
+        """Let pages that are opened from now on execute scripts, or none."""
+        self.ask("Emulation.setScriptExecutionDisabled", value=not on)
 
     def until(self, condition: str) -> None:
         """Wait until something holds in the page."""

@@ -1,0 +1,108 @@
+"""What is served: the runs of one project, each read once and then only for what has changed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+from longshore.errors import LongshoreError
+from longshore.runtime.history import RunInfo, RunReader
+from longshore.runtime.overview import Overview, read_overview, refreshed
+from longshore.runtime.past import moment_of
+from longshore.runtime.project import Project
+from longshore_web.notices import Notices
+from longshore_web.token import Token
+
+__all__ = ["Missing", "Site"]
+
+_MOST_KEPT = 16
+"""So many runs and moments are kept in memory."""
+
+_K = TypeVar("_K")
+_T = TypeVar("_T")
+
+
+class Missing(LongshoreError):
+    """There is no such page."""
+
+
+class Site:
+    """A project, as pages see it. For any thread."""
+
+    def __init__(self, project: Project, token: Token, notices: Notices) -> None:
+        self.project = project
+        self.token = token
+        self.notices = notices
+        self._lock = Lock()
+        self._overviews: OrderedDict[tuple[str, str], Overview] = OrderedDict()
+        self._infos: dict[str, RunInfo] = {}
+        self._made: OrderedDict[tuple[str, str, str], tuple[int, object]] = OrderedDict()
+
+    def run_folder(self, run: str) -> Path:
+        """Give the folder of a run.
+
+        Raises:
+            Missing: when there is none of exactly this id, so that no other name is ever a path.
+        """
+        if run not in self.project.run_ids():
+            raise Missing(f"There is no run {run} in {self.project.folder}.")
+        return self.project.run_folder(run)
+
+    def info(self, run: str) -> RunInfo:
+        """Say how a run stands; one that is over for good is read once.
+
+        Raises:
+            JournalError: when its record cannot be read.
+        """
+        known = self._infos.get(run)
+        if known is None:
+            known = RunReader(self.project.run_folder(run)).info()
+            if known.state == "succeeded":
+                self._infos[run] = known
+        return known
+
+    def overview(self, run: str, at: str = "") -> Overview:
+        """Give a run as it stands now, or at a past moment as it was typed.
+
+        Raises:
+            Missing: when there is no such run.
+            UsageError: when it did not go on at that moment.
+            JournalError: when its record cannot be read.
+        """
+        folder = self.run_folder(run)
+        with self._lock:
+            known = self._overviews.get((run, at))
+        if known is not None:
+            found = refreshed(known)
+        elif at:
+            info = RunReader(folder).info()
+            moment = moment_of(at, info.started, info.ended or datetime.now(UTC))
+            found = read_overview(RunReader(folder, until=moment))
+        else:
+            found = read_overview(RunReader(folder))
+        with self._lock:
+            _keep(self._overviews, (run, at), found)
+        return found
+
+    def made(self, overview: Overview, at: str, what: str, make: Callable[[], _T]) -> _T:
+        """Give what is slow to make of a run, as it was made for the same events."""
+        key = (overview.info.id, at, what)
+        with self._lock:
+            known = self._made.get(key)
+        if known is not None and known[0] == overview.last:
+            return known[1]  # type: ignore[return-value]  # it was put there under the same key
+        found = make()
+        with self._lock:
+            _keep(self._made, key, (overview.last, found))
+        return found
+
+
+def _keep(store: OrderedDict[_K, _T], key: _K, value: _T) -> None:
+    store[key] = value
+    store.move_to_end(key)
+    while len(store) > _MOST_KEPT:
+        store.popitem(last=False)

@@ -1,0 +1,3 @@
+"""What browsers load beside the pages."""
+
+__all__: list[str] = []
