@@ -74,7 +74,7 @@ def test_boot_data_is_executed_once_and_what_is_enabled_begins_at_each_boot(worl
     again = world.play(None)
 
     assert again.count("first boot") == 1
-    assert (world.hosts.disk("h1") / "var" / "ups").read_text() == "up\nup\n"
+    assert (world.hosts.disk("h1") / "root" / "var" / "ups").read_text() == "up\nup\n"
 
 
 def test_a_host_is_reached_through_the_proxy_command_alone(world: _World) -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from longshore.testing.fake_hosts import missing
 
+from .account import AwsAccount
 from .rig import AwsRig, Cloud, running_cloud
+
+_ELSEWHERE = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION")
+"""Variables of the user's own that would lead boto3 elsewhere."""
 
 
 @pytest.fixture(scope="session")
@@ -29,8 +33,18 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cloud, Pa
 
 
 @pytest.fixture
+def account(hosted: tuple[Cloud, Path], monkeypatch: pytest.MonkeyPatch) -> AwsAccount:
+    """An account that is empty, and whose instances are real hosts."""
+    for name in _ELSEWHERE:
+        monkeypatch.delenv(name, raising=False)
+    cloud, disks = hosted
+    cloud.reset()
+    return AwsAccount.of(cloud, disks)
+
+
+@pytest.fixture
 def cloud(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION", "AWS_REGION"):
+    for name in _ELSEWHERE:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-login-key")

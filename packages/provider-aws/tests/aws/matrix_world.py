@@ -5,21 +5,19 @@ from __future__ import annotations
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from longshore.errors import LongshoreError
-from longshore.machines.collecting import collect
-from longshore.machines.fleet import Fleet, open_fleet
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.testing.crash_matrix import Case, Comes, Left, control
+from longshore.testing.story import Story
 
+from .account import AwsAccount
 from .matrix_steps import STEPS
 from .rig import Cloud
-from .story import Story
 
 __all__ = ["live"]
 
@@ -52,15 +50,16 @@ def live(folder: Path, case: Case, cloud: Cloud, disks: Path) -> Left:
     folder.mkdir()
     cloud.reset()
     try:
-        return _World(folder, case, Story(folder, cloud, disks)).live()
+        return _World(folder, case, Story(folder, {"cloud": AwsAccount.of(cloud, disks)}), cloud).live()
     finally:
         cloud.reset()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 class _World:
-    def __init__(self, folder: Path, case: Case, story: Story) -> None:
+    def __init__(self, folder: Path, case: Case, story: Story, cloud: Cloud) -> None:
         self._case = case
+        self._cloud = cloud
         self._story = story
         self._said = folder / "said"
         story.write(f'unattended = "{_UNATTENDED}"', _TASKS)
@@ -76,15 +75,13 @@ class _World:
         else:
             self._collect()
             twice = [name for name in before if self._executions()[name] != 1]
-        alive = len(self._story.instances()) + len(self._story.cloud.control("hosts"))
+        alive = len(self._story.account.machines()) + len(self._story.account.hosts.living())
         self._collect()
-        with self._fleet(_now) as fleet:
-            leases = len(fleet.ledger.leases())
         return Left(
             killed=killed,
             alive=alive,
-            leases=leases,
-            sides=len(self._story.sides()),
+            leases=len(self._story.leases()),
+            sides=len(self._story.account.sides()),
             twice=tuple(sorted(twice)),
             lost=problem or self._lost(before),
         )
@@ -117,18 +114,9 @@ class _World:
         return [row.id.replace("[n=", "-").rstrip("]") for row in rows if row.phase == "succeeded"]
 
     def _executions(self) -> Counter[str]:
-        return Counter(self._story.cloud.control("ran"))
+        return Counter(self._cloud.control("ran"))
 
     def _collect(self) -> None:
         """What ``longshore gc --wait`` does, much later."""
-        with self._fleet(lambda: _now() + _MUCH_LATER) as fleet, suppress(LongshoreError):
-            collect(fleet, providers=["aws"], patience=timedelta(minutes=1))
-
-    def _fleet(self, now: Callable[[], datetime]) -> Fleet:
-        fleet = open_fleet(self._story.folder, ledger=self._story.home / "state" / "longshore" / "ledger.db")
-        fleet.now = now
-        return fleet
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        with suppress(LongshoreError):
+            self._story.sweep(later=_MUCH_LATER)

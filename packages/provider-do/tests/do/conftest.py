@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
-from longshore.testing.clouds import DigitalOcean
+from longshore.testing.clouds import DigitalOcean, HostedAccount, Trust, hosted
+from longshore.testing.fake_hosts import missing
 
 from .description import check
 from .rig import TOKEN, DoRig
 
 
 @pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trust]:
+    trust = Trust.made(tmp_path_factory.mktemp("tls"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(path))
-        yield context
+        patch.setenv("REQUESTS_CA_BUNDLE", str(trust.authority))
+        yield trust
 
 
 @pytest.fixture
@@ -35,7 +30,16 @@ def cloud() -> Iterator[DigitalOcean]:
 
 
 @pytest.fixture
-def rig(cloud: DigitalOcean, tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoRig]:
+def rig(cloud: DigitalOcean, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoRig]:
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", TOKEN)
-    with cloud.serving(tls) as url:
+    with cloud.serving(trust.context) as url:
         yield DoRig(cloud, url, tmp_path / "catalogues")
+
+
+@pytest.fixture
+def account(cloud: DigitalOcean, trust: Trust, tmp_path: Path) -> Iterator[HostedAccount]:
+    """An account whose droplets are real hosts."""
+    if reason := missing():
+        pytest.skip(reason)
+    with hosted(tmp_path / "hosts", trust, {"cloud": (cloud, {"DIGITALOCEAN_TOKEN": TOKEN})}) as accounts:
+        yield accounts["cloud"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from longshore.errors import (
 from longshore.model.offer import Needs
 from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
-from longshore.testing.clouds import Answer, DigitalOcean, Request
+from longshore.testing.clouds import Answer, DigitalOcean, Request, Trust
 from longshore.testing.faults import Fault
 from longshore_do.config import DoConfig
 from longshore_do.errors import Refused, translated
@@ -187,12 +186,10 @@ class Elsewhere(DigitalOcean):
         return Answer(status=200, body=["<html>"])
 
 
-def test_an_answer_that_is_none_is_no_answer(
-    tls: ssl.SSLContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_is_none_is_no_answer(trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", TOKEN)
     cloud = Elsewhere(TOKEN)
-    with cloud.serving(tls) as url, pytest.raises(CloudUnreachable, match="no answer of DigitalOcean"):
+    with cloud.serving(trust.context) as url, pytest.raises(CloudUnreachable, match="no answer of DigitalOcean"):
         DoRig(cloud, url, tmp_path).provider().find(owner="me")
 
 

@@ -2,56 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-import trustme
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from longshore.testing.clouds import GoogleCloud
+from longshore.testing.clouds import GoogleCloud, HostedAccount, Trust, google_login, hosted
+from longshore.testing.fake_hosts import missing
 
 from .description import check
 from .rig import ACCOUNT, PROJECT, GcpRig
 
-_UNIVERSE = "cloud.example"
+
+@pytest.fixture(scope="session")
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trust]:
+    trust = Trust.made(tmp_path_factory.mktemp("tls"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(trust.authority))
+        yield trust
 
 
 @pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    path = tmp_path_factory.mktemp("tls") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(path))
-        yield context
-
-
-@pytest.fixture(scope="session")
-def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The file of a service account, of a universe of its own, so that the real one is never asked."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    kind = serialization.PrivateFormat.PKCS8
-    text = key.private_bytes(serialization.Encoding.PEM, kind, serialization.NoEncryption()).decode()
-    path = tmp_path_factory.mktemp("login") / "account.json"
-    account = {
-        "type": "service_account",
-        "project_id": PROJECT,
-        "private_key_id": "0",
-        "private_key": text,
-        "client_email": ACCOUNT,
-        "token_uri": "https://localhost:1/token",
-        "universe_domain": _UNIVERSE,
-    }
-    path.write_text(json.dumps(account))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", _UNIVERSE)
-        yield path
+def login(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """The variables by which the SDK finds a login."""
+    return google_login(tmp_path_factory.mktemp("login"), project=PROJECT, account=ACCOUNT)
 
 
 @pytest.fixture
@@ -63,8 +37,18 @@ def cloud() -> Iterator[GoogleCloud]:
 
 @pytest.fixture
 def rig(
-    cloud: GoogleCloud, tls: ssl.SSLContext, login: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: GoogleCloud, trust: Trust, login: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GcpRig]:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(login))
-    with cloud.serving(tls) as url:
+    for name, value in login.items():
+        monkeypatch.setenv(name, value)
+    with cloud.serving(trust.context) as url:
         yield GcpRig(cloud, url, tmp_path / "catalogues")
+
+
+@pytest.fixture
+def account(cloud: GoogleCloud, trust: Trust, login: Mapping[str, str], tmp_path: Path) -> Iterator[HostedAccount]:
+    """A project whose instances are real hosts."""
+    if reason := missing():
+        pytest.skip(reason)
+    with hosted(tmp_path / "hosts", trust, {"cloud": (cloud, login)}) as accounts:
+        yield accounts["cloud"]

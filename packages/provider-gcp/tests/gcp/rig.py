@@ -80,15 +80,15 @@ class GcpRig:
 
     def paid(self) -> Sequence[Paid]:
         """Look into the books."""
-        return [_paid(each, self.cloud.births[each]) for each in self.cloud.paid()]
+        return [_paid(each, self.cloud.instances.births[each]) for each in self.cloud.machines()]
 
     def sides(self) -> Sequence[SideResource]:
         """Look at firewall rules, whoever's."""
-        return [side_of(row["name"], row.get("description", "")) for row in self.cloud.firewalls.values()]
+        return [side_of(row["name"], row.get("description", "")) for row in self.cloud.firewalls.rows.values()]
 
     def admitted(self) -> Sequence[str]:
         """Look at who is let in by SSH."""
-        rows = self.cloud.firewalls.values()
+        rows = self.cloud.firewalls.rows.values()
         return [each.removesuffix("/32") for row in rows for each in row.get("sourceRanges", ())]
 
     def crowd(self, count: int) -> None:
@@ -99,7 +99,7 @@ class GcpRig:
             {Tag.PROJECT: self.owner},
             {"owner": self.owner, Tag.LEDGER: "l-1"},
         ]
-        known = len(self.cloud.instances)
+        known = len(self.cloud.instances.rows)
         for place in range(count):
             tags = others[place % len(others)]
             body = {

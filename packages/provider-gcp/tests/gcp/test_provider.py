@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ from longshore.errors import (
 from longshore.model.offer import Needs, Offer
 from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
-from longshore.testing.clouds import Answer, GoogleCloud, Request
+from longshore.testing.clouds import Answer, GoogleCloud, Request, Trust
 from longshore.testing.faults import Fault
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.errors import Refused, translated
@@ -126,7 +125,7 @@ def test_a_whole_life_needs_every_permission_that_is_named_and_no_other(
     provider.terminate([machine.id])
     provider.sweep([side.id for side in provider.find_sides(owner=rig.owner)], owner=rig.owner)
     assert rig.paid() == []
-    assert cloud.firewalls == {}
+    assert cloud.firewalls.rows == {}
     needed = set[str]().union(*(_PERMISSIONS[method] for method in cloud.did))
     assert needed == set(least_role(GcpConfig())["includedPermissions"])
 
@@ -139,7 +138,7 @@ def test_any_tag_comes_back_and_those_that_can_be_are_labels(rig: GcpRig, cloud:
     (machine,) = rig.provider(tags=tags).launch(evolve(rig.spec(), project="Prévision ☂"), token="t-1")
     assert {key: machine.tags[key] for key in tags} == tags
     assert machine.tags["longshore-project"] == "Prévision ☂"
-    assert cloud.instances[machine.id]["labels"]["team"] == "a"
+    assert cloud.instances.rows[machine.id]["labels"]["team"] == "a"
 
 
 def test_an_owner_too_long_for_a_label_finds_what_is_theirs_alone(rig: GcpRig) -> None:
@@ -152,8 +151,8 @@ def test_an_owner_too_long_for_a_label_finds_what_is_theirs_alone(rig: GcpRig) -
 
 def test_ssh_is_let_in_from_the_caller_alone_and_the_machines_reach_each_other(rig: GcpRig, cloud: GoogleCloud) -> None:
     (machine,) = rig.provider().launch(rig.spec(), token="t-1")
-    tags = cloud.instances[machine.id]["tags"]["items"]
-    rules = {name.rpartition("-")[2]: row for name, row in cloud.firewalls.items()}
+    tags = cloud.instances.rows[machine.id]["tags"]["items"]
+    rules = {name.rpartition("-")[2]: row for name, row in cloud.firewalls.rows.items()}
     assert rules["ssh"]["sourceRanges"] == ["203.0.113.7/32"]
     assert rules["ssh"]["allowed"] == [{"IPProtocol": "tcp", "ports": ["22"]}]
     assert rules["inside"]["sourceTags"] == tags
@@ -173,10 +172,10 @@ def test_a_spot_machine_is_one_and_goes_when_it_is_preempted(rig: GcpRig, cloud:
     provider = rig.provider()
     (machine,) = provider.launch(evolve(rig.spec(), offer=spot_offer(rig)), token="t-1")
     assert machine.spot
-    (body,) = cloud.births.values()
+    (body,) = cloud.instances.births.values()
     assert body["scheduling"]["provisioningModel"] == "SPOT"
     assert body["scheduling"]["onHostMaintenance"] == "TERMINATE"
-    cloud.preempt(machine.id)
+    cloud.reclaim(machine.id)
     rig.wait(provider.terms.listing_lag)
     assert list(provider.find(owner=rig.owner)) == []
 
@@ -185,15 +184,15 @@ def test_a_repeated_request_is_the_same_request(rig: GcpRig, cloud: GoogleCloud)
     rig.fail(Fault.REPLY_LOST, on="create")
     with pytest.raises(CloudUnreachable):
         rig.provider().launch(rig.spec(), token="t-1")
-    (name,) = cloud.instances
+    (name,) = cloud.instances.rows
     (again,) = rig.provider().launch(rig.spec(), token="t-1")
     assert again.id == name
-    assert again.born == datetime.fromisoformat(cloud.instances[name]["creationTimestamp"])
+    assert again.born == datetime.fromisoformat(cloud.instances.rows[name]["creationTimestamp"])
 
 
 def test_a_machine_of_somebody_else_by_our_name_is_left_alone(rig: GcpRig, cloud: GoogleCloud) -> None:
     (machine,) = rig.provider().launch(rig.spec(), token="t-1")
-    items = cloud.instances[machine.id]["metadata"]["items"]
+    items = cloud.instances.rows[machine.id]["metadata"]["items"]
     items[0]["value"] = write_tags({"longshore-owner": "other"})
     with pytest.raises(InvalidRequest, match="is not ours"):
         rig.provider().launch(rig.spec(), token="t-1")
@@ -211,7 +210,7 @@ def test_an_operation_that_fails_says_why_and_leaves_nothing(rig: GcpRig) -> Non
 def test_an_operation_that_never_ends_is_not_waited_for_longer_than_the_deadline(
     rig: GcpRig, cloud: GoogleCloud
 ) -> None:
-    cloud.waits = 1_000_000
+    cloud.operations.waits = 1_000_000
     provider = rig.provider(deadline=timedelta(seconds=8))
     began = rig.now()
     with pytest.raises(CloudUnreachable, match="making a firewall rule"):
@@ -252,18 +251,19 @@ class Elsewhere(GoogleCloud):
 
 
 def test_an_answer_that_is_none_is_no_answer(
-    tls: ssl.SSLContext, login: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trust: Trust, login: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(login))
+    for name, value in login.items():
+        monkeypatch.setenv(name, value)
     cloud = Elsewhere(PROJECT, ACCOUNT)
-    with cloud.serving(tls) as url, pytest.raises(CloudUnreachable, match="no answer of Google"):
+    with cloud.serving(trust.context) as url, pytest.raises(CloudUnreachable, match="no answer of Google"):
         GcpRig(cloud, url, tmp_path).provider().find(owner="me")
 
 
-def test_who_is_not_logged_in_is_told_how(rig: GcpRig, login: Path, tmp_path: Path) -> None:
+def test_who_is_not_logged_in_is_told_how(rig: GcpRig, login: Mapping[str, str], tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="holds no login"):
         rig.provider(credentials_file=str(tmp_path / "none.json")).find(owner="me")
-    assert list(rig.provider(credentials_file=str(login)).find(owner="me")) == []
+    assert list(rig.provider(credentials_file=login["GOOGLE_APPLICATION_CREDENTIALS"]).find(owner="me")) == []
     rig.fail(Fault.CREDENTIALS, on="*")
     with pytest.raises(CredentialsError, match="Invalid Credentials"):
         rig.provider().find(owner="me")

@@ -14,7 +14,9 @@ if "pytest" in sys.modules:
         "longshore.testing.executor_contract",
         "longshore.testing.executor_data",
         "longshore.testing.provider_contract",
+        "longshore.testing.provider_story",
         "longshore.testing.store_contract",
+        "longshore.testing.story",
         "longshore.testing.strategy_contract",
     )
 
@@ -32,12 +34,15 @@ if TYPE_CHECKING:
     from longshore.testing.faulty_provider import FaultyProvider
     from longshore.testing.provider_contract import ProviderContract
     from longshore.testing.provider_rig import Paid, ProviderRig
+    from longshore.testing.provider_story import ProviderStory
     from longshore.testing.simulation import EPOCH, Simulation
     from longshore.testing.store_contract import FolderStore, ObserverContract, StoreContract
+    from longshore.testing.story import Account, Story
     from longshore.testing.strategy_contract import StrategyContract, named_strategy
 
 __all__ = [
     "EPOCH",
+    "Account",
     "Contract",
     "ExecutorBench",
     "ExecutorContract",
@@ -56,8 +61,10 @@ __all__ = [
     "Paid",
     "ProviderContract",
     "ProviderRig",
+    "ProviderStory",
     "Simulation",
     "StoreContract",
+    "Story",
     "StrategyContract",
     "named_strategy",
 ]
@@ -65,6 +72,7 @@ __all__ = [
 # Loaded when first used: a sandbox is made of these fakes, and runs where pytest is not installed.
 _HOMES = {
     "EPOCH": "simulation",
+    "Account": "story",
     "Contract": "contract",
     "ExecutorBench": "executor_bench",
     "ExecutorContract": "executor_contract",
@@ -83,8 +91,10 @@ _HOMES = {
     "Paid": "provider_rig",
     "ProviderContract": "provider_contract",
     "ProviderRig": "provider_rig",
+    "ProviderStory": "provider_story",
     "Simulation": "simulation",
     "StoreContract": "store_contract",
+    "Story": "story",
     "StrategyContract": "strategy_contract",
     "named_strategy": "strategy_contract",
 }

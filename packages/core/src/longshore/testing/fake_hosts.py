@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from importlib.resources import as_file, files
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 __all__ = ["FakeHosts", "missing"]
 
@@ -58,7 +59,10 @@ class FakeHosts:
         self._folder = folder
         self._off = off
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._power: dict[str, subprocess.Popen[bytes]] = {}
+        self._telling = 0
+        """So many have powered themselves off, and it is being told."""
         self._numbers = count(1)
         self._network = f"{_NAME}-{os.getpid()}-{next(_NETWORKS)}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,17 +106,18 @@ class FakeHosts:
         """Switch a host on; return before it has booted.
 
         Args:
-            name: its name; a disk of this name that was kept is used again.
+            name: its name; a disk of this name that was kept is used again. What it calls itself is the last part of a
+                path.
             addresses: IPv4 addresses, by which other hosts reach it too.
             data: its boot data, a script with its ``#!`` line; executed when it has a new disk.
         """
-        disk = self._folder / "disks" / name
+        disk = self.disk(name)
         if not disk.exists():
             self._make_disk(disk, data)
         script = files("longshore.testing").joinpath("fake_host", "boot.sh")
         with as_file(script) as place, (disk / "console").open("ab") as console:
             process = subprocess.Popen(
-                [*_UNSHARE, "sh", str(place), str(disk), name, *addresses],
+                [*_UNSHARE, "sh", str(place), str(disk), name.rpartition("/")[2], *addresses],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=console,
@@ -156,35 +161,46 @@ class FakeHosts:
         process.wait()
         if process.stdin is not None:
             process.stdin.close()
-        with self._lock:
-            itself = self._power.get(name) is process
-            if itself:
-                del self._power[name]
-        if itself:
+        with self._changed:
+            if self._power.get(name) is not process:
+                return
+            del self._power[name]
+            self._telling += 1
+        try:
             self._off(name)
+        finally:
+            with self._changed:
+                self._telling -= 1
+                self._changed.notify_all()
 
     def cut(self, name: str, *, keep: bool = False) -> None:
         """Take the power away, and the disk too unless it is to be kept; silent for one that has none."""
-        with self._lock:
+        with self._changed:
             process = self._power.pop(name, None)
+            self._changed.notify_all()
         if process is not None:
             process.kill()
             process.wait(_SECONDS)
         if not keep:
-            shutil.rmtree(self._folder / "disks" / name, ignore_errors=True)
+            shutil.rmtree(self.disk(name), ignore_errors=True)
 
     def living(self) -> Collection[str]:
         """Name those that have power."""
         with self._lock:
             return sorted(self._power)
 
+    def wait_off(self, seconds: float) -> bool:
+        """Wait until none has power, and whoever is told of that was told; say whether that came."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._power and not self._telling, seconds)
+
     def disk(self, name: str) -> Path:
-        """Give the root folder of a host's disk; of ``/usr`` and ``/etc`` it has nothing."""
-        return self._folder / "disks" / name / "root"
+        """Give the folder of a host's disk: ``root``, and what it has written into ``etc`` and ``usr``."""
+        return self._folder / "disks" / quote(name, safe="")
 
     def console(self, name: str) -> str:
         """Give what was said while it booted."""
-        disk = self._folder / "disks" / name
+        disk = self.disk(name)
         logs = (disk / "console", disk / "root/var/log/cloud-init-output.log", disk / "root/var/log/sshd.log")
         return "\n".join(log.read_text(errors="replace") for log in logs if log.exists())
 

@@ -39,7 +39,6 @@ class Hosted:
         self._known: set[str] = set()
         self._disks: set[str] = set()
         self._ran: list[str] = []
-        self._ends = threading.Condition()
         self._hosts = FakeHosts(folder, off=self._ended)
 
     def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
@@ -67,8 +66,7 @@ class Hosted:
             case "console":
                 return self._hosts.console(body["machine"])
             case "off":
-                with self._ends:
-                    return self._ends.wait_for(lambda: not self._hosts.living(), body["seconds"])
+                return self._hosts.wait_off(body["seconds"])
             case "reset":
                 with self._lock:
                     for machine in list(self._disks):
@@ -92,8 +90,6 @@ class Hosted:
         """An instance that powers itself off is terminated, as its launch has said; so is one that is reclaimed."""
         self._admin.terminate_instances(InstanceIds=[machine])
         self._follow([machine])
-        with self._ends:
-            self._ends.notify_all()
 
     def _follow(self, named: Iterable[str]) -> None:
         """Let hosts be as their instances are: those that are named, and those that were born since."""
@@ -123,7 +119,7 @@ class Hosted:
 
     def _written(self, machine: str) -> list[str]:
         """Read what tasks have written into the file ``ran`` of their home."""
-        ran = self._hosts.disk(machine) / "home" / "ubuntu" / "ran"
+        ran = self._hosts.disk(machine) / "root" / "home" / "ubuntu" / "ran"
         return ran.read_text().splitlines() if ran.exists() else []
 
     def _cut(self, machine: str) -> None:

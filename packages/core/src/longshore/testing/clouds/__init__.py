@@ -5,6 +5,21 @@ when told to. TLS is the caller's, so that no product code needs a switch for te
 from longshore.testing.clouds.azure import Azure
 from longshore.testing.clouds.digitalocean import DigitalOcean
 from longshore.testing.clouds.google import GoogleCloud
-from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Request
+from longshore.testing.clouds.hosted import HostedAccount, hosted
+from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Place, Request
+from longshore.testing.clouds.trust import Trust, google_login
 
-__all__ = ["Answer", "Azure", "Check", "DigitalOcean", "GoogleCloud", "HttpCloud", "Request"]
+__all__ = [
+    "Answer",
+    "Azure",
+    "Check",
+    "DigitalOcean",
+    "GoogleCloud",
+    "HostedAccount",
+    "HttpCloud",
+    "Place",
+    "Request",
+    "Trust",
+    "google_login",
+    "hosted",
+]

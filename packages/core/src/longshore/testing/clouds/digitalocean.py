@@ -7,7 +7,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from longshore.testing.clouds.digitalocean_words import (
@@ -21,7 +21,7 @@ from longshore.testing.clouds.digitalocean_words import (
     region,
     size,
 )
-from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, HttpCloud, Request
+from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Place, Request
 from longshore.testing.faults import Fault
 
 __all__ = ["DigitalOcean"]
@@ -37,15 +37,17 @@ _IMAGES = frozenset({"ubuntu-24-04-x64", "ubuntu-22-04-x64", "debian-12-x64"})
 class DigitalOcean(HttpCloud):
     """One account, with one token. With ``hosts`` each droplet is a host that executes its user data."""
 
-    boot = timedelta(seconds=30)
-    """How long a droplet is new."""
-    lag = timedelta(seconds=10)
-    """How long it may be missing in lists."""
+    place = Place(
+        provider="do",
+        options='endpoint_url = "{url}"\nadmit = ["203.0.113.7/32"]',
+        pool='type = "s-2vcpu-4gb"',
+        user="root",
+        spot=False,
+    )
 
     def __init__(self, token: str, *, limit: int = 25, check: Check | None = None) -> None:
         """``limit`` is how many droplets the account may have."""
         super().__init__(check=check)
-        self.hosts: Hosts | None = None
         self._token = token
         self._limit = limit
         self._next = 3_164_444
@@ -96,6 +98,22 @@ class DigitalOcean(HttpCloud):
                 return act(request, *match.groups())
         return no(404, "not_found", "The resource you were accessing could not be found.")
 
+    def machines(self) -> Sequence[str]:
+        """List all droplets."""
+        with self._lock:
+            return list(map(str, self.droplets))
+
+    def sides(self) -> Sequence[str]:
+        """Name firewalls and keys."""
+        with self._lock:
+            return [row["name"] for row in (*self.firewalls.values(), *self.keys.values())]
+
+    def powered_off(self, machine: str) -> None:
+        """Show it as off; it costs as before."""
+        with self._lock:
+            if int(machine) in self.droplets:
+                self.droplets[int(machine)]["status"] = "off"
+
     # --- what a test does
 
     def crowd(self, body: Mapping[str, Any]) -> None:
@@ -104,12 +122,6 @@ class DigitalOcean(HttpCloud):
             row = self._birth(body["name"], body)
             row["created_at"] = (self.now() - self.boot).isoformat()
             self._limit += 1
-
-    def powered_off(self, name: str) -> None:
-        """Take note that a droplet's host has powered itself off: it is off, and costs as before."""
-        with self._lock:
-            if int(name) in self.droplets:
-                self.droplets[int(name)]["status"] = "off"
 
     def add_key(self, name: str, public_key: str) -> None:
         """Let a key be there that somebody has added by hand."""

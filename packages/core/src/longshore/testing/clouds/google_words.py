@@ -10,8 +10,35 @@ from datetime import datetime
 from typing import Any
 
 from longshore.testing.clouds.http_cloud import Answer, Request
+from longshore.testing.faults import Fault
 
-__all__ = ["addresses", "born", "is_asked_for", "is_in", "issuer", "item", "not_found", "page", "refused"]
+__all__ = [
+    "API",
+    "NAME",
+    "REFUSALS",
+    "addresses",
+    "born",
+    "is_asked_for",
+    "is_in",
+    "issuer",
+    "item",
+    "not_found",
+    "page",
+    "refused",
+]
+
+API = "https://www.googleapis.com/compute/v1"
+NAME = re.compile(r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?")
+"""What things may be called."""
+REFUSALS: Mapping[Fault, tuple[int, str, str]] = {
+    Fault.CAPACITY: (503, "ZONE_RESOURCE_POOL_EXHAUSTED", "The zone does not have enough resources available."),
+    Fault.QUOTA: (403, "quotaExceeded", "Quota 'CPUS' exceeded.  Limit: 24.0 in region europe-west4."),
+    Fault.CREDENTIALS: (401, "authError", "Invalid Credentials"),
+    Fault.DENIED: (403, "forbidden", "Required 'compute.instances.create' permission"),
+    Fault.THROTTLED: (403, "rateLimitExceeded", "Rate Limit Exceeded"),
+    Fault.INVALID: (400, "invalid", "Invalid value for field 'resource'."),
+    Fault.UNKNOWN: (400, "somethingNew", "Nobody has heard of this"),
+}
 
 _FILTER = re.compile(r'labels\.([a-z0-9_-]+) = "([a-z0-9_-]*)"')
 _PAGE = 100

@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from longshore.testing.faults import Fault
 
-__all__ = ["Answer", "Check", "Hosts", "HttpCloud", "Request"]
+__all__ = ["Answer", "Check", "Hosts", "HttpCloud", "Place", "Request"]
 
 _HANG_SECONDS = 5.0
 _READS = 2
@@ -68,8 +68,29 @@ class Hosts(Protocol):
         ...
 
 
+@frozen(kw_only=True)
+class Place:
+    """What a workflow file says of machines at a stand-in."""
+
+    provider: str
+    options: str
+    """Lines of the provider's table; ``{url}`` is where the stand-in answers."""
+    pool: str
+    """Lines of a pool: which machine."""
+    user: str
+    """Who logs in there."""
+    spot: bool
+    """Whether the cloud takes machines back; then `HttpCloud.reclaim` does."""
+
+
 class HttpCloud:
     """Begin with `serving`. A subclass says what requests mean; one is answered at a time, so it needs no locks."""
+
+    place: Place
+    boot = timedelta(seconds=30)
+    """How long a machine is starting."""
+    lag = timedelta(seconds=10)
+    """How long it may be missing in lists."""
 
     def __init__(self, *, check: Check | None = None) -> None:
         """Let ``check`` look at all requests and answers; what it finds is answered with status 400, and kept."""
@@ -77,6 +98,8 @@ class HttpCloud:
         self._lock = threading.RLock()
         self._faults: list[tuple[Fault, str, int]] = []
         self._offset = timedelta(0)
+        self.hosts: Hosts | None = None
+        """What is under the machines, by their ids; nothing when it is None."""
         self.seen: list[tuple[str, Any]] = []
         """Action and body of each request."""
         self.called: set[tuple[str, str]] = set()
@@ -95,6 +118,22 @@ class HttpCloud:
 
     def answer(self, request: Request, fault: Fault | None) -> Answer:
         """Do what is asked for; by half or twice when the fault says so."""
+        raise NotImplementedError
+
+    def machines(self) -> Sequence[str]:
+        """List the ids of the machines that there are."""
+        raise NotImplementedError
+
+    def sides(self) -> Sequence[str]:
+        """Name what there is beside machines, and was not there at first."""
+        raise NotImplementedError
+
+    def powered_off(self, machine: str) -> None:
+        """Take note that a machine's host has powered itself off."""
+        raise NotImplementedError
+
+    def reclaim(self, machine: str) -> None:
+        """Take a spot machine back; an error for any other."""
         raise NotImplementedError
 
     # --- what a test does
