@@ -28,6 +28,7 @@ REPORT = "report"
 KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
 AWS = "provider-aws"
+OTHER_CLOUDS = ("provider-do", "provider-gcp")
 AT_ONCE = "2"
 
 _DIAMOND = """\
@@ -127,9 +128,9 @@ def programs(bench: Bench, plugin: str = "") -> Path:
 
 
 def cloud_probe(bench: Bench, script: Path, *words: str) -> Prepare:
-    """Execute a script of ours that rents from the stand-in for AWS which the tests of that provider have."""
-    packages = {"core": "call,testing", "cli": "", SSH: "", AWS: ""}
-    interpreter = str(_installed(bench, "longshore-rented", packages, "moto[server]==5.*") / "python")
+    """Execute a script of ours that rents from stand-ins for clouds; that for AWS is with the tests of its provider."""
+    packages = {"core": "call,testing", "cli": "", SSH: "", AWS: "", **dict.fromkeys(OTHER_CLOUDS, "")}
+    interpreter = str(_installed(bench, "longshore-rented", packages, "moto[server]==5.*", "trustme") / "python")
     env = variables(PYTHONPATH=str(bench.checkout / "packages" / AWS / "tests"))
     return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=env)
 

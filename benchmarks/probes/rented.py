@@ -1,7 +1,7 @@
-"""Measure a user's first minute with rented machines, on the stand-in for AWS that the tests of longshore-aws have.
+"""Measure a user's first minute with rented machines, on the stand-ins for clouds that the tests of providers have.
 
-Usage: rented.py run MACHINES, or rented.py offers; with the folder of those tests on the path. API and machines answer
-at once. The last line is JSON: seconds by what they are.
+Usage: rented.py run PROVIDER MACHINES, or rented.py offers PROVIDER..., with the folder of the tests of longshore-aws
+on the path. APIs and machines answer at once. The last line is JSON: seconds by what they are.
 """
 
 from __future__ import annotations
@@ -10,34 +10,64 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from aws.account import AwsAccount
 from aws.rig import running_cloud
-from aws.story import Story
 
 from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeaseChanged
+from longshore.testing.clouds import DigitalOcean, GoogleCloud, HttpCloud, Trust, google_login, hosted
 from longshore.testing.fake_hosts import missing
+from longshore.testing.story import Account, Story
 
 REPEATS = 5
 LONGEST = 300.0
 """Seconds, for a run of many machines."""
+TOKEN = "dop_v1_bench"
+PROJECT, EMAIL = "my-project", "me@my-project.iam.gserviceaccount.com"
+SPARE = 16
+"""So many more machines the accounts may have than are rented."""
+
+
+@contextmanager
+def accounts(providers: Sequence[str], folder: Path, machines: int) -> Iterator[Mapping[str, Account]]:
+    """Open an account of each provider that may have so many machines of two processors."""
+    stand_ins: dict[str, tuple[HttpCloud, Mapping[str, str]]] = {}
+    if "do" in providers:
+        stand_ins["do"] = (DigitalOcean(TOKEN, limit=machines + SPARE), {"DIGITALOCEAN_TOKEN": TOKEN})
+    if "gcp" in providers:
+        google = GoogleCloud(PROJECT, EMAIL)
+        google.instances.limit = 2.0 * machines + SPARE
+        stand_ins["gcp"] = (google, google_login(folder, project=PROJECT, account=EMAIL))
+    with ExitStack() as stack:
+        found: dict[str, Account] = {}
+        if "aws" in providers:
+            cloud = stack.enter_context(running_cloud(folder / "aws"))
+            cloud.reset()
+            cloud.control("quota", code="L-1216C47A", value=4.0 * machines + 4 * SPARE)
+            found["aws"] = AwsAccount.of(cloud, folder / "aws" / "disks")
+        if stand_ins:
+            found |= stack.enter_context(hosted(folder / "hosts", Trust.made(folder), stand_ins))
+        yield {name: found[name] for name in providers}
 
 
 def run(story: Story, machines: int) -> dict[str, float]:
     """Time a run from the shell prompt until each of its machines has begun a task, and after its last task.
 
-    What AWS offers is asked before: the stand-in takes seconds for that list, which is kept for a day.
+    What the cloud offers is asked before: a stand-in may take seconds for that list, which is kept for a day.
     """
     offers(story, repeats=0)
-    story.cloud.control("quota", code="L-1216C47A", value=4.0 * machines + 64)
+    (pool,) = story.accounts
     story.write(
         f"machines = {{ max = {machines} }}",
         f"[tasks.job]\nfor_each.i = {{ range = [1, {machines}] }}\nneeds = {{ cpus = 2 }}\n"
         # Nobody has finished when the last one starts, so that each machine has one.
-        f'pool = "cloud"\ncommand = "sleep {1 if machines == 1 else 20 + 2 * machines // 3}"\n',
+        f'pool = "{pool}"\ncommand = "sleep {1 if machines == 1 else 20 + 2 * machines // 3}"\n',
     )
     began = datetime.now(UTC)
     said = story.command("run", "--yes", seconds=LONGEST)
@@ -54,12 +84,13 @@ def run(story: Story, machines: int) -> dict[str, float]:
 
 
 def offers(story: Story, repeats: int = REPEATS) -> dict[str, float]:
-    """Time what is answered from what was asked before."""
+    """Time what is answered from what was asked before, of all providers together."""
     story.write("", '[tasks.job]\ncommand = "true"\n', deadline="60 s")
     seconds = []
     for _ in range(repeats + 1):
         began = time.perf_counter()
-        said = story.command("offers", "--provider", "aws", "--cpus", "8", "--memory", "32 GiB")
+        named = [word for name in story.accounts for word in ("--provider", name)]
+        said = story.command("offers", *named, "--cpus", "4", "--memory", "8 GiB")
         assert said.returncode == 0, said.stdout + said.stderr
         seconds.append(time.perf_counter() - began)
     return {"wall": sorted(seconds[1:] or seconds)[repeats // 2]}
@@ -69,12 +100,12 @@ def main() -> None:
     """Measure what is asked for."""
     if reason := missing():
         raise SystemExit(reason)
-    with tempfile.TemporaryDirectory(prefix="longshore-bench-") as folder:
-        hosts = Path(folder) / "hosts"
-        with running_cloud(hosts) as cloud:
-            cloud.reset()
-            story = Story(Path(folder), cloud, hosts / "disks")
-            measured = run(story, int(sys.argv[2])) if sys.argv[1] == "run" else offers(story)
+    what, *words = sys.argv[1:]
+    machines = int(words.pop()) if what == "run" else 1
+    with tempfile.TemporaryDirectory(prefix="longshore-bench-") as folder, ExitStack() as stack:
+        opened = stack.enter_context(accounts(words, Path(folder), machines))
+        story = Story(Path(folder), opened)
+        measured = run(story, machines) if what == "run" else offers(story)
     print(json.dumps(measured))
 
 

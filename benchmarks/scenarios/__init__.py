@@ -26,7 +26,7 @@ from scenarios.limits_of_size import (
     resume_scenario,
     status_scenario,
 )
-from scenarios.renting import first_task_scenario, offers_scenario
+from scenarios.renting import CLOUDS, first_task_family, first_task_scenario, offers_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
 FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
@@ -49,7 +49,7 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "ssh-files": far_files_scenario,
     "ssh-hosts": far_hosts_scenario,
     "ssh-idle": far_idle_scenario,
-    "first-task": first_task_scenario,
+    **{first_task_family(each): partial(first_task_scenario, provider=each) for each in CLOUDS},
 }
 
 _STANDARD = (
@@ -78,9 +78,9 @@ _STANDARD = (
     far_files_scenario(10_000),
     far_hosts_scenario(50),
     far_idle_scenario(50),
-    first_task_scenario(1),
-    first_task_scenario(50),
-    offers_scenario(),
+    *(first_task_scenario(machines, each) for each in CLOUDS for machines in (1, 50)),
+    *map(offers_scenario, CLOUDS),
+    offers_scenario(*CLOUDS),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _STANDARD}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import longshore_side
@@ -15,20 +15,34 @@ from scenarios.base import Contender, Scenario, enter_or_excuse
 PROBE = Path(__file__).parent.parent / "probes" / "rented.py"
 
 
-def first_task_scenario(machines: int) -> Scenario:
+CLOUDS: Mapping[str, str] = {"aws": "AWS", "do": "DigitalOcean", "gcp": "Google Cloud"}
+"""Those that there are stand-ins for, by their providers."""
+
+
+def first_task_scenario(machines: int, provider: str = "aws") -> Scenario:
     """Run a task on each of so many new machines, from the shell prompt, where API and machines answer at once."""
     bars = (
         Bar(subject=OURS, promise=Promise.BELOW, limit=3.0 if machines == 1 else 30.0),
         Bar(subject=OURS, promise=Promise.BELOW, limit=60.0, quantity=PAID),
     )
-    title = f"until a task has started on {machines} new machine{'s' if machines > 1 else ''}, on the stand-in for AWS"
-    return _scenario(f"first-task-{machines}", title, ("run", str(machines)), bars)
+    where = f"on the stand-in for {CLOUDS[provider]}"
+    title = f"until a task has started on {machines} new machine{'s' if machines > 1 else ''}, {where}"
+    name = f"{first_task_family(provider)}-{machines}"
+    return _scenario(name, title, ("run", provider, str(machines)), bars)
 
 
-def offers_scenario() -> Scenario:
-    """List offers that were asked for before."""
-    title = "wall time of longshore offers, from what was asked before, on the stand-in for AWS"
-    return _scenario("offers", title, ("offers",), (Bar(subject=OURS, promise=Promise.BELOW, limit=0.3),))
+def first_task_family(provider: str) -> str:
+    """Name the scenarios of one cloud."""
+    return "first-task" if provider == "aws" else f"first-task-{provider}"
+
+
+def offers_scenario(*providers: str) -> Scenario:
+    """List offers that were asked for before; of several clouds together they are to take half a second."""
+    where = ", ".join(CLOUDS[each] for each in providers)
+    title = f"wall time of longshore offers, from what was asked before, of {where}"
+    name = f"offers-{providers[0]}" if len(providers) == 1 else "offers-merged"
+    limit = 0.3 if len(providers) == 1 else 0.5
+    return _scenario(name, title, ("offers", *providers), (Bar(subject=OURS, promise=Promise.BELOW, limit=limit),))
 
 
 def _scenario(name: str, title: str, words: tuple[str, ...], bars: tuple[Bar, ...]) -> Scenario:
