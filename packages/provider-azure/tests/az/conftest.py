@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from longshore.testing.clouds import Azure
+from longshore.testing.clouds import Azure, HostedAccount, Trust, hosted
+from longshore.testing.fake_hosts import missing
 
 from .description import check
-from .rig import ACCOUNT, SUBSCRIPTION, AzureRig, login, trusted
+from .rig import ACCOUNT, SUBSCRIPTION, AzureRig, login
 
 _SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=3)
 
 
 @pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssl.SSLContext]:
-    context, authority = trusted(tmp_path_factory.mktemp("tls"))
+def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trust]:
+    trust = Trust.made(tmp_path_factory.mktemp("tls"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(authority))
-        yield context
+        patch.setenv("REQUESTS_CA_BUNDLE", str(trust.authority))
+        yield trust
 
 
 @pytest.fixture
@@ -36,14 +36,23 @@ def cloud() -> Iterator[Azure]:
 def rig(
     request: pytest.FixtureRequest,
     cloud: Azure,
-    tls: ssl.SSLContext,
+    trust: Trust,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AzureRig]:
     """What a machine with an identity of its own finds about it."""
     # No answer comes where law P5 is tested, and the sooner it is given up the better; all else has time.
     answer = _SOON if "_P5_" in request.node.name else _LATE
-    with cloud.serving(tls) as url:
+    with cloud.serving(trust.context) as url:
         for name, value in login(url).items():
             monkeypatch.setenv(name, value)
         yield AzureRig(cloud, url, tmp_path / "catalogues", answer=answer)
+
+
+@pytest.fixture
+def account(cloud: Azure, trust: Trust, tmp_path: Path) -> Iterator[HostedAccount]:
+    """A subscription whose machines are real hosts."""
+    if reason := missing():
+        pytest.skip(reason)
+    with hosted(tmp_path / "hosts", trust, {"cloud": (cloud, login("{url}"))}) as accounts:
+        yield accounts["cloud"]

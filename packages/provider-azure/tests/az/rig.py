@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import trustme
 
 from longshore.model.machine_spec import MachineSpec, SideResource, Tag
 from longshore.model.offer import Offer
@@ -22,7 +19,7 @@ from longshore_azure.config import AzureConfig
 from longshore_azure.provider import AzureProvider
 from longshore_azure.sides import side_of
 
-__all__ = ["ACCOUNT", "PUBLIC_KEY", "REGION", "ROLE", "SUBSCRIPTION", "AzureRig", "login", "trusted"]
+__all__ = ["ACCOUNT", "PUBLIC_KEY", "REGION", "ROLE", "SUBSCRIPTION", "AzureRig", "login"]
 
 SUBSCRIPTION = "8d2f1c1e-0000-4000-8000-000000000001"
 ACCOUNT = "3a1f7b52-0000-4000-8000-000000000002"
@@ -31,16 +28,6 @@ ROLE = "5b1f6c2e-0000-4000-8000-000000000003"
 REGION = "westeurope"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
 _PAUSE = timedelta(milliseconds=5)
-
-
-def trusted(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Make a certificate for ``localhost``, and the file of who vouches for it."""
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    path = folder / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return context, path
 
 
 def login(url: str) -> Mapping[str, str]:

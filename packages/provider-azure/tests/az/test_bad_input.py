@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from longshore.errors import (
 )
 from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
-from longshore.testing.clouds import Answer, Azure, Request
+from longshore.testing.clouds import Answer, Azure, Request, Trust
 from longshore.testing.faults import Fault
 from longshore_azure.errors import translated
 
@@ -110,10 +109,10 @@ class Elsewhere(Azure):
 
 
 def test_an_answer_that_is_none_is_no_answer(
-    tls: ssl.SSLContext, rig: AzureRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trust: Trust, rig: AzureRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert rig.paid() == []
-    with Elsewhere(SUBSCRIPTION, ACCOUNT).serving(tls) as url:
+    with Elsewhere(SUBSCRIPTION, ACCOUNT).serving(trust.context) as url:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"{url}/msi/token")
         with pytest.raises(CloudUnreachable, match="no answer of Azure"):
             AzureRig(Azure(SUBSCRIPTION, ACCOUNT), url, tmp_path).provider().find(owner="me")

@@ -300,7 +300,7 @@ def test_a_spot_machine_has_its_price_and_is_gone_when_it_is_evicted(rig: AzureR
     assert machine.spot
     said = cloud.births[machine.id]["properties"]
     assert (said["priority"], said["evictionPolicy"], said["billingProfile"]) == ("Spot", "Delete", {"maxPrice": 0.1})
-    cloud.evict(machine.id)
+    cloud.reclaim(machine.id)
     rig.wait(provider.terms.listing_lag)
     assert list(provider.find(owner=rig.owner)) == []
     assert not any("/disks/" in each for each in cloud.resources)

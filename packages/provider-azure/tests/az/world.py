@@ -16,11 +16,11 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from longshore.testing.clouds import Azure
+from longshore.testing.clouds import Azure, Trust
 
 from .description import check
 from .metadata import serve
-from .rig import ACCOUNT, ROLE, SUBSCRIPTION, AzureRig, login, trusted
+from .rig import ACCOUNT, ROLE, SUBSCRIPTION, AzureRig, login
 
 _WRITTEN = re.compile(r"printf %s (\S+) \| base64 -d")
 _PROGRAM = "#!/usr/bin/env python3"
@@ -31,9 +31,9 @@ def _play(folder: Path, actions: str) -> None:
     serve(answers)
     cloud = Azure(SUBSCRIPTION, ACCOUNT, check=check)
     cloud.roles[ROLE] = json.loads(actions)
-    context, authority = trusted(folder)
-    with cloud.serving(context) as url:
-        os.environ.update(login(url), REQUESTS_CA_BUNDLE=str(authority), SSL_CERT_FILE=str(authority))
+    trust = Trust.made(folder)
+    with cloud.serving(trust.context) as url:
+        os.environ.update(login(url), REQUESTS_CA_BUNDLE=str(trust.authority), SSL_CERT_FILE=str(trust.authority))
         _end_one(cloud, url, folder, answers)
 
 

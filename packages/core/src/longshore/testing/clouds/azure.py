@@ -15,7 +15,7 @@ from longshore.testing.clouds.azure_catalog import REGIONS, TYPES, prices, skus
 from longshore.testing.clouds.azure_machines import MACHINE, AzureMachines
 from longshore.testing.clouds.azure_resources import NAME, Route
 from longshore.testing.clouds.azure_words import claims_of, not_found, page, refused, token_for
-from longshore.testing.clouds.http_cloud import Answer, Check, Request
+from longshore.testing.clouds.http_cloud import Answer, Check, Place, Request
 from longshore.testing.faults import Fault
 
 __all__ = ["Azure"]
@@ -48,6 +48,18 @@ _LONGEST_NAME = 64
 class Azure(AzureMachines):
     """One subscription, with one identity. With ``hosts`` each machine is a host that executes its boot data."""
 
+    place = Place(
+        provider="azure",
+        options="""
+endpoint_url = "{url}"
+prices_url = "{url}"
+regions = ["westeurope"]
+admit = ["203.0.113.7/32"]
+""",
+        pool='type = "Standard_B2s"',
+        user="longshore",
+        spot=True,
+    )
     limit = 24
     """Quota of cores, of each family of them, and of machines, in each region."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from longshore.testing.clouds.azure_resources import GROUP, NAME, AzureResources, Route
 from longshore.testing.clouds.azure_words import ADDRESS, CARD, DISK, VM, not_found, page
-from longshore.testing.clouds.http_cloud import Answer, Check, Hosts, Request
+from longshore.testing.clouds.http_cloud import Answer, Check, Request
 
 __all__ = ["MACHINE", "AzureMachines"]
 
@@ -21,15 +21,9 @@ MACHINE = f"{GROUP}{_COMPUTE}/virtualmachines/{NAME}"
 class AzureMachines(AzureResources):
     """What there is in one subscription, with machines; who may make them is another class's to say."""
 
-    boot = timedelta(seconds=30)
-    """How long a machine is starting."""
-    lag = timedelta(seconds=10)
-    """How long it may be missing in lists."""
-
     def __init__(self, subscription: str, *, check: Check | None = None) -> None:
         """Begin with nothing."""
         super().__init__(subscription, check=check)
-        self.hosts: Hosts | None = None
         self.births: dict[str, Mapping[str, Any]] = {}
         """The body of the call that made each machine, by its resource group and name, as in ``group/vm``."""
         self.assignments: dict[str, Mapping[str, str]] = {}
@@ -46,19 +40,23 @@ class AzureMachines(AzureResources):
             ("virtualMachines.start", "POST", f"{MACHINE}/start", self._start),
         ]
 
-    # --- what a test does
+    # --- what all stand-ins say
 
-    def rows(self) -> Mapping[str, dict[str, Any]]:
-        """Show the machines that there are, by resource group and name."""
+    def machines(self) -> Collection[str]:
+        """List the machines that there are, by resource group and name."""
+        return list(self.rows())
+
+    def sides(self) -> Sequence[str]:
+        """Name groups, and what is in them beside machines."""
         with self._lock:
-            return {
-                f"{each.split('/')[4]}/{each.rpartition('/')[2]}": row
-                for each, row in self.resources.items()
-                if f"/{VM.lower()}/" in each
-            }
+            return [*self.groups, *(each for each in self.resources if f"/{VM.lower()}/" not in each)]
 
-    def evict(self, machine: str) -> None:
-        """Take a spot machine back, and do with it what it was asked for with."""
+    def reclaim(self, machine: str) -> None:
+        """Take a spot machine back, and do with it what it was asked for with.
+
+        Raises:
+            ValueError: when it is none.
+        """
         with self._lock:
             row = self.rows()[machine]
             if row["properties"].get("priority") != "Spot":
@@ -69,10 +67,21 @@ class AzureMachines(AzureResources):
                 self._power(row, "deallocated")
 
     def powered_off(self, machine: str) -> None:
-        """Take note that a machine's host has powered itself off; it goes on costing."""
+        """Show it as stopped; it goes on costing."""
         with self._lock:
             if machine in self.rows():
                 self._power(self.rows()[machine], "stopped")
+
+    # --- what a test does
+
+    def rows(self) -> Mapping[str, dict[str, Any]]:
+        """Show the machines that there are, by resource group and name."""
+        with self._lock:
+            return {
+                f"{each.split('/')[4]}/{each.rpartition('/')[2]}": row
+                for each, row in self.resources.items()
+                if f"/{VM.lower()}/" in each
+            }
 
     # --- what is asked for
 

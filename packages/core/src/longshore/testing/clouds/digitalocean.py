@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -98,7 +98,7 @@ class DigitalOcean(HttpCloud):
                 return act(request, *match.groups())
         return no(404, "not_found", "The resource you were accessing could not be found.")
 
-    def machines(self) -> Sequence[str]:
+    def machines(self) -> Collection[str]:
         """List all droplets."""
         with self._lock:
             return list(map(str, self.droplets))

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from longshore.testing.clouds.google_catalog import REGIONS, TYPES, machine_type, skus
@@ -112,7 +112,7 @@ admit = ["203.0.113.7/32"]
                 return name, act, match.groups()
         return None
 
-    def machines(self) -> Sequence[str]:
+    def machines(self) -> Collection[str]:
         """List the instances that there are now."""
         with self._lock:
             self.instances.end_what_is_over()

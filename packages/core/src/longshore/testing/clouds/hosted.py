@@ -67,7 +67,7 @@ class HostedAccount:
     user: str
     variables: Mapping[str, str] = field(repr=False)
 
-    def machines(self) -> Sequence[str]:
+    def machines(self) -> Collection[str]:
         """List the machines that there are."""
         return self.cloud.machines()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import ssl
+import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -120,7 +121,7 @@ class HttpCloud:
         """Do what is asked for; by half or twice when the fault says so."""
         raise NotImplementedError
 
-    def machines(self) -> Sequence[str]:
+    def machines(self) -> Collection[str]:
         """List the ids of the machines that there are."""
         raise NotImplementedError
 
@@ -161,8 +162,7 @@ class HttpCloud:
     def serving(self, tls: ssl.SSLContext) -> Iterator[str]:
         """Serve, and give the address."""
         handler = type("Handler", (_Handler,), {"cloud": self})
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            server.daemon_threads = True
+        with _Server(("127.0.0.1", 0), handler) as server:
             server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
             thread.start()
@@ -223,6 +223,15 @@ _REFUSALS = frozenset(
         Fault.UNKNOWN,
     }
 )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of callers that have gone before their answer came."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # handed through
 
 
 class _Handler(BaseHTTPRequestHandler):
