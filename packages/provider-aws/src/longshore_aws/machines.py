@@ -33,6 +33,8 @@ LIVING = ("pending", "running", "stopping", "stopped")
 """EC2's words for machines that may cost something."""
 _MACHINE_ID = re.compile(r"i-[0-9a-f]{1,17}")
 _UNKNOWN_IDS = frozenset({"InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed"})
+_TAKEN = frozenset({"Server.SpotInstanceShutdown", "Server.SpotInstanceTermination"})
+"""EC2's reasons of states that come of its own need (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html)."""
 _PAGE = 100
 _ADDRESSES: Mapping[Address, Callable[[Mapping[str, Any]], Any]] = {
     "public": lambda row: row.get("PublicIpAddress"),
@@ -127,6 +129,26 @@ class Machines:
         except ProviderError:
             known = None
         return known or Resources(cpus=float(cpus or 1))
+
+    def taken(self, machine_ids: Collection[str]) -> list[str]:
+        """Name those that AWS has ended because it wanted them back. It shows machines for an hour after their end.
+
+        Raises:
+            ProviderError: when AWS cannot be asked.
+        """
+        ids = sorted(set(machine_ids))
+        taken: list[str] = []
+        for region in self._clients.regions() if ids else ():
+            rows = self._clients.listed(
+                "looking why machines have ended",
+                region,
+                "describe_instances",
+                "Reservations",
+                Filters=[{"Name": "instance-id", "Values": ids}],
+            )
+            instances = [row for reservation in rows for row in reservation["Instances"]]
+            taken += [row["InstanceId"] for row in instances if row.get("StateReason", {}).get("Code") in _TAKEN]
+        return sorted(taken)
 
     def terminate(self, machine_ids: Collection[str]) -> None:
         """End machines, in whichever region they are; silent for unknown ones.

@@ -223,6 +223,10 @@ class AwsProvider:
                     notices.append(SpotNotice(machine=row["InstanceId"], at=at + _NOTICE))
         return sorted(notices, key=lambda notice: notice.machine)
 
+    def taken(self, machine_ids: Collection[str]) -> Collection[str]:
+        """Name the spot machines that AWS has taken, by the reasons that it gives for states."""
+        return self._machines.taken(machine_ids)
+
     def host_keys(self, machine_id: str) -> Sequence[str]:
         """Read the host keys that the machine has written to its console; AWS shows that minutes after the boot."""
         for machine in self._machines.named([machine_id]):

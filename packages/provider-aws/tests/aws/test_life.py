@@ -27,6 +27,7 @@ from longshore.runtime.renting import RentedRun
 from longshore.scheduler.renting_actions import GiveUp, Rent, StartAgain
 from longshore.testing import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
 from longshore.testing.fake_remote import FakeRemoteSession
+from longshore.testing.faults import Fault
 from longshore_aws.provider import AwsProvider
 
 from .rig import AwsRig, Cloud
@@ -221,6 +222,37 @@ def test_a_spot_machine_that_aws_will_take_gets_no_more_tasks_and_is_called_pree
     life.lose_network(machine)
     life.until(MachineGone)
     gone(life, machine)
+    assert failures(life) == {FailureClass.PREEMPTED}
+
+
+def test_a_spot_machine_that_was_taken_unannounced_is_called_preempted_by_the_reason_that_aws_gives(life: Life) -> None:
+    machine = life.rent(spot(life))
+    life.rig.reclaim(machine, after=timedelta(0))
+    life.rig.wait(timedelta(minutes=2))
+    life.lose_network(machine)
+    life.until(MachineGone)
+    assert gone(life, machine).failure is FailureClass.PREEMPTED
+    assert failures(life) == {FailureClass.PREEMPTED}
+
+
+def test_a_spot_machine_that_was_terminated_in_the_console_is_lost_and_not_preempted(life: Life) -> None:
+    machine = life.rent(spot(life))
+    life.cloud.admin().terminate_instances(InstanceIds=[machine])
+    life.look()
+    life.lose_network(machine)
+    life.until(MachineGone)
+    assert gone(life, machine).failure is FailureClass.MACHINE_LOST
+    assert failures(life) == {FailureClass.MACHINE_LOST}
+
+
+def test_why_a_spot_machine_has_gone_is_asked_again_when_aws_did_not_answer(life: Life) -> None:
+    machine = life.rent(spot(life))
+    life.rig.reclaim(machine, after=timedelta(0))
+    life.rig.wait(timedelta(minutes=2))
+    life.rig.fail(Fault.UNKNOWN, on="list")
+    life.lose_network(machine)
+    life.until(MachineGone)
+    assert gone(life, machine).failure is FailureClass.PREEMPTED
     assert failures(life) == {FailureClass.PREEMPTED}
 
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         SpotNotices,
         Stoppable,
         Sweeps,
+        Takings,
         Terms,
     )
 
@@ -97,6 +98,7 @@ __all__ = [
     "StoreRecord",
     "StrategyRecord",
     "Sweeps",
+    "Takings",
     "Terms",
     "hookimpl",
     "state_folder",

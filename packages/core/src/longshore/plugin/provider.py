@@ -53,6 +53,7 @@ __all__ = [
     "SpotNotices",
     "Stoppable",
     "Sweeps",
+    "Takings",
     "Terms",
 ]
 
@@ -158,6 +159,15 @@ class SpotNotices(Protocol):
 
     def notices(self, machine_ids: Collection[str]) -> Sequence[SpotNotice]:
         """List what is announced for these machines; nothing for unknown ones."""
+        ...
+
+
+@runtime_checkable
+class Takings(Protocol):
+    """Ability: the cloud says afterwards which spot machines it has taken back."""
+
+    def taken(self, machine_ids: Collection[str]) -> Collection[str]:
+        """Name those that the cloud itself has ended; none that run, that ended otherwise, or that are unknown."""
         ...
 
 
@@ -287,5 +297,6 @@ ABILITIES: tuple[type, ...] = (
     SpotNotices,
     Stoppable,
     Sweeps,
+    Takings,
 )
 """All protocols that a provider may implement besides `Provider`."""

@@ -54,6 +54,7 @@ _ANSWERS: Mapping[str, Any] = MappingProxyType(
         "start": _NOTHING,
         "stop": _NOTHING,
         "sweep": _NOTHING,
+        "taken": _Many(str),
         "terminate": _NOTHING,
     }
 )

@@ -20,6 +20,7 @@ from longshore.model.lease_events import LeaseDraining
 from longshore.model.machine import Machine, MachineState
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import HearsNotices, Session, SessionEvent
+from longshore.plugin.provider import Takings
 from longshore.runtime.openings import Opened, Opening
 from longshore.runtime.reach import store_of
 
@@ -39,7 +40,8 @@ class _Dying:
     """A machine whose end was asked for, since it was lost."""
 
     lease: str
-    failure: FailureClass
+    failure: FailureClass | None
+    """None while the cloud has not said why."""
     reason: str
 
 
@@ -69,6 +71,8 @@ class RentedMachines:
         self._doomed: set[str] = set()
         """Machines that get no more attempts, whatever their pool wants."""
         self._lost: set[str] = set()
+        self._announced: set[str] = set()
+        """Machines that the cloud has said it will take."""
 
     def compare(self, listing: Listing) -> None:
         """Draw the conclusions from a list of what the cloud has, after the ledger has taken it in."""
@@ -84,7 +88,7 @@ class RentedMachines:
             elif shown is not None and shown.state is MachineState.IMPAIRED:
                 self._doom(machine, "the cloud's own checks say that something is wrong with the machine")
         for machine, dying in list(self._dying.items()):
-            if machine not in listed or listed[machine].state not in _UP:
+            if not _is_up(machine, listing):
                 self._bury(machine, dying)
         self.open_known()
 
@@ -113,8 +117,7 @@ class RentedMachines:
         lease = self._mirror.leases().get(name) if name is not None else None
         if name is None or lease is None or machine in self._dying:
             return
-        failure = self._why(lease)
-        self._give_up(name, lease, failure, reason)
+        self._give_up(name, lease, self._why(lease), reason)
 
     def is_lost(self, machine: str) -> bool:
         """Say whether a machine was given up for lost, which the run hears with the reason."""
@@ -122,6 +125,7 @@ class RentedMachines:
 
     def announced(self, machine: str, at: datetime) -> None:
         """Take note that the cloud will take a machine back; silent for one that is not in use."""
+        self._announced.add(machine)
         self._doom(machine, f"the cloud takes the machine back at {at:%H:%M:%S} UTC")
 
     def _doom(self, machine: str, reason: str) -> None:
@@ -131,8 +135,9 @@ class RentedMachines:
             self._doomed.add(machine)
             self._host.post(LeaseDraining(at=_now(), lease=name, reason=reason, doomed=True))
 
-    def _give_up(self, name: str, lease: Lease, failure: FailureClass, reason: str) -> None:
-        self._mirror.failed(name, failure, reason)
+    def _give_up(self, name: str, lease: Lease, failure: FailureClass | None, reason: str) -> None:
+        if failure is not None:
+            self._mirror.failed(name, failure, reason)
         self.forget(name)
         self._lost.add(lease.machine)
         self._host.detach(lease.machine)
@@ -143,24 +148,32 @@ class RentedMachines:
         except ProviderError:
             self._soon()
             return
-        if all(each.id != lease.machine or each.state not in _UP for each in listing.machines):
+        if not _is_up(lease.machine, listing):
             self._bury(lease.machine, self._dying[lease.machine])
         self._soon()
 
-    def _why(self, lease: Lease) -> FailureClass:
-        """Say what has become of a machine before its end was asked for."""
-        try:
-            listing = self._keeper.look()
-        except ProviderError:
+    def _why(self, lease: Lease, *, ended: bool = False) -> FailureClass | None:
+        """Say what has become of a machine; None when the cloud does not answer.
+
+        Once it is ``ended``, which may be our doing, only a cloud that gives reasons can say it.
+        """
+        if not lease.spec.offer.spot:
             return FailureClass.MACHINE_LOST
-        up = any(each.id == lease.machine and each.state in _UP for each in listing.machines)
-        return FailureClass.PREEMPTED if lease.spec.offer.spot and not up else FailureClass.MACHINE_LOST
+        provider = self._keeper.provider
+        try:
+            if lease.machine in self._announced:
+                taken = True
+            elif isinstance(provider, Takings):
+                taken = lease.machine in provider.taken([lease.machine])
+            else:
+                taken = not ended and not _is_up(lease.machine, self._keeper.look())
+        except ProviderError:
+            return None
+        return FailureClass.PREEMPTED if taken else FailureClass.MACHINE_LOST
 
     def _gone(self, machine: str, name: str, reason: str) -> None:
         """Take note of a machine that is proven to be gone."""
-        spot = self._keeper.ledger.lease(self._mirror.id_of(name)).spec.offer.spot
-        failure = FailureClass.PREEMPTED if spot else FailureClass.MACHINE_LOST
-        self._mirror.failed(name, failure, reason)
+        failure = self._why(self._keeper.ledger.lease(self._mirror.id_of(name)))
         self.forget(name)
         self._lost.add(machine)
         self._host.detach(machine)
@@ -168,7 +181,12 @@ class RentedMachines:
 
     def _bury(self, machine: str, dying: _Dying) -> None:
         self._dying.pop(machine, None)
-        self._host.post(MachineGone(at=_now(), machine=machine, reason=dying.reason, failure=dying.failure))
+        failure = dying.failure
+        if failure is None:
+            lease = self._keeper.ledger.lease(self._mirror.id_of(dying.lease))
+            failure = self._why(lease, ended=True) or FailureClass.MACHINE_LOST
+        self._mirror.failed(dying.lease, failure, dying.reason)
+        self._host.post(MachineGone(at=_now(), machine=machine, reason=dying.reason, failure=failure))
 
     def _begin(self, name: str, lease: Lease) -> Opening:
         bare = Machine(id=lease.machine, pool=lease.spec.pool, resources=lease.spec.offer.resources)
@@ -233,6 +251,10 @@ class RentedMachines:
                 told.append(event)
         if told:
             self._host.post(*told)
+
+
+def _is_up(machine: str, listing: Listing) -> bool:
+    return any(each.id == machine and each.state in _UP for each in listing.machines)
 
 
 def _call(do: Callable[[str, str], None], one: str, other: str) -> Callable[[], None]:

@@ -29,6 +29,7 @@ from longshore.plugin.provider import (
     SpotNotices,
     Stoppable,
     Sweeps,
+    Takings,
 )
 from longshore.testing.faults import Fault
 from longshore.testing.provider_rig import ProviderRig, ReclaimsSpot, ShowsFirewall, failure, ids
@@ -36,7 +37,7 @@ from longshore.testing.provider_rig import ProviderRig, ReclaimsSpot, ShowsFirew
 __all__ = ["ABILITY_CALLS", "AbilityLaws"]
 
 _Ability = TypeVar("_Ability")
-_ONE, _TWO = "t-1", "t-2"
+_ONE, _TWO, _THREE = "t-1", "t-2", "t-3"
 """Tokens."""
 _LONGEST_OWNER = 63
 _NOBODY = "i-that-never-was"
@@ -47,6 +48,7 @@ ABILITY_CALLS: Mapping[str, Callable[[object, ProviderRig], object]] = {
     "stop": lambda provider, _: _able(Stoppable, provider).stop([_NOBODY]),
     "start": lambda provider, _: _able(Stoppable, provider).start([_NOBODY]),
     "notices": lambda provider, _: _able(SpotNotices, provider).notices([_NOBODY]),
+    "taken": lambda provider, _: _able(Takings, provider).taken([_NOBODY]),
     "room": lambda provider, rig: _able(Quotas, provider).room(rig.spec().offer),
     "quotas": lambda provider, _: _able(Quotas, provider).quotas(),
     "price": lambda provider, rig: _able(Prices, provider).price(rig.spec().offer),
@@ -156,6 +158,27 @@ class AbilityLaws:
 
         rig.wait(notice.at - rig.now() + timedelta(seconds=1))
         assert ids(rig.paid()) == [other.id]
+
+    # --- Takings
+
+    def test_Takings_tell_what_the_cloud_has_ended_and_nothing_that_ended_otherwise(self, rig: ProviderRig) -> None:
+        """Takings: of machines that were taken back, ended by us, or run, the first are told, also once we end them."""
+        provider = rig.provider()
+        able = _able(Takings, provider)
+        if not isinstance(rig, ReclaimsSpot):
+            pytest.skip("its rig cannot take a spot machine back")
+        spec = evolve(rig.spec(), offer=next(each for each in provider.offers(Needs()) if each.spot))
+        (doomed,), (ended,) = provider.launch(spec, token=_ONE), provider.launch(spec, token=_TWO)
+        (running,) = provider.launch(spec, token=_THREE)
+        three = [doomed.id, ended.id, running.id]
+        rig.reclaim(doomed.id, after=timedelta(seconds=60))
+        assert list(able.taken([*three, _NOBODY])) == []
+
+        rig.wait(timedelta(seconds=61))
+        provider.terminate([doomed.id, ended.id])
+        rig.wait(provider.terms.listing_lag)
+        assert list(able.taken([*three, _NOBODY])) == [doomed.id]
+        assert list(able.taken([ended.id, running.id])) == []
 
     # --- Quotas
 

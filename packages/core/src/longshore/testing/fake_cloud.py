@@ -262,7 +262,8 @@ class FakeCloud:
                 break
             self.state.reclaimed += 1
             for each in self.machines.values():
-                if each.kind.spot and each.kind.type == kind and each.born <= at:
+                if each.kind.spot and each.kind.type == kind and each.born <= at and each.ended is None:
+                    each.reclaimed_at = at
                     self.end(each, at)
         for each in self.machines.values():
             if each.reclaimed_at is not None and each.reclaimed_at <= now:

@@ -170,6 +170,11 @@ def _notices(cloud: FakeCloud, account: str, body: Body) -> Body:
     return {"notices": told}
 
 
+def _taken(cloud: FakeCloud, account: str, body: Body) -> Body:
+    ours = [each for each in cloud.machines.values() if each.account == account]
+    return {"taken": [each.id for each in ours if each.ended is not None and each.ended == each.reclaimed_at]}
+
+
 def _room(cloud: FakeCloud, account: str, body: Body) -> Body:
     return {"limit": cloud.habits.quota, "used": len(cloud.living(account))}
 
@@ -273,6 +278,7 @@ ACTIONS: Mapping[str, Callable[[FakeCloud, str, Body], Body]] = MappingProxyType
         "start": _start,
         "stop": _stop,
         "tag": _tag,
+        "taken": _taken,
         "whoami": _whoami,
     }
 )

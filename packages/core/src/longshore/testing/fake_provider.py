@@ -85,6 +85,10 @@ class FakeProvider(CloudCalls):
             SpotNotice(machine=row["id"], at=datetime.fromisoformat(row["at"])) for row in rows if row["id"] in wanted
         ]
 
+    def taken(self, machine_ids: Collection[str]) -> Collection[str]:
+        """Ask which spot machines have gone."""
+        return sorted(set(machine_ids) & set(self._call("taken", {}, self._deadline())["taken"]))
+
     def price(self, offer: Offer) -> Price | None:
         """Ask what an offer costs now."""
         return next((each.price for each in self.offers(Needs(type=offer.type)) if each.key == offer.key), None)

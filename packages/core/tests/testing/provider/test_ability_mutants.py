@@ -90,6 +90,22 @@ class TellsTheWrongTime(FakeProvider):
         return [evolve(each, at=self._time.now()) for each in super().notices(machine_ids)]
 
 
+class BlamesTheCloud(FakeProvider):
+    """Takes whatever is not there any more for taken."""
+
+    def taken(self, machine_ids: Collection[str]) -> Collection[str]:
+        living = {each.id for each in self._list({}, self._deadline())}
+        return [each for each in machine_ids if each not in living]
+
+
+class NeverBlames(FakeProvider):
+    """Thinks that the cloud takes nothing."""
+
+    def taken(self, machine_ids: Collection[str]) -> Collection[str]:
+        self._call("whoami", {}, self._deadline())
+        return []
+
+
 class AlwaysHasRoom(FakeProvider):
     """Gives the limit for what is left of it."""
 
@@ -267,6 +283,8 @@ MUTANTS: list[tuple[str, type[FakeProvider]]] = [
     ("SpotNotices", TellsOfEverybody),
     ("SpotNotices", NeverTells),
     ("SpotNotices", TellsTheWrongTime),
+    ("Takings", BlamesTheCloud),
+    ("Takings", NeverBlames),
     ("Quotas", AlwaysHasRoom),
     ("Quotas", CountsNothing),
     ("Prices", GuessesPrices),

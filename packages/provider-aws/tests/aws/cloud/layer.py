@@ -34,7 +34,8 @@ _CODE = "code:"
 """A fault that begins so is an error of AWS's with this code."""
 _HANG_SECONDS = 5.0
 _CATALOGUE = frozenset({"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"})
-_FEW_TYPES = ("t3.", "c5.", "c6g.", "m5.", "p3.")
+_SIZES = "nano micro small medium large xlarge 2xlarge 4xlarge 9xlarge 12xlarge 16xlarge 18xlarge 24xlarge metal"
+_FEW_TYPES = tuple(f"{family}.{size}" for family in ("t3", "c5", "c6g", "m5") for size in _SIZES.split())
 """This cloud rents some of AWS's 1,400 types: a real SDK reads the list of all of them in seconds."""
 _READS = 2
 """So often does an SDK that repeats reads ask before it gives up: a cloud that hangs does so for all of them."""
@@ -67,6 +68,8 @@ class Layer:
         self._births: dict[str, dict[str, str]] = {}
         self._reclaims: dict[str, datetime] = {}
         """When spot machines are taken back."""
+        self._taken: set[str] = set()
+        """Those of them that whoever lets time pass was told of."""
         self._impaired: set[str] = set()
         self._parameters: dict[str, str] = {}
         """The account's own names of images."""
@@ -83,7 +86,9 @@ class Layer:
                     self._fail(body["fault"], body["on"])
                 case "wait":
                     self._offset += timedelta(seconds=body["seconds"])
-                    return [machine for machine, at in self._reclaims.items() if at <= self._now()]
+                    due = {machine for machine, at in self._reclaims.items() if at <= self._now()} - self._taken
+                    self._taken |= due
+                    return sorted(due)
                 case "now":
                     return self._now().isoformat()
                 case "requests":
@@ -164,7 +169,7 @@ class Layer:
                 form["InstanceId"], up=self._now() >= self._born.get(form["InstanceId"], self._now()) + _BOOT
             )
         if name in _CATALOGUE and not any(value == "instance-type" for value in form.values()):
-            return self._few(environ, name, body)
+            return self._few(environ, name, form)
         if name == "CreateImage":  # moto stumbles over tags for the snapshot
             body = urlencode({k: v for k, v in form.items() if not k.startswith("TagSpecification.2")}).encode()
         if name == "RunInstances":
@@ -176,7 +181,7 @@ class Layer:
             return _error("DependencyViolation", 400, f"resource {form['GroupId']} has a dependent object")
         answer = self._pass(environ, body)
         if name == "DescribeInstances":
-            return self._lagging(answer)
+            return self._lagging(self._with_reasons(answer))
         return answer
 
     def _pass(self, environ: dict[str, Any], body: bytes) -> Answer:
@@ -273,18 +278,27 @@ class Layer:
                     place.text = default if state is None else state.findtext(f"{_NAMESPACE}{word}", default)
         return answer[0], answer[1], ET.tostring(tree)
 
-    def _few(self, environ: dict[str, Any], name: str, body: bytes) -> Answer:
+    def _few(self, environ: dict[str, Any], name: str, form: Mapping[str, str]) -> Answer:
         """List a few types only; moto's answers are always the same, and so they are asked for once."""
+        mine = f"Filter.{1 + sum(key.endswith('.Name') for key in form)}"
+        few = {f"{mine}.Name": "instance-type"}
+        few |= {f"{mine}.Value.{place}": each for place, each in enumerate(_FEW_TYPES, 1)}
         with self._lock:
             if name not in self._lists:
-                status, headers, content = self._pass(environ, body)
-                tree = ET.fromstring(content)
-                for group in tree:
-                    for item in list(group):
-                        if not item.findtext(f"{_NAMESPACE}instanceType", "").startswith(_FEW_TYPES):
-                            group.remove(item)
-                self._lists[name] = status, headers, ET.tostring(tree)
+                self._lists[name] = self._pass(environ, urlencode({**form, **few}).encode())
             return self._lists[name]
+
+    def _with_reasons(self, answer: Answer) -> Answer:
+        """Say of machines that were taken that they were: whoever tells moto so says that a user has ended them."""
+        taken = {machine for machine, at in self._reclaims.items() if at <= self._now()}
+        if not taken or not answer[0].startswith("200"):
+            return answer
+        tree = ET.fromstring(answer[2])
+        for item in _machines(tree):
+            code = item.find(f"{_NAMESPACE}stateReason/{_NAMESPACE}code")
+            if item.findtext(f"{_NAMESPACE}instanceId") in taken and code is not None:
+                code.text = "Server.SpotInstanceTermination"
+        return answer[0], answer[1], ET.tostring(tree)
 
     def _lagging(self, answer: Answer) -> Answer:
         """Leave out what is too young to be listed."""
