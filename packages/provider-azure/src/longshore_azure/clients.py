@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from longshore.errors import CloudUnreachable, CredentialsError, ProviderError
-from longshore.plugin.deadline import Patience
+from longshore.plugin.deadline import Calls
 from longshore_azure.config import AzureConfig
 from longshore_azure.errors import is_gone, translated
 from longshore_azure.login import logged_in, name_in
@@ -32,7 +31,7 @@ class Clients:
         """
         self._config = config
         self._answer = answer.total_seconds()
-        self._deadline = deadline
+        self.calls = Calls("Azure", deadline)
         self._pause = pause.total_seconds()
         self._lock = threading.RLock()
         self._login: Any = None
@@ -85,6 +84,7 @@ class Clients:
             ProviderError: when it is refused, or no answer comes.
         """
         operations = self._operations(what)
+        self.calls.patience().check(doing)
         with translated(doing):
             return getattr(operations, method)(*args, **options)
 
@@ -107,7 +107,7 @@ class Clients:
         Raises:
             ProviderError: when a page cannot be had.
         """
-        patience = Patience("Azure", self._deadline)
+        patience = self.calls.patience()
         pages = self.ask(doing, what, method, *args, raw_response_hook=_whole, **options).by_page()
         rows: list[Any] = []
         while True:
@@ -133,10 +133,11 @@ class Clients:
             ProviderError: when one fails.
             CloudUnreachable: when one does not end in time.
         """
-        until = time.monotonic() + self._deadline.total_seconds()
+        patience = self.calls.patience()
         for each in operations:
+            left = patience.check(doing)
             with translated(doing):
-                each.wait(max(0.0, until - time.monotonic()))  # raises what the operation has come to
+                each.wait(left)  # raises what the operation has come to
             if not each.done():
                 raise CloudUnreachable(f"{doing}: Azure has not ended it in time")
 
@@ -148,7 +149,7 @@ class Clients:
         """
         from azure.core.rest import HttpRequest  # noqa: PLC0415  as the clients
 
-        patience = Patience("Azure", self._deadline)
+        patience = self.calls.patience()
         client = self._client("prices")
         query: dict[str, str] = {"$filter": wanted}
         while query:

@@ -48,7 +48,8 @@ class AzureProvider:
         """
         self._config = config
         answer = min(answer, config.deadline / 6)
-        self._clients = Clients(config, answer=answer, deadline=config.deadline / 2, pause=pause)
+        # Connecting has its time, and waiting for the answer, too.
+        self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer, pause=pause)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
         self._machines = Machines(self._clients, config.address)
         self._caller = Caller("azure", config.admit, url=address_url)
@@ -87,7 +88,8 @@ class AzureProvider:
 
     def offers(self, needs: Needs) -> Sequence[Offer]:
         """List machine types by region, ordinary and spot, the cheapest first."""
-        return self._catalog.offers(needs)
+        with self._clients.calls.one():
+            return self._catalog.offers(needs)
 
     def price(self, offer: Offer) -> Price | None:
         """Say what a machine type costs now."""
@@ -108,7 +110,8 @@ class AzureProvider:
 
     def quotas(self) -> Sequence[Quota]:
         """Show the limits for machines, by region."""
-        return [quota for region in self._config.regions for quota in self._quotas_of(region)]
+        with self._clients.calls.one():
+            return [quota for region in self._config.regions for quota in self._quotas_of(region)]
 
     def _quotas_of(self, region: str) -> list[Quota]:
         doing = f"reading the quotas of {region}"
@@ -124,6 +127,10 @@ class AzureProvider:
 
     def launch(self, spec: MachineSpec, *, token: str, count: int = 1) -> Sequence[Machine]:
         """Look for the machines by their names, which follow from the token; ask once for those that are not there."""
+        with self._clients.calls.one():
+            return self._launch(spec, token, count)
+
+    def _launch(self, spec: MachineSpec, token: str, count: int) -> Sequence[Machine]:
         group = self._sides.group(spec)
         names = [f"{machine_name(spec.tags(token))}-{each}" for each in range(count)]
         there = self._there(group, names, spec, token)
@@ -199,23 +206,27 @@ class AzureProvider:
 
     def find(self, *, owner: str) -> Sequence[Machine]:
         """List the owner's machines in all regions, page after page."""
-        return self._machines.tagged(Tag.OWNER, owner)
+        with self._clients.calls.one():
+            return self._machines.tagged(Tag.OWNER, owner)
 
     def terminate(self, machine_ids: Collection[str]) -> None:
         """Delete machines, with their own disks, network interfaces and addresses."""
-        self._machines.terminate(machine_ids)
+        with self._clients.calls.one():
+            self._machines.terminate(machine_ids)
 
     # --- abilities
 
     def stop(self, machine_ids: Collection[str]) -> None:
         """Power off and deallocate; disk and address go on costing."""
-        for each in sorted(set(machine_ids)):
-            self._machines.act(each, "begin_deallocate", f"stopping {each}")
+        with self._clients.calls.one():
+            for each in sorted(set(machine_ids)):
+                self._machines.act(each, "begin_deallocate", f"stopping {each}")
 
     def start(self, machine_ids: Collection[str]) -> None:
         """Power on."""
-        for each in sorted(set(machine_ids)):
-            self._machines.act(each, "begin_start", f"starting {each}")
+        with self._clients.calls.one():
+            for each in sorted(set(machine_ids)):
+                self._machines.act(each, "begin_start", f"starting {each}")
 
     def sides_of(self, spec: MachineSpec) -> Sequence[SideResource]:
         """Name what a project's machines need beside them."""
@@ -223,11 +234,13 @@ class AzureProvider:
 
     def find_sides(self, *, owner: str) -> Sequence[SideResource]:
         """List side resources."""
-        return self._sides.find(owner)
+        with self._clients.calls.one():
+            return self._sides.find(owner)
 
     def sweep(self, ids: Collection[str], *, owner: str) -> None:
         """Delete side resources that nothing uses."""
-        self._sides.sweep(ids, owner=owner)
+        with self._clients.calls.one():
+            self._sides.sweep(ids, owner=owner)
 
     def address(self) -> str | None:
         """Ask from where we call, unless the config says who is let in."""
@@ -235,4 +248,5 @@ class AzureProvider:
 
     def admit(self, address: str, *, owner: str) -> None:
         """Let the caller's new address in by SSH, and the old one no more."""
-        self._sides.admit(address, owner=owner)
+        with self._clients.calls.one():
+            self._sides.admit(address, owner=owner)

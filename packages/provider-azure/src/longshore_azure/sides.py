@@ -5,7 +5,7 @@ swept where Azure has left it behind: after a launch that failed half-way.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from longshore.errors import InvalidRequest, ProviderError
@@ -66,11 +66,13 @@ class Sides:
     def named(self, spec: MachineSpec) -> list[SideResource]:
         """Name what a spec needs."""
         group, name = self.group(spec), _name(spec)
-        kinds = (_FIREWALL,) if self._config.subnet else (_FIREWALL, _NETWORK)
-        sides = [f"{kind}/{group}/{name}" for kind in kinds]
+        sides = [f"{kind}/{group}/{name}" for kind in self._kinds()]
         if not self._config.resource_group:
             sides.append(f"{_GROUP}/{group}")
         return [SideResource(id=each, kind=each.partition("/")[0], tags=spec.owner_tags()) for each in sides]
+
+    def _kinds(self) -> Sequence[str]:
+        return (_FIREWALL,) if self._config.subnet else (_FIREWALL, _NETWORK)
 
     def around(self, spec: MachineSpec) -> Around:
         """Say what a machine is put into. Asks nobody."""
@@ -90,19 +92,16 @@ class Sides:
         if not self._config.resource_group and not self._is_there(_GROUPS, spec, group):
             body = {"location": self._config.regions[0], "tags": spec.owner_tags()}
             self._clients.ask("making a resource group", _GROUPS, "create_or_update", group, body)
-        self._make(_FIREWALL, spec)
-        if not self._config.subnet:
-            self._make(_NETWORK, spec)
+        begun = [operation for kind in self._kinds() if (operation := self._make(kind, spec)) is not None]
+        self._clients.settled("making a firewall and a network", *begun)
 
-    def _make(self, kind: str, spec: MachineSpec) -> None:
+    def _make(self, kind: str, spec: MachineSpec) -> Any | None:
         place = (self.group(spec), _name(spec))
         if self._is_there(_OPERATIONS[kind], spec, *place):
-            return
+            return None
         properties = self._firewall() if kind == _FIREWALL else _network()
         body = {"location": spec.offer.region, "tags": spec.owner_tags(), "properties": properties}
-        doing = f"making a {kind}"
-        operation = self._clients.begin(doing, _OPERATIONS[kind], "begin_create_or_update", *place, body)
-        self._clients.settled(doing, operation)
+        return self._clients.begin(f"making a {kind}", _OPERATIONS[kind], "begin_create_or_update", *place, body)
 
     def _is_there(self, what: str, spec: MachineSpec, *place: str) -> bool:
         doing = f"looking for {'/'.join(place)}"

@@ -100,6 +100,17 @@ def test_an_operation_that_never_ends_is_not_waited_for_longer_than_the_deadline
     cloud.polls = 1
 
 
+def test_operations_that_all_end_in_time_but_together_do_not_end_a_call_at_its_deadline(
+    rig: AzureRig, cloud: Azure
+) -> None:
+    cloud.takes = timedelta(seconds=1.8)
+    provider = rig.provider(deadline=timedelta(seconds=4))
+    began = rig.now()
+    with pytest.raises(CloudUnreachable, match="in time"):
+        provider.launch(rig.spec(), token="t-1")
+    assert rig.now() - began <= provider.terms.deadline
+
+
 class Elsewhere(Azure):
     """What answers is not what is meant: a proxy that asks for a login."""
 

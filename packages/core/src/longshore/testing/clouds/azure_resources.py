@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -50,6 +51,8 @@ class AzureResources(HttpCloud):
 
     polls = 2
     """So often must an operation be asked about."""
+    takes = timedelta(0)
+    """So long it takes at least."""
 
     def __init__(self, subscription: str, *, check: Check | None = None) -> None:
         """Begin with nothing."""
@@ -60,7 +63,7 @@ class AzureResources(HttpCloud):
         """By name, in small letters."""
         self.resources: dict[str, dict[str, Any]] = {}
         """By id, in small letters."""
-        self._operations: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._operations: dict[str, tuple[int, datetime, dict[str, Any]]] = {}
         here = f"/subscriptions/{re.escape(subscription)}".lower()
         self._routes = [(name, method, re.compile(here + path), act) for name, method, path, act in self.routes()]
 
@@ -203,7 +206,7 @@ class AzureResources(HttpCloud):
         self._next += 1
         name = f"operation-{self._next}"
         done = {"name": name, "status": "Failed", "error": error} if error else {"name": name, "status": "Succeeded"}
-        self._operations[name] = (self.polls, done)
+        self._operations[name] = (self.polls, self.now() + self.takes, done)
         where = f"https://{request.headers['host']}/subscriptions/{self._subscription}/providers/Microsoft.Compute"
         url = f"{where}/locations/anywhere/operations/{name}?api-version=2024-01-01"
         headers = {"Azure-AsyncOperation": url, "Retry-After": "0"}
@@ -213,9 +216,9 @@ class AzureResources(HttpCloud):
     def _operation(self, _: Request, name: str) -> Answer:
         if name not in self._operations:
             return not_found(name)
-        left, done = self._operations[name]
-        self._operations[name] = (left - 1, done)
-        shown = done if left <= 1 else {"name": name, "status": "InProgress"}
+        left, until, done = self._operations[name]
+        self._operations[name] = (left - 1, until, done)
+        shown = done if left <= 1 and self.now() >= until else {"name": name, "status": "InProgress"}
         return Answer(status=200, body=shown, headers={"Retry-After": "0"})
 
 
