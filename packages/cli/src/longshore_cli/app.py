@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "plan": "Show what a run would do, and why, without doing it.",
         "status": "Show how a run, or one of its tasks, stands.",
         "top": "Show what the machines and attempts of a running run use now.",
+        "watch": "Watch a run on a full screen: its graph, tasks, machines with load and cost, and logs.",
         "fetch": "Copy what tasks have written to a folder, also while the run goes on.",
         "logs": "Show what a task wrote to stdout and stderr.",
         "explain": "Say why a task ran or did not, and why it failed.",
