@@ -3,60 +3,28 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from attrs import evolve, frozen
-
-from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable, StagingError
+from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
-from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled, FailureClass, Lost
-from longshore.plugin.protocols import ExecutorContext, SessionEvent
+from longshore.plugin.protocols import SessionEvent
 from longshore.remote.shim_session import ShimSession
-from longshore_k8s.client import Namespace
-from longshore_k8s.config import K8sConfig
-from longshore_k8s.errors import NotThere, PodGone, QuotaExceeded, failure_of
+from longshore_k8s.around import Around, brought_home, link_to
+from longshore_k8s.errors import PodGone, QuotaExceeded, failure_of
 from longshore_k8s.evidence import PodPhase, nothing_runs, state_of
 from longshore_k8s.fences import see_fence
-from longshore_k8s.hands import Hands
-from longshore_k8s.manifests import ATTEMPT, CONTAINER, FINALIZER
-from longshore_k8s.names import object_name
-from longshore_k8s.session import PodLink, hello
 
-__all__ = ["Around", "AttemptPod"]
+__all__ = ["AttemptPod"]
 
 _log = logging.getLogger(__name__)
 
-_PLACE = "run"
 _AGAIN_SECONDS = 5.0
-
-
-@frozen(kw_only=True)
-class Around:
-    """What the attempts of one session share."""
-
-    namespace: Namespace
-    config: K8sConfig
-    context: ExecutorContext
-    machine: Machine
-    fence: int
-    lease: str
-    hands: Hands
-    make: Callable[[AttemptSpec], dict[str, Any] | None]
-    """Makes an attempt's pod, or finds it; gives it when it is known already."""
-    remove: Callable[[str], None]
-    """Removes a pod of this name, and what has made it."""
-    tell: Callable[[AttemptStarted | AttemptEnded], None]
-    refuse: Callable[[FenceRefused], None]
-    """Is told that a newer controller has the run."""
-    wait: Callable[[str, Callable[[], None] | None, str], None]
-    """Is told what an attempt waits for, and what is to be done when there may be room."""
 
 
 class AttemptPod:
@@ -126,7 +94,7 @@ class AttemptPod:
             return
         try:
             see_fence(around.namespace, around.lease, around.fence)
-            pod = around.make(self._spec)
+            pod = around.objects.make(self._spec)
         except FenceRefused as error:
             around.refuse(error)
         except QuotaExceeded as error:
@@ -144,6 +112,8 @@ class AttemptPod:
 
     def see(self, pod: dict[str, Any]) -> None:
         """Take note of how the pod is, and do what can be done now."""
+        if self._went and self._pod is not None and pod["metadata"]["uid"] != self._pod["metadata"]["uid"]:
+            return  # a Job has made another one, in which nothing will be started
         self._pod = pod
         state = state_of(pod)
         if self._over:
@@ -181,7 +151,7 @@ class AttemptPod:
         if self._went and self._inner is not None:
             self._inner.cancel(self._id)
         elif self._spec is not None or self._pod is not None:
-            self._try(lambda: self._around.remove(self._name), self.cancel)
+            self._try(lambda: self._around.objects.remove(self._id), self.cancel)
             if not self._went:
                 self._end(AttemptEnded(**self._told(), outcome=Cancelled()))
 
@@ -198,30 +168,19 @@ class AttemptPod:
         """Let the pod go."""
         self._over = True
         self.close()
-        self._try(lambda: self._around.namespace.let_go(self._name), self.release)
-        self._try(lambda: self._around.remove(self._name), self.release)
+        self._try(lambda: self._around.objects.release(self._id), self.release)
 
     # --- what comes between
-
-    @property
-    def _name(self) -> str:
-        if self._pod is not None:
-            return str(self._pod["metadata"]["name"])
-        return object_name(self._around.context.run, self._task, str(self._number))
 
     def _find(self, never: Callable[[str], None]) -> None:
         """Look for a pod that an earlier controller may have made, and link to it; or say why there was no start."""
         try:
-            pod = self._around.namespace.get("pods", self._name)
-        except NotThere:
-            never("it has no pod")
-            return
+            pod = self._around.objects.find(self._id)
         except MachineUnreachable:
             self._around.hands.after(_AGAIN_SECONDS, self._id, partial(self._find, never))
             return
-        meta = pod["metadata"]
-        if (meta.get("annotations") or {}).get(ATTEMPT) != self._id or FINALIZER not in (meta.get("finalizers") or ()):
-            never("its pod was released")
+        if pod is None:
+            never("it has no pod")
         elif state_of(pod).phase is PodPhase.WAITS:
             never("its pod had not begun")
         else:
@@ -233,7 +192,7 @@ class AttemptPod:
         if self._inner is not None or self._pod is None or not (self._wanted or self._asked):
             return
         try:
-            self._inner = inner = self._link(self._pod)
+            self._inner = inner = link_to(self._pod, self._around, self._take)
             if self._asked:
                 self._went = True
                 inner.adopt([self._id])
@@ -258,31 +217,17 @@ class AttemptPod:
         else:
             self._lose(failure_of(error), str(error))
 
-    def _link(self, pod: dict[str, Any]) -> ShimSession:
-        around, meta = self._around, pod["metadata"]
-        # As long as the cluster says that the pod is there, it is not lost.
-        link = PodLink(around.namespace, meta["name"], meta["uid"], _PLACE, math.inf)
-        try:
-            link.open()
-            if around.fence < link.fence:
-                raise FenceRefused(f"a newer controller has the run (its fence is {link.fence})")
-            has = evolve(around.machine.resources, gpus=_gpus(pod, around.config.gpu_resource))
-            first = hello(has, None, link.folder, around.fence, around.context.unattended)
-            return ShimSession(around.machine.id, first, link, self._take, around.context)
-        except BaseException:
-            link.close()
-            raise
-
     def look(self) -> None:
         """Read the pod, and take note of how it is."""
         try:
-            pod = self._around.namespace.get("pods", self._name)
-        except NotThere:
-            self.vanish()
+            pod = self._around.objects.find(self._id)
         except MachineUnreachable:
             self._around.hands.after(_AGAIN_SECONDS, self._id, self.look)
         else:
-            self.see(pod)
+            if pod is None:
+                self.vanish()
+            else:
+                self.see(pod)
 
     def _see_late(self) -> None:
         """See whether the pod runs, now that it should."""
@@ -298,21 +243,9 @@ class AttemptPod:
             if isinstance(event, AttemptStarted):
                 self._around.tell(event)
             elif isinstance(event, AttemptEnded):
-                self._end(self._brought_home(event))
+                self._end(brought_home(event, self._inner, self._around))
             elif isinstance(event, MachineGone):
                 self._around.hands.do(self._id, partial(self._part, event))
-
-    def _brought_home(self, event: AttemptEnded) -> AttemptEnded:
-        inner = self._inner
-        try:
-            if inner is not None and event.outputs:
-                inner.get(event.outputs)
-        except StagingError as error:
-            return evolve(event, outputs=(), failure=FailureClass.STAGING, evidence=str(error))
-        except MachineUnreachable as error:
-            lost, failure = Lost(f"its outputs were lost: {error}"), FailureClass.MACHINE_LOST
-            return evolve(event, outputs=(), outcome=lost, failure=failure, evidence=str(error))
-        return event
 
     def _part(self, event: MachineGone) -> None:
         """Go on after the link has ended for good: a newer controller has it, the pod is over, or it cannot be used."""
@@ -330,7 +263,7 @@ class AttemptPod:
             return
         if state_of(self._pod).phase is not PodPhase.OVER:
             self._doom = event.reason
-            self._try(lambda: around.remove(self._name), lambda: self._part(event))
+            self._try(lambda: around.objects.remove(self._id), lambda: self._part(event))
         if event.over_by is not None:
             # By then what runs there has been ended, whatever becomes of the node.
             left = (event.over_by - datetime.now(UTC)).total_seconds()
@@ -358,8 +291,3 @@ class AttemptPod:
 
     def _told(self) -> dict[str, Any]:
         return {"at": datetime.now(UTC), "task": self._task, "attempt": self._number}
-
-
-def _gpus(pod: Mapping[str, Any], resource: str) -> int:
-    [container] = [each for each in pod["spec"]["containers"] if each["name"] == CONTAINER]
-    return int((container.get("resources") or {}).get("limits", {}).get(resource, 0))

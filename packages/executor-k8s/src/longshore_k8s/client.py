@@ -15,15 +15,18 @@ from kubernetes import config as loading
 from kubernetes.stream.ws_client import WSClient, get_websocket_url
 from websocket import WebSocketBadStatusException, WebSocketException
 
-from longshore.errors import LongshoreError, MachineUnreachable
-from longshore_k8s.config import K8sConfig
-from longshore_k8s.errors import NotThere, message_of, of_api, plain_text, translated
+from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
+from longshore_k8s.config import PER_RUN, K8sConfig
+from longshore_k8s.errors import AlreadyThere, NotThere, message_of, of_api, plain_text, translated
 from longshore_k8s.manifests import CONTAINER, FINALIZER
+from longshore_k8s.names import labels_of_run, object_name
 from longshore_k8s.watches import Watch
 
 __all__ = ["Namespace"]
 
 _CALL_SECONDS = 30.0
+_SYSTEM = "kube-system"
+"""A namespace that each cluster has from its beginning to its end."""
 _WORDS = {"pods": "pod", "leases": "lease", "jobs": "job", "resourcequotas": "resource_quota"}
 """In the plural and in the singular, as the client has them."""
 _REPEATS = urllib3.Retry(
@@ -42,8 +45,8 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 class Namespace:
     """Where our pods are. Several threads may use it at once."""
 
-    def __init__(self, config: K8sConfig) -> None:
-        """Find the cluster; nothing is asked of it.
+    def __init__(self, config: K8sConfig, run: str = "") -> None:
+        """Find the cluster; nothing is asked of it. ``run`` names the namespace that is made for a run.
 
         Raises:
             ExecutorError: when there is no kubeconfig, or it has no such context.
@@ -51,7 +54,10 @@ class Namespace:
         with translated("looking for a cluster"):
             settings, namespace = _settings(config)
         settings.retries = _REPEATS
+        self._labels = labels_of_run(run) if config.namespace == PER_RUN else None
         self.name = config.namespace or namespace or "default"
+        if self._labels is not None:
+            self.name = object_name(run)
         self._client = client.ApiClient(settings)
         self._core = client.CoreV1Api(self._client)
         self._leases = client.CoordinationV1Api(self._client)
@@ -61,10 +67,40 @@ class Namespace:
         """Let go of all connections."""
         self._client.close()
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it was there before the run, and will be afterwards."""
+        return self._labels is None
+
     def uid(self) -> str:
-        """Give what tells this namespace from all others, of other clusters too."""
-        with translated(f"getting namespace {self.name}"):
-            return str(self._json(self._core.read_namespace(self.name, **_RAW))["metadata"]["uid"])
+        """Give what tells this namespace from all others, of other clusters too; of a run's own, its cluster."""
+        name = self.name if self.lasts else _SYSTEM
+        with translated(f"getting namespace {name}"):
+            return str(self._json(self._core.read_namespace(name, **_RAW))["metadata"]["uid"])
+
+    def make(self) -> None:
+        """Make the namespace, when it is one for the run and is not there.
+
+        Raises:
+            ExecutorError: when we may not, or somebody else has made it.
+        """
+        if self._labels is None:
+            return
+        meta = {"name": self.name, "labels": dict(self._labels)}
+        try:
+            with translated(f"creating namespace {self.name}"):
+                self._core.create_namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": meta}, **_RAW)
+        except AlreadyThere:
+            with translated(f"getting namespace {self.name}"):
+                found = self._json(self._core.read_namespace(self.name, **_RAW))["metadata"].get("labels") or {}
+            if any(found.get(key) != value for key, value in self._labels.items()):
+                raise ExecutorError(f"namespace {self.name} is there, and is not ours") from None
+
+    def remove(self) -> None:
+        """Delete the namespace with all that is in it, when it is one for the run. Silent when there is none."""
+        if self._labels is not None:
+            with suppress(NotThere), translated(f"deleting namespace {self.name}"):
+                self._core.delete_namespace(self.name, **_RAW)
 
     def create(self, kind: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """Make an object of a kind such as ``pods``.

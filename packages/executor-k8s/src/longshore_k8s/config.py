@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from attrs import Attribute, converters, field, frozen
-from attrs.validators import ge, gt, instance_of, optional
+from attrs.validators import ge, gt, in_, instance_of, optional
 
 from longshore.model.quantity import parse_size
 from longshore.model.resources import Resources
 
-__all__ = ["K8sConfig"]
+__all__ = ["PER_RUN", "K8sConfig"]
+
+PER_RUN = "per-run"
 
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", re.ASCII)
@@ -73,7 +75,11 @@ class K8sConfig:
     context: str = ""
     """Of the kubeconfig; empty for its current one."""
     namespace: str = field(default="", validator=_is_name)
-    """Empty for that of the context, else ``default``."""
+    """Empty for that of the context, else ``default``; ``per-run`` for one that is made for each run."""
+    kind: str = field(default="pod", validator=in_(("pod", "job")))
+    """What an attempt's pod is made by: us, or a Job, for clusters that admit nothing else."""
+    pod_template: str = ""
+    """A file with a pod in YAML, beside the workflow file: what is not ours in it is taken."""
     cpus: float | None = field(default=None, validator=optional(gt(0)))
     """Cores: of each worker (1), else of all pods together (as many as a quota allows)."""
     memory: int | None = field(default=None, converter=converters.optional(parse_size), validator=optional(gt(0)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve
 
@@ -14,6 +15,7 @@ from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
+from longshore_k8s.templates import read_template
 from longshore_k8s.workers import open_worker
 
 __all__ = ["K8sExecutor", "machines_of"]
@@ -33,11 +35,16 @@ def machines_of(config: K8sConfig, pool: str) -> Sequence[Machine]:
     try:
         tags = {**config.labels, _UID: namespace.uid()}
         if config.workers is None:
-            room = room_of(namespace, config)
-            slots = config.slots or _MOST_PODS
-            return [
-                Machine(id=pool, pool=pool, resources=room, slots=slots, address=namespace.name, tags=tags, store="")
-            ]
+            whole = Machine(
+                id=pool,
+                pool=pool,
+                resources=room_of(namespace, config),
+                slots=config.slots or _MOST_PODS,
+                address=config.namespace or namespace.name,
+                tags=tags,
+                store="",
+            )
+            return [whole]
     finally:
         namespace.close()
     return [
@@ -46,7 +53,7 @@ def machines_of(config: K8sConfig, pool: str) -> Sequence[Machine]:
             pool=pool,
             resources=evolve(config.worker, disk_bytes=0),
             slots=config.slots,
-            address=namespace.name,
+            address=config.namespace or namespace.name,
             tags=tags,
         )
         for number in range(1, config.workers + 1)
@@ -76,12 +83,17 @@ class K8sExecutor:
                 f"namespace {namespace.name} is not the one that {machine.id} belongs to: another cluster, or it was "
                 "made anew; give the kubeconfig and context that the run began with"
             )
-        if self._config.workers is None:
-            return PodsSession(namespace, self._config, self._context, machine, fence, sink)
-        return open_worker(namespace, self._config, self._context, machine, fence, sink)
+        template = self._template()
+        namespace.make()
+        begin: Callable[..., Session] = PodsSession if self._config.workers is None else open_worker
+        return begin(namespace, self._config, template, self._context, machine, fence, sink)
 
     def _namespace(self) -> Namespace:
         with self._lock:
             if self._found is None:
-                self._found = Namespace(self._config)
+                self._found = Namespace(self._config, self._context.run)
             return self._found
+
+    def _template(self) -> Mapping[str, Any]:
+        path = self._config.pod_template
+        return read_template(self._context.project_folder / path) if path else {}

@@ -11,7 +11,7 @@ from longshore.model.resources import Resources
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.names import label_value
 
-__all__ = ["ATTEMPT", "CONTAINER", "FINALIZER", "FOLDER", "attempt_pod", "see_ours", "worker_pod"]
+__all__ = ["ATTEMPT", "CONTAINER", "FINALIZER", "FOLDER", "attempt_pod", "job_of", "see_ours", "worker_pod"]
 
 ATTEMPT = "longshore/attempt-id"
 """The annotation that says of which attempt a pod is."""
@@ -44,6 +44,18 @@ def attempt_pod(
     pod = _pod(name, labels, config, _spec(labels, config, image, needs, min(longest, config.lifetime)))
     pod["metadata"].update(finalizers=[FINALIZER], annotations={ATTEMPT: attempt})
     return pod
+
+
+def job_of(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the Job that makes a pod, once; the pod gets another name, and is found by its labels."""
+    meta = pod["metadata"]
+    template = {"metadata": {key: value for key, value in meta.items() if key != "name"}, "spec": pod["spec"]}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": meta["name"], "labels": meta["labels"], "annotations": meta.get("annotations", {})},
+        "spec": {"backoffLimit": 0, "completions": 1, "parallelism": 1, "template": template},
+    }
 
 
 def see_ours(pod: Mapping[str, Any], name: str, labels: Mapping[str, str]) -> None:

@@ -5,33 +5,33 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from longshore.errors import FenceRefused, InputMissing, LongshoreError, MachineUnreachable
+from longshore.errors import FenceRefused, InputMissing, LongshoreError
 from longshore.model.artifact import Artifact
-from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
+from longshore.model.attempt import AttemptSpec, Item
 from longshore.model.environment import BuildSpec
 from longshore.model.events import MachineGone
 from longshore.model.machine import Machine
 from longshore.model.times import over_by
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.store import has_object
-from longshore_k8s.attempt_pod import Around, AttemptPod
+from longshore_k8s.around import Around
+from longshore_k8s.attempt_objects import AttemptObjects, attempt_of
+from longshore_k8s.attempt_pod import AttemptPod
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
-from longshore_k8s.environments import image_of, taken_from_image
-from longshore_k8s.errors import AlreadyThere
+from longshore_k8s.environments import taken_from_image
 from longshore_k8s.evidence import nothing_runs
 from longshore_k8s.fences import raise_fence
 from longshore_k8s.following import Follower
 from longshore_k8s.hands import Hands
-from longshore_k8s.manifests import ATTEMPT, attempt_pod, see_ours
-from longshore_k8s.names import POOL, label_value, labels_of_attempt, labels_of_run, object_name
+from longshore_k8s.names import object_name
 
 __all__ = ["PodsSession"]
 
@@ -49,14 +49,13 @@ class PodsSession:
         self,
         namespace: Namespace,
         config: K8sConfig,
+        template: Mapping[str, Any],
         context: ExecutorContext,
         machine: Machine,
         fence: int,
         sink: Sink,
     ) -> None:
         """Take the run's pods over. No pod is made; the errors are those of `K8sExecutor.open`."""
-        self._namespace = namespace
-        self._config = config
         self._context = context
         self._machine = machine
         self._sink = sink
@@ -69,10 +68,9 @@ class PodsSession:
         self._problem: LongshoreError | None = None
         self._cleared = False
         self._closed = False
-        run = context.run
-        self._labels = {**labels_of_run(run), POOL: label_value(machine.pool)}
-        lease = object_name(run, machine.pool)
-        raise_fence(namespace, lease, self._labels, fence)
+        self._objects = AttemptObjects(namespace, config, template, context, machine.pool)
+        lease = object_name(context.run, machine.pool)
+        raise_fence(namespace, lease, self._objects.labels, fence)
         self._around = Around(
             namespace=namespace,
             config=config,
@@ -81,14 +79,13 @@ class PodsSession:
             fence=fence,
             lease=lease,
             hands=self._hands,
-            make=self._make,
-            remove=self._remove,
+            objects=self._objects,
             tell=sink,
             refuse=self._refuse,
             wait=self._wait,
         )
         self._follower = Follower(
-            namespace, self._labels, config.reconnect, self._see, self._see_all, self._lose_cluster
+            namespace, self._objects.labels, config.reconnect, self._see, self._see_all, self._lose_cluster
         )
 
     # --- what the protocol of sessions asks for
@@ -176,7 +173,7 @@ class PodsSession:
             pod.close()
         if self._cleared:
             with suppress(LongshoreError):
-                self._remove_all()
+                self._objects.remove_all(self._around.lease)
 
     # --- what attempts ask of us
 
@@ -185,33 +182,6 @@ class PodsSession:
             if attempt not in self._pods:
                 self._pods[attempt] = AttemptPod(attempt, self._around)
             return self._pods[attempt]
-
-    def _make(self, spec: AttemptSpec) -> dict[str, Any] | None:
-        run, task, number = split_attempt_id(spec.id)
-        name, labels = object_name(run, task, str(number)), labels_of_attempt(run, self._machine.pool, task, number)
-        longest = self._config.lifetime
-        if spec.timeout is not None:
-            # After its end it waits for somebody who fetches what it has written.
-            longest = min(longest, spec.timeout + spec.grace + self._context.unattended)
-        image = image_of(spec.environment, self._config.image)
-        manifest = attempt_pod(spec.id, name, labels, self._config, image=image, needs=spec.needs, longest=longest)
-        try:
-            return self._namespace.create("pods", manifest)
-        except AlreadyThere:
-            pod = self._namespace.get("pods", name)
-            see_ours(pod, name, labels)
-            if "deletionTimestamp" in pod["metadata"]:
-                raise MachineUnreachable(f"an earlier pod {name} has not gone yet") from None
-            return pod
-
-    def _remove(self, name: str) -> None:
-        self._namespace.delete("pods", name)
-
-    def _remove_all(self) -> None:
-        for pod in self._namespace.list("pods", self._labels)[1]:
-            self._namespace.let_go(pod["metadata"]["name"])
-            self._namespace.delete("pods", pod["metadata"]["name"])
-        self._namespace.delete("leases", self._around.lease)
 
     def _wait(self, attempt: str, again: Callable[[], None] | None, why: str) -> None:
         """Note that an attempt waits for room, and say so once for all that wait for the same."""
@@ -250,7 +220,7 @@ class PodsSession:
 
     def _see(self, kind: str, pod: dict[str, Any]) -> None:
         """Pass on how a pod is. Where one has ended there may be room for another."""
-        identity = (pod["metadata"].get("annotations") or {}).get(ATTEMPT, "")
+        identity = attempt_of(pod)
         with self._lock:
             known = self._pods.get(identity)
         if known is not None:
@@ -262,7 +232,7 @@ class PodsSession:
         """Pass on how all pods are, and look for those that are missing."""
         for pod in pods:
             self._see("MODIFIED", pod)
-        there = {(pod["metadata"].get("annotations") or {}).get(ATTEMPT, "") for pod in pods}
+        there = set(map(attempt_of, pods))
         with self._lock:
             missing = {identity: each for identity, each in self._pods.items() if identity not in there and each.made}
         for identity, each in missing.items():

@@ -20,7 +20,7 @@ _PLENTY = Resources(cpus=10_000.0, memory_bytes=1 << 50, gpus=10_000)
 
 def room_of(namespace: Namespace, config: K8sConfig) -> Resources:
     """Say what a pool may use: as its options say, else what quotas of the namespace allow, else plenty."""
-    hard = dict(limits_of(namespace))
+    hard = dict(limits_of(namespace)) if namespace.lasts else {}
     cpus, memory, gpus = (
         _least(hard, "requests.cpu", "cpu"),
         _least(hard, "requests.memory", "memory", "limits.memory"),

@@ -98,9 +98,10 @@ class PodLink:
             self._first.close()
 
     def remove(self) -> None:
-        """Delete the pod, as far as the cluster lets us."""
+        """Delete the pod, and the namespace of the run if it has one, as far as the cluster lets us."""
         with suppress(LongshoreError):
             self._namespace.delete("pods", self._pod)
+            self._namespace.remove()
 
     def _link(self) -> socket.socket:
         stream = begin(self._namespace, self._pod, "link", self._place, _CONNECT_SECONDS)

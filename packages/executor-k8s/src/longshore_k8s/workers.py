@@ -17,6 +17,7 @@ from longshore_k8s.evidence import PodPhase, PodState, state_of
 from longshore_k8s.manifests import see_ours, worker_pod
 from longshore_k8s.names import labels_of, object_name
 from longshore_k8s.session import PodLink, WorkerSession, hello
+from longshore_k8s.templates import merged
 
 __all__ = ["open_worker"]
 
@@ -25,11 +26,18 @@ _START = timedelta(minutes=10)
 
 
 def open_worker(
-    namespace: Namespace, config: K8sConfig, context: ExecutorContext, machine: Machine, fence: int, sink: Sink
+    namespace: Namespace,
+    config: K8sConfig,
+    template: Mapping[str, Any],
+    context: ExecutorContext,
+    machine: Machine,
+    fence: int,
+    sink: Sink,
 ) -> WorkerSession:
     """Link to a worker; its pod is made when there is none. The errors are those of `K8sExecutor.open`."""
     name, labels = object_name(context.run, machine.id), labels_of(context.run, machine.id)
-    pod = _running(namespace, name, labels, config)
+    manifest = merged(worker_pod(name, labels, config), template)
+    pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds())
     link = PodLink(namespace, name, pod["metadata"]["uid"], _PLACE, config.reconnect.total_seconds())
     try:
         link.open()
@@ -42,13 +50,14 @@ def open_worker(
         raise
 
 
-def _running(namespace: Namespace, name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[str, Any]:
+def _running(namespace: Namespace, manifest: dict[str, Any], seconds: float) -> dict[str, Any]:
     """Give the pod as soon as it runs. One that has ended makes room for another one."""
-    end = time.monotonic() + (config.start_timeout or _START).total_seconds()
+    end = time.monotonic() + seconds
+    name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
     state = PodState(phase=PodPhase.WAITS)
     while (left := end - time.monotonic()) > 0:
         try:
-            namespace.create("pods", worker_pod(name, labels, config))
+            namespace.create("pods", manifest)
         except AlreadyThere:
             pass
         made_before = False

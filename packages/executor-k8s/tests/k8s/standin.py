@@ -7,6 +7,7 @@ nodes, users within pods, and images (a pod sees this computer's own programs).
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 import socket
@@ -34,7 +35,7 @@ _SCHEMAS = ("1.29", "1.36")
 _KINDS = {
     "pods": "Pod",
     "namespaces": "Namespace",
-    "secrets": "Secret",
+    "jobs": "Job",
     "leases": "Lease",
     "resourcequotas": "ResourceQuota",
 }
@@ -61,6 +62,7 @@ class StandIn:
         self._port = 0
         self._authority = trustme.CA()
         self.add_namespace("default")
+        self.add_namespace("kube-system")
 
     def add_namespace(self, name: str) -> None:
         """Make a namespace."""
@@ -146,15 +148,28 @@ class StandIn:
         return None
 
     def post(self, resource: str, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Make an object."""
+        """Make an object; of a Job its pod, too."""
         _validate(resource, body)
-        self.objects.get(("namespaces", "", namespace))
+        if resource != "namespaces":
+            self.objects.get(("namespaces", "", namespace))
         if resource == "pods":
             body.setdefault("status", {"phase": "Pending"})
         made = self.objects.create((resource, namespace, body["metadata"]["name"]), body)
         if resource == "pods":
             self.kubelet.added(made)
+        elif resource == "jobs":
+            self._begin_job(made)
         return made
+
+    def _begin_job(self, job: dict[str, Any]) -> None:
+        """Make the pod of a Job, under a name by chance and with a word of whose it is."""
+        template, name = copy.deepcopy(job["spec"]["template"]), job["metadata"]["name"]
+        meta = {**template["metadata"], "name": f"{name[:57]}-{os.urandom(2).hex()}"}
+        meta["ownerReferences"] = [
+            {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job["metadata"]["uid"], "controller": True}
+        ]
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+        self.post("pods", job["metadata"]["namespace"], pod)
 
     def put(self, key: Key, body: dict[str, Any]) -> dict[str, Any]:
         """Replace an object; its version must be the one that is known."""
@@ -183,8 +198,14 @@ class StandIn:
         return found
 
     def delete(self, key: Key) -> dict[str, Any]:
-        """Delete an object; a pod ends first."""
+        """Delete an object; a pod ends first, and what belongs to it goes, too."""
         found = self.objects.delete(key)
+        for resource in ("pods", "leases", "jobs"):
+            for each in self.objects.all(resource)[1]:
+                meta = each["metadata"]
+                owners = [owner["uid"] for owner in meta.get("ownerReferences", [])]
+                if found["metadata"]["uid"] in owners or key == ("namespaces", "", meta["namespace"]):
+                    self.delete((resource, meta["namespace"], meta["name"]))
         if key[0] == "pods":
             self.kubelet.deleted(found)
         return found

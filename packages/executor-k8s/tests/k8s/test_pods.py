@@ -124,6 +124,23 @@ def test_what_an_earlier_controller_had_not_started_never_starts(cluster: StandI
     assert (ended.outcome, ended.evidence) == (Lost("never started"), "its pod had not begun")
 
 
+# --- pods that Jobs make
+
+
+def test_a_pod_of_a_job_is_found_by_the_next_controller_and_lets_go_with_it(
+    cluster: StandIn, make_bench: Callable[..., ExecutorBench]
+) -> None:
+    bench = make_bench(kind="job")
+    identity = bench.waiting("a", "echo x > o.txt", outputs=("o.txt",))
+
+    bench.open(fence=2).adopt([identity])
+    (Path(bench.scratch) / "gate").touch()
+
+    assert bench.ended("a").outcome == Exited(0)
+    bench.session.release(identity)
+    until(lambda: pods(cluster) == [] and cluster.objects.all("jobs")[1] == [])
+
+
 # --- failures
 
 

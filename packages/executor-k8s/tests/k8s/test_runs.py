@@ -88,13 +88,28 @@ def project(tmp_path: Path, shared: Path, cluster: StandIn, request: pytest.Fixt
     return Project(tmp_path, shared, cluster, request.param)
 
 
-def test_the_diamond_runs_and_leaves_no_pod(cluster: StandIn, project: Project) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        "workers = 2",
+        "",
+        'kind = "job"',
+        'namespace = "per-run"\nworkers = 1',
+        'namespace = "per-run"\npod_template = "pod.yaml"',
+    ],
+    ids=["workers", "pods", "jobs", "workers per run", "pods per run"],
+)
+def test_the_diamond_runs_and_leaves_nothing(cluster: StandIn, tmp_path: Path, shared: Path, options: str) -> None:
+    project = Project(tmp_path, shared, cluster, options)
+    (project.folder / "pod.yaml").write_text("spec: {hostname: tasks}")
+
     project.say("run")
 
     [result] = project.folder.glob("results/latest/D/d.txt")
     assert result.read_text() == "HELLO FROM A\nhello from A\n"
     assert project.count() == dict.fromkeys("ABCD", 1)
-    assert [pod for pod in cluster.objects.all("pods")[1] if "deletionTimestamp" not in pod["metadata"]] == []
+    until(lambda: not any(cluster.objects.all(kind)[1] for kind in ("pods", "jobs", "leases")))
+    assert [each["metadata"]["name"] for each in cluster.objects.all("namespaces")[1]] == ["default", "kube-system"]
 
 
 @pytest.mark.parametrize("seed", range(int(os.environ.get("LONGSHORE_CHAOS_SEEDS", "2"))))
