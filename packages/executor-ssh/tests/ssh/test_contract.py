@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
+import attrs
 import pytest
 
 from longshore.model.machine import Machine
@@ -46,6 +47,7 @@ class Bench(ExecutorBench):
             cut=host.cut,
             kill=host.crash,
             imposter=machine(host, **{Tag.HOST_KEY: "SHA256:of-another-key"}),
+            peer=lambda: attrs.evolve(machine(lab.host()), id="near"),
         )
 
 

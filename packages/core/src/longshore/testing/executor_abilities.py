@@ -7,16 +7,20 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol, cast
 
 import pytest
 
-from longshore.errors import InputMissing
+from longshore.errors import InputMissing, PeerOutOfReach
+from longshore.model.artifact import Artifact
+from longshore.model.attempt import Item
 from longshore.model.command import Shell
 from longshore.model.environment import BuildSpec, EnvironmentSpec, Script
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.load import MachineLoad
 from longshore.model.outcome import Exited, FailureClass, Lost
-from longshore.plugin.protocols import Builds, Clears, Measures, Together
+from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Together
+from longshore.remote.store import has_object
 from longshore.testing.contract import Contract
 from longshore.testing.executor_bench import ExecutorBench
 
@@ -127,6 +131,55 @@ class SessionAbilityLaws(Contract):
 
         _wait(bench, loads, lambda _: True)
 
+    # --- Peers
+
+    def test_Peers_data_come_from_another_machine_and_are_not_kept_here(self, bench: ExecutorBench) -> None:
+        """Peers: files and folders are pulled whole from the machine that wrote them, and not into our store."""
+        target, source = _peers(bench)
+        wrote = bench.execute("a", Shell("mkdir -p d/e; echo x > d/e/f; echo y > o"), outputs=("o", "d/")).outputs
+
+        target.pull(wrote, source)
+
+        kept = [each.path for each in wrote if has_object(str(bench.store), each.sha256)]
+        assert kept == [], "they came by way of our store"
+        bench.turn_to(target)
+        try:
+            bench.execute("b", Shell("cat o d/e/f"), inputs=[_item(each) for each in wrote])
+        except InputMissing as error:
+            raise AssertionError("they have not arrived") from error
+        assert bench.log("b") == "y\nx\n"
+
+    def test_Peers_what_is_there_does_not_travel_again(self, bench: ExecutorBench) -> None:
+        """Peers: what a machine has it does not ask another one for, which may have it no more."""
+        target, source = _peers(bench)
+        wrote = bench.execute("a", Shell("echo x > o"), outputs=("o",)).outputs
+        target.pull(wrote, source)
+
+        source.release("r/a/1")
+        source.discard([each.sha256 for each in wrote])
+
+        target.pull(wrote, source)
+
+    def test_Peers_what_the_other_machine_does_not_have_is_named(self, bench: ExecutorBench) -> None:
+        """Peers: what is not there is told by its path, each time it is asked for."""
+        target, source = _peers(bench)
+        gone = Artifact(path="gone.txt", sha256="0" * 64, size=3, mode=0o644, kind="file")
+
+        for _ in range(2):
+            with pytest.raises(InputMissing, match=r"gone\.txt"):
+                target.pull([gone], source)
+
+    def test_Peers_a_session_of_another_kind_is_out_of_reach(self, bench: ExecutorBench) -> None:
+        """Peers: from a machine of an executor that is not known there is no way, and the session goes on."""
+        target, _ = _peers(bench)
+        here = Artifact(path="o", sha256="0" * 64, size=3, mode=0o644, kind="file")
+
+        with pytest.raises(PeerOutOfReach):
+            target.pull([here], cast("Session", object()))
+
+        bench.turn_to(target)
+        assert bench.output("echo still here") == "still here\n"
+
     # --- Clears and Together
 
     def test_Clears_nothing_of_the_run_is_left(self, bench: ExecutorBench) -> None:
@@ -173,6 +226,23 @@ def _built(bench: ExecutorBench, number: int, script: str, name: str = "env") ->
     ended = _build(bench, number, script, name)
     assert isinstance(ended, EnvironmentBuilt), ended
     return ended
+
+
+class _Peer(Peers, Session, Protocol):
+    """A session that gets data from others."""
+
+
+def _peers(bench: ExecutorBench) -> tuple[_Peer, Session]:
+    """Give the session, and one with another machine, which is the bench's from now on."""
+    session = bench.session
+    if not isinstance(session, Peers):
+        pytest.skip("its sessions do not have the ability `Peers`")
+    make = bench.peer or pytest.skip("the bench has no other machine")
+    return cast("_Peer", session), bench.open(machine=make())
+
+
+def _item(artifact: Artifact) -> Item:
+    return Item(path=artifact.path, sha256=artifact.sha256, size=artifact.size, mode=artifact.mode, kind=artifact.kind)
 
 
 def _measures(bench: ExecutorBench) -> tuple[Measures, queue.SimpleQueue[MachineLoad]]:

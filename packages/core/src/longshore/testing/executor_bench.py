@@ -56,6 +56,7 @@ class ExecutorBench:
         cut: Callable[[], None] | None = None,
         kill: Callable[[], None] | None = None,
         imposter: Machine | None = None,
+        peer: Callable[[], Machine] | None = None,
         seconds: float = 30.0,
     ) -> None:
         """Prepare; nothing is opened before the first `open`.
@@ -69,6 +70,7 @@ class ExecutorBench:
             cut: breaks the link once, so that it can be made again.
             kill: ends what the executor has running on the machine, as a crash would; attempts may live on.
             imposter: a machine at the same address with another identity than the one that answers there.
+            peer: gives another machine of the run, which has a store of its own; made when it is needed.
             seconds: no wait is longer.
         """
         self.base = folder
@@ -81,6 +83,7 @@ class ExecutorBench:
         self.cut = cut
         self.kill = kill
         self.imposter = imposter
+        self.peer = peer
         self.seconds = seconds
         self.told: list[Told] = []
         self._factory = factory
@@ -114,6 +117,11 @@ class ExecutorBench:
     def session(self) -> Session:
         """The latest link; the first is made when it is needed."""
         return self._sessions[-1] if self._sessions else self.open()
+
+    def turn_to(self, session: Session) -> None:
+        """Let a link that was made before be the session from now on."""
+        self._sessions.remove(session)
+        self._sessions.append(session)
 
     def close(self) -> None:
         """Leave nothing running."""

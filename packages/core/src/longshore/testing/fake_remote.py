@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,10 +23,11 @@ from longshore.remote.links import read_fence
 from longshore.remote.packing import Broken, Reader, Writer
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
+from longshore.remote.sharing import SharedStore
 from longshore.remote.transfers import Source, Transfers
 from longshore.testing.fake_computer import FakeRemoteComputer
 
-__all__ = ["FakeRemoteConfig", "FakeRemoteExecutor", "FakeRemoteSession", "SocketStream"]
+__all__ = ["FakeRemoteConfig", "FakeRemoteExecutor", "FakeRemoteLink", "FakeRemoteSession", "SocketStream"]
 
 _GLANCE_SECONDS = 0.02
 
@@ -67,9 +68,12 @@ class FakeRemoteExecutor:
         known = read_fence(str(folder))
         if fence < known:
             raise FenceRefused(f"a newer controller has taken run {self._context.run} over (its fence is {known})")
-        link = _Link(computer, folder, self._config.reconnect)
+        link = FakeRemoteLink(computer, folder, self._config.reconnect)
         hello = _hello(machine, computer, folder, self._context, fence)
-        return FakeRemoteSession(machine.id, hello, link, sink, self._context)
+        return self._session(machine.id, hello, link, sink)
+
+    def _session(self, machine: str, hello: dict[str, Any], link: FakeRemoteLink, sink: Sink) -> FakeRemoteSession:
+        return FakeRemoteSession(machine, hello, link, sink, self._context)
 
     def _computer(self, machine: Machine) -> FakeRemoteComputer:
         return FakeRemoteComputer(self._config.folder / machine.id)
@@ -102,7 +106,7 @@ def _hello(
     }
 
 
-class _Link:
+class FakeRemoteLink:
     """The way there. When it has been cut, it waits for better times, but not for ever."""
 
     def __init__(self, computer: FakeRemoteComputer, folder: Path, reconnect: timedelta) -> None:
@@ -128,6 +132,19 @@ class _Link:
         ours, theirs = socket.socketpair()
         threading.Thread(target=_exchange, args=(theirs, self._folder / "store"), daemon=True).start()
         return SocketStream(ours)
+
+    def open_apart(self, *, silence: float | None = None) -> SocketStream:
+        """Connect as `open_data`, whoever else has; a folder is never silent, so ``silence`` is not needed."""
+        del silence
+        return self.open_data()
+
+    def new_key(self) -> str:
+        """Give none: such computers reach each other by way of this one."""
+        return ""
+
+    def names(self) -> Sequence[str]:
+        """Give none, as nobody looks for it."""
+        return ()
 
     def trouble(self) -> str:
         """Give nothing: what the supervisor says is not kept."""
@@ -189,16 +206,27 @@ class SocketStream:
             raise Broken(str(error)) from error
 
     def close(self) -> None:
-        """End it."""
+        """End it; who waits for more hears of that."""
+        with suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
         self._link.close()
 
 
 class FakeRemoteSession(RemoteSession):
     """A link to a supervisor that shares no files with us; objects that travel are noted, and wait for the link."""
 
-    def __init__(self, machine: str, hello: dict[str, Any], link: _Link, sink: Sink, context: ExecutorContext) -> None:
+    def __init__(
+        self,
+        machine: str,
+        hello: dict[str, Any],
+        link: FakeRemoteLink,
+        sink: Sink,
+        context: ExecutorContext,
+        *,
+        shared: SharedStore | None = None,
+    ) -> None:
         self._far = link
-        super().__init__(machine, hello, link, sink, context)
+        super().__init__(machine, hello, link, sink, context, shared=shared)
 
     def drop(self) -> None:
         """Cut the link once, as a network does."""
@@ -216,7 +244,7 @@ class FakeRemoteSession(RemoteSession):
 class _Noted(Transfers):
     """Transfers of which the computer keeps a list."""
 
-    def __init__(self, link: _Link, store: Path) -> None:
+    def __init__(self, link: FakeRemoteLink, store: Path) -> None:
         self._far = link
         super().__init__(link.open_data, store)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.load import MachineLoad
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled, Exited, FailureClass
+from longshore.plugin.protocols import Session
 from longshore.remote.digest import digest_file
 from longshore.remote.store import StagingProblem, has_object, object_path
 from longshore.testing import ExecutorContract
@@ -293,6 +295,52 @@ class ForgetsToMeasure(WrappedSession):
         self.inner.drop()
 
 
+class PullsNothing(WrappedSession):
+    """Says that it has what it has not."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        return False
+
+
+class PullsByOurStore(WrappedSession):
+    """Keeps here what only passes."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        source.get(artifacts)
+        return super().pull(artifacts, source)
+
+
+class PullsListingsAlone(WrappedSession):
+    """Gets of a folder what has the folder's digest, and not what is in it."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        return super().pull([attrs.evolve(each, kind="file") for each in artifacts], source)
+
+
+class PullsAllAgain(WrappedSession):
+    """Gets everything of the other machine, whatever its own has had."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        self.discard([each.sha256 for each in artifacts])
+        return super().pull(artifacts, source)
+
+
+class PullsWhatIsNotThere(WrappedSession):
+    """Says nothing of what is missing."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        with suppress(InputMissing):
+            super().pull(artifacts, source)
+        return True
+
+
+class PullsFromAnybody(WrappedSession):
+    """Takes every session for one of its own."""
+
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        return isinstance(source, WrappedSession) and super().pull(artifacts, source)
+
+
 Open = Callable[..., MutantBench]
 
 
@@ -326,6 +374,9 @@ CAUGHT = [
     (MeasuresNobody, LAWS.test_Measures_the_machine_and_what_runs_there),
     (MeasuresForEver, LAWS.test_Measures_no_more_when_nobody_looks),
     (ForgetsToMeasure, LAWS.test_Measures_on_after_the_link_has_dropped),
+    (PullsNothing, LAWS.test_Peers_data_come_from_another_machine_and_are_not_kept_here),
+    (PullsByOurStore, LAWS.test_Peers_data_come_from_another_machine_and_are_not_kept_here),
+    (PullsListingsAlone, LAWS.test_Peers_data_come_from_another_machine_and_are_not_kept_here),
 ]
 
 
@@ -383,6 +434,25 @@ def test_an_executor_that_brings_a_folder_without_its_files_is_caught(mutant: Op
         LAWS.test_E7_get_brings_outputs_home_whole(mutant(BringsListingsAlone), tmp_path)
 
 
+def test_an_executor_that_asks_others_for_what_its_machine_has_is_caught(mutant: Open) -> None:
+    with pytest.raises(InputMissing, match="does not have"):
+        LAWS.test_Peers_what_is_there_does_not_travel_again(mutant(PullsAllAgain))
+
+
+PULLS = [
+    (PullsWhatIsNotThere, LAWS.test_Peers_what_the_other_machine_does_not_have_is_named),
+    (PullsFromAnybody, LAWS.test_Peers_a_session_of_another_kind_is_out_of_reach),
+]
+
+
+@pytest.mark.parametrize(("kind", "law"), PULLS, ids=lambda each: getattr(each, "__name__", ""))
+def test_an_executor_that_says_nothing_of_what_it_cannot_pull_is_caught(
+    kind: type[WrappedSession], law: Callable[..., None], mutant: Open
+) -> None:
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        law(mutant(kind))
+
+
 def test_an_executor_that_verifies_no_identity_is_caught(mutant: Open) -> None:
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         LAWS.test_E8_nothing_is_sent_to_a_machine_of_another_identity(mutant(WrappedSession, Trusting))
@@ -393,7 +463,12 @@ def test_an_executor_that_accepts_a_lower_fence_is_caught(mutant: Open) -> None:
         LAWS.test_E10_a_lower_fence_is_refused(mutant(WrappedSession, NoFence))
 
 
-OTHERS = [LAWS.test_E7_what_was_discarded_is_gone, LAWS.test_E7_what_the_machine_has_need_not_be_here]
+OTHERS = [
+    LAWS.test_E7_what_was_discarded_is_gone,
+    LAWS.test_E7_what_the_machine_has_need_not_be_here,
+    LAWS.test_Peers_what_is_there_does_not_travel_again,
+    *(law for _, law in PULLS),
+]
 
 
 @pytest.mark.parametrize("law", [law for _, law in CAUGHT] + OTHERS, ids=lambda law: law.__name__)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 from longshore.errors import FenceRefused
 from longshore.model.artifact import Artifact
@@ -14,10 +17,11 @@ from longshore.model.environment import BuildSpec
 from longshore.model.load import MachineLoad
 from longshore.model.machine import Machine
 from longshore.model.resources import Resources
-from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.plugin.protocols import ExecutorContext, Session, Sink
+from longshore.remote.peers import PeerSession
 from longshore.testing import ExecutorBench, FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
 from longshore.testing.executor_bench import Told
-from longshore.testing.fake_remote import FakeRemoteSession
+from longshore.testing.fake_remote import FakeRemoteLink, FakeRemoteSession
 
 IMPATIENT_SECONDS = 3.0
 """A mutant that never tells what a law waits for costs so much."""
@@ -30,7 +34,7 @@ class WrappedSession:
         self.context = context
         self.sink = sink
         self.specs: dict[str, AttemptSpec] = {}
-        self.inner: FakeRemoteSession
+        self.inner: _Way
 
     def tell(self, *events: Told) -> None:
         self.sink(*events)
@@ -72,11 +76,23 @@ class WrappedSession:
     def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
         self.inner.measure(every, told)
 
+    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
+        return self.inner.pull(artifacts, source.inner if isinstance(source, WrappedSession) else source)
+
     def close(self) -> None:
         self.inner.close()
 
     def drop(self) -> None:
         self.inner.drop()
+
+
+class _Way(PeerSession, FakeRemoteSession):
+    """Gets data from other such computers, through this one."""
+
+
+class _Good(FakeRemoteExecutor):
+    def _session(self, machine: str, hello: dict[str, Any], link: FakeRemoteLink, sink: Sink) -> FakeRemoteSession:
+        return _Way(machine, hello, link, sink, self._context)
 
 
 class Wrapping:
@@ -85,11 +101,13 @@ class Wrapping:
     def __init__(self, kind: type[WrappedSession], config: FakeRemoteConfig, context: ExecutorContext) -> None:
         self._kind = kind
         self._context = context
-        self._good = FakeRemoteExecutor(config, context)
+        self._good = _Good(config, context)
 
     def open(self, machine: Machine, *, fence: int, sink: Sink) -> WrappedSession:
         session = self._kind(self._context, sink)
-        session.inner = self._good.open(self.meant(machine), fence=self.fence(fence), sink=session.tell)
+        inner = self._good.open(self.meant(machine), fence=self.fence(fence), sink=session.tell)
+        assert isinstance(inner, _Way)
+        session.inner = inner
         return session
 
     def meant(self, machine: Machine) -> Machine:
@@ -109,6 +127,7 @@ class MutantBench(ExecutorBench):
     def __init__(self, folder: Path, kind: type[WrappedSession], executor: type[Wrapping] = Wrapping) -> None:
         self.computer = FakeRemoteComputer(folder / "world" / "far")
         self.computer.prepare("key-1")
+        self.other = FakeRemoteComputer(folder / "world" / "near")
         super().__init__(
             folder,
             lambda config, context: executor(kind, config, context),
@@ -117,8 +136,13 @@ class MutantBench(ExecutorBench):
             cut=self._drop,
             kill=lambda: self.computer.crash("r"),
             imposter=far("key-2"),
+            peer=self._near,
             seconds=IMPATIENT_SECONDS,
         )
+
+    def _near(self) -> Machine:
+        self.other.prepare("key-1")
+        return attrs.evolve(far(), id="near")
 
     def _drop(self) -> None:
         session = self.session
@@ -134,4 +158,5 @@ class MutantBench(ExecutorBench):
                 with suppress(FenceRefused):
                     session.inner.cancel(identity)
             session.inner.close()
-        self.computer.wait_idle("r")
+        for computer in (self.computer, self.other):
+            computer.wait_idle("r")
