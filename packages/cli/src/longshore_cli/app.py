@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "resume": "Continue a run that was interrupted or lost its controller.",
         "cancel": "End a running run, or some of its tasks.",
         "runs": "List the runs of this project, or compare two of them.",
+        "attach": "Find runs whose controllers are on another machine.",
         "report": "Tell what a run came to: figures, tables, pictures and a page.",
         "import": "Write a workflow like one of another system.",
         "export": "Write a run, by default the latest, in a format of others.",
@@ -45,6 +46,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 """Subcommands in the order of the help, each with its first line there, so that the help imports none of them."""
 
+_HIDDEN = frozenset({"away"})
+"""What one Longshore asks of another, and no person."""
+
 
 class LazyGroup(click.Group):
     """A group whose subcommands live in ``longshore_cli.commands``, one module for each."""
@@ -58,7 +62,7 @@ class LazyGroup(click.Group):
 
         An installed provider has one of its own, and other distributions bring some.
         """
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in _HIDDEN:
             from longshore_cli.plugged_in import command_of as brought
             from longshore_cli.provider_command import command_of
 

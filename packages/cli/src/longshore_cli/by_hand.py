@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -14,16 +13,16 @@ from longshore.machines import open_shell
 from longshore.plugin import Shell
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import can_ask
+from longshore_cli.passing import Shown
 from longshore_cli.places import folder_of
 from longshore_cli.telling import telling
-from longshore_cli.text import Cleaner
 
 __all__ = ["execute", "get", "interact", "put"]
 
 
 def execute(invocation: Invocation, folder: Path | None, name: str, words: Sequence[str]) -> int:
     """Execute a command on a machine; give its exit code."""
-    shown = {1: _Shown(sys.stdout.fileno()), 2: _Shown(sys.stderr.fileno())}
+    shown = {1: Shown(sys.stdout.fileno()), 2: Shown(sys.stderr.fileno())}
     with _logged_in(invocation, folder, name) as shell:
         code = shell.execute(words, feed=sys.stdin.fileno(), tell=lambda stream, data: shown[stream].write(data))
     for each in shown.values():
@@ -64,22 +63,3 @@ def _logged_in(invocation: Invocation, folder: Path | None, name: str) -> Iterat
             shell = stack.enter_context(open_shell(name, folder=folder_of(folder), tell=tell))
         invocation.began = True
         yield shell
-
-
-class _Shown:
-    """Writes what a machine says to a stream: byte by byte as it is, without what would steer a terminal on one."""
-
-    def __init__(self, stream: int) -> None:
-        self._file = open(stream, "wb", buffering=0, closefd=False)  # noqa: SIM115  the stream outlives it
-        self._decode: Callable[..., str] = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._cleaner = Cleaner() if self._file.isatty() else None
-
-    def write(self, data: bytes) -> None:
-        if self._cleaner is not None:
-            data = self._cleaner.feed(self._decode(data)).encode()
-        while data:
-            data = data[self._file.write(data) or 0 :]
-
-    def close(self) -> None:
-        if self._cleaner is not None:
-            self._file.write((self._cleaner.feed(self._decode(b"", final=True)) + self._cleaner.close()).encode())

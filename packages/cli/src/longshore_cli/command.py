@@ -19,8 +19,10 @@ _Function = Callable[..., Any]
 class Command(click.Command):
     """A subcommand: its help shows examples as they are, and it sets up the log before it does anything."""
 
-    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, examples: str = "", of_run: bool = False, **kwargs: Any) -> None:
+        """Make one; ``of_run`` says that it is about a run, and to be answered where the run's controller is."""
         super().__init__(*args, **kwargs)
+        self._of_run = of_run
         self.examples = [line.strip() for line in examples.strip().splitlines()]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -31,7 +33,14 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Call the subcommand."""
-        _log_as_asked(ctx.ensure_object(Invocation))
+        invocation = ctx.ensure_object(Invocation)
+        _log_as_asked(invocation)
+        if self._of_run:
+            from longshore_cli.away.forwarding import forwarded
+
+            answered = forwarded(ctx, invocation)
+            if answered is not None:
+                return answered
         return super().invoke(ctx)
 
 

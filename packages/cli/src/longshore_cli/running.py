@@ -51,6 +51,7 @@ class Wishes:
     yes: bool
     repeat: int
     locked: str | None
+    on: str | None
 
     @property
     def options(self) -> RunOptions:
@@ -82,6 +83,8 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         from longshore_cli.locking import locked
 
         spec = locked(spec, project, wishes.locked)
+    if wishes.on is not None:
+        return _run_away(spec, project, wishes, wishes.on, invocation)
     if wishes.repeat > 1:
         return _repeat(spec, project, wishes, invocation)
     unfinished = None if wishes.new else _unfinished(project, spec.name)
@@ -89,6 +92,15 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         return _continue(project, unfinished, wishes, invocation)
     agree_to_pay(spec, yes=wishes.yes)
     return attend(lambda listen: start(spec, loaded.folder, wishes.options, listen=listen), invocation)
+
+
+def _run_away(spec: WorkflowSpec, project: Project, wishes: Wishes, machine: str, invocation: Invocation) -> int:
+    from longshore_cli.away.starting import start_away
+
+    if wishes.repeat > 1 or wishes.go_on:
+        raise click.UsageError("--on begins one new run; leave --repeat and --continue out")
+    agree_to_pay(spec, yes=wishes.yes)
+    return start_away(spec, project, wishes.options, machine, invocation)
 
 
 def _repeat(spec: WorkflowSpec, project: Project, wishes: Wishes, invocation: Invocation) -> int:

@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "cancel",
+    of_run=True,
     examples="""
     longshore cancel
     longshore cancel 'fit[year=2001]' 'fit[year=2002]'

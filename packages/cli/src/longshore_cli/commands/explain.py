@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "explain",
+    of_run=True,
     examples="""
     longshore explain report
     longshore explain 'fit[year=2001]' --run 20260314

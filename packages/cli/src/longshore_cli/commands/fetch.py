@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "fetch",
+    of_run=True,
     examples="""
     longshore fetch --to results-of-may
     longshore fetch 20260314-092653 report --to /tmp/report

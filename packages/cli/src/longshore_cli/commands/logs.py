@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "logs",
+    of_run=True,
     examples="""
     longshore logs report
     longshore logs -f 'fit[year=2001]'

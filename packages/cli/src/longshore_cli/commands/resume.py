@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "resume",
+    of_run=True,
     examples="""
     longshore resume
     longshore resume --retry

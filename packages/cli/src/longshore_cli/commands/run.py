@@ -27,6 +27,7 @@ __all__ = ["command"]
     longshore run --add more.toml
     longshore run --repeat 5
     longshore run --locked 20260102-030405-ab12
+    longshore run --on alice@h1
     longshore run --json > run.json
     """,
 )
@@ -76,6 +77,11 @@ __all__ = ["command"]
     shell_complete=runs,
     help="Build environments in the exact versions that they had in this run.",
 )
+@click.option(
+    "--on",
+    metavar="MACHINE",
+    help="Put the run's controller on this machine, a host or one that is rented, and leave it there.",
+)
 @click.option("--yes", is_flag=True, help="Rent what costs money without asking.")
 @json_option
 def command(invocation: Invocation, **flags: Any) -> int:
@@ -83,6 +89,9 @@ def command(invocation: Invocation, **flags: Any) -> int:
 
     FILE is a TOML, JSON or Python file, by default longshore.toml. If the latest run of this workflow is unfinished, it
     is continued; if the workflow has changed since then, you are asked, or answer by --new or --continue.
+
+    With --on this computer is not needed any more when the command has ended: `longshore status`, `logs`, `explain`,
+    `cancel`, `resume`, `top` and `fetch` ask that machine about the run, and `longshore attach` finds it from another.
 
     The first Ctrl-C starts nothing more and waits for what runs, the second cancels that. After SIGTERM what runs lives
     on. `longshore resume` continues in every case, and finds the machines that were rented: without a controller they
@@ -94,6 +103,7 @@ def command(invocation: Invocation, **flags: Any) -> int:
 
     The JSON document is {"run", "workflow", "state", "started", "ended", "seconds", "tasks", "phases", "failed":
     [{"task", "phase", "class", "outcome", "attempts", "evidence", "workdir"}], "undelivered", "results", "resumable"}.
+    With --on it is {"run", "workflow", "machine", "tasks"}.
     With --repeat it is {"group", "runs": [such documents], "figures"}, the last as in `longshore report --json`.
     """
     # Imported here, so that the help of this command needs nothing of the core.

@@ -31,6 +31,7 @@ STATES = (
 
 @subcommand(
     "status",
+    of_run=True,
     examples="""
     longshore status
     longshore status 'fit[year=2001]'

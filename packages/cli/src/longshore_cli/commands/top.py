@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "top",
+    of_run=True,
     examples="""
     longshore top
     longshore top 20260314-092653

@@ -1,8 +1,8 @@
 """What runs on other computers as one file: ``python3 -I -S -X utf8 <file> <program> <folder>``.
 
 The programs: ``supervise`` serves a folder; ``link`` joins its standard input and output to the supervisor of a folder,
-and starts it if need be; ``exchange`` takes objects into a store and gives them out of it; ``build`` builds an
-environment.
+and starts it if need be; ``exchange`` takes objects into a store and gives them out of it; ``lay`` lays objects of
+a store into a folder; ``build`` builds an environment.
 
 It is a zip archive of the modules that are meant to be sent, which Python can execute; equal modules give equal bytes.
 """
@@ -87,6 +87,10 @@ elif program == "exchange":
     from longshore.remote.exchange import exchange
 
     exchange(folder)
+elif program == "lay":
+    from longshore.remote.laying import main
+
+    main(folder)
 else:
     sys.exit("there is no program " + program)
 """

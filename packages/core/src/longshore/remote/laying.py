@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         def source(self) -> str: ...
 
 
-__all__ = ["Piece", "lay_items", "stat_key", "write_secret"]
+__all__ = ["Piece", "lay_items", "main", "stat_key", "write_secret"]
 
 # A file that was written so lately could be written again without its times telling (ext4 ticks every 4 ms, FAT every 2
 # s).
@@ -61,6 +61,16 @@ class Piece:
         self.mode = mode
         self.kind = kind
         self.source = source
+
+
+def main(folder: str) -> None:
+    """Carry out the order that lies in a folder as ``order.json``: a store, pieces, and a target to lay them into."""
+    import json  # noqa: PLC0415  no attempt needs it
+
+    os.chdir(folder)
+    with open("order.json", encoding="utf-8") as file:
+        order = json.load(file)
+    lay_items([Piece(*row) for row in order["pieces"]], order["store"], order["target"], {})
 
 
 def lay_items(items: Iterable[Layable], store: str, workdir: str, verified: Verified) -> None:

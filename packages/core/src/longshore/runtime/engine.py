@@ -76,8 +76,10 @@ class Engine:
         self._executors = {pool.name: executor_of(self._registry, pool, project, run) for pool in self._pools}
 
     @classmethod
-    def create(cls, spec: WorkflowSpec, project: Project, options: RunOptions) -> Engine:
+    def create(cls, spec: WorkflowSpec, project: Project, options: RunOptions, run: str = "") -> Engine:
         """Check a workflow as far as that is possible without running it, and make the record of a new run.
+
+        ``run`` is its id if that is settled already.
 
         Raises:
             ConfigError: when it cannot run as it is written; nothing has been made.
@@ -85,7 +87,7 @@ class Engine:
         with bulk():
             resolved = resolve_all(spec, project.folder)
             state = check(resolved, options)
-        run = new_run_id()
+        run = run or new_run_id()
         try:
             folder = project.create_run(run)
         except OSError as error:

@@ -33,18 +33,24 @@ Listener = Callable[[Sequence[Event]], None]
 
 
 def start(
-    spec: WorkflowSpec, folder: Path, options: RunOptions | None = None, *, listen: Listener | None = None
+    spec: WorkflowSpec,
+    folder: Path,
+    options: RunOptions | None = None,
+    *,
+    run: str = "",
+    listen: Listener | None = None,
 ) -> Run:
     """Begin a new run of a workflow whose paths are relative to ``folder``; return at once.
 
-    ``listen`` misses nothing, since it is there before the first event.
+    ``listen`` misses nothing, since it is there before the first event. ``run`` is the id of the run if somebody has
+    settled it already, as `longshore.runtime.project.new_run_id` makes them; there must be no such run yet.
 
     Raises:
         ConfigError: when the workflow cannot run as it is written; nothing has been made.
         PluginError: when a plugin that it names is missing or broken.
         JournalError: when the run's record cannot be written.
     """
-    return Run(Engine.create(spec, Project(folder), options or RunOptions()), listen)
+    return Run(Engine.create(spec, Project(folder), options or RunOptions(), run), listen)
 
 
 def resume(

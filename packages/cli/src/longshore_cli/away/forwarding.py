@@ -1,0 +1,171 @@
+"""Here: answering commands about runs whose controllers are elsewhere, by asking there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from longshore_cli.invocation import Invocation
+from longshore_cli.passing import Shown
+from longshore_cli.places import folder_of
+
+if TYPE_CHECKING:
+    from longshore.plugin import Shell
+    from longshore.runtime.project import Project
+    from longshore_cli.away.seats import Seat
+
+__all__ = ["forwarded"]
+
+_FOLDER_WORDS = ("-C", "--folder")
+
+
+def forwarded(ctx: click.Context, invocation: Invocation) -> int | None:
+    """Answer a command about a run whose controller is elsewhere; give the exit code, None when its run is here.
+
+    Raises:
+        UsageError: when the command cannot be answered from there.
+        LongshoreError: when the machine cannot be asked.
+    """
+    folder = folder_of(ctx.params.get("folder"))
+    if not (folder / ".longshore" / "away").is_dir():
+        return None
+    from longshore.runtime.project import Project
+
+    project = Project(folder)
+    seat, named = _meant(project, ctx.params)
+    if seat is None:
+        return None
+    name = ctx.info_name or ""
+    with _asking(seat, project, invocation) as shell:
+        if name == "fetch":
+            return _fetch(shell, seat, project, ctx.params, invocation)
+        if name == "resume":
+            return _resume(shell, seat, ctx.params, invocation)
+        return _execute(shell, seat, _words(invocation.arguments, ctx, seat, named))
+
+
+def _meant(project: Project, params: Mapping[str, Any]) -> tuple[Seat | None, bool]:
+    """Find the seat of the run that is meant, and whether it was named; None when the run that is meant is here."""
+    from longshore_cli.away.seats import seats_of
+
+    seats = seats_of(project)
+    word = params.get("run") or next(iter(params.get("words") or ()), None)
+    here = next(project.run_ids(), "")
+    if word:
+        found = [seat for seat in seats if seat.run.startswith(word)]
+        if len(found) == 1:
+            return found[0], True
+        if params.get("run"):
+            return None, True
+    return (seats[0], False) if seats and seats[0].run > here else (None, False)
+
+
+@contextmanager
+def _asking(seat: Seat, project: Project, invocation: Invocation) -> Iterator[Shell]:
+    from longshore.errors import LongshoreError
+    from longshore.machines import open_shell
+    from longshore_cli.telling import telling
+
+    with telling(invocation) as tell:
+        context = open_shell(seat.machine, folder=project.folder, tell=tell)
+        try:
+            shell = context.__enter__()
+        except LongshoreError as error:
+            error.add_note(f"The controller of run {seat.run} is on {seat.machine}; nothing about it is known here.")
+            raise
+    try:
+        yield shell
+    finally:
+        context.__exit__(None, None, None)
+
+
+def _words(arguments: Sequence[str], ctx: click.Context, seat: Seat, named: bool) -> list[str]:
+    """Give the command line as it is to be there: in that folder, and about that run."""
+    words = list(_without_folder(arguments))
+    if named:
+        return words
+    options = {name for parameter in ctx.command.params for name in parameter.opts}
+    at = words.index(ctx.info_name or "") + 1
+    return [*words[:at], *(["--run", seat.run] if "--run" in options else [seat.run]), *words[at:]]
+
+
+def _without_folder(arguments: Sequence[str]) -> Iterator[str]:
+    skip = False
+    for word in arguments:
+        if skip:
+            skip = False
+        elif word in _FOLDER_WORDS:
+            skip = True
+        elif not word.startswith(("-C", "--folder=")):
+            yield word
+
+
+def _there(seat: Seat, *words: str) -> list[str]:
+    """Give a command of ours in the project's folder there."""
+    return ["sh", "-c", 'cd "$0" && exec "$@"', seat.folder, *seat.program, *words]
+
+
+def _execute(shell: Shell, seat: Seat, words: Sequence[str]) -> int:
+    """Execute one of our commands there until it ends, or we do."""
+    shown = {1: Shown(sys.stdout.fileno()), 2: Shown(sys.stderr.fileno())}
+    feed, held = os.pipe()  # that it stays open tells the other side that we are there
+    try:
+        command = _there(seat, "away", "answer", "--", *words)
+        return shell.execute(command, feed=feed, tell=lambda stream, data: shown[stream].write(data))
+    finally:
+        os.close(held)
+        for each in shown.values():
+            each.close()
+
+
+def _fetch(shell: Shell, seat: Seat, project: Project, params: Mapping[str, Any], invocation: Invocation) -> int:
+    from longshore.model.artifact import Artifact
+    from longshore.remote.laying import Piece, lay_items
+    from longshore_cli.away.moving import asked, open_transfers
+    from longshore_cli.fetching import tell_fetched
+
+    tasks = [word for word in params["words"] if not seat.run.startswith(word)]
+    to = Path(params["to"]).absolute()
+    with open_transfers(shell, f"fetch-{seat.run}", project.store) as (transfers, place):
+        more = ["--now"] if params["now"] else []
+        told = json.loads(
+            asked(shell, _there(seat, "away", "gather", seat.run, "--store", f"{place}/store", *more, "--", *tasks))
+        )
+        sha256, size = str(told["sha256"]), int(told["size"])
+        transfers.get([Artifact(path="results", sha256=sha256, size=size, mode=0o755, kind="folder")])
+        with tempfile.TemporaryDirectory(prefix=".fetched.", dir=project.home) as aside:
+            lay_items([Piece("results", sha256, size, 0o755, "folder")], str(project.store), aside, {})
+            _merge(Path(aside) / "results", to)
+    told["written"] = [str(to / path) for path in told["written"]]
+    return tell_fetched(told, seat.run, to, invocation, now=params["now"])
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Move what is in a folder into another one; files of the same names are replaced, and nothing else changes."""
+    target.mkdir(parents=True, exist_ok=True)
+    for each in sorted(source.iterdir()):
+        place = target / each.name
+        if each.is_dir() and not each.is_symlink() and place.is_dir():
+            _merge(each, place)
+        else:
+            shutil.move(each, place)
+
+
+def _resume(shell: Shell, seat: Seat, params: Mapping[str, Any], invocation: Invocation) -> int:
+    from longshore_cli.away.moving import asked
+    from longshore_cli.output import say
+
+    more = [*(["--retry"] if params.get("retry") else []), *(["-j", str(params["jobs"])] if params.get("jobs") else [])]
+    asked(shell, _there(seat, "away", "resume", seat.run, *more))
+    if not invocation.quiet:
+        say(f"run {seat.run} goes on, on {seat.machine}.")
+    return 0

@@ -1,0 +1,204 @@
+"""There: a process that keeps one run's controller alive. It outlives the login that began it, and not the run."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from attrs import evolve
+
+from longshore.config.document import from_document
+from longshore.errors import LongshoreError, RunError, UsageError
+from longshore.model.events import Event
+from longshore.runtime.history import RunReader
+from longshore.runtime.options import RunOptions
+from longshore.runtime.project import Project
+from longshore.runtime.run import Run, resume, start
+from longshore_cli.driving import attend
+from longshore_cli.invocation import Invocation
+from longshore_cli.output import say
+
+__all__ = ["Order", "control", "is_kept", "is_over", "keep", "order_of", "start_keeper", "write_order"]
+
+_QUICK_SECONDS = 60.0
+_MOST_PAUSE_SECONDS = 60.0
+_BEGUN = b"begun\n"
+
+Order = dict[str, Any]
+"""What was asked for: ``workflow``, a document, and ``options``."""
+
+
+def _order_file(project: Project, run: str) -> Path:
+    return project.home / "seat" / f"{run}.json"
+
+
+def order_of(project: Project, run: str) -> Order | None:
+    """Read what a run was asked to be; None when it was not begun by somebody elsewhere."""
+    try:
+        order: Order = json.loads(_order_file(project, run).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return order
+
+
+def write_order(project: Project, run: str, order: Order) -> None:
+    """Write it down, synced, before anything is begun."""
+    target = _order_file(project, run)
+    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
+    fresh = target.with_suffix(".new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(order, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(target)
+
+
+def is_over(project: Project, run: str) -> bool:
+    """Say whether a run has ended, for now at least: what was interrupted goes on only when somebody asks for it."""
+    try:
+        return RunReader(project.run_folder(run)).info().ended is not None
+    except LongshoreError:
+        return False
+
+
+def is_kept(project: Project, run: str) -> bool:
+    """Say whether a keeper looks after a run now."""
+    try:
+        descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock_file(project: Project, run: str) -> Path:
+    return project.home / "seat" / f"{run}.lock"
+
+
+def start_keeper(project: Project, run: str, *, words: Sequence[str] = ()) -> None:
+    """Start a keeper that outlives us, and wait until its controller has begun.
+
+    ``words`` are for the first controller, as `control` takes them.
+
+    Raises:
+        RunError: when the controller has not begun; with what it said.
+    """
+    log = project.home / "seat" / f"{run}.log"
+    said, saying = os.pipe()
+    with log.open("ab") as output:
+        offset = output.tell()
+        subprocess.Popen(
+            [sys.executable, "-I", "-m", "longshore_cli", "away", "keep", run, "--tell", str(saying), "--", *words],
+            cwd=project.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=[saying],
+        )
+    os.close(saying)
+    with os.fdopen(said, "rb") as answer:
+        begun = answer.readline() == _BEGUN
+    if not begun:
+        with log.open("rb") as output:
+            output.seek(offset)
+            raise RunError(output.read(1 << 16).decode("utf-8", "replace").strip() or "the controller has not begun")
+
+
+def keep(project: Project, run: str, tell: int, words: Sequence[str]) -> int:
+    """Keep the run's controller alive until the run is over; give the exit code.
+
+    It is started again when it dies: at once the first time, and after pauses of up to a minute when it dies quickly.
+    On SIGTERM, as when the computer is shut down, it is let go. ``tell`` is a descriptor that is told when the first
+    controller has begun.
+    """
+    descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.write(tell, _BEGUN)  # by somebody else
+        return 0
+    return _Keeper(project, run).work(tell, words)
+
+
+class _Keeper:
+    def __init__(self, project: Project, run: str) -> None:
+        self._project = project
+        self._run = run
+        self._asked = threading.Event()
+        self._controller: subprocess.Popen[bytes] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._let_go)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def _let_go(self, number: int, _frame: FrameType | None) -> None:
+        self._asked.set()
+        if self._controller is not None:
+            self._controller.send_signal(signal.SIGTERM)
+
+    def work(self, tell: int, words: Sequence[str]) -> int:
+        quick = 0
+        self._start(["--tell", str(tell), *words], [tell])
+        os.close(tell)
+        while True:
+            assert self._controller is not None
+            began = time.monotonic()
+            code = self._controller.wait()
+            if self._asked.is_set() or is_over(self._project, self._run) or not self._has_begun():
+                return 0
+            quick = quick + 1 if time.monotonic() - began < _QUICK_SECONDS else 0
+            pause = min(2.0 ** (quick - 1), _MOST_PAUSE_SECONDS) if quick > 1 else 0.0
+            say(f"longshore: the controller has ended with {code}; it is started again in {pause:.0f} s")
+            if self._asked.wait(pause):
+                return 0
+            self._start([], [])
+
+    def _has_begun(self) -> bool:
+        return (self._project.run_folder(self._run) / "run.db").exists()
+
+    def _start(self, words: Sequence[str], descriptors: Sequence[int]) -> None:
+        self._controller = subprocess.Popen(
+            [sys.executable, "-I", "-m", "longshore_cli", "away", "control", self._run, *words],
+            cwd=self._project.folder,
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
+        )
+
+
+def control(project: Project, run: str, invocation: Invocation, *, tell: int, retry: bool, jobs: int | None) -> int:
+    """Be the run's controller until it has ended; begin it unless it has begun; give the exit code."""
+
+    def begin(listen: Callable[[Sequence[Event]], None] | None) -> Run:
+        if (project.run_folder(run) / "run.db").exists():
+            begun = resume(project.folder, run, retry=retry, jobs=jobs, listen=listen)
+        else:
+            order = order_of(project, run)
+            if order is None:
+                raise UsageError(f"nobody has asked for a run {run} here")
+            shutil.rmtree(project.run_folder(run), ignore_errors=True)  # of one that was killed before it had begun
+            options = RunOptions.from_json(order["options"])
+            if jobs is not None:
+                options = evolve(options, jobs=jobs)
+            begun = start(from_document(order["workflow"]), project.folder, options, run=run, listen=listen)
+        if tell >= 0:
+            os.write(tell, _BEGUN)
+            os.close(tell)
+        return begun
+
+    return attend(begin, invocation)

@@ -1,0 +1,171 @@
+"""There: taking in a project and its run, and answering for them, as somebody elsewhere asks over a login."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from longshore.config.document import from_document
+from longshore.errors import LongshoreError, UsageError
+from longshore.remote.digest import digest_folder
+from longshore.remote.laying import Piece, lay_items
+from longshore.remote.store import inside, put_folder
+from longshore.runtime.history import RunReader
+from longshore.runtime.project import Project
+from longshore_cli.away.keeping import is_kept, is_over, order_of, start_keeper, write_order
+from longshore_cli.fetching import fetched
+
+__all__ = ["VERSION", "answer_for", "begin", "gather", "list_runs", "take_files", "wake"]
+
+VERSION = 1
+"""Of what is said between the two computers; each tells the other in words when it knows only another one."""
+
+_LAID = "seat/files.json"
+
+
+def check_version(request: Mapping[str, Any]) -> None:
+    """Refuse what somebody newer or older asks for.
+
+    Raises:
+        UsageError: with what to do.
+    """
+    if request.get("version") != VERSION:
+        raise UsageError(
+            f"the computer that asks speaks version {request.get('version')} of what is said between controllers' "
+            f"machines and others, and Longshore here speaks {VERSION}; use the same Longshore on both"
+        )
+
+
+def begin(folder: Path, request: Mapping[str, Any]) -> str:
+    """Take in a project's files, and begin a run of it; silent when that has been done. Gives the project's folder.
+
+    Raises:
+        UsageError: when it was asked for by another version.
+        LongshoreError: when it cannot begin.
+    """
+    check_version(request)
+    run = str(request["run"])
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    project = Project(folder)
+    project.home.mkdir(exist_ok=True)
+    if order_of(project, run) is None:
+        take_files(project, request)
+        write_order(project, run, {"workflow": request["workflow"], "options": request["options"]})
+    if not is_over(project, run):
+        start_keeper(project, run)
+    return str(folder)
+
+
+def take_files(project: Project, request: Mapping[str, Any]) -> None:
+    """Lay what a project has elsewhere into its folder here; what was laid before and is there no more is removed.
+
+    Raises:
+        UsageError: when a path leads out of the folder.
+        StagingError: when something cannot be laid.
+    """
+    pieces = [Piece(*row) for row in request["files"]]
+    links = {str(path): str(target) for path, target in request["links"]}
+    for path in [*(piece.path for piece in pieces), *links]:
+        if not inside(path):
+            raise UsageError(f"{path!r} leads out of the project's folder")
+    record = project.home / _LAID
+    before = _laid(record)
+    changed = [piece for piece in pieces if before.get(piece.path) != _mark(piece) or _differs(project, piece)]
+    for path in before.keys() - {piece.path for piece in pieces} - links.keys():
+        with suppress(OSError):
+            (project.folder / path).unlink()
+    with tempfile.TemporaryDirectory(prefix=".taken.", dir=project.home) as aside:
+        lay_items(changed, str(request["store"]), aside, {})
+        for piece in changed:
+            target = project.folder / piece.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(f"{aside}/{piece.path}", target)
+        for path, to in links.items():
+            place = Path(aside) / "link"
+            place.symlink_to(to)
+            (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(place, project.folder / path)
+    record.parent.mkdir(mode=0o700, exist_ok=True)
+    record.write_text(json.dumps({piece.path: _mark(piece) for piece in pieces} | dict.fromkeys(links, "link")))
+
+
+def _mark(piece: Piece) -> str:
+    return f"{piece.sha256} {piece.mode:o}"
+
+
+def _laid(record: Path) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(record.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _differs(project: Project, piece: Piece) -> bool:
+    """Say whether somebody has changed a file since it was laid, as far as its size tells."""
+    try:
+        return (project.folder / piece.path).stat().st_size != piece.size
+    except OSError:
+        return True
+
+
+def list_runs(root: Path) -> list[dict[str, Any]]:
+    """List the runs that have their controllers on this machine, the newest first."""
+    found = []
+    for folder in sorted(root.glob("*/.longshore/seat/")):
+        project = Project(folder.parent.parent)
+        for file in folder.glob("2*.json"):
+            run = file.stem
+            order = order_of(project, run)
+            if order is not None:
+                found.append(
+                    {
+                        "run": run,
+                        "workflow": from_document(order["workflow"]).name,
+                        "folder": str(project.folder),
+                        "over": is_over(project, run),
+                        "kept": is_kept(project, run),
+                    }
+                )
+    return sorted(found, key=lambda each: str(each["run"]), reverse=True)
+
+
+def wake(root: Path) -> list[str]:
+    """Start keepers for all runs that go on and have none, as after a reboot; give these runs."""
+    woken = []
+    for each in list_runs(root):
+        if not each["over"] and not each["kept"]:
+            with suppress(LongshoreError):  # its log tells
+                start_keeper(Project(Path(each["folder"])), each["run"])
+                woken.append(str(each["run"]))
+    return woken
+
+
+def answer_for(words: Sequence[str]) -> int:
+    """Execute one of our commands, here; when standard input ends, whoever asked has gone, and so do we."""
+    from longshore_cli.__main__ import execute  # it imports us
+
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    return execute(list(words))
+
+
+def _end_with_input() -> None:
+    while os.read(0, 1 << 16):
+        pass
+    os._exit(130)  # the command may be waiting for something that never comes
+
+
+def gather(project: Project, run: str, tasks: Sequence[str], store: Path, *, now: bool) -> dict[str, Any]:
+    """Put what tasks have written into a store, as one folder; give its digest and size, and what fetching told."""
+    with tempfile.TemporaryDirectory(prefix=".gathered.", dir=project.home) as aside:
+        told = fetched(project, RunReader(project.run_folder(run)), tasks, Path(aside), now=now)
+        folder = digest_folder(aside)
+        put_folder(str(store), aside, folder, move=True)
+        told["written"] = [os.path.relpath(path, aside) for path in told["written"]]
+        return told | {"sha256": folder.sha256, "size": folder.size}

@@ -1,0 +1,38 @@
+"""``longshore attach``: find runs whose controllers are on another machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from longshore_cli.command import command as subcommand
+from longshore_cli.command import folder_option, json_option
+from longshore_cli.invocation import Invocation
+
+__all__ = ["command"]
+
+
+@subcommand(
+    "attach",
+    examples="""
+    longshore attach alice@h1
+    longshore attach alice@h1 20260314-092653
+    longshore attach alice@h1 --json | jq -r '.runs[].run'
+    """,
+)
+@click.argument("machine")
+@click.argument("run", required=False)
+@folder_option
+@json_option
+def command(invocation: Invocation, machine: str, run: str | None, folder: Path | None) -> int:
+    """Find the runs whose controllers `longshore run --on` has put on a machine, also from another computer.
+
+    MACHINE is a host that a pool names, or a rented machine, as for `longshore machines ssh`. From then on commands in
+    this folder that are about these runs (or the one RUN whose id begins so) ask there.
+
+    The JSON document is {"machine", "runs": [{"run", "workflow", "over", "kept"}]}.
+    """
+    from longshore_cli.away.attaching import attach
+
+    return attach(invocation, folder, machine, run)

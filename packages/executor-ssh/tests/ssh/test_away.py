@@ -1,0 +1,120 @@
+"""Runs whose controllers are on a host: begun, and left; asked about from here, and from other computers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from longshore.runtime.history import RunReader
+from longshore_ssh.testing import Lab
+
+from .project import Project
+
+_WORKFLOW = """
+name = "away"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[tasks.first]
+command = "cat data/in.txt > out.txt; echo 'it says' $(cat out.txt); echo x >> $HOME/first"
+inputs = ["data/in.txt"]
+outputs = ["out.txt"]
+pool = "local"
+
+[tasks.second]
+command = "while [ ! -e $HOME/go ]; do sleep 0.05; done; cat workflow:///first/out.txt > end.txt; echo x >> $HOME/second"
+outputs = ["end.txt"]
+pool = "local"
+"""
+
+
+@pytest.fixture
+def project(lab: Lab, tmp_path: Path) -> Project:
+    made = Project(tmp_path, lab, _WORKFLOW, hosts=1)
+    (made.folder / "data").mkdir()
+    (made.folder / "data" / "in.txt").write_text("hello\n")
+    return made
+
+
+def _runs_there(project: Project) -> list[Path]:
+    [host] = project.lab.hosts
+    return [each.parent for each in host.home.glob(".longshore/away/*/.longshore/runs/*/run.db")]
+
+
+def _let_go(project: Project) -> None:
+    [host] = project.lab.hosts
+    (host.home / "go").touch()
+
+
+def _state(project: Project) -> str:
+    [run] = _runs_there(project)
+    return RunReader(run).info().state
+
+
+def _until_over(project: Project) -> None:
+    project.until(lambda: RunReader(_runs_there(project)[0]).info().ended, "the end of the run")
+
+
+def test_a_run_goes_on_without_us_is_asked_about_from_here_and_its_results_are_fetched(project: Project) -> None:
+    begun = json.loads(project.say("run", "--on", "h1", "--json"))
+
+    assert begun["machine"] == "h1"
+    project.until(lambda: "it says hello" in project.say("logs", "first"), "the end of the first task")
+    status = json.loads(project.say("status", "--json"))
+    assert (status["run"], status["state"]) == (begun["run"], "running")
+    assert project.fail("fetch", "--to", "got").count("--now") == 1
+    project.say("fetch", "first", "--to", "got")
+    assert (project.folder / "got" / "first" / "out.txt").read_text() == "hello\n"
+
+    _let_go(project)
+    _until_over(project)
+    project.say("fetch", begun["run"], "--to", "got")
+    assert (project.folder / "got" / "second" / "end.txt").read_text() == "hello\n"
+    assert project.count(["first", "second"]) == {"first": 1, "second": 1}
+    assert "second" in project.say("explain", "second")
+
+
+def test_a_controller_that_dies_is_started_again_and_nothing_runs_twice(project: Project) -> None:
+    project.say("run", "--on", "h1")
+    [run] = _runs_there(project)
+    project.until(lambda: project.count(["first"])["first"] == 1, "the end of the first task")
+    holder = json.loads((run / "controller").read_text())
+
+    os.kill(holder["pid"], signal.SIGKILL)
+
+    _let_go(project)
+    _until_over(project)
+    assert json.loads((run / "controller").read_text())["fence"] > holder["fence"]
+    assert project.count(["first", "second"]) == {"first": 1, "second": 1}
+
+
+def test_another_computer_finds_the_run_and_ends_it(project: Project, tmp_path: Path) -> None:
+    begun = json.loads(project.say("run", "--on", "h1", "--json"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "longshore.toml").write_text((project.folder / "longshore.toml").read_text())
+
+    found = json.loads(project.say("attach", "h1", "-C", str(elsewhere), "--json"))
+    assert [(each["run"], each["over"]) for each in found["runs"]] == [(begun["run"], False)]
+    project.say("cancel", "-C", str(elsewhere))
+
+    _until_over(project)
+    assert _state(project) == "cancelled"
+    assert json.loads(project.say("status", "--json"))["state"] == "cancelled"
+
+
+def test_what_only_this_computer_has_is_refused_before_anything_is_done(project: Project) -> None:
+    file = project.folder / "longshore.toml"
+    file.write_text(file.read_text().replace('inputs = ["data/in.txt"]', 'inputs = ["data/in.txt"]\nsecrets = { key = { variable = "KEY" } }'))
+
+    said = project.fail("run", "--on", "h1")
+
+    assert "tasks.first.secrets.key" in said
+    assert "KEY" in said
+    assert not _runs_there(project)
