@@ -145,3 +145,8 @@ def test_what_is_written_of_a_schedule_is_read_back(text: str, words: list[str])
     assert "\n" not in line
     assert Entry.from_json(line) == written
     assert isinstance(written.when, When)
+
+
+def test_when_a_computer_starts_is_a_time_that_nobody_can_tell_before() -> None:
+    when = parse_when("at boot")
+    assert (when.systemd(), when.cron(), when.after(FRIDAY)) == ("OnStartupSec=5", "@reboot", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from longshore_ssh.testing import Lab
 
 from .project import Project
 
-_WORKFLOW = """
+_WORKFLOW = '''
 name = "away"
 
 [pools.lab]
@@ -28,10 +29,13 @@ outputs = ["out.txt"]
 pool = "local"
 
 [tasks.second]
-command = "while [ ! -e $HOME/go ]; do sleep 0.05; done; cat workflow:///first/out.txt > end.txt; echo x >> $HOME/second"
+command = """
+while [ ! -e $HOME/go ]; do sleep 0.05; done
+cat workflow:///first/out.txt > end.txt; echo x >> $HOME/second
+"""
 outputs = ["end.txt"]
 pool = "local"
-"""
+'''
 
 
 @pytest.fixture
@@ -40,6 +44,26 @@ def project(lab: Lab, tmp_path: Path) -> Project:
     (made.folder / "data").mkdir()
     (made.folder / "data" / "in.txt").write_text("hello\n")
     return made
+
+
+_CRONTAB = """#!/bin/sh
+case $1 in
+-l) cat "$HOME/crontab" 2>/dev/null || { echo "no crontab for you" >&2; exit 1; } ;;
+-) cat > "$HOME/crontab.new" && mv "$HOME/crontab.new" "$HOME/crontab" ;;
+esac
+"""
+
+
+def _programs(folder: Path) -> Path:
+    """Fill a folder with this computer's programs, and a table of cron's for each home."""
+    folder.mkdir(mode=0o755)
+    for place in (Path("/usr/bin"), Path("/bin")):
+        for program in place.iterdir():
+            if program.name not in {"crontab", "systemctl"} and not (folder / program.name).is_symlink():
+                (folder / program.name).symlink_to(program)
+    (folder / "crontab").write_text(_CRONTAB)
+    (folder / "crontab").chmod(0o755)
+    return folder
 
 
 def _runs_there(project: Project) -> list[Path]:
@@ -94,6 +118,28 @@ def test_a_controller_that_dies_is_started_again_and_nothing_runs_twice(project:
     assert project.count(["first", "second"]) == {"first": 1, "second": 1}
 
 
+def test_a_run_goes_on_after_its_machine_has_been_started_anew(lab: Lab, tmp_path: Path) -> None:
+    made = Project(tmp_path, lab, _WORKFLOW, hosts=1, path=_programs(lab.folder / "programs"))
+    (made.folder / "data").mkdir()
+    (made.folder / "data" / "in.txt").write_text("hello\n")
+    made.say("run", "--on", "h1")
+    made.until(lambda: made.count(["first"])["first"] == 1, "the end of the first task")
+    [host] = lab.hosts
+    [_, line] = (host.home / "crontab").read_text().splitlines()
+    when, _, command = line.partition(" ")
+    assert when == "@reboot"
+
+    ours = subprocess.run(["pgrep", "-f", f"^{host.home}/.cache/longshore/"], capture_output=True, check=True)
+    for process in map(int, ours.stdout.split()):
+        os.kill(process, signal.SIGKILL)
+    made.say("machines", "exec", "h1", "--", "sh", "-c", command)
+
+    _let_go(made)
+    _until_over(made)
+    assert made.count(["first", "second"])["first"] == 1
+    made.until(lambda: not (host.home / "crontab").read_text(), "the end of what is done at each start")
+
+
 def test_another_computer_finds_the_run_and_ends_it(project: Project, tmp_path: Path) -> None:
     begun = json.loads(project.say("run", "--on", "h1", "--json"))
     elsewhere = tmp_path / "elsewhere"
@@ -111,7 +157,11 @@ def test_another_computer_finds_the_run_and_ends_it(project: Project, tmp_path: 
 
 def test_what_only_this_computer_has_is_refused_before_anything_is_done(project: Project) -> None:
     file = project.folder / "longshore.toml"
-    file.write_text(file.read_text().replace('inputs = ["data/in.txt"]', 'inputs = ["data/in.txt"]\nsecrets = { key = { variable = "KEY" } }'))
+    file.write_text(
+        file.read_text().replace(
+            'inputs = ["data/in.txt"]', 'inputs = ["data/in.txt"]\nsecrets = { key = { variable = "KEY" } }'
+        )
+    )
 
     said = project.fail("run", "--on", "h1")
 

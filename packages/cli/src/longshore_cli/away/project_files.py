@@ -76,9 +76,8 @@ def list_files(folder: Path) -> list[str]:
 
     What Longshore itself writes is never among them.
     """
-    paths = _by_git(folder)
-    if paths is None:
-        paths = _walk(folder)
+    known = _by_git(folder)
+    paths = _walk(folder) if known is None else known
     return sorted(path for path in paths if path.partition("/")[0] not in _OURS)
 
 

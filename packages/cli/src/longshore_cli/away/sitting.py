@@ -19,9 +19,10 @@ from longshore.remote.store import inside, put_folder
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore_cli.away.keeping import is_kept, is_over, order_of, start_keeper, write_order
+from longshore_cli.away.lasting import last, last_no_more
 from longshore_cli.fetching import fetched
 
-__all__ = ["VERSION", "answer_for", "begin", "gather", "list_runs", "take_files", "wake"]
+__all__ = ["VERSION", "answer_for", "begin", "gather", "leave", "list_runs", "take_files", "wake"]
 
 VERSION = 1
 """Of what is said between the two computers; each tells the other in words when it knows only another one."""
@@ -58,6 +59,7 @@ def begin(folder: Path, request: Mapping[str, Any]) -> str:
         take_files(project, request)
         write_order(project, run, {"workflow": request["workflow"], "options": request["options"]})
     if not is_over(project, run):
+        last(Path.home())
         start_keeper(project, run)
     return str(folder)
 
@@ -145,6 +147,12 @@ def wake(root: Path) -> list[str]:
                 start_keeper(Project(Path(each["folder"])), each["run"])
                 woken.append(str(each["run"]))
     return woken
+
+
+def leave(root: Path) -> None:
+    """Leave this machine's starts alone when no run goes on here any more."""
+    if all(each["over"] for each in list_runs(root)):
+        last_no_more()
 
 
 def answer_for(words: Sequence[str]) -> int:

@@ -78,8 +78,11 @@ def _keep(_: Invocation, run: str, words: tuple[str, ...], tell: int) -> int:
     """Keep a run's controller alive until the run is over."""
     from longshore.runtime.project import Project
     from longshore_cli.away.keeping import keep
+    from longshore_cli.away.sitting import leave
 
-    return keep(Project(Path.cwd()), run, tell, words)
+    code = keep(Project(Path.cwd()), run, tell, words)
+    leave(_ROOT.expanduser())
+    return code
 
 
 @subcommand("control", examples="longshore away control 20260314-092653-0042")

@@ -57,8 +57,8 @@ def _add(invocation: Invocation, name: str, when: str, words: tuple[str, ...], f
     """Do a COMMAND of longshore (run, gc, machines start, stop or down) at given times, in the project's folder.
 
     WHEN is a time of day with or without days before it ('02:30', 'Mon-Fri 18:00', 'Sat,Sun 09:15'), or 'every 15 min',
-    'every 2 h'; in this computer's time zone. One of the same name is replaced. What stands behind WHEN is the command:
-    options of `schedule add` itself go before NAME.
+    'every 2 h', in this computer's time zone; or 'at boot'. One of the same name is replaced. What stands behind WHEN
+    is the command: options of `schedule add` itself go before NAME.
 
     A timer knows your PATH and where your settings are, and no other variables of your shell: logins to clouds must
     stand in files. The JSON document is {"schedule": {"name", "when", "next", "by", "folder", "command"}}.

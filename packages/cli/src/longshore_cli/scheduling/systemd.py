@@ -89,7 +89,7 @@ def timer_text(entry: Entry) -> str:
     """Write the unit that says when."""
     return (
         f"[Unit]\nDescription=longshore: {entry.name}, {entry.when.text}\n\n{_MARK}{entry.to_json()}\n\n"
-        f"[Timer]\nOnCalendar={entry.when.calendar()}\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
+        f"[Timer]\n{entry.when.systemd()}\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +14,11 @@ from attrs import frozen
 
 from longshore.errors import UsageError
 from longshore.model.names import check_name, near
-from longshore.runtime.ledger_file import default_path, locked
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, say
 from longshore_cli.places import folder_of
-from longshore_cli.scheduling.cron import CronTimers
 from longshore_cli.scheduling.entry import KEPT, Entry, Timers
-from longshore_cli.scheduling.systemd import SystemdTimers
+from longshore_cli.scheduling.timers import all_timers, alone, usable_timers
 from longshore_cli.scheduling.when import parse_when
 from longshore_cli.text import clean, table
 
@@ -46,9 +43,9 @@ def add(invocation: Invocation, folder: Path | None, name: str, when: str, words
     environment = {key: os.environ[key] for key in KEPT if os.environ.get(key)}
     entry = Entry(name=name, when=moments, words=tuple(words), folder=place, environment=environment)
     entry.check()
-    timers = _usable()
-    with _lock():
-        for other in _all():
+    timers = usable_timers()
+    with alone():
+        for other in all_timers():
             if other.name != timers.name and name in {each.name for each in other.entries()}:
                 other.remove(name)
         timers.add(entry)
@@ -56,7 +53,7 @@ def add(invocation: Invocation, folder: Path | None, name: str, when: str, words
     if invocation.json:
         answer_json({"schedule": made.document()})
     else:
-        answer(f"{name}: {moments.text}, by {made.by}; next {made.next:%a %Y-%m-%d %H:%M}")
+        answer(f"{name}: {moments.text}, by {made.by}; next {made.shown_next}")
         if timers.name == "systemd":
             say("While you are not logged in too, after `loginctl enable-linger`.")
     return 0
@@ -69,8 +66,13 @@ class Scheduled:
     entry: Entry
     by: str
     """Who starts it: systemd or cron."""
-    next: datetime
-    """When it is started next."""
+    next: datetime | None
+    """When it is started next; None when nobody can tell."""
+
+    @property
+    def shown_next(self) -> str:
+        """That moment, in words."""
+        return f"{self.next:%a %Y-%m-%d %H:%M}" if self.next is not None else "when it starts"
 
     def document(self) -> dict[str, Any]:
         """Tell it to programs."""
@@ -86,7 +88,7 @@ class Scheduled:
 
 def scheduled() -> list[Scheduled]:
     """List what is scheduled for this user on this computer."""
-    return [_scheduled(entry, timers) for timers in _all() for entry in timers.entries()]
+    return [_scheduled(entry, timers) for timers in all_timers() for entry in timers.entries()]
 
 
 def list_all(invocation: Invocation) -> None:
@@ -99,7 +101,7 @@ def list_all(invocation: Invocation) -> None:
             [
                 each.entry.name,
                 each.entry.when.text,
-                f"{each.next:%a %Y-%m-%d %H:%M}",
+                each.shown_next,
                 each.by,
                 clean(str(each.entry.folder)),
                 clean(" ".join(each.entry.words)),
@@ -117,8 +119,8 @@ def remove(invocation: Invocation, names: Sequence[str]) -> None:
     Raises:
         UsageError: when there is none of a name.
     """
-    with _lock():
-        found = {entry.name: timers for timers in _all() for entry in timers.entries()}
+    with alone():
+        found = {entry.name: timers for timers in all_timers() for entry in timers.entries()}
         for name in names:
             if name not in found:
                 close = near(name, found)
@@ -158,44 +160,6 @@ def _check_command(words: Sequence[str], folder: Path) -> None:
             command.make_context(words[0], rest, parent=context.parent, obj=Invocation())
         except click.exceptions.Exit as error:
             raise UsageError(f"{' '.join(words)!r} does nothing that a timer could do") from error
-
-
-def _usable() -> Timers:
-    """Choose the timers of this system.
-
-    Raises:
-        UsageError: when it has none.
-    """
-    systemctl, crontab = shutil.which("systemctl"), shutil.which("crontab")
-    if systemctl is not None:
-        timers = SystemdTimers(_units(), systemctl)
-        if timers.works():
-            return timers
-    if crontab is not None:
-        return CronTimers(crontab)
-    raise UsageError("there is neither a systemd for users nor cron here; install cron, or use a computer with one")
-
-
-def _all() -> list[Timers]:
-    systemctl, crontab = shutil.which("systemctl"), shutil.which("crontab")
-    found: list[Timers] = []
-    if systemctl is not None:
-        found.append(SystemdTimers(_units(), systemctl))
-    if crontab is not None:
-        found.append(CronTimers(crontab))
-    return found
-
-
-def _units() -> Path:
-    home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    return Path(home).expanduser() / "systemd" / "user"
-
-
-def _lock() -> contextlib.AbstractContextManager[None]:
-    """Keep others of ours from changing a crontab at the same time."""
-    state = default_path(os.environ).parent
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return locked(state / "schedules.lock")
 
 
 def _scheduled(entry: Entry, timers: Timers) -> Scheduled:

@@ -13,12 +13,13 @@ __all__ = ["When", "parse_when"]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EVERY = re.compile(r"every\s+(\d+)\s*(min|h)", re.IGNORECASE)
 _AT = re.compile(r"(?:(?P<days>[a-z,\-]+)\s+)?(?P<hour>\d{1,2}):(?P<minute>\d{2})", re.IGNORECASE)
-_EXAMPLES = "write it as in '02:30', 'Mon-Fri 18:00', 'Sat,Sun 09:15', 'every 15 min' or 'every 2 h'"
+_BOOT = re.compile(r"at\s+boot", re.IGNORECASE)
+_EXAMPLES = "write it as in '02:30', 'Mon-Fri 18:00', 'Sat,Sun 09:15', 'every 15 min', 'every 2 h' or 'at boot'"
 
 
 @frozen(kw_only=True)
 class When:
-    """Some minutes of some hours of some days of the week, in the local time of this computer."""
+    """Some minutes of some hours of some days of the week, in the local time of this computer; or when it starts."""
 
     text: str = field(eq=False)
     """As it was written."""
@@ -26,6 +27,12 @@ class When:
     """0 is Monday."""
     hours: tuple[int, ...] = tuple(range(24))
     minutes: tuple[int, ...] = (0,)
+    at_boot: bool = False
+    """Each time that this computer has started, and at no other."""
+
+    def systemd(self) -> str:
+        """Write it as a line of a timer of systemd's."""
+        return "OnStartupSec=5" if self.at_boot else f"OnCalendar={self.calendar()}"
 
     def calendar(self) -> str:
         """Write it for systemd's ``OnCalendar``."""
@@ -34,13 +41,19 @@ class When:
         return f"{days}*-*-* {hours}:{','.join(f'{minute:02}' for minute in self.minutes)}:00"
 
     def cron(self) -> str:
-        """Write it as the five fields of a crontab."""
+        """Write it as the five fields of a crontab, or the word for them."""
+        if self.at_boot:
+            return "@reboot"
         days = "*" if len(self.days) == len(_DAYS) else ",".join(str(day) for day in sorted(_cron_days(self.days)))
         hours = "*" if len(self.hours) == 24 else ",".join(map(str, self.hours))
         return f"{','.join(map(str, self.minutes))} {hours} * * {days}"
 
-    def after(self, moment: datetime) -> datetime:
-        """Give the next time that comes after a moment, in that moment's time zone, by the clock on the wall there."""
+    def after(self, moment: datetime) -> datetime | None:
+        """Give the next time that comes after a moment, in that moment's time zone, by the clock on the wall there;
+        None when nobody can tell.
+        """
+        if self.at_boot:
+            return None
         here = moment.tzinfo
         wall = moment.replace(tzinfo=None)
         return next(each for each in self._from(wall) if each > wall).replace(tzinfo=here)
@@ -64,6 +77,8 @@ def parse_when(text: str) -> When:
         ValueError: says what is wrong, and how it is written.
     """
     words = text.strip()
+    if _BOOT.fullmatch(words):
+        return When(text=words, at_boot=True)
     every = _EVERY.fullmatch(words)
     if every is not None:
         return _every(text, int(every[1]), every[2].lower())
