@@ -26,10 +26,11 @@ __all__ = ["command"]
 @folder_option
 @json_option
 def command(invocation: Invocation, machine: str, run: str | None, folder: Path | None) -> int:
-    """Find the runs whose controllers `longshore run --on` has put on a machine, also from another computer.
+    """Find runs whose controllers are on a machine, also from another computer.
 
-    MACHINE is a host that a pool names, or a rented machine, as for `longshore machines ssh`. From then on commands in
-    this folder that are about these runs (or the one RUN whose id begins so) ask there.
+    It is `longshore run --on` that puts them there. MACHINE is a host that a pool names, or a rented machine, as for
+    `longshore machines ssh`. From then on commands in this folder that are about these runs (or the one RUN whose id
+    begins so) ask there.
 
     The JSON document is {"machine", "runs": [{"run", "workflow", "over", "kept"}]}.
     """

@@ -59,7 +59,7 @@ def schedules_page(scheduled: Sequence[Scheduled]) -> str:
             [
                 each.entry.name,
                 each.entry.when.text,
-                f"{each.next:%a %Y-%m-%d %H:%M}",
+                each.shown_next,
                 each.by,
                 str(each.entry.folder),
                 " ".join(each.entry.words),
