@@ -8,7 +8,7 @@ from typing import Any
 
 from longshore.errors import UsageError
 from longshore.runtime.asking import ask
-from longshore.runtime.fetching import fetch
+from longshore.runtime.fetching import fetch, from_buckets
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.scheduler.state import ENDED
@@ -48,7 +48,8 @@ def fetched(project: Project, reader: RunReader, tasks: Sequence[str], to: Path,
     if reader.info().state == "running":
         request = {"to": str(to), "tasks": list(tasks)}
         return dict(ask(reader.folder, "fetch", request, timeout=_PATIENCE_SECONDS))
-    done = fetch(replayed.state, project.store, to, tasks)
+    bring = from_buckets(replayed.state, reader.folder.name, project.store)
+    done = fetch(replayed.state, project.store, to, tasks, bring)
     return {
         "written": [str(path) for path in done.written],
         "missing": dict(done.missing),

@@ -31,6 +31,7 @@ CONTROLLERS = {
     "sharing",
     "shim_session",
     "shim_transfers",
+    "staged",
     "transfers",
     "wire",
     "wire_builds",

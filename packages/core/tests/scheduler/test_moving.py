@@ -12,6 +12,7 @@ from longshore.model.events import CancelAsked, Event, RetryAsked
 from longshore.model.outcome import FailureClass
 from longshore.model.retry import RetryPolicy
 from longshore.model.task import Parameter, Reference, TaskSpec, Values
+from longshore.model.workflow import PoolSpec
 from longshore.runtime.codec import decode, encode
 from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
@@ -44,6 +45,7 @@ def graphs(draw: st.DrawFn) -> list[TaskSpec]:
     return specs
 
 
+BUCKET = "s3://bucket/run"
 names = st.frozensets(st.sampled_from([f"t{index}" for index in range(7)]))
 
 
@@ -55,7 +57,8 @@ def worlds(draw: st.DrawFn) -> World:
     specs = draw(graphs())
     seed = draw(st.integers(0, 2**16))
     strangers = draw(st.sampled_from([0.0, 0.5, 1.0]))
-    return World(workflow(*specs), hosts, seed, draw(names), draw(names), draw(names), strangers)
+    pool = PoolSpec(name="local", store=draw(st.sampled_from(["", BUCKET])))
+    return World(workflow(*specs, pools=(pool,)), hosts, seed, draw(names), draw(names), draw(names), strangers)
 
 
 def facts(state: RunState) -> dict[str, object]:
@@ -77,9 +80,10 @@ def check(world: World) -> None:
         assert has <= world.stores[store] | world.home, "the state believes in what is not there"
     for name, task in state.tasks.items():
         if task.phase in DONE and name not in state.where.lost:
-            if all(host.vanishes for host in world.hosts if host.store):
-                missing = {each.sha256 for each in task.outputs} - world.home
-                assert not missing, "a task succeeds while its only outputs can vanish"
+            bucket = world.stores.get(BUCKET)
+            if bucket is not None or all(host.vanishes for host in world.hosts if host.store):
+                missing = {each.sha256 for each in task.outputs} - world.home - (bucket or set())
+                assert not missing or world.moths, "a task succeeds while its only outputs can vanish"
             for each in task.outputs:
                 there = each.sha256 in world.home or any(each.sha256 in store for store in world.stores.values())
                 assert there, "the only copy is gone and the state does not know"
@@ -171,6 +175,28 @@ def test_whatever_breaks_the_run_ends_well_and_only_what_was_lost_runs_again(wor
     assert world.state.ended == "succeeded"
     assert world.delivered == wanted(world)
     check(world)
+
+
+@settings(max_examples=60, deadline=None)
+@given(specs=graphs(), seed=st.integers(0, 2**16), fires=st.integers(1, 3), strangers=st.sampled_from([0.0, 0.5, 1.0]))
+def test_what_is_in_a_bucket_is_not_made_again_when_its_machine_has_gone(
+    specs: list[TaskSpec], seed: int, fires: int, strangers: float
+) -> None:
+    hosts = [Host(name=name, store=name, vanishes=vanishes) for name, vanishes in (("h1", False), ("h2", True))]
+    world = World(workflow(*specs, pools=(PoolSpec(name="local", store=BUCKET),)), hosts, seed, strangers=strangers)
+    while world.state.ended is None:
+        world.turn()
+        done = {name for name, task in world.state.tasks.items() if task.phase in DONE}
+        world.step()
+        if fires and world.random.random() < 0.2:
+            fires -= 1
+            host = world.random.choice(hosts)
+            world.lose(host)
+            world.add(host)
+        assert done <= {name for name, task in world.state.tasks.items() if task.phase in DONE}
+        check(world)
+
+    assert world.delivered == wanted(world) or world.state.ended == "failed"
 
 
 @settings(max_examples=120, deadline=None)

@@ -87,7 +87,7 @@ class World:
         self.random = random.Random(self.seed)
         self.state = begin(self.spec)
         self.home: set[str] = set()
-        self.stores: dict[str, set[str]] = {}
+        self.stores: dict[str, set[str]] = {pool.store: set() for pool in spec.pools if pool.store}
         self.asked: set[Action] = set()
         self.on_their_way: list[Move] = []
         self.staging: list[StageAttempt] = []
@@ -104,7 +104,7 @@ class World:
 
     def __repr__(self) -> str:
         reads = {spec.name: sorted(producers(spec)) + ["keep"] * spec.keep for spec in self.spec.tasks}
-        drawn = (self.folders, self.fickle, self.twins, self.strangers)
+        drawn = (self.folders, self.fickle, self.twins, self.strangers, self.spec.pools[0].store)
         return f"World({reads}, {self.hosts}, seed={self.seed}, {', '.join(map(str, drawn))})"
 
     # --- what has happened
@@ -365,7 +365,7 @@ class World:
     # --- facts
 
     def store(self, machine: str) -> set[str]:
-        store = next(host.store for host in self.hosts if host.name == machine)
+        store = next((host.store for host in self.hosts if host.name == machine), machine)
         return self.stores[store] if store else self.home
 
     def has(self, store: set[str], read: Input) -> bool:

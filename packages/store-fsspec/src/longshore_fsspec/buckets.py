@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,13 +13,21 @@ import fsspec
 from fsspec.utils import glob_translate
 
 from longshore.errors import DigestMismatch, InputMissing, PluginMissing, StagingError
+from longshore.plugin.areas import Lends, Request, Upload
 from longshore_fsspec.errors import translated
 from longshore_fsspec.fetching import About, Fetching
+from longshore_fsspec.lending import LENDERS
+from longshore_fsspec.parts import IN_PARTS_BYTES, Uploads, listed
 
 __all__ = ["Bucket"]
 
 _EXTRAS: Mapping[str, str] = MappingProxyType({"s3": "s3", "gs": "gcs", "az": "azure"})
+_SETTINGS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    # What others send by a signature may have an MD5 with it, and need not have a checksum of our choice.
+    {"s3": {"config_kwargs": {"signature_version": "s3v4", "request_checksum_calculation": "when_required"}}}
+)
 _PIECE_BYTES = 32 << 20
+_REMOVED_AT_ONCE = 1000
 _GLOB = re.compile(r"[*?\[]")
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _VERSIONS = ("VersionId", "generation", "ETag", "etag")
@@ -38,7 +47,9 @@ class Bucket(Fetching):
         if self._made is None:
             try:
                 # What was listed may have changed since; and nobody else's settings are ours.
-                self._made = fsspec.filesystem(self._name, use_listings_cache=False, skip_instance_cache=True)
+                self._made = fsspec.filesystem(
+                    self._name, use_listings_cache=False, skip_instance_cache=True, **_SETTINGS.get(self._name, {})
+                )
             except ImportError as error:
                 raise PluginMissing(
                     f"{self._name}:// needs more: pip install 'longshore-fsspec[{_EXTRAS[self._name]}]'"
@@ -46,7 +57,8 @@ class Bucket(Fetching):
         return self._made
 
     def put(self, path: Path, url: str) -> None:
-        """Bring one file there; a large one goes in pieces. Nobody sees half of it.
+        """Bring one file there. Nobody sees half of it. A large one goes in parts, and those that are there of an
+        upload that broke off are not sent again.
 
         Raises:
             InputMissing: when there is no such bucket.
@@ -55,6 +67,10 @@ class Bucket(Fetching):
         """
         size = path.stat().st_size
         with translated(url):
+            if self._name == "s3" and size >= IN_PARTS_BYTES:
+                bucket, key, _ = self._files.split_path(url)
+                Uploads(self._files.call_s3, bucket, key).send(path)
+                return
             self._files.put_file(str(path), url)
             arrived = self._about(url).size
         if arrived != size:
@@ -81,6 +97,62 @@ class Bucket(Fetching):
                 found = []
         names = (name for name in found if not name.endswith("/") and wanted.fullmatch(name))
         return sorted(f"{scheme}://{name}" for name in names)
+
+    def to_read(self, url: str, time: timedelta) -> Request:
+        """Sign the request for an object.
+
+        Raises:
+            PeerOutOfReach: when we have no key to sign with.
+        """
+        with translated(url):
+            return self._lender.to_read(url, time)
+
+    def to_write(self, url: str, size: int, time: timedelta) -> Upload:
+        """Sign the requests that put an object there, but for what is there of it.
+
+        Raises:
+            InputMissing: when there is no such bucket.
+            PeerOutOfReach: as `to_read`.
+            StagingError: when it cannot be written.
+        """
+        with translated(url):
+            return self._lender.to_write(url, size, time)
+
+    def written(self, upload: Upload, tags: Sequence[str]) -> None:
+        """Make an object of its parts; the errors are those of `put`."""
+        with translated(upload.url):
+            self._lender.written(upload, tags)
+
+    def empty(self, url: str) -> None:
+        """Remove all objects below a URL, and what uploads have left there that broke off.
+
+        Raises:
+            InputMissing: when there is no such bucket.
+            StagingError: when it may not be removed.
+        """
+        self.abandon(url)
+        with translated(url):
+            found = self._files.find(f"{url}/")
+            for start in range(0, len(found), _REMOVED_AT_ONCE):
+                self._files.rm(found[start : start + _REMOVED_AT_ONCE])
+
+    def abandon(self, url: str) -> None:
+        """End the uploads at or below a URL that broke off. Other clouds than S3 forget them after some days.
+
+        Raises:
+            InputMissing, StagingError: as `empty`.
+        """
+        if self._name != "s3":
+            return
+        with translated(url):
+            bucket, key, _ = self._files.split_path(url)
+            for found, token, _ in listed(self._files.call_s3, bucket, key):
+                if found == key or found.startswith(f"{key}/"):
+                    self._files.call_s3("abort_multipart_upload", Bucket=bucket, Key=found, UploadId=token)
+
+    @property
+    def _lender(self) -> Lends:
+        return LENDERS[self._name](self._files)
 
     def _about(self, url: str) -> About:
         found: Mapping[str, Any] = self._files.info(url)

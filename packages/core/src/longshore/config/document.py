@@ -90,17 +90,19 @@ def from_document(text: str) -> WorkflowSpec:
 
 def _pool(pool: PoolSpec) -> list[Any]:
     row = [pool.name, pool.executor, pool.provider, pool.tasks, _plain(pool.options)]
-    if pool.orphan is not None:
-        return [*row, None, write_span(pool.orphan)]
-    if pool.rented is None:
-        return row
-    from longshore.config.rented_document import write_rented  # noqa: PLC0415  few workflows rent
+    if pool.rented is not None:
+        from longshore.config.rented_document import write_rented  # noqa: PLC0415  few workflows rent
 
-    return [*row, write_rented(pool.rented)]
+        row = [*row, write_rented(pool.rented)]
+    elif pool.orphan is not None or pool.store:
+        row = [*row, None]
+    if pool.store:
+        return [*row, None if pool.orphan is None else write_span(pool.orphan), pool.store]
+    return row if pool.orphan is None else [*row, write_span(pool.orphan)]
 
 
 def _read_pool(row: Sequence[Any]) -> PoolSpec:
-    name, executor, provider, tasks, options, rented, orphan = [*row, None, None][:7]
+    name, executor, provider, tasks, options, rented, orphan, store = [*row, None, None, None][:8]
     pool = PoolSpec(
         name=name,
         executor=executor,
@@ -108,6 +110,7 @@ def _read_pool(row: Sequence[Any]) -> PoolSpec:
         tasks=tasks,
         options=_read_plain(options),
         orphan=None if orphan is None else read_span(orphan),
+        store=store or "",
     )
     if rented is None:
         return pool

@@ -239,7 +239,13 @@ TASK_KEYS: dict[str, Parser] = {
 
 _RENTED_EXECUTOR = "ssh"
 """How tasks get to machines that are rented, where a pool does not say it."""
-_POOL_KEYS: dict[str, Parser] = {"executor": text, "provider": text, "tasks": whole(1), "orphan": some_time}
+_POOL_KEYS: dict[str, Parser] = {
+    "executor": text,
+    "provider": text,
+    "tasks": whole(1),
+    "orphan": some_time,
+    "store": _folder_url,
+}
 
 
 def pool(name: str, value: object) -> PoolSpec:
@@ -268,6 +274,9 @@ def pool(name: str, value: object) -> PoolSpec:
     if "provider" in ours and "orphan" in ours:
         message = "machines that are rented end themselves, with all that runs on them"
         mistakes += wrong(message, 'write unattended = "30 min" instead', ("orphan",)).mistakes
+    if "store" in ours and ours.get("executor", LOCAL_POOL) == LOCAL_POOL:
+        message = "tasks on this computer have the project's own store"
+        mistakes += wrong(message, "take it out, or name the executor whose machines it is for", ("store",)).mistakes
     if mistakes:
         raise Mistakes(*mistakes)
     return PoolSpec(name=name, options=plain(rest), rented=machines, **words)

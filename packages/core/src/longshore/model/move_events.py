@@ -23,23 +23,23 @@ class InputsStaged:
 
 @frozen(kw_only=True)
 class Moved:
-    """Artifacts have come from a machine's store into the project's, or into that of another machine. A folder as a
-    file stands for its listing.
+    """Artifacts have come from a machine's store or from a bucket into the project's, into that of another machine, or
+    into a bucket. A folder as a file stands for its listing.
     """
 
     at: datetime
     artifacts: tuple[Artifact, ...]
     source: str
-    """The machine."""
+    """The machine, or the URL of the bucket."""
     target: str = ""
-    """The other machine; empty for the project's store."""
+    """The other machine, or the bucket; empty for the project's store."""
     straight: bool = False
-    """Whether they went from one machine to the other, and not through this computer."""
+    """Whether they went from the one to the other, and not through this computer."""
 
 
 @frozen(kw_only=True)
 class MoveFailed:
-    """An artifact could not be brought from a machine's store into the project's, or into that of another machine."""
+    """An artifact could not be brought where it was to go; source and target are as in `Moved`."""
 
     at: datetime
     artifact: Artifact
@@ -49,7 +49,7 @@ class MoveFailed:
     failure: FailureClass
     reason: str
     lost: bool = False
-    """Whether the machine does not have it, or not as its digest says."""
+    """Whether the source does not have it, or not as its digest says."""
 
 
 @frozen(kw_only=True)

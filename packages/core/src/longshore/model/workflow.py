@@ -53,6 +53,8 @@ class PoolSpec:
     """How its machines are rented; None for a pool without provider."""
     orphan: timedelta | None = field(default=None, validator=optional(gt(timedelta(0))))
     """How long attempts on its hosts may go on when no controller attends to them; None for what is usual."""
+    store: str = ""
+    """URL of the folder in a bucket that keeps what its machines write, until the run has ended; empty for none."""
 
     @property
     def unattended(self) -> timedelta:

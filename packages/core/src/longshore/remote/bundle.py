@@ -38,6 +38,7 @@ MODULES = (
     "helpers",
     "launcher",
     "laying",
+    "lending",
     "limits",
     "links",
     "logs",

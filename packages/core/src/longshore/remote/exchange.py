@@ -28,6 +28,13 @@ It answers one line after the other, in the packed form of `longshore.remote.pac
     objects: rows of sha256, size and kind, which are in the store afterwards; pem, hosts and port of the door of
     another machine that has them. Without a pem the controller is asked instead: a ``give`` is said here, and answered
     here. In the end answered by ``pulled``, by ``missing``, or by ``apart``, which says why the door cannot be reached.
+``draw``
+    objects: rows of sha256 and size, and of the request to a bucket for it URL and headers. They are in the store
+    afterwards. Answered by ``drawn``, their number, by ``missing``, or by ``apart``, which says why the bucket cannot
+    be reached.
+``send``
+    objects: rows of sha256, where its bytes begin, how many they are, and of the request that takes them URL and
+    headers. Answered by ``sent``, a list of the tags that the bucket has answered, or as ``draw``.
 ``clear``
     The store goes: its run needs nothing of it. Answered by ``cleared``.
 ``files``
@@ -106,6 +113,8 @@ class Exchange:
             "clear": self._clear,
             "serve": self._open_door,
             "pull": self._pull,
+            "draw": self._draw,
+            "send": self._send,
         }
         try:
             while True:
@@ -176,11 +185,14 @@ class Exchange:
             except Damaged as error:
                 self._problem("damaged", str(error), sha256)
                 sys.exit(1)
-            try:
-                link(object_path(self._store, sha256), object_path(self._cache, sha256))
-            except OSError:
-                continue  # the next run is sent it again
+            self._remember(sha256)
         self._writer.line({"taken": len(message["objects"])})
+
+    def _remember(self, sha256: str) -> None:
+        try:
+            link(object_path(self._store, sha256), object_path(self._cache, sha256))
+        except OSError:
+            pass  # the next run is sent it again
 
     def _give(self, message: Message) -> None:
         for sha256, offset in message["objects"]:
@@ -262,6 +274,29 @@ class Exchange:
             self._writer.line({"apart": str(error)})
             return
         self._writer.line({"missing": missing} if missing else {"pulled": len(rows)})
+
+    def _draw(self, message: Message) -> None:
+        from longshore.remote.lending import draw  # noqa: PLC0415  few runs have a bucket, and all wait for imports
+
+        rows = message["objects"]
+        try:
+            missing = draw(self._store, rows, self._has)
+        except Apart as error:
+            self._writer.line({"apart": str(error)})
+            return
+        for sha256, _, _, _ in rows if not missing else ():
+            self._remember(sha256)
+        self._writer.line({"missing": missing} if missing else {"drawn": len(rows)})
+
+    def _send(self, message: Message) -> None:
+        from longshore.remote.lending import send  # noqa: PLC0415  as above
+
+        try:
+            self._writer.line({"sent": send(self._store, message["objects"])})
+        except Apart as error:
+            self._writer.line({"apart": str(error)})
+        except FileNotFoundError as error:
+            self._writer.line({"missing": os.path.basename(os.fsdecode(error.filename))})
 
     def _has_row(self, row: tuple[str, int, str]) -> bool:
         sha256, size, kind = row

@@ -16,11 +16,12 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded
 from longshore.model.outcome import FailureClass
+from longshore.plugin.areas import Area
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.asking import DataStream
 from longshore.remote.session import SupervisorSession
 from longshore.remote.sharing import NearTransfers, SharedStore
-from longshore.remote.transfers import Transfers
+from longshore.remote.staged import StagedTransfers
 
 __all__ = ["RemoteLink", "RemoteSession"]
 
@@ -113,6 +114,18 @@ class RemoteSession(SupervisorSession):
         self._discards.settle()
         self._transfers.get(artifacts)
 
+    def stage_out(self, artifacts: Collection[Artifact], area: Area) -> None:
+        """Have the machine bring artifacts to a bucket."""
+        self._check()
+        self._discards.settle()
+        self._transfers.stage_out(artifacts, area)
+
+    def stage_in(self, artifacts: Collection[Artifact], area: Area) -> None:
+        """Have the machine fetch artifacts from a bucket."""
+        self._check()
+        self._discards.settle()
+        self._transfers.stage_in(artifacts, area)
+
     def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
         """Bring files of a workdir that was kept."""
         self._check()
@@ -149,12 +162,12 @@ class RemoteSession(SupervisorSession):
             finally:
                 transfers.close()
 
-    def _new_transfers(self) -> Transfers:
+    def _new_transfers(self) -> StagedTransfers:
         sending = None if self._shared is None else self._shared.sending
         return self._kind_of_transfers()(self._link.open_data, self._store, sending)
 
-    def _kind_of_transfers(self) -> type[Transfers]:
-        return Transfers if self._shared is None else NearTransfers
+    def _kind_of_transfers(self) -> type[StagedTransfers]:
+        return StagedTransfers if self._shared is None else NearTransfers
 
     def close(self) -> None:
         """Drop the link; attempts live on."""

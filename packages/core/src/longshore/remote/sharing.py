@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from longshore.errors import ExecutorError, InputMissing
 from longshore.remote.digest import digest_bytes
+from longshore.remote.staged import StagedTransfers
 from longshore.remote.store import object_path
 from longshore.remote.transfers import Transfers, local_problem
 
@@ -78,7 +79,7 @@ class SharedStore:
             self._cleared = True
 
 
-class NearTransfers(Transfers):
+class NearTransfers(StagedTransfers):
     """Transfers to a store that may be on this computer's file system too: then objects are linked there, not sent.
 
     Whether it is, is seen by a file: written here, read over there, and answered.

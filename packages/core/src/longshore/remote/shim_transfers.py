@@ -6,17 +6,20 @@ processes. From a shim they come as they are, one after the other, after a line 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from longshore.errors import DigestMismatch, InputMissing, StagingError
+from longshore.errors import DigestMismatch, InputMissing, PeerOutOfReach, StagingError
+from longshore.plugin.areas import Request
 from longshore.remote.arriving import Damaged, Part
 from longshore.remote.digest import digest_bytes
 from longshore.remote.packing import Broken
-from longshore.remote.transfers import Source, Transfers, local_problem
+from longshore.remote.staged import Files, Sent, StagedTransfers, check_answer
+from longshore.remote.transfers import Source, local_problem
 from longshore.remote.words import word
 
 __all__ = ["ShimTransfers"]
@@ -25,12 +28,13 @@ _AT_ONCE = 400
 """Objects that are asked for together: few enough that question and answer fit into pipes, and names into a command."""
 _ARCHIVE_BYTES = 1 << 30
 _BLOCK_BYTES = 512
+_SILENT_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
 
 _Row = TypeVar("_Row")
 
 
-class ShimTransfers(Transfers):
+class ShimTransfers(StagedTransfers):
     """Moves objects between the project's store and that of one machine, through the shim's ``exchange``."""
 
     def _ask_lines(self, request: bytes, lines: Sequence[str]) -> list[dict[str, object]]:
@@ -57,6 +61,21 @@ class ShimTransfers(Transfers):
         self._writer.write(b"clear\n")
         self._writer.flush()
         self._answer()
+
+    # --- to a bucket and from there
+
+    def _asked_to_send(self, wanted: Sequence[Sent], files: Files) -> Sequence[str]:
+        lines = [f"{sha256} {each.start} {each.size} {_for_curl(each)}" for sha256, each in wanted]
+        return [told["sent"] for told in self._asked(b"send", lines, files, "the machine")]
+
+    def _asked_to_draw(self, wanted: Sequence[Sent], files: Files) -> None:
+        self._asked(b"draw", [f"{sha256} {_for_curl(each)}" for sha256, each in wanted], files, "the bucket")
+
+    def _asked(self, request: bytes, lines: Sequence[str], files: Files, whose: str) -> list[dict[str, str]]:
+        answers = [{key: str(value) for key, value in told.items()} for told in self._ask_lines(request, lines)]
+        for told in answers:
+            check_answer(told, files, whose)
+        return answers
 
     # --- putting
 
@@ -163,6 +182,26 @@ class ShimTransfers(Transfers):
         if self._answer()["sha256"] != digest.hexdigest():
             raise DigestMismatch(f"{path}: it was damaged on its way")
         partial.chmod(int(str(told["mode"]), 8) & 0o777)
+
+
+def _for_curl(request: Request) -> str:
+    """Write a request as the file from which curl reads its options, in base64. Certificates are verified, and
+    redirections not followed, as that is so without further words.
+    """
+    headers = {"Content-Type": "application/octet-stream", **request.headers}
+    lines = [
+        f"url = {_quoted(request.url)}",
+        *(f"header = {_quoted(f'{name}: {value}')}" for name, value in headers.items()),
+        *("silent", "show-error", "globoff", 'proto = "=http,https"', 'write-out = "%{http_code}"'),
+        *("retry = 3", "connect-timeout = 10", "speed-limit = 1", f"speed-time = {_SILENT_SECONDS}"),
+    ]
+    return base64.b64encode("\n".join([*lines, ""]).encode()).decode()
+
+
+def _quoted(text: str) -> str:
+    if not text.isprintable():
+        raise PeerOutOfReach("a request to the bucket has signs in it that none can have")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _batches(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:

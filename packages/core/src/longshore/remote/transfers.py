@@ -17,7 +17,7 @@ from longshore.remote.digest import Entry, NotStorable, digest_bytes, digest_fol
 from longshore.remote.packing import Broken, bodies, send_body
 from longshore.remote.store import StagingProblem, object_path, put_bytes, translate
 
-__all__ = ["Source", "Transfers", "local_problem"]
+__all__ = ["Source", "Transfers", "entries_of", "local_problem"]
 
 
 class Source(NamedTuple):
@@ -165,7 +165,7 @@ class Transfers(Asking):
             raise StagingError(f"input {item.path}: {error}") from error
 
     def _within(self, folder: Item, listing: bytes) -> Iterable[Source]:
-        for entry in _entries(listing, f"input {folder.path}"):
+        for entry in entries_of(listing, f"input {folder.path}"):
             if entry.kind == "f":
                 path = f"{folder.source}/{entry.path}" if folder.source else object_path(self._store, entry.sha256)
                 yield Source(entry.sha256, entry.size, path, b"", f"input {folder.path}/{entry.path}")
@@ -217,7 +217,7 @@ class Transfers(Asking):
             if artifact.kind == "folder":
                 listing = self._listing_of(artifact)
                 listings[artifact.sha256] = listing
-                for entry in _entries(listing, artifact.path):
+                for entry in entries_of(listing, artifact.path):
                     if entry.kind == "f" and not self._is_here(entry.sha256):
                         files[entry.sha256] = (entry.size, f"{artifact.path}/{entry.path}")
         self._receive(files)
@@ -313,7 +313,12 @@ class Transfers(Asking):
         partial.chmod(told["mode"])
 
 
-def _entries(listing: bytes, name: str) -> Sequence[Entry]:
+def entries_of(listing: bytes, name: str) -> Sequence[Entry]:
+    """Say what is in a folder; the name is for messages.
+
+    Raises:
+        DigestMismatch: when it is no listing.
+    """
     try:
         return parse_listing(listing)
     except NotStorable as error:

@@ -12,18 +12,26 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from longshore.errors import DigestMismatch, EnvironmentBuildError, InputMissing, PeerOutOfReach, StagingError
+from attrs import evolve
+
+from longshore.errors import EnvironmentBuildError, PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, split_attempt_id
 from longshore.model.environment import BuildSpec
 from longshore.model.events import AttemptEnded, Event
 from longshore.model.load import MachineLoad
-from longshore.model.move_events import InputsStaged, Moved, MoveFailed
+from longshore.model.move_events import InputsStaged, Moved
 from longshore.model.outcome import Cancelled
+from longshore.plugin.areas import Stages
 from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Together
+from longshore.runtime.carrying import Wanted, carry
 from longshore.runtime.lanes import Job, Lane, do_all
-from longshore.runtime.not_started import failure_of, never_started, words_of
+from longshore.runtime.not_started import never_started, words_of
+
+if TYPE_CHECKING:
+    from longshore.runtime.areas import BucketArea
 
 __all__ = ["Remote", "ask_for_build"]
 
@@ -51,9 +59,11 @@ class Remote:
         """Attempts that must never start. The thread of orders adds to it; the other one may look a moment too early,
         and no harm is done.
         """
-        self._moves: list[tuple[Artifact, str]] = []
-        """What is to come home, and for which machine, if it was wanted there."""
+        self._moves: list[Wanted] = []
+        """What is to come home, and for which place, if it was wanted there."""
         self._pulls: dict[Remote, list[Artifact]] = {}
+        self._outgoing: dict[BucketArea, list[Artifact]] = {}
+        self._incoming: dict[BucketArea, list[Artifact]] = {}
         self._lock = threading.Lock()
         self._orders = Lane(f"orders-{machine}", self._together)
         self._data = Lane(f"data-{machine}")
@@ -87,8 +97,8 @@ class Remote:
         self._orders.add(lambda: self._measure(every, told))
 
     def bring(self, artifact: Artifact, *, target: str = "") -> None:
-        """Bring an artifact home; those that are asked for meanwhile come with it. ``target`` is the machine that
-        wants it, and cannot get it otherwise.
+        """Bring an artifact home; those that are asked for meanwhile come with it. ``target`` is the place
+        that wants it, and cannot get it otherwise.
         """
         with self._lock:
             self._moves.append((artifact, target))
@@ -101,6 +111,18 @@ class Remote:
         with self._lock:
             self._pulls.setdefault(source, []).append(artifact)
         self._data.add(lambda: self._pull(source))
+
+    def stage_out(self, artifact: Artifact, area: BucketArea) -> None:
+        """Bring an artifact from here to a bucket; with those that are asked for meanwhile, as with `bring`."""
+        with self._lock:
+            self._outgoing.setdefault(area, []).append(artifact)
+        self._data.add(lambda: self._stage_out(area))
+
+    def stage_in(self, artifact: Artifact, area: BucketArea) -> None:
+        """Bring an artifact here from a bucket; likewise."""
+        with self._lock:
+            self._incoming.setdefault(area, []).append(artifact)
+        self._data.add(lambda: self._stage_in(area))
 
     def obtain(self, artifact: Artifact) -> Future[None]:
         """Bring an artifact home, for somebody who waits for it; cancelled when the link is closed before that."""
@@ -208,7 +230,7 @@ class Remote:
     def _bring(self) -> None:
         with self._lock:
             wanted, self._moves = self._moves, []
-        self._carry(self._session.get, wanted, lambda moved: Moved(at=_now(), artifacts=moved, source=self._machine))
+        self._carry(self._session.get, wanted, Moved(at=_now(), artifacts=(), source=self._machine))
 
     def _pull(self, source: Remote) -> None:
         with self._lock:
@@ -228,47 +250,56 @@ class Remote:
             )
 
         try:
-            self._carry(pull, wanted, moved, source._machine)
+            carry(pull, wanted, source._machine, moved=moved, post=self._post)
         except PeerOutOfReach as error:
             _log.debug("data come by way of home: %s", error)
             for artifact, _ in wanted:
                 source.bring(artifact, target=self._machine)
 
-    def _carry(
-        self,
-        move: Callable[[Sequence[Artifact]], None],
-        wanted: Sequence[tuple[Artifact, str]],
-        moved: Callable[[tuple[Artifact, ...]], Event],
-        source: str = "",
-    ) -> None:
-        """Move artifacts and tell of it."""
-        if not wanted:
-            return
-        artifacts = [artifact for artifact, _ in wanted]
+    def _stage_out(self, area: BucketArea) -> None:
+        with self._lock:
+            wanted = [(artifact, area.url) for artifact in self._outgoing.pop(area, [])]
         try:
-            move(artifacts)
-        except PeerOutOfReach:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever a plugin raises is told by its class
-            if isinstance(error, StagingError) and len(wanted) > 1:
-                # Which of them it was is found out one by one; those that have come do not travel again.
-                for each in wanted:
-                    self._carry(move, [each], moved, source)
-            else:
-                self._post(*(self._failed(*each, error, source or self._machine) for each in wanted))
-        else:
-            self._post(moved(tuple(artifacts)))
+            self._stage(wanted, self._machine, area.url, lambda stages, some: stages.stage_out(some, area))
+        except PeerOutOfReach as error:
+            _log.info("what %s has written comes home instead of going to %s: %s", self._machine, area.url, error)
+            for artifact, _ in wanted:
+                self.bring(artifact, target=area.url)
 
-    def _failed(self, artifact: Artifact, target: str, error: Exception, source: str) -> MoveFailed:
-        _log.debug("%s did not come from %s", artifact.path, source, exc_info=error)
-        return MoveFailed(
-            at=_now(),
-            artifact=artifact,
-            source=source,
-            target=target,
-            failure=failure_of(error),
-            reason=words_of(error),
-            lost=isinstance(error, InputMissing | DigestMismatch),
+    def _stage_in(self, area: BucketArea) -> None:
+        with self._lock:
+            wanted = [(artifact, self._machine) for artifact in self._incoming.pop(area, [])]
+        try:
+            self._stage(wanted, area.url, self._machine, lambda stages, some: stages.stage_in(some, area))
+        except PeerOutOfReach as error:
+            _log.info("what is in %s comes home instead of going to %s: %s", area.url, self._machine, error)
+            for artifact, _ in wanted:
+                area.bring(artifact, target=self._machine)
+
+    def _stage(
+        self,
+        wanted: Sequence[Wanted],
+        source: str,
+        target: str,
+        move: Callable[[Stages, Sequence[Artifact]], None],
+    ) -> None:
+        """Let the machine move data to a bucket or from there."""
+        session: object = self._session
+
+        def staged(artifacts: Sequence[Artifact]) -> None:
+            if not isinstance(session, Stages):
+                raise PeerOutOfReach(f"{self._machine} has nothing to do with buckets")
+            move(session, artifacts)
+
+        self._carry(staged, wanted, Moved(at=_now(), artifacts=(), source=source, target=target, straight=True))
+
+    def _carry(self, move: Callable[[Sequence[Artifact]], None], wanted: Sequence[Wanted], told: Moved) -> None:
+        carry(
+            move,
+            wanted,
+            told.source,
+            moved=lambda artifacts: evolve(told, at=_now(), artifacts=artifacts),
+            post=self._post,
         )
 
     def _obtain(self, artifact: Artifact, wanted: Future[None]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,7 @@ from longshore.scheduler.building import begin
 from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
 
 if TYPE_CHECKING:
+    from longshore.runtime.areas import BucketArea
     from longshore.runtime.renters import Renters
 
 __all__ = ["Engine"]
@@ -73,6 +74,7 @@ class Engine:
         self.runner.post(RunContinued(at=datetime.now(UTC), fence=lock.fence))
         self._reach = Reach(run, state, self.runner.post)
         self._pools = used_pools(state)
+        self._reach.areas = _areas(self._pools, run, project, self.runner.post)
         self._executors = {pool.name: executor_of(self._registry, pool, project, run) for pool in self._pools}
 
     @classmethod
@@ -88,6 +90,8 @@ class Engine:
             resolved = resolve_all(spec, project.folder)
             state = check(resolved, options)
         run = run or new_run_id()
+        for area in _areas(used_pools(state), run, project).values():
+            area.prepare()
         try:
             folder = project.create_run(run)
         except OSError as error:
@@ -252,3 +256,13 @@ class Engine:
         part = opened.enter_context(Sharing(machine, self.runner.state, self.runner.post))
         reach.shared[machine.id] = part
         return part.machine()
+
+
+def _areas(
+    pools: Sequence[PoolSpec], run: str, project: Project, post: Callable[..., None] | None = None
+) -> Mapping[str, BucketArea]:
+    if not any(pool.store for pool in pools):
+        return {}
+    from longshore.runtime.areas import areas_of  # noqa: PLC0415  few runs have any, and all wait for imports
+
+    return areas_of(pools, run, project.store, post)

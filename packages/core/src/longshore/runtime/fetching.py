@@ -9,11 +9,12 @@ from attrs import field, frozen
 
 from longshore.errors import StagingError
 from longshore.model.artifact import Artifact
+from longshore.runtime.pools import used_pools
 from longshore.runtime.results import deliver
 from longshore.scheduler.apply import selected
 from longshore.scheduler.state import DONE, RunState
 
-__all__ = ["Fetched", "fetch"]
+__all__ = ["Fetched", "fetch", "from_buckets"]
 
 
 @frozen(kw_only=True)
@@ -27,13 +28,11 @@ class Fetched:
     """Tasks that have not succeeded."""
 
 
-def fetch(
-    state: RunState, store: Path, to: Path, names: Sequence[str] = (), bring: Callable[[Artifact], None] | None = None
-) -> Fetched:
+def fetch(state: RunState, store: Path, to: Path, names: Sequence[str], bring: Callable[[Artifact], None]) -> Fetched:
     """Copy the outputs of tasks that have succeeded, all or these, and their tables, each into its folder below ``to``.
 
     What is there already is replaced by files of the same names; the rest of the folder stays. ``bring`` brings home
-    what is only on machines, and raises `StagingError` when it cannot.
+    what is elsewhere, and raises `StagingError` when it cannot.
 
     Raises:
         StagingError: when the folder cannot be written.
@@ -61,8 +60,23 @@ def fetch(
     return Fetched(written=tuple(written), missing=missing, unready=unready)
 
 
-def _have(state: RunState, name: str, artifact: Artifact, bring: Callable[[Artifact], None] | None) -> None:
-    """See to it that an artifact is at home, if it is only away now.
+def from_buckets(state: RunState, run: str, store: Path) -> Callable[[Artifact], None]:
+    """Say how `fetch` gets what is elsewhere while nobody controls the run: what buckets have comes from there."""
+    from longshore.runtime.areas import areas_of  # noqa: PLC0415  few runs have any
+
+    areas = areas_of(used_pools(state), run, store)
+
+    def bring(artifact: Artifact) -> None:
+        having = [area for url, area in areas.items() if artifact.sha256 in state.where.stores.get(url, ())]
+        if not having:
+            raise StagingError(f"{artifact.path} is on machines only; `longshore resume` finds it while they keep it")
+        having[0].fetch(artifact)
+
+    return bring
+
+
+def _have(state: RunState, name: str, artifact: Artifact, bring: Callable[[Artifact], None]) -> None:
+    """See to it that an artifact is at home.
 
     Raises:
         StagingError: when it is not to be had.
@@ -70,6 +84,4 @@ def _have(state: RunState, name: str, artifact: Artifact, bring: Callable[[Artif
     if name in state.where.lost:
         raise StagingError(state.where.lost[name])
     if artifact.sha256 in state.where.elsewhere:
-        if bring is None:
-            raise StagingError(f"{artifact.path} is on machines only; `longshore resume` finds it while they keep it")
         bring(artifact)

@@ -88,6 +88,20 @@ class Stores:
         except Exception as error:
             raise _broken(url, error) from error
 
+    def fetch(self, url: str, into: Path) -> None:
+        """Bring one object here.
+
+        Raises:
+            PluginError: as `of`.
+            StagingError: when it cannot be had.
+        """
+        try:
+            self.of(url).fetch(url, into)
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise _broken(url, error) from error
+
     def peek(self, url: str, most: int) -> bytes:
         """Give at most so many bytes of the beginning of an object.
 

@@ -18,11 +18,8 @@ def perform_away(crew: Crew, action: AwayAction) -> None:
     match action:
         case StageAttempt():
             crew.stage(action)
-        case Move(artifact, source, _, target):
-            if target:
-                crew.reach.remotes[target].pull(artifact, crew.reach.remotes[source])
-            else:
-                crew.reach.remotes[source].bring(artifact)
+        case Move():
+            crew.reach.move(action)
         case Discard(machine, digests):
             crew.reach.remotes[machine].discard(digests)
         case BuildEnvironment() if crew.environments is not None:

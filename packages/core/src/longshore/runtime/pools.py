@@ -52,6 +52,7 @@ def check(
         registry.store(scheme)
     problems += _check_tables(state)
     for pool in used_pools(state):
+        problems += _check_store(pool, registry)
         if pool.provider is not None:
             _check_rented(spec, pool, pool.provider, registry)
             continue
@@ -77,6 +78,20 @@ def _check_tables(state: RunState) -> list[Problem]:
     from longshore.runtime.collecting import unmakeable  # noqa: PLC0415  most runs collect nothing
 
     return [problem for group in collecting for problem in unmakeable(group.spec, group.members)]
+
+
+def _check_store(pool: PoolSpec, registry: Registry) -> list[Problem]:
+    """Refuse places that cannot keep what machines write."""
+    if not pool.store:
+        return []
+    from longshore.plugin.areas import Empties  # noqa: PLC0415  few pools have one
+    from longshore.runtime.objects import Stores  # noqa: PLC0415  as above
+
+    if isinstance(Stores(registry).of(pool.store), Empties):
+        return []
+    message = f"{pool.store} cannot keep what machines write, since nothing can be removed from it again"
+    remedy = 'name a folder of a bucket, as in "s3://my-bucket/stage"'
+    return [Problem(place="", key=f"pools.{pool.name}.store", message=message, remedy=remedy)]
 
 
 def _check_rented(spec: WorkflowSpec, pool: PoolSpec, provider: str, registry: Registry) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from longshore.errors import StagingError
+from longshore.errors import LongshoreError, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import attempt_id
 from longshore.model.events import AttemptEnded, AttemptIntended, Event, MachineAdded
@@ -25,9 +26,13 @@ from longshore.scheduler.actions import CancelAttempt
 from longshore.scheduler.state import RunState, TaskPhase
 
 if TYPE_CHECKING:
+    from longshore.runtime.areas import BucketArea
     from longshore.runtime.dispatch import Remote
+    from longshore.scheduler.away_actions import Move
 
 __all__ = ["Reach", "store_of"]
+
+_log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 10.0
 """Machines that do not answer are not waited for any longer when the run has ended."""
@@ -41,6 +46,8 @@ class Reach:
         """Links to this computer's machines, which answer at once."""
         self.remotes: dict[str, Remote] = {}
         """All other machines."""
+        self.areas: Mapping[str, BucketArea] = {}
+        """Buckets that keep what tasks write, by the URLs of their pools."""
         self.shared: dict[str, Sharing] = {}
         """The machines that other runs use too: this computer, in each pool that is on it."""
         self.loads = Loads()
@@ -134,8 +141,22 @@ class Reach:
         if link is not None:
             link.release(self._attempt(event))
 
+    def move(self, action: Move) -> None:
+        """Begin to bring an artifact where it is wanted."""
+        artifact, source, target = action.artifact, action.source, action.target
+        if target in self.areas:
+            self.remotes[source].stage_out(artifact, self.areas[target])
+        elif source in self.areas and target:
+            self.remotes[target].stage_in(artifact, self.areas[source])
+        elif source in self.areas:
+            self.areas[source].bring(artifact)
+        elif target:
+            self.remotes[target].pull(artifact, self.remotes[source])
+        else:
+            self.remotes[source].bring(artifact)
+
     def bring_home(self, artifact: Artifact) -> None:
-        """Bring an output home that is only on machines; silent when it is no such thing. From any thread.
+        """Bring an output home that is elsewhere; silent when it is no such thing. From any thread.
 
         Raises:
             StagingError: when none that has it can be reached, or it does not come.
@@ -143,6 +164,10 @@ class Reach:
         where = self._state.where
         if artifact.sha256 not in where.elsewhere:
             return
+        for url, area in self.areas.items():
+            if artifact.sha256 in where.stores.get(url, ()):
+                area.obtain(artifact)
+                return
         having = [
             each for each in list(self._state.machines.values()) if artifact.sha256 in where.stores.get(each.store, ())
         ]
@@ -169,6 +194,17 @@ class Reach:
         reached = {name for name, remote in self.remotes.items() if remote.left}
         used = {each.id for each in self._state.machines.values() if each.store}
         self.cleared = over and reached.issuperset(used.difference(self._state.lease_of))
+        for area in self.areas.values():
+            area.close()
+            if over:
+                self._clear(area)
+
+    def _clear(self, area: BucketArea) -> None:
+        try:
+            area.clear()
+        except LongshoreError as error:
+            _log.warning("something of run %s is left in %s: %s", self._run, area.url, error)
+            self.cleared = False
 
     def _attempt(self, each: AttemptEnded | AttemptIntended | CancelAttempt) -> str:
         return attempt_id(self._run, each.task, each.attempt)

@@ -12,6 +12,7 @@ from longshore.errors import LongshoreError, RunLocked
 from longshore.model.machine import Machine
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.protocols import Clears, Executor
+from longshore.runtime.areas import areas_of
 from longshore.runtime.cache import Cache
 from longshore.runtime.history import RunReader
 from longshore.runtime.lock import RunLock, acquire
@@ -52,7 +53,7 @@ def tidy(project: Project, run: str) -> str:
 
     A run that can still be continued, or that somebody controls, is left alone. What is done: its results are the
     latest if no later run has any, its logs are packed, nothing of it is kept in the cache for its sake, and nothing of
-    it is left on hosts.
+    it is left on hosts and in buckets.
 
     Raises:
         JournalError: when the run's record is damaged.
@@ -84,11 +85,17 @@ def tidy(project: Project, run: str) -> str:
 
 
 def _clear(project: Project, reader: RunReader, lock: RunLock) -> Iterator[str]:
-    """Remove what a run has left on the hosts that it has used; say in words where that cannot be done."""
+    """Remove what a run has left on its hosts and in its buckets; say in words where that cannot be done."""
     state = reader.replay()
     registry = Registry()
     options = RunOptions.from_json(reader.meta()["options"])
-    for pool in used_pools(state):
+    pools = used_pools(state)
+    for area in areas_of(pools, reader.folder.name, project.store).values():
+        try:
+            area.clear()
+        except LongshoreError as error:
+            yield f"{area.url}: {error}"
+    for pool in pools:
         if pool.rented is not None or pool.executor == "local":
             continue
         if not any(each.pool == pool.name for each in state.machines.values()):

@@ -23,17 +23,17 @@ class StageAttempt:
 
 @frozen
 class Move:
-    """Bring an artifact from a machine's store into the project's, or into that of another machine; a folder as a file
-    stands for its listing. Where there is no way between two machines, it may come home instead.
+    """Bring an artifact from a machine's store, or from a bucket, into the project's, into that of another machine, or
+    into a bucket; a folder as a file stands for its listing. Where there is no way, it may come home instead.
     """
 
     artifact: Artifact
     source: str
-    """The machine."""
+    """The machine, or the URL of the bucket."""
     failures: int = 0
     """How often it has been tried in vain: another try is another action."""
     target: str = ""
-    """The other machine; empty for the project's store."""
+    """The other machine, or the bucket; empty for the project's store."""
 
 
 @frozen

@@ -49,17 +49,20 @@ def _travels(state: RunState, most: int) -> Iterator[Action]:
     """Ask for all that must move now, and for what need not be kept."""
     where = state.where
     machines = _machines(state)
+    places = _places(state, machines)
     yield from _stages(state)
     asked: set[tuple[str, str, str]] = set()
     for artifact, origin, store in _of_staging(state):
         if not store or store in machines:
-            yield from _move(state, machines, artifact, origin, asked, store)
-    for artifact, origin in chain(
-        _of_settling(state),
-        ((each, "") for name in state.unmade for each in _values(state, name)),
-        ((each, "") for name in islice(state.undelivered, most) for each in _away(state, state.tasks[name].outputs)),
+            yield from _move(state, places, artifact, origin, asked, store)
+    for artifact, target in _of_settling(state):
+        # The machine that has just written it; what it is asked for does not change when a bucket has it, too.
+        yield from _move(state, machines, artifact, "", asked, target)
+    for artifact in chain(
+        (each for name in state.unmade for each in _values(state, name)),
+        (each for name in islice(state.undelivered, most) for each in _away(state, state.tasks[name].outputs)),
     ):
-        yield from _move(state, machines, artifact, origin, asked)
+        yield from _move(state, places, artifact, "", asked)
     if where.garbage:
         yield from _discards(state, machines)
 
@@ -68,7 +71,7 @@ def rescues(state: RunState, most: int) -> list[Move]:
     """Ask home, before a run ends that has failed, what its unsuccessful tasks would have read: machines keep nothing
     of a run that has ended, and the same work need not be done again when the mistake has been mended.
     """
-    machines = _machines(state)
+    places = _places(state, _machines(state))
     asked: set[tuple[str, str, str]] = set()
     wanted: list[Move] = []
     for task in state.tasks.values():
@@ -77,7 +80,7 @@ def rescues(state: RunState, most: int) -> list[Move]:
         if task.phase in ENDED - DONE:
             for producer in _producers(state, task):
                 for artifact in _away(state, producer.outputs):
-                    wanted += _move(state, machines, artifact, "", asked)
+                    wanted += _move(state, places, artifact, "", asked)
     return wanted
 
 
@@ -94,6 +97,11 @@ def _machines(state: RunState) -> dict[str, str]:
         if machine.store and machine.linked and not machine.gone:
             found.setdefault(machine.store, machine.id)
     return found
+
+
+def _places(state: RunState, machines: dict[str, str]) -> dict[str, str]:
+    """Say from where what each store has can be had now; buckets first, as they have more ways out than a machine."""
+    return {**{bucket: bucket for bucket in state.where.buckets}, **machines}
 
 
 def _stages(state: RunState) -> Iterator[StageAttempt]:
@@ -120,8 +128,7 @@ def _of_staging(state: RunState) -> Iterator[tuple[Artifact, str, str]]:
 
 def _of_settling(state: RunState) -> Iterator[tuple[Artifact, str]]:
     for name, event in islice(state.where.settling.items(), _SETTLING):
-        for artifact in must_settle(state, state.tasks[name], event.outputs):
-            yield artifact, ""
+        yield from must_settle(state, state.tasks[name], event.outputs)
 
 
 def _values(state: RunState, name: str) -> Iterator[Artifact]:
@@ -143,13 +150,13 @@ def _artifact(read: Input) -> Artifact:
 
 def _move(
     state: RunState,
-    machines: dict[str, str],
+    places: dict[str, str],
     artifact: Artifact,
     origin: str,
     asked: set[tuple[str, str, str]],
     target: str = "",
 ) -> Iterator[Move]:
-    """Ask for an artifact in a store, once, if a machine can be reached that has it."""
+    """Ask for an artifact in a store, once, if a place can be reached that has it."""
     key = (artifact.sha256, artifact.kind, target)
     if key in asked:
         return
@@ -162,10 +169,10 @@ def _move(
         artifact = evolve(entry.artifact, path=f"{next(iter(entry.tasks))}/{entry.artifact.path}", kind=artifact.kind)
     elif origin:
         wholes = [each.sha256 for each in state.tasks[origin].outputs if each.sha256 in where.elsewhere]
-    for store, machine in machines.items():
+    for store, place in places.items():
         if any(sha256 in where.stores[store] for sha256 in wholes):
             failures = where.failures.get((artifact.sha256, target), 0)
-            yield Move(artifact, machine, failures, machines[target] if target else "")
+            yield Move(artifact, place, failures, places.get(target, target))
             return
 
 

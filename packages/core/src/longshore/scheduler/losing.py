@@ -30,7 +30,7 @@ def lose_object(state: RunState, event: MoveFailed) -> list[str]:
         readers = [state.tasks[name].view.inputs for name in state.where.staging]
         origins = {each.origin for inputs in readers for each in inputs if each.sha256 == sha256 and each.origin}
         wholes = [each.sha256 for name in sorted(origins) for each in state.tasks[name].outputs]
-    store = state.where.stores.get(state.machines[event.source].store)
+    store = state.where.stores.get(state.store_of(event.source))
     if store is None:
         return []
     store.difference_update(wholes)
@@ -222,7 +222,8 @@ def forget(state: RunState, name: str) -> None:
         # Another task may have written the same; then it is that one's to say whether somebody needs it.
         if entry is None or list(entry.tasks) == [name]:
             for store, has in where.stores.items():
-                if sha256 in has:
+                # A bucket is emptied when the run has ended: whoever is about to put the same there need not ask.
+                if sha256 in has and store not in where.buckets:
                     where.garbage.setdefault(store, OrderedDict())[sha256] = None
 
 
@@ -242,5 +243,6 @@ def forget_all(state: RunState) -> None:
     """Note that the run has ended for good: machines keep nothing of it."""
     where = state.where
     where.stores.clear()
+    where.buckets.clear()
     where.garbage.clear()
     _lose(state, list(where.elsewhere), "its outputs had been removed from the machine when the run had ended")

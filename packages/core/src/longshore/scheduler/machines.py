@@ -23,6 +23,10 @@ def add_machine(state: RunState, event: MachineAdded) -> None:
     state.parted.pop(event.machine, None)
     if event.store:
         state.where.stores.setdefault(event.store, set())
+        machine.bucket = next((each.store for each in state.workflow.pools if each.name == event.pool), "")
+    if machine.bucket:
+        state.where.buckets[machine.bucket] = None
+        state.where.stores.setdefault(machine.bucket, set())
     # A controller that continues a run says again which machines there are; what is live on them still is.
     for name in state.live:
         task = state.tasks[name]

@@ -97,35 +97,42 @@ def at_home(state: RunState, outputs: Iterable[Artifact]) -> None:
         where.arrived.update((each.sha256, each.kind) for each in outputs if each.sha256 not in where.elsewhere)
 
 
-def must_settle(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> Iterator[Artifact]:
-    """List what has to come home before a task has succeeded.
+def must_settle(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> Iterator[tuple[Artifact, str]]:
+    """List what has to travel before a task has succeeded, and where to: to a bucket, or without a name home.
 
-    Of a machine that can vanish that is everything. Of others it is what is collected at home, and the listings of
-    folders: which tasks read what of them is found out at home.
+    Where the pool has a bucket, everything goes there; of a machine that can vanish everything comes home else. Home
+    comes what is collected there, and the listings of folders: which tasks read what of them is found out at home.
     """
     elsewhere = state.where.elsewhere
-    vanishes = state.machines[task.machine].vanishes
+    machine = state.machines[task.machine]
+    kept = state.where.stores.get(machine.bucket, ())
     read = task.readers or state.groups[task.view.name].readers
     collect = task.task.spec.collect
     for each in outputs:
         entry = elsewhere.get(each.sha256)
         if entry is None:
             continue
-        if vanishes or (collect is not None and each.path == collect.source):
-            yield each
-        elif read and each.kind == "folder" and not entry.listed:
-            yield evolve(each, kind="file", size=0)
+        if (collect is not None and each.path == collect.source) or (machine.vanishes and not machine.bucket):
+            yield each, ""
+            continue
+        if machine.bucket and each.sha256 not in kept:
+            yield each, machine.bucket
+        if read and each.kind == "folder" and not entry.listed:
+            yield evolve(each, kind="file", size=0), ""
 
 
 def arrive(state: RunState, event: Moved) -> list[str]:
-    """Note what has come home, or to a machine; name the tasks that may have settled by that."""
+    """Note what has come home, or elsewhere; name the tasks that may have settled by that."""
     where = state.where
+    touched: dict[str, None] = {}
     if event.target:
-        store = state.machines[event.target].store
+        store = state.store_of(event.target)
         if store in where.stores:
             where.stores[store].update(each.sha256 for each in event.artifacts)
-        return []
-    touched: dict[str, None] = {}
+        for artifact in event.artifacts if store in where.buckets else ():
+            entry = where.elsewhere.get(artifact.sha256)
+            touched.update(entry.tasks if entry is not None else {})
+        return [name for name in touched if name in where.settling]
     for artifact in event.artifacts:
         where.arrived.add((artifact.sha256, artifact.kind))
         entry = where.elsewhere.get(artifact.sha256)
@@ -157,7 +164,7 @@ def move_failed(state: RunState, event: MoveFailed) -> list[str]:
         return lose_object(state, event)
     where = state.where
     sha256 = event.artifact.sha256
-    target = state.machines[event.target].store if event.target else ""
+    target = state.store_of(event.target)
     where.failures[sha256, target] += 1
     if where.failures[sha256, target] < MOVE_ATTEMPTS:
         return []
@@ -168,9 +175,9 @@ def move_failed(state: RunState, event: MoveFailed) -> list[str]:
         if state.machines[state.tasks[name].machine].store == target
         and any(each.sha256 == sha256 for each in state.tasks[name].view.inputs)
     ]
-    if target:
+    if target and target not in where.buckets:
         return failing
     failing += [name for name, ended in where.settling.items() if any(each.sha256 == sha256 for each in ended.outputs)]
-    if not failing:
+    if not failing and not target:
         where.given_up[sha256] = event.reason
     return failing

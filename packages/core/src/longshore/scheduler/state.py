@@ -136,6 +136,8 @@ class MachineState:
     store: str = ""
     """As in `longshore.model.events.MachineAdded`, like the next."""
     vanishes: bool = False
+    bucket: str = ""
+    """Where outputs of its attempts are kept besides, as `longshore.model.workflow.PoolSpec.store` says."""
     linked: bool = True
     """Whether the present controller has said that it can reach it."""
     gone: bool = False
@@ -297,6 +299,11 @@ class RunState:
         task.phase = phase
         self.phases[phase] += 1
         self.moved[task.task.id] = task
+
+    def store_of(self, place: str) -> str:
+        """Name the store at a place, which is a machine, a bucket (that is one itself) or, without a name, home."""
+        machine = self.machines.get(place)
+        return place if machine is None else machine.store
 
     def pool_of(self, spec: TaskSpec) -> str:
         """Name the pool that a task goes to."""

@@ -34,6 +34,8 @@ class Whereabouts:
 
     stores: dict[str, set[str]] = field(factory=dict)
     """What each store has, as far as it is known. The project's own is not among them."""
+    buckets: dict[str, None] = field(factory=dict)
+    """Those of the stores that are at no machine, and lose nothing when machines go."""
     elsewhere: dict[str, Elsewhere] = field(factory=dict)
     """Outputs that are not at home, by digest; each is in at least one of the stores."""
     arrived: set[tuple[str, str]] = field(factory=set)

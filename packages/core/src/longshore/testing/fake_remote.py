@@ -24,7 +24,8 @@ from longshore.remote.packing import Broken, Reader, Writer
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.sharing import SharedStore
-from longshore.remote.transfers import Source, Transfers
+from longshore.remote.staged import StagedTransfers
+from longshore.remote.transfers import Source
 from longshore.testing.fake_computer import FakeRemoteComputer
 
 __all__ = ["FakeRemoteConfig", "FakeRemoteExecutor", "FakeRemoteLink", "FakeRemoteSession", "SocketStream"]
@@ -237,11 +238,11 @@ class FakeRemoteSession(RemoteSession):
         super().beat(until)
         self._far.computer.beat()
 
-    def _new_transfers(self) -> Transfers:
+    def _new_transfers(self) -> StagedTransfers:
         return _Noted(self._far, self._store)
 
 
-class _Noted(Transfers):
+class _Noted(StagedTransfers):
     """Transfers of which the computer keeps a list."""
 
     def __init__(self, link: FakeRemoteLink, store: Path) -> None:

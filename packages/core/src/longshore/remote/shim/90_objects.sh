@@ -13,6 +13,8 @@ exchange() {
         lack) tell_lacking ;;
         take) take "$2" ;;
         give) give ;;
+        draw) draw ;;
+        send) send ;;
         files)
             decode "$2"
             give_files "$decoded"
@@ -74,6 +76,12 @@ take() {
     rm -rf "$part"
     mkdir "$part" || store_problem 'the store cannot be written'
     problem=$(head -c "$1" | tar -x -f - -C "$part" 2>&1)
+    keep_parts
+    printf '{"taken":%s}\n' "$count"
+}
+
+# Keep what lies in the part's folder, each object in its place, if it is what its name says.
+keep_parts() {
     count=0
     damaged=
     set +f
@@ -100,7 +108,82 @@ take() {
     esac
     [ -z "$damaged" ] || store_problem "an object is not what its digest says: $damaged" damaged "$damaged"
     [ -z "$problem" ] || store_problem "$problem"
-    printf '{"taken":%s}\n' "$count"
+}
+
+# Read lines of sha256 and a request to a bucket up to a dot; its file for curl is in base64, as its URL is as good as a
+# key: it is in a file that nobody else can read, and in no process's arguments. Say of each whether it came.
+draw() {
+    rm -rf "$part"
+    mkdir -m 700 "$part" || store_problem 'the store cannot be written'
+    while read -r sha request && [ "$sha" != . ]; do
+        object_of "$sha"
+        if [ -e "$store/$object" ]; then
+            echo '{"drawn":""}'
+            continue
+        fi
+        : >"$part/piece"
+        case $(make_request "$request" -o "$part/piece") in
+        20?)
+            mkdir -p "$part/${object%/*}" && mv "$part/piece" "$part/$object"
+            echo '{"drawn":""}'
+            ;;
+        404 | 410) printf '{"missing":"%s"}\n' "$sha" ;;
+        *) tell_apart ;;
+        esac
+    done
+    problem=
+    keep_parts
+    echo '{"end":"draw"}'
+}
+
+# Read lines of sha256, begin, size and a request as above, up to a dot; send so many bytes, and say with which tag each
+# was taken.
+send() {
+    rm -rf "$part"
+    mkdir -m 700 "$part" || store_problem 'the store cannot be written'
+    while read -r sha begin size request && [ "$sha" != . ]; do
+        object_of "$sha"
+        if ! [ -e "$store/$object" ]; then
+            printf '{"missing":"%s"}\n' "$sha"
+            continue
+        fi
+        tail -c "+$((begin + 1))" "$store/$object" | head -c "$size" >"$part/piece" ||
+            store_problem 'the store cannot be written'
+        case $(make_request "$request" -T "$part/piece" -D "$part/head" -o /dev/null -H "Content-MD5: $(md5_of "$part/piece")") in
+        20?) printf '{"sent":"%s"}\n' "$(sed -n 's/^[Ee][Tt][Aa][Gg]: *"*\([0-9A-Za-z-]*\).*/\1/p' "$part/head" | tail -n 1)" ;;
+        *) tell_apart ;;
+        esac
+    done
+    rm -rf "$part"
+    echo '{"end":"send"}'
+}
+
+# Make a request, and give the status of the answer; 000 for none.
+make_request() {
+    (umask 077 && printf %s "$1" | base64 -d >"$part/request") || return
+    shift
+    command -v curl >/dev/null || {
+        echo 'curl is not there' >"$part/said"
+        return
+    }
+    curl -q -K "$part/request" "$@" 2>"$part/said"
+}
+
+tell_apart() {
+    quote "$(head -n 1 "$part/said" 2>/dev/null)"
+    printf '{"apart":"%s"}\n' "$quoted"
+}
+
+# Give the MD5 of a file in base64.
+md5_of() {
+    hex=$(md5sum <"$1")
+    hex=${hex%% *}
+    while [ -n "$hex" ]; do
+        rest=${hex#??}
+        # shellcheck disable=SC2059  # the format is made of digits
+        printf "\\$(printf %03o "0x${hex%"$rest"}")"
+        hex=$rest
+    done | base64
 }
 
 # Read digests up to a dot; give the size of each object, or nothing, then all of their bytes.

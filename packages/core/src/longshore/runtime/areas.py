@@ -1,0 +1,199 @@
+"""The folder of a bucket that keeps what a run's tasks have written, until the run has ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from longshore.errors import DigestMismatch, LongshoreError, PeerOutOfReach, StagingError
+from longshore.model.artifact import Artifact
+from longshore.model.events import Event
+from longshore.model.move_events import Moved
+from longshore.model.workflow import PoolSpec
+from longshore.plugin.areas import Empties, Lends, Request, Upload
+from longshore.remote.digest import digest_file
+from longshore.remote.store import StagingProblem, has_object, object_path, put_file
+from longshore.remote.transfers import entries_of, local_problem
+from longshore.runtime.carrying import carry
+from longshore.runtime.objects import Stores
+
+__all__ = ["BucketArea", "areas_of"]
+
+_log = logging.getLogger(__name__)
+
+_TIME = timedelta(hours=1)
+"""For so long can a request be begun that was signed for a machine."""
+_AT_ONCE = 8
+_MARK = "about.txt"
+
+_Given = TypeVar("_Given")
+
+
+class BucketArea:
+    """A `longshore.plugin.areas.Area`, and the way from it to the project's store. Any thread may use it."""
+
+    def __init__(self, url: str, run: str, store: Path, stores: Stores, post: Callable[..., None]) -> None:
+        """``url`` is the pool's; each run has a folder of its own below it. ``post`` takes events."""
+        self.url = url
+        self._run = run
+        self._base = f"{url}/{run}"
+        self._store = store
+        self._stores = stores
+        self._post = post
+        self._crew = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="longshore-area")
+
+    def to_read(self, sha256: str) -> Request:
+        """Give the request for an object; `PeerOutOfReach` when the bucket grants none."""
+        return _granted(lambda: self._lender().to_read(self._at(sha256), _TIME))
+
+    def to_write(self, sha256: str, size: int) -> Upload:
+        """Give the requests that put an object there; `PeerOutOfReach` when the bucket grants none."""
+        return _granted(lambda: self._lender().to_write(self._at(sha256), size, _TIME))
+
+    def written(self, upload: Upload, tags: Sequence[str]) -> None:
+        """Take what was sent for an object; `PeerOutOfReach` when the bucket does not."""
+        _granted(lambda: self._lender().written(upload, tags))
+
+    def prepare(self) -> None:
+        """See whether it can be written, before anything is rented for a run that depends on it.
+
+        Raises:
+            StagingError: when it cannot.
+            PluginError: when there is no store for it.
+        """
+        mark = self._store / "tmp" / f"{self._run}.{_MARK}"
+        try:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.write_text(f"What tasks of run {self._run} have written is kept here until the run has ended.\n")
+        except OSError as error:
+            raise local_problem(error, str(mark)) from error
+        try:
+            self._stores.put(mark, f"{self._base}/{_MARK}")
+        finally:
+            mark.unlink(missing_ok=True)
+
+    def bring(self, artifact: Artifact, *, target: str = "") -> None:
+        """Bring an artifact home; return at once, and tell what became of it. ``target`` is the machine that wants it,
+        and cannot get it otherwise.
+        """
+        self._crew.submit(self._bring, artifact, target)
+
+    def fetch(self, artifact: Artifact) -> None:
+        """Bring an artifact home; a folder with all that is in it.
+
+        Raises:
+            InputMissing: when the bucket does not have it (any more).
+            DigestMismatch: when it is not what its digest says.
+            DiskFull, StagingError: when it cannot be written here, or not be read there.
+        """
+        if artifact.kind != "folder":
+            self._fetch(artifact.sha256, artifact.path)
+            return
+        with self._fetched(artifact.sha256, artifact.path) as listing:
+            entries = entries_of(listing.read_bytes(), artifact.path)
+            wanted = [(each.sha256, f"{artifact.path}/{each.path}") for each in entries if each.kind == "f"]
+            with ThreadPoolExecutor(_AT_ONCE) as crew:
+                list(crew.map(lambda each: self._fetch(*each), wanted))
+
+    def obtain(self, artifact: Artifact) -> None:
+        """Bring an artifact home for somebody who waits for it, and tell; the errors are those of `fetch`."""
+        self.fetch(artifact)
+        self._post(self._moved((artifact,)))
+
+    def clear(self) -> None:
+        """Leave nothing of the run there.
+
+        Raises:
+            StagingError: when something is left.
+        """
+        store = self._stores.of(self.url)
+        if isinstance(store, Empties):
+            store.empty(self._base)
+
+    def close(self) -> None:
+        """Tell nothing more; what is on its way is not waited for."""
+        self._post = _deaf
+        self._crew.shutdown(wait=False, cancel_futures=True)
+
+    def _at(self, sha256: str) -> str:
+        return f"{self._base}/{sha256}"
+
+    def _lender(self) -> Lends:
+        store = self._stores.of(self.url)
+        if not isinstance(store, Lends):
+            raise PeerOutOfReach(f"{self.url} grants requests to nobody else")
+        return store
+
+    def _bring(self, artifact: Artifact, target: str) -> None:
+        def move(artifacts: Iterable[Artifact]) -> None:
+            for each in artifacts:
+                self.fetch(each)
+
+        carry(move, [(artifact, target)], self.url, moved=self._moved, post=self._tell)
+
+    def _tell(self, *events: Event) -> None:
+        self._post(*events)
+
+    def _moved(self, artifacts: tuple[Artifact, ...]) -> Event:
+        return Moved(at=datetime.now(UTC), artifacts=artifacts, source=self.url)
+
+    def _fetch(self, sha256: str, path: str) -> None:
+        with self._fetched(sha256, path):
+            pass
+
+    @contextmanager
+    def _fetched(self, sha256: str, path: str) -> Iterator[Path]:
+        """Give a file with the bytes of an object for a block, after which it is in the project's store."""
+        if has_object(str(self._store), sha256):
+            yield Path(object_path(str(self._store), sha256))
+            return
+        # The same name each time, so that what broke off goes on where it was.
+        place = self._store / "tmp" / f"{sha256}.area"
+        self._stores.fetch(self._at(sha256), place)
+        try:
+            found, size = digest_file(str(place))
+            if found != sha256:
+                raise DigestMismatch(f"{path}: what {self.url} has of it is not what its digest says")
+            yield place
+            put_file(str(self._store), str(place), sha256, size, move=True)
+        except StagingProblem as error:
+            raise StagingError(f"{path}: {error}") from error
+        except OSError as error:
+            raise local_problem(error, path) from error
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def areas_of(
+    pools: Iterable[PoolSpec], run: str, store: Path, post: Callable[..., None] | None = None
+) -> dict[str, BucketArea]:
+    """Make the areas of pools, by their URLs; ``store`` is the project's. Nobody is asked for anything yet."""
+    urls = dict.fromkeys(pool.store for pool in pools if pool.store)
+    stores = Stores()
+    return {url: BucketArea(url, run, store, stores, post or _deaf) for url in urls}
+
+
+def _granted(ask: Callable[[], _Given]) -> _Given:
+    """Ask a store for what it grants; whatever prevents that, data can take another way.
+
+    Raises:
+        PeerOutOfReach: when it does not.
+    """
+    try:
+        return ask()
+    except PeerOutOfReach:
+        raise
+    except LongshoreError as error:
+        raise PeerOutOfReach(str(error)) from error
+    except Exception as error:  # noqa: BLE001  a plugin's own; what it says may have a signature in it
+        _log.debug("a store has failed", exc_info=error)
+        raise PeerOutOfReach(f"its store failed: {type(error).__name__}") from None
+
+
+def _deaf(*_: object) -> None:
+    return
