@@ -25,6 +25,7 @@ CONTROLLERS = {
     "channel",
     "discards",
     "outstanding",
+    "patience",
     "peers",
     "remote_session",
     "session",

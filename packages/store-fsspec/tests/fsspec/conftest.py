@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from longshore_fsspec.buckets import Bucket
 
+from .wire import Wire
+
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def line() -> Iterator[Wire]:
+    """Give the server."""
+    line = Wire()
+    yield line
+    line.close()
+
+
+@pytest.fixture
+def wire(line: Wire) -> Iterator[Wire]:
+    """Give the server, to listen in."""
+    line.quiet()
+    yield line
+    line.quiet()
+
+
+@pytest.fixture(scope="session")
+def endpoint(line: Wire) -> str:
     """Where the server is; who asks it is known to it by the usual variables."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    return line.url
 
 
 @pytest.fixture
