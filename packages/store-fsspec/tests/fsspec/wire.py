@@ -31,6 +31,8 @@ class Wire:
         self.asked: list[Asked] = []
         self.before: Callable[[Asked], None] = lambda _asked: None
         """Called before a request is served; what it raises cuts the line."""
+        self.after: Callable[[Asked], None] = lambda _asked: None
+        """Called when it is served, and not answered yet."""
         self._server = ThreadedWSGIServer("127.0.0.1", 0, self._serve, handler=_Quiet)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -43,6 +45,7 @@ class Wire:
         self.asked.append(asked)
         self.before(asked)
         answer: Iterable[bytes] = self._app(environ, start)
+        self.after(asked)
         return answer
 
     def parts(self) -> list[int]:
@@ -55,9 +58,9 @@ class Wire:
         return {_action(method, path, query) for method, path, query in self.asked}
 
     def quiet(self) -> None:
-        """Forget what was asked, and what was to happen before."""
+        """Forget what was asked, and what was to happen then."""
         self.asked.clear()
-        self.before = lambda _asked: None
+        self.before = self.after = lambda _asked: None
 
     def close(self) -> None:
         self._server.shutdown()
