@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from longshore.plugin import Store, StoreRecord, hookimpl
 from longshore_fsspec.config import Options
+from longshore_fsspec.policy import with_buckets
 
 __all__ = ["longshore_stores"]
 
@@ -30,6 +31,14 @@ def _make(name: str, _options: Options) -> Store:
 def longshore_stores() -> Sequence[StoreRecord]:
     """Announce the stores."""
     return [
-        StoreRecord(name=name, config=Options, schemes=schemes, factory=partial(_make, name), api=(0, 1))
+        StoreRecord(
+            name=name,
+            config=Options,
+            schemes=schemes,
+            factory=partial(_make, name),
+            cloud="aws" if name == "s3" else "",
+            policy=with_buckets if name == "s3" else None,
+            api=(0, 1),
+        )
         for name, schemes in _SCHEMES.items()
     ]

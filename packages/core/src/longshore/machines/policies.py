@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from longshore.config.bucket_uses import bucket_uses
 from longshore.config.renting import read_renting
 from longshore.errors import UsageError
+from longshore.plugin.rights import BucketUse
 from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
 
@@ -15,7 +17,8 @@ __all__ = ["least_policy"]
 
 
 def least_policy(name: str, folder: Path | str = ".") -> Mapping[str, Any]:
-    """Give the least rights that a provider needs with the options that it has in a folder; no cloud is asked.
+    """Give the least rights that a provider needs with the options that it has in a folder, and those for the buckets
+    of its cloud that the workflow there names; no cloud is asked.
 
     ``name`` is that of a table of ``[providers]``, or of a plugin, with its default options when it has no table.
 
@@ -25,8 +28,16 @@ def least_policy(name: str, folder: Path | str = ".") -> Mapping[str, Any]:
         UsageError: when its cloud knows no policies.
     """
     renting = read_renting(Path(folder))
-    record, options = Providers(renting.providers, Registry(), places=renting.places).described(name)
+    registry = Registry()
+    record, options = Providers(renting.providers, registry, places=renting.places).described(name)
     if record.policy is None:
         raise UsageError(f"{record.name} does not say which rights it needs")
     policy: Mapping[str, Any] = record.policy(options)
+    uses: dict[str, list[BucketUse]] = {}
+    for use in bucket_uses(Path(folder)):
+        uses.setdefault(use.url.partition("://")[0].lower(), []).append(use)
+    for scheme, some in uses.items():
+        store = registry.store(scheme)
+        if store.policy is not None and store.cloud == record.name:
+            policy = store.policy(policy, some)
     return policy

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
     from longshore.model.load import MachineLoad
     from longshore.plugin.provider import Provider
+    from longshore.plugin.rights import BucketUse
 
 __all__ = [
     "API_VERSION",
@@ -463,6 +464,12 @@ class StoreRecord:
     config: type
     schemes: tuple[str, ...]
     factory: Callable[[Any], Store]
+    cloud: str = ""
+    """The provider to whose policies `policy` adds."""
+    policy: Callable[[Mapping[str, Any], Sequence[BucketUse]], Mapping[str, Any]] | None = None
+    """Adds to a policy, as `ProviderRecord.policy` gives it, the least rights that a login needs for what a workflow
+    names in buckets of this kind. Asks nobody. None when the cloud knows no such thing.
+    """
     api: tuple[int, int]
 
 
