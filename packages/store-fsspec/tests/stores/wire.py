@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 __all__ = ["Asked", "Wire"]
@@ -19,7 +19,7 @@ Asked = tuple[str, str, Mapping[str, str]]
 class _Quiet(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def log(self, *_: object) -> None:  # type: ignore[override]  # of any arguments
+    def log(self, *_: object) -> None:
         return
 
 
