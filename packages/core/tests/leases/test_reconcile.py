@@ -101,6 +101,13 @@ def test_nothing_follows_for_a_machine_that_is_as_it_should_be() -> None:
     assert told(book(READY), OURS) == []
 
 
+def test_a_machine_of_another_cloud_with_the_same_id_is_not_taken_for_ours() -> None:
+    ours = lease("a", LeasePhase.READY, machine="i-1")
+    elsewhere = evolve(lease("b", LeasePhase.READY, machine="i-1"), provider="other")
+    for leases in ((ours, elsewhere), (elsewhere, ours)):
+        assert told(book(*leases), machine("i-1", ours)) == []
+
+
 def test_a_list_that_came_too_early_proves_nothing() -> None:
     assert told(book(READY), after=COUNTS - SECOND) == []
 

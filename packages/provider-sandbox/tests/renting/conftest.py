@@ -61,6 +61,18 @@ def cloud(sandbox: Callable[[str], CloudClient]) -> CloudClient:
 
 
 @pytest.fixture
+def other(tmp_path: Path) -> Iterator[CloudClient]:
+    """Another cloud, which calls its machines as the first one does."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "cloud.toml").write_text(CLOUD)
+    client = CloudClient(folder)
+    yield client
+    client.reset()
+    client.shut_down()
+
+
+@pytest.fixture
 def play(tmp_path: Path) -> Play:
     """Begin a run of a workflow whose pool has these words."""
     project = tmp_path / "project"

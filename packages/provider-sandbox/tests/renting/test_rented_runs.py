@@ -124,6 +124,34 @@ def test_a_run_that_is_cancelled_while_it_rents_leaves_nothing(cloud: CloudClien
     check_nothing_is_left(cloud, run)
 
 
+def test_machines_of_two_clouds_that_are_called_the_same_are_two(
+    cloud: CloudClient, other: CloudClient, play: Play, tmp_path: Path
+) -> None:
+    pool = f"""
+[providers.other]
+plugin = "sandbox"
+owner = "me"
+folder = "{tmp_path / "other"}"
+[pools.far]
+provider = "other"
+executor = "sandbox"
+reconnect = "300 ms"
+"""
+    task = (
+        'command = "until test -e go; do sleep 0.05; done; echo $LONGSHORE_ATTEMPT > out.txt"\noutputs = ["out.txt"]\n'
+    )
+    with play(pool, f'[tasks.near]\npool = "cloud"\n{task}[tasks.away]\npool = "far"\n{task}') as run:
+        run.wait(until=lambda each: started(each, 2), timeout=60)
+        assert set(cloud.machines) == set(other.machines)
+        assert machines(run) == {f"{name}:{each}" for name in ("sandbox", "other") for each in cloud.machines}
+        let_go(run)
+        run.wait(timeout=60)
+
+    assert run.state == "succeeded"
+    assert other.living() == []
+    check_nothing_is_left(cloud, run)
+
+
 def test_a_machine_that_is_idle_for_long_enough_is_given_up_before_the_run_ends(cloud: CloudClient, play: Play) -> None:
     tasks = """
 [tasks.short]

@@ -30,12 +30,15 @@ class Mirror:
         *,
         post: Callable[[Event], None],
         now: Callable[[], datetime],
+        prefix: str = "",
     ) -> None:
+        """``prefix`` goes before the ids of machines: what makes them unique within the run."""
         self._ledger = ledger
         self._run = run
         self._provider = provider
         self._post = post
         self._now = now
+        self._prefix = prefix
         self._told: dict[str, LeaseChanged] = {}
         self._warm: set[str] = set()
         self._failures: dict[str, tuple[FailureClass, str]] = {}
@@ -43,6 +46,10 @@ class Mirror:
     def id_of(self, name: str) -> str:
         """Give a lease's id in the ledger."""
         return f"{self._run}/{name}"
+
+    def named(self, machine: str) -> str:
+        """Give a machine's id in the run; empty for none."""
+        return f"{self._prefix}{machine}" if machine else ""
 
     def leases(self) -> dict[str, Lease]:
         """Read the run's leases that live, by their names in the run."""
@@ -105,7 +112,7 @@ class Mirror:
             lease=name,
             pool=lease.spec.pool,
             phase=lease.phase,
-            machine=lease.machine,
+            machine=self.named(lease.machine),
             offer=lease.spec.offer.key,
             price=None if price is None else price.per_hour,
             cost=self._ledger.set_aside(lease.id),

@@ -207,19 +207,20 @@ class Rentals:
                 case WhenIdle.KEEP:
                     self.machines.forget(action.lease)
                     if not action.closing:
-                        self._host.detach(lease.machine)
+                        self._host.detach(self._mirror.named(lease.machine))
                     self._ledger.keep(lease.id, at=_now())
                 case WhenIdle.STOP:
                     self._stop(action.lease, lease)
                 case WhenIdle.END:
-                    self._host.detach(lease.machine)
+                    self._host.detach(self._mirror.named(lease.machine))
                     ends[action.lease] = action.reason
         self._end(ends)
         for action, lease in done:
-            told = lease.phase is LeasePhase.STOPPED or self.machines.is_lost(lease.machine)
-            if not action.closing and lease.machine and not told:
+            machine = self._mirror.named(lease.machine)
+            told = lease.phase is LeasePhase.STOPPED or self.machines.is_lost(machine)
+            if not action.closing and machine and not told:
                 # Whatever lies there alone is not to be waited for.
-                self._host.post(MachineGone(at=_now(), machine=lease.machine, reason=action.reason))
+                self._host.post(MachineGone(at=_now(), machine=machine, reason=action.reason))
 
     def _is_told(self, action: GiveUp) -> bool:
         """Say whether it is known which machine a lease has, or that it has none; else do what is asked later."""
@@ -232,7 +233,7 @@ class Rentals:
     def _stop(self, name: str, lease: Lease) -> None:
         provider = self._source.provider
         self.machines.forget(name)
-        self._host.detach(lease.machine)
+        self._host.detach(self._mirror.named(lease.machine))
         try:
             if isinstance(provider, Stoppable):
                 provider.stop([lease.machine])

@@ -6,7 +6,7 @@ more: nothing is executed twice at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,10 @@ class _Dying:
 
 
 class RentedMachines:
-    """For the renter's thread. ``order`` puts something into that thread's queue, ``soon`` lets it look soon."""
+    """For the renter's thread. ``order`` puts something into that thread's queue, ``soon`` lets it look soon.
+
+    Machines have the ids that the run knows them by; what is the cloud's own has them in leases and lists.
+    """
 
     def __init__(
         self,
@@ -77,7 +80,7 @@ class RentedMachines:
     def compare(self, listing: Listing) -> None:
         """Draw the conclusions from a list of what the cloud has, after the ledger has taken it in."""
         leases = self._mirror.leases()
-        listed = {machine.id: machine for machine in listing.machines}
+        listed = self._named(listing)
         for machine, name in list(self._open.items()):
             lease = leases.get(name)
             shown = listed.get(machine)
@@ -88,15 +91,18 @@ class RentedMachines:
             elif shown is not None and shown.state is MachineState.IMPAIRED:
                 self._doom(machine, "the cloud's own checks say that something is wrong with the machine")
         for machine, dying in list(self._dying.items()):
-            if not _is_up(machine, listing):
+            if not _is_up(machine, listed):
                 self._bury(machine, dying)
         self.open_known()
+
+    def _named(self, listing: Listing) -> Mapping[str, Machine]:
+        return {self._mirror.named(machine.id): machine for machine in listing.machines}
 
     def open_known(self) -> None:
         """Begin to open each machine that has a lease and no link."""
         for name, lease in self._mirror.leases().items():
             wanted = lease.phase in {LeasePhase.KNOWN, LeasePhase.READY} and not lease.kept
-            if wanted and lease.machine not in self._open and name not in self._opening:
+            if wanted and self._mirror.named(lease.machine) not in self._open and name not in self._opening:
                 self._opening[name] = self._begin(name, lease)
 
     def forget(self, name: str) -> None:
@@ -139,17 +145,18 @@ class RentedMachines:
         if failure is not None:
             self._mirror.failed(name, failure, reason)
         self.forget(name)
-        self._lost.add(lease.machine)
-        self._host.detach(lease.machine)
-        self._dying[lease.machine] = _Dying(lease=name, failure=failure, reason=reason)
+        machine = self._mirror.named(lease.machine)
+        self._lost.add(machine)
+        self._host.detach(machine)
+        self._dying[machine] = _Dying(lease=name, failure=failure, reason=reason)
         try:
             self._keeper.end(lease.id, reason)
             listing = self._keeper.look()
         except ProviderError:
             self._soon()
             return
-        if not _is_up(lease.machine, listing):
-            self._bury(lease.machine, self._dying[lease.machine])
+        if not _is_up(machine, self._named(listing)):
+            self._bury(machine, self._dying[machine])
         self._soon()
 
     def _why(self, lease: Lease, *, ended: bool = False) -> FailureClass | None:
@@ -159,14 +166,14 @@ class RentedMachines:
         """
         if not lease.spec.offer.spot:
             return FailureClass.MACHINE_LOST
-        provider = self._keeper.provider
+        provider, machine = self._keeper.provider, self._mirror.named(lease.machine)
         try:
-            if lease.machine in self._announced:
+            if machine in self._announced:
                 taken = True
             elif isinstance(provider, Takings):
                 taken = lease.machine in provider.taken([lease.machine])
             else:
-                taken = not ended and not _is_up(lease.machine, self._keeper.look())
+                taken = not ended and not _is_up(machine, self._named(self._keeper.look()))
         except ProviderError:
             return None
         return FailureClass.PREEMPTED if taken else FailureClass.MACHINE_LOST
@@ -193,7 +200,8 @@ class RentedMachines:
 
         def machine() -> Machine:
             seen = self._keeper.seen.get(lease.machine, bare)
-            return evolve(seen, pool=lease.spec.pool, resources=lease.spec.offer.resources)
+            id_ = self._mirror.named(lease.machine)
+            return evolve(seen, id=id_, pool=lease.spec.pool, resources=lease.spec.offer.resources)
 
         return Opening(
             executor=self._run.executors[lease.spec.pool],
@@ -223,16 +231,16 @@ class RentedMachines:
     def _ready(self, name: str, lease: Lease, machine: Machine, session: Session) -> None:
         if lease.phase is LeasePhase.KNOWN:
             self._keeper.ledger.advance(lease.id, LeasePhase.READY, at=_now())
-        self._open[lease.machine] = name
+        self._open[machine.id] = name
         self._mirror.tell()
         if isinstance(session, HearsNotices):
-            session.on_notice(lambda at: self._order(lambda: self.announced(lease.machine, at)))
+            session.on_notice(lambda at: self._order(lambda: self.announced(machine.id, at)))
         self._host.attach(machine, session)
         price = lease.best_price
         self._host.post(
             MachineAdded(
                 at=_now(),
-                machine=lease.machine,
+                machine=machine.id,
                 pool=lease.spec.pool,
                 resources=lease.spec.offer.resources,
                 price_per_hour=None if price is None else price.per_hour,
@@ -253,8 +261,8 @@ class RentedMachines:
             self._host.post(*told)
 
 
-def _is_up(machine: str, listing: Listing) -> bool:
-    return any(each.id == machine and each.state in _UP for each in listing.machines)
+def _is_up(machine: str, listed: Mapping[str, Machine]) -> bool:
+    return machine in listed and listed[machine].state in _UP
 
 
 def _call(do: Callable[[str, str], None], one: str, other: str) -> Callable[[], None]:

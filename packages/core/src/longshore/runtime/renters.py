@@ -93,6 +93,7 @@ class Renters:
             id=self._run,
             project=workflow.project or workflow.name,
             fence=self._fence,
+            prefix=f"{provider}:" if len(self._pools) > 1 else "",
             fresh=self._options.fresh,
             max_cost=workflow.max_cost,
             pools=pools,

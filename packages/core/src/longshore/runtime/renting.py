@@ -79,6 +79,8 @@ class RentedRun:
     id: str
     project: str
     fence: int
+    prefix: str = ""
+    """What goes before the ids of its machines; the provider's name in a run that rents from several."""
     fresh: bool = False
     """Machines that were kept are ended and not used."""
     max_cost: Money | None = None
@@ -160,7 +162,9 @@ class Renter:
         try:
             with Ledger.open() as ledger:
                 self._ledger = ledger
-                self._mirror = Mirror(ledger, self._run.id, self._source.name, post=self._host.post, now=_now)
+                self._mirror = Mirror(
+                    ledger, self._run.id, self._source.name, post=self._host.post, now=_now, prefix=self._run.prefix
+                )
                 self._work_until_closed()
         except LongshoreError as error:
             self._host.fail(error)
@@ -273,7 +277,7 @@ class Renter:
         attended = [lease for lease in self._mirror.leases().values() if lease.phase is LeasePhase.READY]
         self._ledger.beat([lease.id for lease in attended], at=now)
         for lease in attended:
-            self._host.beat(lease.machine, now + lease.spec.unattended)
+            self._host.beat(self._mirror.named(lease.machine), now + lease.spec.unattended)
         self._beat_at = now + min(self._run.rented(pool).unattended for pool in self._run.pools) / _BEATS
 
     def _announce_takings(self) -> None:
@@ -291,7 +295,7 @@ class Renter:
         except ProviderError:
             return
         for notice in notices:
-            self._rentals.machines.announced(notice.machine, notice.at)
+            self._rentals.machines.announced(self._mirror.named(notice.machine), notice.at)
 
     def _let_go(self) -> None:
         """Wait no longer for what should have been gone for some time."""

@@ -79,7 +79,8 @@ class Sorted:
 
 def sort_machines(book: Book, listing: Listing) -> Sorted:
     """Say whose each listed machine is."""
-    by_machine = {lease.machine: lease.id for lease in book.leases if lease.machine}
+    # Another cloud may call a machine of its own the same.
+    by_machine = {lease.machine: lease.id for lease in book.leases if lease.provider == listing.provider}
     leased: dict[str, tuple[Machine, ...]] = {}
     strays, foreign = [], []
     for machine in sorted(listing.machines, key=lambda each: each.id):
