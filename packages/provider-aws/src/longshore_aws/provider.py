@@ -31,10 +31,10 @@ from longshore_aws.network import Network
 from longshore_aws.quotas import Limits
 from longshore_aws.sides import Sides
 
-__all__ = ["AwsProvider"]
+__all__ = ["LAUNCHES_A_SECOND", "LAUNCH_BURST", "AwsProvider"]
 
 _ANSWER = timedelta(seconds=20)
-_LAUNCH_BURST, _LAUNCHES_A_SECOND = 5, 2.0
+LAUNCH_BURST, LAUNCHES_A_SECOND = 5, 2.0
 """What an account may ask of RunInstances in a region
 (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 """
@@ -61,7 +61,7 @@ class AwsProvider:
         answer = min(answer, config.deadline / 3)
         self._clients = Clients(config, answer=answer, deadline=config.deadline - 2 * answer)
         self._kept = catalogue or Catalogue(default_folder(), now=lambda: datetime.now(UTC))
-        self._pace = Pace(burst=_LAUNCH_BURST, per_second=_LAUNCHES_A_SECOND)
+        self._pace = Pace(burst=LAUNCH_BURST, per_second=LAUNCHES_A_SECOND)
         self._caller = Caller("aws", config.admit, url=address_url)
         self._firewall = Firewall(self._clients, self._caller)
         self._sides = Sides(self._clients, config, self._firewall)

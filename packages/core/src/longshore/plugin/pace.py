@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 __all__ = ["Pace"]
 
@@ -14,9 +15,19 @@ class Pace:
     Any thread may wait; each waits for its own turn.
     """
 
-    def __init__(self, *, burst: int, per_second: float) -> None:
+    def __init__(
+        self,
+        *,
+        burst: int,
+        per_second: float,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``now`` and ``sleep`` are in seconds."""
         self._burst = burst
         self._seconds = 1 / per_second
+        self._now = now
+        self._sleep = sleep
         self._lock = threading.Lock()
         self._next = 0.0
         """When the bucket will have been full, had nothing been taken since."""
@@ -24,8 +35,8 @@ class Pace:
     def wait(self) -> None:
         """Wait until one more call may be made."""
         with self._lock:
-            now = time.monotonic()
+            now = self._now()
             self._next = max(now, self._next) + self._seconds
             due = self._next - self._burst * self._seconds
         if due > now:
-            time.sleep(due - now)  # the cloud does not say when it would take the next one
+            self._sleep(due - now)  # the cloud does not say when it would take the next one
