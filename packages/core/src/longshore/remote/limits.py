@@ -15,6 +15,7 @@ Standard library only, Python 3.8: this file is sent to other computers.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 
@@ -241,4 +242,28 @@ def _disk_full(attempt: Attempt, tail: str) -> tuple[str, str] | None:
             left,
             attempt.workdir,
         )
+    if _no_more_may_be_written(attempt.workdir):
+        return "disk full", "%s; no more may be written to %s: the quota is used up" % (
+            describe_exit(attempt.code or 0),
+            attempt.workdir,
+        )
     return None
+
+
+def _no_more_may_be_written(folder: str) -> bool:
+    """Say whether a little more is refused where there is room: a quota is told to who writes, and to nobody else."""
+    path = os.path.join(folder, ".longshore-room")
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        return error.errno == errno.EDQUOT
+    try:
+        os.posix_fallocate(handle, 0, _FULL_BYTES)
+    except OSError as error:
+        return error.errno == errno.EDQUOT
+    except AttributeError:
+        return False  # macOS has no such call
+    finally:
+        os.close(handle)
+        os.unlink(path)
+    return False

@@ -91,3 +91,11 @@ each_of() {
     shift
     cat "$words" | xargs -0 -r "$@"
 }
+
+# Say whether what a program complains of means that there is no room: tar says so by what it could write.
+is_full() {
+    case $1 in
+    *'No space left'* | *'quota exceeded'* | *'Wrote only'* | *'short write'*) ;;
+    *) return 1 ;;
+    esac
+}

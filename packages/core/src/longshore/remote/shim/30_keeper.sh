@@ -7,7 +7,7 @@ keep() {
     trap 'asked=yes' TERM
     trap 'forced=yes' ALRM
     trap 'timed_out=yes' USR1
-    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=- comma='' prefixes='' listings=0 mode_now='' ending='' warn=''
+    asked='' forced='' timed_out='' ended='' never='' code='' failure='' evidence='' lost='' cancelled='' rows='' leader=- comma='' prefixes='' listings=0 mode_now='' ending='' warn='' unwritten=''
     slot=$1 id=$2 name=$3 cpus=$4 memory=$5 gpus=$6 timeout=$7 grace=$8 kept=$9
     shift 9
     mark=$id@$folder
@@ -40,7 +40,7 @@ keep() {
         lost='never started' failure='machine lost' never=yes
         finish
     fi
-    [ -z "$warn" ] || : >"tmp/warn.$slot"
+    [ -z "$warn" ] || true >"tmp/warn.$slot"
     [ "$failure" ] || prepare "$@"
     if [ "$failure" ]; then
         lost=$evidence
@@ -80,7 +80,7 @@ run() {
     now
     ended=$now
     no_more "$timer"
-    times >"tmp/times.$slot"
+    { times; } >"tmp/times.$slot" # in braces: where the disk is full, a shell ends that can redirect no command of its own
     if [ "$ending" ] || may_have_left; then
         end_rest
     fi
@@ -279,10 +279,20 @@ judge() {
             evidence="killed by the kernel, which was out of memory (oom_kill in /proc/vmstat rose to $kills)"
         elif [ "${4:-1024}" -lt 1024 ]; then
             fail 'disk full' "$4 KiB are left on the disk of the workdir"
+        elif may_write_no_more; then
+            fail 'disk full' 'no more may be written to the workdir: the quota is used up'
         else
             failure='user code'
         fi
     fi
+}
+
+# Say whether a little more is refused where there is room: a quota is told to who writes, and to nobody else.
+may_write_no_more() {
+    [ -d "$workdir" ] && [ ! -L "$workdir" ] || return 1
+    problem=$({ head -c 1048576 /dev/zero >"$workdir/.longshore-room"; } 2>&1)
+    rm -f "$workdir/.longshore-room"
+    is_full "$problem"
 }
 
 # Give how many processes the kernel has killed for want of memory.

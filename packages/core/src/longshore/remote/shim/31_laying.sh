@@ -16,10 +16,11 @@ prepare() {
         done
         flush_modes
     ) 2>&1) && return
-    case $problem in
-    *'No space left'* | *'quota exceeded'*) fail 'disk full' "$problem" ;;
-    *) fail staging "${problem:-the workdir cannot be made}" ;;
-    esac
+    if is_full "$problem"; then
+        fail 'disk full' "$problem"
+    else
+        fail staging "${problem:-the workdir cannot be made}"
+    fi
 }
 
 # Make the folder that a path is in. A link in one laid before must not lead it out of the workdir.
@@ -87,7 +88,7 @@ lay() {
 # Give the files that were laid last their mode.
 flush_modes() {
     [ -z "$mode_now" ] || each_of "$folder/tmp/modes.$slot" chmod "$mode_now" || return 1
-    [ -z "$mode_now" ] || : >"$folder/tmp/modes.$slot"
+    [ -z "$mode_now" ] || true >"$folder/tmp/modes.$slot"
     mode_now=
 }
 
@@ -96,8 +97,8 @@ lay_folder() {
     mkdir "./$lay_path" || return 1
     lay_tmp=$folder/tmp/lay.$slot
     rm -rf "$lay_tmp" && mkdir "$lay_tmp" || return 1
-    : >"$lay_tmp/dirs"
-    : >"$lay_tmp/files"
+    true >"$lay_tmp/dirs"
+    true >"$lay_tmp/files"
     lay_closed=
     {
         read -r lay_line

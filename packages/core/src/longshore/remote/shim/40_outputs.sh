@@ -9,7 +9,7 @@ collect() {
             exit 1
         }
         for how in move copy; do
-            : >"$folder/tmp/$how.$slot" || exit
+            true >"$folder/tmp/$how.$slot" || exit
         done
         seen='
 '
@@ -32,8 +32,11 @@ collect() {
     ) 2>"tmp/problem.$slot") && return
     problem=$(tail -c 2000 "tmp/problem.$slot")
     rows=
+    if is_full "$problem"; then
+        fail 'disk full' "$problem"
+        return
+    fi
     case $problem in
-    *'No space left'* | *'quota exceeded'*) fail 'disk full' "$problem" ;;
     *'the store'*) fail staging "$problem" ;;
     *) fail 'user code' "${problem:-the command removed its workdir}" ;;
     esac

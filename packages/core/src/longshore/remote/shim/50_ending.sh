@@ -30,16 +30,34 @@ finish() {
         now=$ended
     fi
     told="$told,\"ended\":${now%??}.${now#"${now%??}"}${rows:+,\"outputs\":[$rows]}${shown:+,\"workdir\":\"$shown\"}}"
-    printf 'ended %s\n' "$told" >>"record/$name"
+    record_end || {
+        # Room for this has to be made by what the attempt has written.
+        [ -z "$own" ] || remove "$workdir"
+        [ -z "$shown" ] || told=${told%,\"workdir\":\"*}}
+        record_end
+    }
     [ -z "$warn" ] || rm -f "tmp/warn.$slot" "tmp/warned.$slot"
     [ ! -e "tmp/why.$slot" ] || rm -f "tmp/why.$slot"
     if [ "$place" ] && { [ "$own" ] || ! is_empty "$place"; }; then
         remove "$place"
     fi
     # Of a success the record is enough, which whoever tells it reads faster than a pipe.
-    [ "$failure" ] && [ ${#told} -lt 800 ] || told=
+    [ "$failure$unwritten" ] && [ ${#told} -lt 800 ] || told=
     printf 'over %s %s %s\n' "$slot" "$id" "$told" >&3
     exit
+}
+
+# Write the end behind the beginning. When that has failed it is written anew, since a piece of it may be there.
+record_end() {
+    if [ -z "$unwritten" ]; then
+        printf 'ended %s\n' "$told" >>"record/$name" || unwritten=yes
+        [ -z "$unwritten" ]
+    else
+        {
+            head -n 1 "record/$name"
+            printf 'ended %s\n' "$told"
+        } >"tmp/record.$slot" && mv -f "tmp/record.$slot" "record/$name"
+    fi
 }
 
 # Give the folder of a failed attempt its name for good.

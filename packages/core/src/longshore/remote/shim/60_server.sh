@@ -137,7 +137,7 @@ bury() {
     trap 'forced=yes' ALRM
     slot=$1 id=$2 workdir=$3 lost=$5 evidence=$5
     name_of "$id"
-    failure='machine lost' code='' cancelled='' own=yes kept='' rows='' ended='' ending='' forced='' grace=5 never='' warn=yes
+    failure='machine lost' code='' cancelled='' own=yes kept='' rows='' ended='' ending='' forced='' grace=5 never='' warn=yes unwritten=''
     mark=$id@$folder leader=-
     [ "$4" != "$boot" ] || end_rest
     no_more "$ending"

@@ -233,10 +233,10 @@ hear_notice() {
     esac
     tell "{\"event\":\"notice\",\"at\":$at}"
     [ ! -e tmp/noticed ] || return 0
-    : >tmp/noticed
+    true >tmp/noticed
     for slot in $running; do
         [ -e "tmp/warn.$slot" ] || continue
-        : >"tmp/warned.$slot"
+        true >"tmp/warned.$slot"
         eval "id=\$id_$slot"
         find_members "$id@$folder" -
         signal TERM

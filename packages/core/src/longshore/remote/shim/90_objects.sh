@@ -32,9 +32,7 @@ exchange() {
 # Say what went wrong, as in `longshore.remote.exchange`, and end.
 store_problem() {
     kind=other
-    case $1 in
-    *'No space left'* | *'quota exceeded'*) kind=full ;;
-    esac
+    ! is_full "$1" || kind=full
     quote "$1"
     printf '{"problem":"%s","kind":"%s","object":"%s"}\n' "$quoted" "${2:-$kind}" "${3-}"
     exit 1
@@ -88,7 +86,7 @@ keep_parts() {
     for each in "$part"/objects/*; do
         [ -d "$each" ] || continue
         prefix=${each##*/}
-        sha256sum "$each"/* >"$part/sums" || damaged=unknown
+        problem=$problem$({ sha256sum "$each"/* >"$part/sums"; } 2>&1) || damaged=unknown
         while read -r sha path; do
             if [ "$sha" = "${path##*/}" ]; then
                 count=$((count + 1))
@@ -103,9 +101,7 @@ keep_parts() {
     done
     set -f
     rm -rf "$part"
-    case $problem in
-    *'No space left'* | *'quota exceeded'*) store_problem "$problem" ;;
-    esac
+    is_full "$problem" && store_problem "$problem"
     [ -z "$damaged" ] || store_problem "an object is not what its digest says: $damaged" damaged "$damaged"
     [ -z "$problem" ] || store_problem "$problem"
 }
