@@ -1,7 +1,8 @@
 """Measure a user's first minute with rented machines, on the stand-ins for clouds that the tests of providers have.
 
-Usage: rented.py run PROVIDER MACHINES, or rented.py offers PROVIDER..., with the folder of the tests of longshore-aws
-on the path. APIs and machines answer at once. The last line is JSON: seconds by what they are.
+Usage: rented.py run PROVIDER MACHINES, rented.py again PROVIDER, or rented.py offers PROVIDER..., with the folder of
+the tests of longshore-aws on the path. APIs and machines answer at once. The last line is JSON: seconds by what they
+are.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from aws.account import AwsAccount
 from aws.rig import running_cloud
 
+from longshore.model.environment_events import EnvironmentBuilt
 from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeaseChanged
@@ -83,6 +85,24 @@ def run(story: Story, machines: int) -> dict[str, float]:
     }
 
 
+def again(story: Story) -> dict[str, float]:
+    """Time a run from the shell prompt until it has begun a task, on the machine that the run before has kept, and with
+    the environment that this has built; the script is another one.
+    """
+    offers(story, repeats=0)
+    (pool,) = story.accounts
+    text = f'[environments.sci]\npython = "3.11"\n[tasks.job]\npool = "{pool}"\nenvironment = "sci"\n'
+    for number in range(2):
+        story.write('when_idle = "keep"', f'{text}command = "python -c {number}; sleep 1"\n')
+        began = datetime.now(UTC)
+        said = story.command("run", "--yes", seconds=LONGEST)
+        assert said.returncode == 0, said.stdout + said.stderr
+    events = [event for _, event in story.reader().events()]
+    [started] = [event.at for event in events if isinstance(event, AttemptStarted)]
+    assert [event.reused for event in events if isinstance(event, EnvironmentBuilt)] == [True]
+    return {"wall": (started - began).total_seconds()}
+
+
 def offers(story: Story, repeats: int = REPEATS) -> dict[str, float]:
     """Time what is answered from what was asked before, of all providers together."""
     story.write("", '[tasks.job]\ncommand = "true"\n', deadline="60 s")
@@ -105,7 +125,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="longshore-bench-") as folder, ExitStack() as stack:
         opened = stack.enter_context(accounts(words, Path(folder), machines))
         story = Story(Path(folder), opened)
-        measured = run(story, machines) if what == "run" else offers(story)
+        if what == "run":
+            measured = run(story, machines)
+        else:
+            measured = again(story) if what == "again" else offers(story)
     print(json.dumps(measured))
 
 

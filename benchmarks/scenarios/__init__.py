@@ -26,7 +26,7 @@ from scenarios.limits_of_size import (
     resume_scenario,
     status_scenario,
 )
-from scenarios.renting import CLOUDS, first_task_family, first_task_scenario, offers_scenario
+from scenarios.renting import CLOUDS, again_scenario, first_task_family, first_task_scenario, offers_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
 FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
@@ -79,6 +79,7 @@ _STANDARD = (
     far_hosts_scenario(50),
     far_idle_scenario(50),
     *(first_task_scenario(machines, each) for each in CLOUDS for machines in (1, 50)),
+    again_scenario(),
     *map(offers_scenario, CLOUDS),
     offers_scenario(*CLOUDS),
 )

@@ -36,6 +36,14 @@ def first_task_family(provider: str) -> str:
     return "first-task" if provider == "aws" else f"first-task-{provider}"
 
 
+def again_scenario() -> Scenario:
+    """Run a task on the machine that an earlier run has kept, from the shell prompt; its environment is there."""
+    title = "until a task has started on the machine of the run before, on the stand-in for AWS"
+    return _scenario(
+        "first-task-again", title, ("again", "aws"), (Bar(subject=OURS, promise=Promise.BELOW, limit=3.0),)
+    )
+
+
 def offers_scenario(*providers: str) -> Scenario:
     """List offers that were asked for before; of several clouds together they are to take half a second."""
     where = ", ".join(CLOUDS[each] for each in providers)

@@ -9,12 +9,15 @@ Where there can be none, the page is skipped, with the reason.
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -33,8 +36,16 @@ _SETTINGS = """
 admit = ["203.0.113.7/32"]
 deadline = "6 s"
 listing_lag = "200 ms"
-"""
+user_data = """
 """The stand-in answers at once, and there is no network in which a caller has an address."""
+_PACKAGE = "def intcomma(number):\n    return f'{number:,}'\n"
+_PACKAGES = """#!/bin/sh
+mkdir -p /opt/wheels
+echo {wheel} | base64 -d > /opt/wheels/humanize-4.9.0-py3-none-any.whl
+printf '[global]\\nno-index = true\\nfind-links = /opt/wheels\\n' > /etc/pip.conf
+chmod -R a+rX /opt/wheels /etc/pip.conf
+"""
+"""Machines of the tests reach no index of packages: one stand-in for a package is all that their pip finds."""
 
 
 @contextmanager
@@ -98,7 +109,9 @@ def _aws(home: Path) -> Iterator[Mapping[str, str]]:
             for folder in (home / ".ssh", home / ".config" / "longshore"):
                 folder.mkdir(parents=True)
             (home / ".ssh" / "config").write_text(f"Host *\n    ProxyCommand {told['proxy']}\n")
-            (home / ".config" / "longshore" / "config.toml").write_text(_SETTINGS)
+            (home / ".config" / "longshore" / "config.toml").write_text(
+                _SETTINGS + json.dumps(_PACKAGES.format(wheel=_wheel()))
+            )
             yield {
                 "AWS_ENDPOINT_URL": f"http://127.0.0.1:{told['aws']}",
                 "AWS_ACCESS_KEY_ID": "testing",
@@ -111,6 +124,16 @@ def _aws(home: Path) -> Iterator[Mapping[str, str]]:
                 server.communicate(timeout=_SECONDS)  # it ends with its input, and its machines with it
             finally:
                 server.kill()
+
+
+def _wheel() -> str:
+    info, made = "humanize-4.9.0.dist-info", io.BytesIO()
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr("humanize.py", _PACKAGE)
+        packed.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: humanize\nVersion: 4.9.0\n")
+        packed.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr(f"{info}/RECORD", "")
+    return base64.b64encode(made.getvalue()).decode()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from longshore_cli.exports.ran import Ran, RanTask, command_words, moment, produ
 
 __all__ = ["wfformat"]
 
-_UNSAFE = re.compile(r"[^0-9A-Za-z_.-]+")
+_NO_HOST = re.compile(r"[^0-9A-Za-z.-]+")
 _PROJECT = "project/"
 """Before the path of a file of the project, so that no task's output is called the same."""
 
@@ -76,7 +76,8 @@ def _execution(ran: Ran, executed: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _node(machine: str) -> str:
-    return _UNSAFE.sub("-", machine)
+    """Give a machine's name as hosts can be called."""
+    return _NO_HOST.sub("-", machine)
 
 
 def _read(task: RanTask, made: Mapping[str, Mapping[str, Any]]) -> list[str]:
