@@ -143,8 +143,10 @@ class AzureConfig:
     """A script that is executed as root after ours at first boot."""
     tags: Mapping[str, str] = field(factory=dict[str, str], validator=_tags)
     """More tags for all machines: cost centre, team."""
-    deadline: timedelta = field(default=timedelta(seconds=300), validator=ge(timedelta(seconds=1)))
-    """How long one request may take, with the operation that it begins."""
+    deadline: timedelta = field(default=timedelta(seconds=120), validator=ge(timedelta(seconds=1)))
+    """How long one request may take, with the operations that it begins. A machine that takes longer is asked for by
+    the same name again.
+    """
     listing_lag: timedelta = field(default=timedelta(seconds=60), validator=ge(timedelta(0)))
     """How long lists may lag behind what was done; Azure promises no time."""
     endpoint_url: str = "https://management.azure.com"

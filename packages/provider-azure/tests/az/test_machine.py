@@ -72,15 +72,12 @@ def role_of_the_page() -> Sequence[str]:
     return actions
 
 
-def test_a_machine_with_the_role_of_the_page_deletes_itself(apart: Sequence[str], tmp_path: Path) -> None:
+def test_a_machine_with_the_role_of_the_page_deletes_itself_and_else_is_deallocated(
+    apart: Sequence[str], tmp_path: Path
+) -> None:
     assert role_of_the_page() == [_DELETE, _DEALLOCATE]
-    argv = [*apart, "-m", "az.world", str(tmp_path), json.dumps(role_of_the_page())]
-    assert output(argv) == (0, "gone running\n")
-
-
-def test_a_machine_that_may_not_delete_itself_is_deallocated(apart: Sequence[str], tmp_path: Path) -> None:
-    argv = [*apart, "-m", "az.world", str(tmp_path), json.dumps([_DEALLOCATE])]
-    assert output(argv) == (0, "deallocated running\n")
+    argv = [*apart, "-m", "az.world", str(tmp_path), json.dumps([role_of_the_page(), [_DEALLOCATE]])]
+    assert output(argv) == (0, "gone running\ndeallocated running\n")
 
 
 def test_a_machine_may_do_nothing_to_another(rig: AzureRig, cloud: Azure) -> None:

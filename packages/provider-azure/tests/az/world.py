@@ -1,8 +1,9 @@
-"""A network of its own with an Azure in it, where one of two machines does what its boot data says it does finally.
+"""A network of its own with an Azure in it, where machines do what their boot data says they do finally.
 
-unshare --net --map-root-user python -m az.world FOLDER ACTIONS
+unshare --net --map-root-user python -m az.world FOLDER ROLES
 
-ACTIONS is JSON: what the role of machines allows. How the machines are afterwards is printed.
+ROLES is JSON: what the role of machines allows, for one machine after the other. How each is afterwards is printed,
+with how one beside it is.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,33 +28,32 @@ _WRITTEN = re.compile(r"printf %s (\S+) \| base64 -d")
 _PROGRAM = "#!/usr/bin/env python3"
 
 
-def _play(folder: Path, actions: str) -> None:
+def _play(folder: Path, roles: Sequence[Sequence[str]]) -> None:
     answers: dict[str, str] = {}
     serve(answers)
     cloud = Azure(SUBSCRIPTION, ACCOUNT, check=check)
-    cloud.roles[ROLE] = json.loads(actions)
     trust = Trust.made(folder)
     with cloud.serving(trust.context) as url:
         os.environ.update(login(url), REQUESTS_CA_BUNDLE=str(trust.authority), SSL_CERT_FILE=str(trust.authority))
-        _end_one(cloud, url, folder, answers)
+        rig = AzureRig(cloud, url, folder / "catalogues")
+        (beside,) = rig.provider().launch(rig.spec(), token="beside")
+        for number, actions in enumerate(roles):
+            cloud.roles[ROLE] = actions
+            (doomed,) = rig.provider(end_role=ROLE).launch(rig.spec(), token=f"t-{number}")
+            _end(cloud, doomed.id, url, answers, folder / "finally")
+            rows = cloud.rows()
+            print(*(rows[each]["properties"]["power"] if each in rows else "gone" for each in (doomed.id, beside.id)))
 
 
-def _end_one(cloud: Azure, url: str, folder: Path, answers: dict[str, str]) -> None:
-    rig = AzureRig(cloud, url, folder / "catalogues")
-    provider = rig.provider(end_role=ROLE)
-    (doomed,) = provider.launch(rig.spec(), token="t-1")
-    (other,) = provider.launch(rig.spec(), token="t-2")
-    token = json.dumps({"access_token": cloud.token_of(doomed.id)})
+def _end(cloud: Azure, machine: str, url: str, answers: dict[str, str], program: Path) -> None:
+    token = json.dumps({"access_token": cloud.token_of(machine)})
     answers[f"/metadata/identity/oauth2/token?api-version=2018-02-01&resource={quote(url, safe='')}"] = token
-    where = cloud.rows()[doomed.id]["id"]
+    where = cloud.rows()[machine]["id"]
     answers["/metadata/instance/compute/resourceId?api-version=2021-02-01&format=text"] = where
-    boot = base64.b64decode(cloud.births[doomed.id]["properties"]["osProfile"]["customData"]).decode()
+    boot = base64.b64decode(cloud.births[machine]["properties"]["osProfile"]["customData"]).decode()
     (text,) = (each for each in _written(boot) if each.startswith(_PROGRAM))
-    program = folder / "finally"
     program.write_text(text)
     subprocess.run([sys.executable, str(program)], check=True)
-    rows = cloud.rows()
-    print(*(rows[each]["properties"]["power"] if each in rows else "gone" for each in (doomed.id, other.id)))
 
 
 def _written(boot: str) -> list[str]:
@@ -60,4 +61,4 @@ def _written(boot: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    _play(Path(sys.argv[1]), sys.argv[2])
+    _play(Path(sys.argv[1]), json.loads(sys.argv[2]))
