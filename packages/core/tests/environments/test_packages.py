@@ -123,6 +123,16 @@ def test_without_a_network_that_is_said(machine: Path) -> None:
     assert "does this machine reach the network?" in told["evidence"]
 
 
+def test_pip_without_a_network_says_so(machine: Path) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        index = f"http://127.0.0.1:{closed.getsockname()[1]}/simple"
+        told = build(machine, spec(machine, pip=[f"--index-url {index}", "greeting"]), {"PIP_RETRIES": "1"})
+
+    assert told["failure"] == "environment"
+    assert told["evidence"].startswith("pip: greeting (this machine does not reach the network)\n"), told["evidence"]
+
+
 # --- julia
 
 
