@@ -22,6 +22,7 @@ from longshore.remote.protocol import VERSION, Lines, decode_lines, encode
 HERE = Path(longshore.remote.__path__[0])
 CONTROLLERS = {
     "asking",
+    "bringing",
     "channel",
     "discards",
     "outstanding",

@@ -14,7 +14,7 @@ import hashlib
 import os
 
 from longshore.remote.packing import CHUNK_BYTES, ZEROS, bodies
-from longshore.remote.store import is_digest, object_path
+from longshore.remote.store import is_digest, object_path, place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Part:
             self.drop()
             raise Damaged("what arrived has the digest %s" % self._digest.hexdigest())
         os.fchmod(self._handle, _OBJECT_MODE)
-        _place(self._path, self._store, self._sha256)
+        place(self._path, object_path(self._store, self._sha256))
         self.leave()
 
     def leave(self) -> None:
@@ -195,7 +195,7 @@ def _receive_small(reader: Reader, store: str, sha256: str, size: int) -> None:
                 view = view[os.write(handle, view) :]
         finally:
             os.close(handle)
-        _place(temporary, store, sha256)
+        place(temporary, object_path(store, sha256))
     except BaseException:
         os.unlink(temporary)
         raise
@@ -203,15 +203,6 @@ def _receive_small(reader: Reader, store: str, sha256: str, size: int) -> None:
 
 def _filled(kind: bytes, length: int, pieces: Iterator[bytes]) -> Iterable[bytes]:
     return pieces if kind == b"d" else (bytes(length),)
-
-
-def _place(path: str, store: str, sha256: str) -> None:
-    target = object_path(store, sha256)
-    try:
-        os.rename(path, target)
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.rename(path, target)
 
 
 def _check_digest(sha256: str) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longshore.errors import ExecutorError, InputMissing
+from longshore.remote.bringing import local_problem
 from longshore.remote.digest import digest_bytes
 from longshore.remote.staged import StagedTransfers
 from longshore.remote.store import object_path
-from longshore.remote.transfers import Transfers, local_problem
+from longshore.remote.transfers import Transfers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,10 +16,11 @@ from typing import TypeVar
 from longshore.errors import DigestMismatch, InputMissing, PeerOutOfReach, StagingError
 from longshore.plugin.areas import Request
 from longshore.remote.arriving import Damaged, Part
+from longshore.remote.bringing import local_problem
 from longshore.remote.digest import digest_bytes
 from longshore.remote.packing import Broken
 from longshore.remote.staged import Files, Sent, StagedTransfers, check_answer
-from longshore.remote.transfers import Source, local_problem
+from longshore.remote.transfers import Source
 from longshore.remote.words import word
 
 __all__ = ["ShimTransfers"]

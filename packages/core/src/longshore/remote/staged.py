@@ -11,7 +11,8 @@ from typing import Any
 from longshore.errors import InputMissing, PeerOutOfReach
 from longshore.model.artifact import Artifact
 from longshore.plugin.areas import Area, Request
-from longshore.remote.transfers import Transfers, entries_of
+from longshore.remote.bringing import entries_of
+from longshore.remote.transfers import Transfers
 
 __all__ = ["Files", "Sent", "StagedTransfers", "check_answer"]
 

@@ -23,6 +23,7 @@ __all__ = [
     "inside",
     "is_digest",
     "object_path",
+    "place",
     "put_bytes",
     "put_file",
     "put_folder",
@@ -110,7 +111,7 @@ def _move(path: str, target: str) -> bool:
         return False
     try:
         os.chmod(path, _OBJECT_MODE)
-        _rename(path, target)
+        place(path, target)
     except OSError as error:
         if error.errno not in _NOT_MOVABLE:
             raise
@@ -125,7 +126,7 @@ def _copy(store: str, path: str, sha256: str, target: str) -> None:
     try:
         if digest_file(temporary)[0] != sha256:
             raise StagingProblem("%s changed while it was being stored" % path)
-        _rename(temporary, target)
+        place(temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
@@ -145,7 +146,7 @@ def put_bytes(store: str, content: bytes, sha256: str) -> None:
     try:
         with open(handle, "wb") as file:
             file.write(content)
-        _rename(temporary, target)
+        place(temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
@@ -169,7 +170,12 @@ def _temporary(store: str) -> str:
     return os.path.join(folder, os.urandom(12).hex())
 
 
-def _rename(path: str, target: str) -> None:
+def place(path: str, target: str) -> None:
+    """Let a file become what lies at `object_path`, whole at once.
+
+    Raises:
+        OSError: when that cannot be.
+    """
     try:
         os.rename(path, target)
     except FileNotFoundError:

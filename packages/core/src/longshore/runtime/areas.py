@@ -16,9 +16,9 @@ from longshore.model.events import Event
 from longshore.model.move_events import Moved
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.areas import Empties, Lends, Request, Upload
+from longshore.remote.bringing import entries_of, local_problem
 from longshore.remote.digest import digest_file
 from longshore.remote.store import StagingProblem, has_object, object_path, put_file
-from longshore.remote.transfers import entries_of, local_problem
 from longshore.runtime.carrying import carry
 from longshore.runtime.objects import Stores
 

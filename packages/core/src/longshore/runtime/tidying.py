@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ from longshore.runtime.project import Project
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import mark_latest
 
-__all__ = ["tidy", "tidy_meanwhile"]
+__all__ = ["tidy", "tidy_all", "tidy_meanwhile"]
 
 _log = logging.getLogger(__name__)
 
@@ -35,17 +35,23 @@ def tidy_meanwhile(project: Project, runs: Sequence[str]) -> threading.Thread:
     """Tidy up after some runs in a thread of its own, which ends with the process; hosts may take long to answer."""
 
     def work() -> None:
-        for run in runs:
-            try:
-                left = tidy(project, run)
-            except LongshoreError as error:
-                left = str(error)
-            if left:
-                _log.info("run %s is not tidied up after: %s", run, left)
+        for run, left in tidy_all(project, runs):
+            _log.info("run %s is not tidied up after: %s", run, left)
 
     thread = threading.Thread(target=work, name="longshore-tidying", daemon=True)
     thread.start()
     return thread
+
+
+def tidy_all(project: Project, runs: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Tidy up after some runs, as each is asked for; give those after which something is left, and what that is."""
+    for run in runs:
+        try:
+            left = tidy(project, run)
+        except LongshoreError as error:
+            left = str(error)
+        if left:
+            yield run, left
 
 
 def tidy(project: Project, run: str) -> str:
