@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any
 
 import pytest
 
-from longshore import Run, RunOptions, load, start
+from longshore import Run, RunOptions, load, resume, start
+from longshore.errors import ConfigError, InputMissing
 from longshore.model.events import Event
-from longshore.model.move_events import Moved
+from longshore.model.move_events import Moved, MoveFailed
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
+from longshore.runtime.tidying import tidy
 from longshore.testing import FakeRemoteComputer
+
+from .wire import Asked, Wire
 
 SECONDS = 60.0
 MIB = 1 << 20
@@ -144,3 +149,117 @@ def test_machines_bring_what_they_write_to_the_bucket_and_get_it_from_there(rig:
     records = b"".join(path.read_bytes() for path in rig.project.home.rglob("*") if path.is_file())
     assert b"X-Amz-Signature" not in records
     assert b"X-Amz-Signature" not in b"".join(path.read_bytes() for path in rig.world.rglob("*") if path.is_file())
+
+
+_FINAL = """
+name = "final"
+
+[pools.one]
+executor = "far"
+folder = "WORLD"
+host = "h1"
+store = "STORE"
+
+[tasks.make]
+command = "echo made > made"
+outputs = ["made"]
+pool = "one"
+
+[tasks.wait]
+command = "while ! test -e OPEN; do sleep 0.05; done; cat workflow:///make/made > waited"
+outputs = ["waited"]
+pool = "one"
+"""
+
+
+def test_what_is_in_the_bucket_can_be_fetched_with_a_controller_and_without(
+    rig: Rig, cloud: Any, bucket: str, tmp_path: Path
+) -> None:
+    text = _FINAL.replace("OPEN", str(tmp_path / "open"))
+
+    with rig.start(text, f"s3://{bucket}/stage") as run:
+        assert run.wait(until=lambda run: run.task("wait").phase == "running", timeout=SECONDS) == "running"
+        before = run.results.parent / "so-far"
+        [path] = run.fetch(before, ["make"])
+        assert path.read_text() == "made\n"
+        run.detach()
+
+    fetched = say(rig, "fetch", "make", "--now", "--to", str(tmp_path / "fetched"))
+    assert "1 output" in fetched
+    assert (tmp_path / "fetched" / "make" / "made").read_text() == "made\n"
+    (tmp_path / "open").touch()
+    again = resume(rig.project.folder)
+    again.wait(timeout=SECONDS)
+    assert again.state == "succeeded"
+    assert keys(cloud, bucket) == []
+
+
+def say(rig: Rig, *words: str) -> str:
+    """Ask the command, without any plugin for the hosts."""
+    command = [sys.executable, "-m", "longshore_cli", *words]
+    done = subprocess.run(command, cwd=rig.project.folder, capture_output=True, check=False, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_bucket_that_is_not_there_is_said_before_anything_is_made(rig: Rig) -> None:
+    with pytest.raises(InputMissing, match="there is no bucket s3://no-such-bucket-here"):
+        rig.start(_PASS_ON, "s3://no-such-bucket-here/stage")
+
+    assert not rig.project.runs.exists()
+
+
+def test_a_web_server_keeps_nothing(rig: Rig) -> None:
+    with pytest.raises(ConfigError, match=r"https://host/x cannot keep what machines write"):
+        rig.start(_PASS_ON, "https://host/x")
+
+
+def test_tasks_on_this_computer_need_no_bucket(rig: Rig) -> None:
+    with pytest.raises(ConfigError, match="tasks on this computer have the project's own store"):
+        rig.start('name = "w"\n[pools.local]\nstore = "s3://b/x"\n[tasks.a]\ncommand = "true"\n', "")
+
+
+def test_a_bucket_that_grants_nothing_costs_no_result(rig: Rig, wire: Wire, cloud: Any, bucket: str) -> None:
+    def before(asked: Asked) -> None:
+        if "X-Amz-Signature" in asked[2]:
+            raise ConnectionError
+
+    wire.before = before
+
+    run = rig.play(_PASS_ON, f"s3://{bucket}/stage")
+
+    assert run.state == "succeeded"
+    assert {(each.source, each.target) for each in rig.moves(run)} == {("h1", ""), ("h2", "")}
+    assert keys(cloud, bucket) == []
+
+
+def test_what_has_vanished_from_the_bucket_is_sent_again_or_made_again(
+    rig: Rig, wire: Wire, cloud: Any, bucket: str
+) -> None:
+    vanished: list[str] = []
+
+    def before(asked: Asked) -> None:
+        if asked[0] == "GET" and "X-Amz-Signature" in asked[2] and not vanished:
+            vanished.append(asked[1])
+            cloud.delete_object(Bucket=bucket, Key=asked[1].split("/", 2)[2])
+
+    wire.before = before
+
+    run = rig.play(_PASS_ON, f"s3://{bucket}/stage")
+
+    assert vanished
+    assert run.state == "succeeded"
+    assert any(isinstance(event, MoveFailed) and event.lost for event in rig.events(run))
+
+
+def test_what_a_killed_controller_has_left_is_removed_by_the_next_run(
+    rig: Rig, cloud: Any, bucket: str, tmp_path: Path
+) -> None:
+    run = rig.play(_PASS_ON, f"s3://{bucket}/stage")
+    cloud.put_object(Bucket=bucket, Key=f"stage/{run.id}/left", Body=b"x")
+    cloud.put_object(Bucket=bucket, Key="stage/another", Body=b"x")
+
+    rig.project.note_unclosed(run.id)
+    assert tidy(rig.project, run.id) == ""
+
+    assert keys(cloud, bucket) == ["stage/another"]
