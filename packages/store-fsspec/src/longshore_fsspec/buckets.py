@@ -93,10 +93,16 @@ class Bucket(Fetching):
             try:
                 found = self._files.find(f"{folder}/", prefix=prefix)
             except FileNotFoundError:
-                self._files.ls(folder.split("/")[0])  # the bucket is there, and has nothing of the kind; or it is not
+                self._see(folder.split("/")[0], glob)
                 found = []
         names = (name for name in found if not name.endswith("/") and wanted.fullmatch(name))
         return sorted(f"{scheme}://{name}" for name in names)
+
+    def _see(self, bucket: str, url: str) -> None:
+        try:
+            self._files.ls(bucket)
+        except FileNotFoundError as error:
+            raise InputMissing(f"{url}: there is no bucket {self._name}://{bucket}") from error
 
     def to_read(self, url: str, time: timedelta) -> Request:
         """Sign the request for an object.

@@ -101,24 +101,32 @@ class AzLender(_WholeLender):
 
     def to_read(self, url: str, time: timedelta) -> Request:
         """Sign."""
-        return Request(url=str(self._files.sign(url, int(time.total_seconds()))))
+        return Request(url=self._sign(url, time, {"read": True}))
 
     def to_write(self, url: str, size: int, time: timedelta) -> Upload:
         """Sign for all of it."""
+        signed = self._sign(url, time, {"create": True, "write": True})
+        request = Request(url=signed, headers={"x-ms-blob-type": "BlockBlob"}, size=size)
+        return Upload(url=url, size=size, requests=(request,))
+
+    def _sign(self, url: str, time: timedelta, rights: Mapping[str, bool]) -> str:
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas  # noqa: PLC0415  only for Azure
 
         container, blob, _ = self._files.split_path(url)
+        text = self._files.connection_string or ""
+        said = dict(word.split("=", 1) for word in text.split(";") if "=" in word)
+        key = said.get("AccountKey", self._files.account_key)
+        if not key:
+            raise PeerOutOfReach("only who has the key of the account can sign for others at Azure")
         signature = generate_blob_sas(
-            account_name=self._files.account_name,
+            account_name=said.get("AccountName", self._files.account_name),
             container_name=container,
             blob_name=blob,
-            account_key=self._files.account_key,
-            permission=BlobSasPermissions(create=True, write=True),
+            account_key=key,
+            permission=BlobSasPermissions(**rights),
             expiry=datetime.now(UTC) + time,
         )
-        plain = str(self._files.sign(url, 1)).partition("?")[0]
-        request = Request(url=f"{plain}?{signature}", headers={"x-ms-blob-type": "BlockBlob"}, size=size)
-        return Upload(url=url, size=size, requests=(request,))
+        return f"{str(self._files.url(url)).partition('?')[0]}?{signature}"
 
 
 LENDERS: Mapping[str, Callable[[Any], Lends]] = MappingProxyType({"s3": S3Lender, "gs": GsLender, "az": AzLender})
