@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +36,17 @@ from longshore_cli.places import folder_of
 from longshore_cli.telling import telling
 from longshore_cli.text import clean, counted, moment
 
-__all__ = ["change", "clean_up", "delete_images", "list_images", "make_image", "rent", "show_list", "show_offered"]
+__all__ = [
+    "agreement",
+    "change",
+    "clean_up",
+    "delete_images",
+    "list_images",
+    "make_image",
+    "rent",
+    "show_list",
+    "show_offered",
+]
 
 
 def _now() -> datetime:
@@ -70,13 +80,6 @@ def rent(
     asking: bool,
 ) -> int:
     """Rent machines, after a question where nothing bounds what they cost."""
-
-    def agree(quote: Quote) -> bool:
-        if asking and not quote.bounded:
-            _ask(quote)
-        invocation.began = True
-        return True
-
     with telling(invocation) as tell:
         rows = machines.up(
             pool,
@@ -85,7 +88,7 @@ def rent(
             name=name,
             lifetime=lifetime,
             max_cost=max_cost,
-            agree=agree,
+            agree=agreement(invocation, asking=asking),
             tell=tell,
         )
     now = _now()
@@ -94,6 +97,18 @@ def rent(
     else:
         show_machines(rows, now)
     return 0
+
+
+def agreement(invocation: Invocation, *, asking: bool) -> Callable[[Quote], bool]:
+    """Make what agrees to a quote: after a question where nothing bounds what it costs, if ``asking``."""
+
+    def agree(quote: Quote) -> bool:
+        if asking and not quote.bounded:
+            _ask(quote)
+        invocation.began = True
+        return True
+
+    return agree
 
 
 def _ask(quote: Quote) -> None:

@@ -52,6 +52,7 @@ class Wishes:
     repeat: int
     locked: str | None
     on: str | None
+    hand_over: tuple[str, ...]
 
     @property
     def options(self) -> RunOptions:
@@ -83,6 +84,8 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         from longshore_cli.locking import locked
 
         spec = locked(spec, project, wishes.locked)
+    if wishes.hand_over and wishes.on is None:
+        raise click.UsageError("--hand-over goes with --on: tasks get variables by `env` and `secrets` in the file")
     if wishes.on is not None:
         return _run_away(spec, project, wishes, wishes.on, invocation)
     if wishes.repeat > 1:
@@ -95,12 +98,13 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
 
 
 def _run_away(spec: WorkflowSpec, project: Project, wishes: Wishes, machine: str, invocation: Invocation) -> int:
-    from longshore_cli.away.starting import start_away
+    from longshore_cli.away.starting import Where, start_away
 
     if wishes.repeat > 1 or wishes.go_on:
         raise click.UsageError("--on begins one new run; leave --repeat and --continue out")
     agree_to_pay(spec, yes=wishes.yes)
-    return start_away(spec, project, wishes.options, machine, invocation)
+    where = Where(name=machine, handed=wishes.hand_over, asking=not wishes.yes)
+    return start_away(spec, project, wishes.options, where, invocation)
 
 
 def _repeat(spec: WorkflowSpec, project: Project, wishes: Wishes, invocation: Invocation) -> int:

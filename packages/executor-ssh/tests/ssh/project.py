@@ -68,6 +68,8 @@ class Project:
         for _ in names:
             lab.host(path=path, island=island)
         self.lab = lab
+        self.variables: dict[str, str] = {}
+        """What the user has set besides."""
         self.meters = [lab.meter(host) for host in lab.hosts] if metered else []
         (self.home / ".ssh" / "config").write_text(lab.ssh_config(*names))
         tables = ", ".join(f'{{ host = "{name}", cpus = 1 }}' for name in names)
@@ -78,7 +80,7 @@ class Project:
 
     @property
     def env(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"}
+        return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"} | self.variables
 
     def say(self, *words: str, code: int = 0) -> str:
         done = self._done(words)

@@ -101,7 +101,32 @@ def test_a_run_goes_on_without_us_is_asked_about_from_here_and_its_results_are_f
     project.say("fetch", begun["run"], "--to", "got")
     assert (project.folder / "got" / "second" / "end.txt").read_text() == "hello\n"
     assert project.count(["first", "second"]) == {"first": 1, "second": 1}
+
+    # From now on it is a run of this folder like any other.
+    project.lab.hosts[0].stop()
+    assert json.loads(project.say("status", "--json"))["state"] == "succeeded"
+    assert "it says hello" in project.say("logs", "first")
     assert "second" in project.say("explain", "second")
+
+
+def test_what_is_handed_over_reaches_the_controller_and_stays_nowhere_when_the_run_is_over(
+    project: Project,
+) -> None:
+    project.variables["CLOUD_TOKEN"] = "dop_v1_hush"
+    [host] = project.lab.hosts
+    project.say("run", "--on", "h1", "--hand-over", "CLOUD_TOKEN")
+    [run] = _runs_there(project)
+    holder = json.loads((run / "controller").read_text())
+    assert b"CLOUD_TOKEN=dop_v1_hush" in Path(f"/proc/{holder['pid']}/environ").read_bytes().split(b"\0")
+
+    _let_go(project)
+    _until_over(project)
+    project.say("fetch", "--to", "got")  # waits until the keeper has left
+
+    for folder in (host.home, project.folder):
+        found = subprocess.run(["grep", "-rl", "dop_v1_hush", str(folder)], capture_output=True, text=True, check=False)
+        assert found.stdout == ""
+    assert "OTHER" in project.fail("run", "--on", "h1", "--hand-over", "OTHER")
 
 
 def test_a_controller_that_dies_is_started_again_and_nothing_runs_twice(project: Project) -> None:

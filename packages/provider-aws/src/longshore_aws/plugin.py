@@ -21,5 +21,7 @@ def _make(config: AwsConfig) -> Provider:
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce AWS."""
     tested = "moto's server behind a layer that adds what it lacks, with hosts that execute the boot data; not yet AWS"
-    record = ProviderRecord(name="aws", config=AwsConfig, factory=_make, policy=least_policy, tested=tested, api=(0, 1))
+    record = ProviderRecord(
+        name="aws", config=AwsConfig, factory=_make, policy=least_policy, logins=("profile",), tested=tested, api=(0, 1)
+    )
     return [record]

@@ -22,5 +22,13 @@ def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce Azure."""
     tested = "a stand-in held to the models of Azure's own library; not yet Azure"
     return [
-        ProviderRecord(name="azure", config=AzureConfig, factory=_make, policy=least_role, tested=tested, api=(0, 1))
+        ProviderRecord(
+            name="azure",
+            config=AzureConfig,
+            factory=_make,
+            policy=least_role,
+            logins=("credentials_file",),
+            tested=tested,
+            api=(0, 1),
+        )
     ]

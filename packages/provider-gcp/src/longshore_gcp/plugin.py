@@ -21,4 +21,14 @@ def _make(config: GcpConfig) -> Provider:
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce Google Cloud."""
     tested = "a stand-in held to the API's own description; not yet Google Cloud"
-    return [ProviderRecord(name="gcp", config=GcpConfig, factory=_make, policy=least_role, tested=tested, api=(0, 1))]
+    return [
+        ProviderRecord(
+            name="gcp",
+            config=GcpConfig,
+            factory=_make,
+            policy=least_role,
+            logins=("credentials_file",),
+            tested=tested,
+            api=(0, 1),
+        )
+    ]

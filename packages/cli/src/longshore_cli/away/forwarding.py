@@ -141,10 +141,12 @@ def _fetch(shell: Shell, seat: Seat, project: Project, params: Mapping[str, Any]
             asked(shell, _there(seat, "away", "gather", seat.run, "--store", f"{place}/store", *more, "--", *tasks))
         )
         sha256, size = str(told["sha256"]), int(told["size"])
-        transfers.get([Artifact(path="results", sha256=sha256, size=size, mode=0o755, kind="folder")])
+        transfers.get([Artifact(path="all", sha256=sha256, size=size, mode=0o755, kind="folder")])
         with tempfile.TemporaryDirectory(prefix=".fetched.", dir=project.home) as aside:
-            lay_items([Piece("results", sha256, size, 0o755, "folder")], str(project.store), aside, {})
-            _merge(Path(aside) / "results", to)
+            lay_items([Piece("all", sha256, size, 0o755, "folder")], str(project.store), aside, {})
+            _merge(Path(aside) / "all" / "results", to)
+            if told["record"]:
+                _bring_record(Path(aside) / "all" / "record", seat, project, invocation)
     told["written"] = [str(to / path) for path in told["written"]]
     return tell_fetched(told, seat.run, to, invocation, now=params["now"])
 
@@ -158,6 +160,29 @@ def _merge(source: Path, target: Path) -> None:
             _merge(each, place)
         else:
             shutil.move(each, place)
+
+
+def _bring_record(record: Path, seat: Seat, project: Project, invocation: Invocation) -> None:
+    """Make a run that is over one of this folder, and end the machine that was rented for it."""
+    from longshore import machines
+    from longshore_cli.away.seats import forget_seat
+    from longshore_cli.output import say
+
+    target = project.run_folder(seat.run)
+    target.parent.mkdir(exist_ok=True)
+    if not target.exists():
+        record.rename(target)
+    if not invocation.quiet:
+        say(f"run {seat.run} is over, and its record is here now.")
+    if seat.rented:
+        deeds = machines.down(seat.rented, folder=project.folder)
+        problem = next((deed.error for deed in deeds if deed.error), "")
+        if problem:
+            say(f"longshore: {seat.rented} has not been ended: {problem}; `longshore machines down {seat.rented}`")
+            return
+        if not invocation.quiet:
+            say(f"{seat.rented} has been ended.")
+    forget_seat(project, seat.run)
 
 
 def _resume(shell: Shell, seat: Seat, params: Mapping[str, Any], invocation: Invocation) -> int:

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -29,7 +30,18 @@ from longshore_cli.driving import attend
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
 
-__all__ = ["Order", "control", "is_kept", "is_over", "keep", "order_of", "start_keeper", "write_order"]
+__all__ = [
+    "Order",
+    "control",
+    "is_kept",
+    "is_over",
+    "keep",
+    "keep_environment",
+    "order_of",
+    "start_keeper",
+    "wait_for_keeper",
+    "write_order",
+]
 
 _QUICK_SECONDS = 60.0
 _MOST_PAUSE_SECONDS = 60.0
@@ -64,6 +76,25 @@ def write_order(project: Project, run: str, order: Order) -> None:
     fresh.rename(target)
 
 
+def keep_environment(project: Project, run: str, variables: Mapping[str, str]) -> None:
+    """Keep what was handed over to a run's controllers until the run is over, for this user's eyes alone."""
+    place = _order_file(project, run).with_suffix(".env")
+    if variables:
+        descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(dict(variables), file)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _environment(project: Project, run: str) -> dict[str, str]:
+    try:
+        handed: dict[str, str] = json.loads(_order_file(project, run).with_suffix(".env").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        handed = {}
+    return {**os.environ, **handed}
+
+
 def is_over(project: Project, run: str) -> bool:
     """Say whether a run has ended, for now at least: what was interrupted goes on only when somebody asks for it."""
     try:
@@ -85,6 +116,12 @@ def is_kept(project: Project, run: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def wait_for_keeper(project: Project, run: str) -> None:
+    """Wait until no keeper looks after a run."""
+    with suppress(FileNotFoundError), _lock_file(project, run).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
 
 
 def _lock_file(project: Project, run: str) -> Path:
@@ -160,7 +197,10 @@ class _Keeper:
             assert self._controller is not None
             began = time.monotonic()
             code = self._controller.wait()
-            if self._asked.is_set() or is_over(self._project, self._run) or not self._has_begun():
+            over = is_over(self._project, self._run)
+            if over:
+                keep_environment(self._project, self._run, {})
+            if over or self._asked.is_set() or not self._has_begun():
                 return 0
             quick = quick + 1 if time.monotonic() - began < _QUICK_SECONDS else 0
             pause = min(2.0 ** (quick - 1), _MOST_PAUSE_SECONDS) if quick > 1 else 0.0
@@ -176,6 +216,7 @@ class _Keeper:
         self._controller = subprocess.Popen(
             [sys.executable, "-I", "-m", "longshore_cli", "away", "control", self._run, *words],
             cwd=self._project.folder,
+            env=_environment(self._project, self._run),
             stdin=subprocess.DEVNULL,
             pass_fds=descriptors,
         )

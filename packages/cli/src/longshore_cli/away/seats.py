@@ -23,10 +23,12 @@ class Seat:
     workflow: str
     machine: str
     """As `longshore machines ssh` takes it."""
-    python: str
+    python: str = ""
     """The Python there that has Longshore."""
-    folder: str
+    folder: str = ""
     """The project's folder there, below the home."""
+    rented: str = ""
+    """The machine's name if it was rented for this run alone, so that it ends when all has been fetched."""
 
     @property
     def program(self) -> tuple[str, ...]:

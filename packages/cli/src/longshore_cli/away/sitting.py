@@ -18,7 +18,16 @@ from longshore.remote.laying import Piece, lay_items
 from longshore.remote.store import inside, put_folder
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
-from longshore_cli.away.keeping import is_kept, is_over, order_of, start_keeper, write_order
+from longshore.runtime.records import copy_record
+from longshore_cli.away.keeping import (
+    is_kept,
+    is_over,
+    keep_environment,
+    order_of,
+    start_keeper,
+    wait_for_keeper,
+    write_order,
+)
 from longshore_cli.away.lasting import last, last_no_more
 from longshore_cli.fetching import fetched
 
@@ -58,6 +67,7 @@ def begin(folder: Path, request: Mapping[str, Any]) -> str:
     if order_of(project, run) is None:
         take_files(project, request)
         write_order(project, run, {"workflow": request["workflow"], "options": request["options"]})
+        keep_environment(project, run, request["environment"])
     if not is_over(project, run):
         last(Path.home())
         start_keeper(project, run)
@@ -170,10 +180,20 @@ def _end_with_input() -> None:
 
 
 def gather(project: Project, run: str, tasks: Sequence[str], store: Path, *, now: bool) -> dict[str, Any]:
-    """Put what tasks have written into a store, as one folder; give its digest and size, and what fetching told."""
+    """Put what tasks have written into a store, as a folder ``results`` in one folder; give its digest and size, and
+    what fetching told.
+
+    Of a run that is over, when all of it is wanted, the record is put beside it, as ``record``, and that is told.
+    """
     with tempfile.TemporaryDirectory(prefix=".gathered.", dir=project.home) as aside:
-        told = fetched(project, RunReader(project.run_folder(run)), tasks, Path(aside), now=now)
+        results = Path(aside) / "results"
+        results.mkdir()
+        told = fetched(project, RunReader(project.run_folder(run)), tasks, results, now=now)
+        told["written"] = [os.path.relpath(path, results) for path in told["written"]]
+        told["record"] = not tasks and not told["missing"] and is_over(project, run)
+        if told["record"]:
+            wait_for_keeper(project, run)  # it ends when the controller has left everything in order
+            copy_record(project.run_folder(run), Path(aside) / "record")
         folder = digest_folder(aside)
         put_folder(str(store), aside, folder, move=True)
-        told["written"] = [os.path.relpath(path, aside) for path in told["written"]]
         return told | {"sha256": folder.sha256, "size": folder.size}

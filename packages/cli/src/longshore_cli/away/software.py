@@ -59,7 +59,7 @@ def needed_plugins(spec: WorkflowSpec) -> set[str]:
     for pool in spec.pools:
         wanted.add(("executor", pool.executor))
         if pool.provider:
-            wanted.add(("provider", pool.provider))
+            wanted.add(("provider", str(spec.providers.get(pool.provider, {}).get("plugin", pool.provider))))
     urls = [each.url for task in spec.tasks for each in task.inputs if isinstance(each, UrlInput)]
     urls += [task.results_to for task in spec.tasks if task.results_to]
     wanted |= {("store", url.partition("://")[0].lower()) for url in urls}

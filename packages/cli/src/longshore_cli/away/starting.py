@@ -6,34 +6,56 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+from attrs import evolve, frozen
+
+from longshore import machines
 from longshore.config.document import to_document
-from longshore.errors import LongshoreError
+from longshore.config.renting import read_renting
+from longshore.errors import LongshoreError, UsageError
 from longshore.machines import open_shell
+from longshore.machines.hosts import given_hosts
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin import Shell
 from longshore.runtime.options import RunOptions
 from longshore.runtime.pools import check
 from longshore.runtime.processes import this_process
 from longshore.runtime.project import Project, new_run_id
+from longshore.runtime.providers import Providers
+from longshore.runtime.registry import Registry
 from longshore_cli.away.moving import asked, feed_bytes, open_transfers
 from longshore_cli.away.project_files import Sent, described, sent_of
-from longshore_cli.away.seats import Seat, forget_seat, keep_seat
+from longshore_cli.away.seats import Seat, forget_seat, keep_seat, seats_of
 from longshore_cli.away.sitting import VERSION
 from longshore_cli.away.software import bring_software, needed_plugins
+from longshore_cli.fleet import agreement
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer_json, say
 from longshore_cli.telling import telling
 from longshore_cli.text import counted
 
-__all__ = ["runs_there", "start_away"]
+__all__ = ["Where", "runs_there", "start_away"]
 
 _HEAVY_BYTES = 100 << 20
 
 
-def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, machine: str, invocation: Invocation) -> int:
+@frozen(kw_only=True)
+class Where:
+    """Where a controller is to sit, and what is handed over to it."""
+
+    name: str
+    """A host of a pool, a rented machine, or a pool that machines are rented for."""
+    handed: tuple[str, ...] = ()
+    """Environment variables of this process that it gets."""
+    asking: bool = True
+    """Whether to ask before a machine is rented without a limit to what it costs."""
+
+
+def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, where: Where, invocation: Invocation) -> int:
     """Begin a run whose controller is on a machine, and leave it there; give the exit code.
 
     Raises:
@@ -41,27 +63,93 @@ def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, machin
         UsageError: when there is no such machine, or the workflow needs what only this computer has.
         LongshoreError: when it cannot be begun there.
     """
+    handed = _values(where.handed)
     check(spec, options)
     project.home.mkdir(exist_ok=True)
     sent = sent_of(project.folder, spec, project.store)
     for notice in described(sent, _HEAVY_BYTES):
         say(notice)
+    order = {"workflow": to_document(_as_there(spec)), "options": options.to_json(), "environment": handed}
     run = new_run_id()
-    with telling(invocation) as tell, open_shell(machine, folder=project.folder, tell=tell) as shell:
-        python = bring_software(shell, needed_plugins(spec), project.store, tell)
-        name = _folder_name(spec.name, project)
-        seat = Seat(run=run, workflow=spec.name, machine=machine, python=python, folder=f".longshore/away/{name}")
-        keep_seat(project, seat)
-        invocation.began = True
-        tell(f"bringing {counted(len(sent.files), 'file')} there")
+    with telling(invocation) as tell:
+        machine, rented = _machine(project, where, run, invocation, tell)
         try:
-            _begin(shell, seat, name, project, sent, {"workflow": to_document(spec), "options": options.to_json()})
-        except LongshoreError:
-            if not _is_there(shell, seat):
-                forget_seat(project, run)
+            seat = _seated(
+                spec, project, Seat(run=run, workflow=spec.name, machine=machine, rented=rented), sent, order, tell
+            )
+        except BaseException:
+            if rented and not _known(project, run):
+                tell(f"ending {rented}")
+                machines.down(rented, folder=project.folder)
             raise
+    invocation.began = True
     _tell(seat, len(spec.tasks), invocation)
     return 0
+
+
+def _values(names: Sequence[str]) -> dict[str, str]:
+    missing = [name for name in names if name not in os.environ]
+    if missing:
+        raise UsageError(f"--hand-over {missing[0]}: there is no such environment variable here")
+    return {name: os.environ[name] for name in names}
+
+
+def _as_there(spec: WorkflowSpec) -> WorkflowSpec:
+    """Make a workflow's providers those of another computer of the same owner.
+
+    Which login of this one is meant says nothing there: the machine's own role counts. Whose machines they are stays
+    the same, so that this computer finds them.
+    """
+    tables = dict(spec.providers)
+    known = Providers(spec.providers, Registry())
+    for name in sorted({pool.provider for pool in spec.pools if pool.provider}):
+        table = {"owner": known.open(name).owner} | dict(tables.get(name, {}))
+        for key in known.described(name)[0].logins:
+            if table.pop(key, None) is not None:
+                say(f"providers.{name}.{key} is a login of this computer; there the machine's own counts.")
+        tables[name] = table
+    return evolve(spec, providers=tables)
+
+
+def _machine(
+    project: Project, where: Where, run: str, invocation: Invocation, tell: Callable[[str], None]
+) -> tuple[str, str]:
+    """Give the machine's name, and once more if it was rented now."""
+    pool = read_renting(project.folder).pools.get(where.name)
+    if pool is None:
+        return where.name, ""
+    if pool.rented is None:
+        with tempfile.TemporaryDirectory(prefix="longshore-away-") as aside:
+            hosts = [host.name for host in given_hosts(project.folder, Path(aside)) if host.pool.name == pool.name]
+        if not hosts:
+            raise UsageError(f"pool {pool.name} has no host that a controller could be on")
+        return hosts[0], ""
+    name = f"controller-{run}"
+    agree = agreement(invocation, asking=where.asking)
+    rented = machines.up(pool.name, folder=project.folder, name=name, agree=agree, tell=tell)
+    return rented[0].name, rented[0].name
+
+
+def _seated(
+    spec: WorkflowSpec, project: Project, seat: Seat, sent: Sent, order: dict[str, Any], tell: Callable[[str], None]
+) -> Seat:
+    with open_shell(seat.machine, folder=project.folder, tell=tell) as shell:
+        python = bring_software(shell, needed_plugins(spec), project.store, tell)
+        name = _folder_name(spec.name, project)
+        seat = evolve(seat, python=python, folder=f".longshore/away/{name}")
+        keep_seat(project, seat)
+        tell(f"bringing {counted(len(sent.files), 'file')} there")
+        try:
+            _begin(shell, seat, name, project, sent, order)
+        except LongshoreError:
+            if not _is_there(shell, seat):
+                forget_seat(project, seat.run)
+            raise
+    return seat
+
+
+def _known(project: Project, run: str) -> bool:
+    return any(seat.run == run for seat in seats_of(project))
 
 
 def _folder_name(workflow: str, project: Project) -> str:
@@ -70,7 +158,7 @@ def _folder_name(workflow: str, project: Project) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_-]', '-', workflow)[:40]}-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}"
 
 
-def _begin(shell: Shell, seat: Seat, name: str, project: Project, sent: Sent, order: dict[str, str]) -> None:
+def _begin(shell: Shell, seat: Seat, name: str, project: Project, sent: Sent, order: dict[str, Any]) -> None:
     with open_transfers(shell, seat.run, project.store) as (transfers, place):
         transfers.put(sent.files)
         request = order | {
@@ -109,3 +197,5 @@ def _tell(seat: Seat, tasks: int, invocation: Invocation) -> None:
     elif not invocation.quiet:
         say(f"run {seat.run}: its controller is on {seat.machine}, and this computer may be switched off.")
         say("`longshore status`, `logs`, `explain`, `cancel`, `resume` and `fetch` ask there.")
+        if seat.rented:
+            say("The machine ends when all has been fetched after the run's end, or else at its end time.")

@@ -80,7 +80,13 @@ __all__ = ["command"]
 @click.option(
     "--on",
     metavar="MACHINE",
-    help="Put the run's controller on this machine, a host or one that is rented, and leave it there.",
+    help="Put the run's controller on this machine, and leave it there: a host, a rented machine, or a pool.",
+)
+@click.option(
+    "--hand-over",
+    multiple=True,
+    metavar="VARIABLE",
+    help="With --on: give the controller this environment variable, such as a token for a cloud; repeatable.",
 )
 @click.option("--yes", is_flag=True, help="Rent what costs money without asking.")
 @json_option
@@ -92,6 +98,9 @@ def command(invocation: Invocation, **flags: Any) -> int:
 
     With --on this computer is not needed any more when the command has ended: `longshore status`, `logs`, `explain`,
     `cancel`, `resume`, `top` and `fetch` ask that machine about the run, and `longshore attach` finds it from another.
+    A cloud is asked by the machine's own role there, never by your login. Of a pool that machines are rented for, one
+    is rented for the controller, which ends when the run is over and all has been fetched, at the latest at its end
+    time.
 
     The first Ctrl-C starts nothing more and waits for what runs, the second cancels that. After SIGTERM what runs lives
     on. `longshore resume` continues in every case, and finds the machines that were rented: without a controller they

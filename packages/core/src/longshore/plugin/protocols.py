@@ -427,6 +427,10 @@ class ProviderRecord:
     """The least rights that a login needs for what the provider asks with these options, as a document in the cloud's
     own form, which JSON can hold. Asks nobody. None when the cloud knows no such thing.
     """
+    logins: tuple[str, ...] = ()
+    """Options that say which login of this computer is meant. A controller on another computer goes without them, by
+    the role that the cloud has given to that one.
+    """
     tested: str = ""
     """Against what its author tests it, for users to read."""
     api: tuple[int, int]
