@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from longshore.runtime.history import RunReader
+from longshore_cli.testing.away import no_controllers
 from longshore_ssh.testing import Lab
 
 from .project import Project
+
+pytestmark = pytest.mark.skipif(bool(no_controllers()), reason=no_controllers())
 
 _WORKFLOW = '''
 name = "away"

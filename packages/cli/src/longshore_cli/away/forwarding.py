@@ -39,15 +39,20 @@ def forwarded(ctx: click.Context, invocation: Invocation) -> int | None:
     if not (folder / ".longshore" / "away").is_dir():
         return None
     from longshore.runtime.project import Project
+    from longshore_cli.fetching import tell_fetched
 
     project = Project(folder)
     seat, named = _meant(project, ctx.params)
     if seat is None:
         return None
     name = ctx.info_name or ""
+    if name == "fetch":
+        with _asking(seat, project, invocation) as shell:
+            told = _fetch(shell, seat, project, ctx.params)
+        if told["record"]:
+            _finish(seat, project, invocation)
+        return tell_fetched(told, seat.run, Path(ctx.params["to"]).absolute(), invocation, now=ctx.params["now"])
     with _asking(seat, project, invocation) as shell:
-        if name == "fetch":
-            return _fetch(shell, seat, project, ctx.params, invocation)
         if name == "resume":
             return _resume(shell, seat, ctx.params, invocation)
         return _execute(shell, seat, _words(invocation.arguments, ctx, seat, named))
@@ -127,17 +132,16 @@ def _execute(shell: Shell, seat: Seat, words: Sequence[str]) -> int:
             each.close()
 
 
-def _fetch(shell: Shell, seat: Seat, project: Project, params: Mapping[str, Any], invocation: Invocation) -> int:
+def _fetch(shell: Shell, seat: Seat, project: Project, params: Mapping[str, Any]) -> dict[str, Any]:
     from longshore.model.artifact import Artifact
     from longshore.remote.laying import Piece, lay_items
     from longshore_cli.away.moving import asked, open_transfers
-    from longshore_cli.fetching import tell_fetched
 
     tasks = [word for word in params["words"] if not seat.run.startswith(word)]
     to = Path(params["to"]).absolute()
     with open_transfers(shell, f"fetch-{seat.run}", project.store) as (transfers, place):
         more = ["--now"] if params["now"] else []
-        told = json.loads(
+        told: dict[str, Any] = json.loads(
             asked(shell, _there(seat, "away", "gather", seat.run, "--store", f"{place}/store", *more, "--", *tasks))
         )
         sha256, size = str(told["sha256"]), int(told["size"])
@@ -146,9 +150,12 @@ def _fetch(shell: Shell, seat: Seat, project: Project, params: Mapping[str, Any]
             lay_items([Piece("all", sha256, size, 0o755, "folder")], str(project.store), aside, {})
             _merge(Path(aside) / "all" / "results", to)
             if told["record"]:
-                _bring_record(Path(aside) / "all" / "record", seat, project, invocation)
+                target = project.run_folder(seat.run)
+                target.parent.mkdir(exist_ok=True)
+                if not target.exists():
+                    (Path(aside) / "all" / "record").rename(target)
     told["written"] = [str(to / path) for path in told["written"]]
-    return tell_fetched(told, seat.run, to, invocation, now=params["now"])
+    return told
 
 
 def _merge(source: Path, target: Path) -> None:
@@ -162,22 +169,18 @@ def _merge(source: Path, target: Path) -> None:
             shutil.move(each, place)
 
 
-def _bring_record(record: Path, seat: Seat, project: Project, invocation: Invocation) -> None:
-    """Make a run that is over one of this folder, and end the machine that was rented for it."""
+def _finish(seat: Seat, project: Project, invocation: Invocation) -> None:
+    """Take a run that is over, and whose record is here, for one of this folder; end what was rented for it."""
     from longshore import machines
     from longshore_cli.away.seats import forget_seat
     from longshore_cli.output import say
 
-    target = project.run_folder(seat.run)
-    target.parent.mkdir(exist_ok=True)
-    if not target.exists():
-        record.rename(target)
     if not invocation.quiet:
         say(f"run {seat.run} is over, and its record is here now.")
     if seat.rented:
         deeds = machines.down(seat.rented, folder=project.folder)
-        problem = next((deed.error for deed in deeds if deed.error), "")
-        if problem:
+        problem = next((deed.error for deed in deeds if deed.error), None)
+        if problem is not None:
             say(f"longshore: {seat.rented} has not been ended: {problem}; `longshore machines down {seat.rented}`")
             return
         if not invocation.quiet:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -195,6 +197,14 @@ class Story:
             return collect(fleet, providers=[*self.accounts], patience=timedelta(seconds=SECONDS))
 
     # --- what a test sees
+
+    def until(self, look: Callable[[], bool], what: str) -> None:
+        """Wait until something can be seen."""
+        deadline = time.monotonic() + SECONDS
+        glance = threading.Event()
+        while not look():
+            assert time.monotonic() < deadline, f"{what} did not come"
+            glance.wait(0.05)
 
     def reader(self) -> RunReader:
         """Read the latest run."""
