@@ -140,8 +140,7 @@ def going_on(folder: Path) -> Iterator[tuple[Served, Path]]:
                 wait_for(begun)
                 yield served, gate
             finally:
-                if holder(next((project.folder / ".longshore" / "runs").iterdir())) and process.poll() is None:
-                    process.kill()
+                project.call("cancel", code=None)
                 process.communicate(timeout=SECONDS)
 
 

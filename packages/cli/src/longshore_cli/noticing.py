@@ -22,6 +22,10 @@ __all__ = ["Loads", "Noticing"]
 
 _PAUSE_SECONDS = 0.2
 """What changes a thousand times a second is told so often."""
+_LAST_SECONDS = 1.0
+"""SQLite writes to a file, which is told, just before what it wrote can be read. So it is told once more, when nothing
+else has changed for so long.
+"""
 
 
 class Noticing:
@@ -35,6 +39,7 @@ class Noticing:
         self._tell = tell
         self._loop = asyncio.get_running_loop()
         self._pending: asyncio.TimerHandle | None = None
+        self._last: asyncio.TimerHandle | None = None
         self._changes = Changes(folders)
         self._changes.__enter__()
         self._loop.add_reader(self._changes.fileno(), self._changed)
@@ -46,8 +51,9 @@ class Noticing:
         self._loop.remove_reader(self._changes.fileno())
         self._changes.__exit__(None, None, None)
         self._forget_controller()
-        if self._pending is not None:
-            self._pending.cancel()
+        for timer in (self._pending, self._last):
+            if timer is not None:
+                timer.cancel()
 
     def soon(self) -> None:
         """Tell, together with whatever else changes in this moment."""
@@ -58,6 +64,9 @@ class Noticing:
         self._pending = None
         if self._controller is None:
             self._find_controller()
+        if self._last is not None:
+            self._last.cancel()
+        self._last = self._loop.call_later(_LAST_SECONDS, self._tell)
         self._tell()
 
     def _changed(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from importlib.resources import files
 
 from starlette.applications import Starlette
@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from longshore.errors import LongshoreError, UsageError
+from longshore.errors import ConfigError, JournalError, LongshoreError, RunError, UsageError
 from longshore_cli.report.html import element
-from longshore_cli.text import clean
-from longshore_web import entering, streams, views
+from longshore_web import actions, entering, streams, views
 from longshore_web.frame import framed
 from longshore_web.guard import Guard
 from longshore_web.site import Missing, Site
@@ -46,6 +45,11 @@ def make_app(site: Site, hosts: Collection[str] = LOCAL_HOSTS) -> Starlette:
         _page(f"{run}/machines", views.machines),
         _page(f"{run}/artifacts", views.artifacts),
         _page(f"{run}/workflow", views.workflow),
+        _form("/runs", actions.start),
+        _form(f"{run}/cancel", actions.cancel),
+        _form(f"{run}/resume", actions.resume),
+        _form(f"{run}/task/cancel", actions.cancel_task),
+        _form(f"{run}/task/retry", actions.retry_task),
         Route("/changes", streams.history_changes),
         Route(f"{run}/changes", streams.run_changes),
         Route("/enter", entering.enter, methods=["GET", "POST"]),
@@ -65,6 +69,10 @@ def _page(path: str, view: Callable[[Request], Response]) -> Route:
     return Route(path, view)
 
 
+def _form(path: str, action: Callable[[Request], Awaitable[Response]]) -> Route:
+    return Route(path, action, methods=["POST"])
+
+
 def _static(request: Request) -> Response:
     known = _STATIC.get(request.path_params["name"])
     if known is None:
@@ -74,8 +82,9 @@ def _static(request: Request) -> Response:
 
 
 def _told(_: Request, error: Exception) -> Response:
-    code = 404 if isinstance(error, Missing) else 400 if isinstance(error, UsageError) else 500
-    return _problem(clean(str(error)), code)
+    codes = ((Missing, 404), (UsageError, 400), (ConfigError, 400), (JournalError, 500), (RunError, 409))
+    code = next((code for kind, code in codes if isinstance(error, kind)), 500)
+    return _problem(str(error), code)
 
 
 def _unknown(_request: Request, _error: Exception | None = None) -> Response:
@@ -83,4 +92,6 @@ def _unknown(_request: Request, _error: Exception | None = None) -> Response:
 
 
 def _problem(words: str, code: int) -> Response:
-    return HTMLResponse(framed("Not shown", element("h1", "Not shown"), [element("p", words)]), code)
+    return HTMLResponse(
+        framed("Not shown", element("h1", "Not shown"), [element("pre", words, class_="problem")]), code
+    )

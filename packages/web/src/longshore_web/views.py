@@ -21,8 +21,8 @@ from longshore_cli.report.html import Html
 from longshore_cli.report.record import read_record
 from longshore_cli.scheduling.verbs import scheduled
 from longshore_web.frame import View
-from longshore_web.html import NOTHING
 from longshore_web.pages.artifacts import artifacts_page
+from longshore_web.pages.forms import run_forms, start_form, task_forms
 from longshore_web.pages.history import Line, history_page, schedules_page
 from longshore_web.pages.log import Place, log_page
 from longshore_web.pages.machines import machines_page
@@ -62,7 +62,15 @@ def history(request: Request) -> Response:
     runs = list(site.project.run_ids())
     lines = [_line(site, run) for run in islice(runs, skip, skip + _MOST)]
     folder = str(site.project.folder)
-    page = history_page(folder, lines, datetime.now(UTC), skip=skip, most=_MOST, total=len(runs), actions=NOTHING)
+    page = history_page(
+        folder,
+        lines,
+        datetime.now(UTC),
+        skip=skip,
+        most=_MOST,
+        total=len(runs),
+        actions=start_form(site.token.derived("form")),
+    )
     return HTMLResponse(page)
 
 
@@ -86,7 +94,7 @@ def overview(request: Request) -> Response:
     for phase in (TaskPhase.FAILED, TaskPhase.LOST):
         if view.overview.info.phases.get(phase) and len(failed) < _MOST_FAILED:
             failed += view.overview.tasks(phase=phase, most=_MOST_FAILED - len(failed)).tasks
-    return HTMLResponse(overview_page(view, failed, NOTHING))
+    return HTMLResponse(overview_page(view, failed, run_forms(view)))
 
 
 def tasks(request: Request) -> Response:
@@ -125,7 +133,7 @@ def task(request: Request) -> Response:
         moves=read_moves(reader, info.id),
         refused=read_refusals(reader).get(info.id, "") if failed else "",
     )
-    return HTMLResponse(task_page(view, told, NOTHING))
+    return HTMLResponse(task_page(view, told, task_forms(view, info)))
 
 
 def _task(view: View, query: Mapping[str, str]) -> TaskInfo:

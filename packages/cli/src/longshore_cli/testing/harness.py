@@ -15,7 +15,7 @@ import sys
 import termios
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -171,10 +171,15 @@ def _take_terminal() -> None:
 
 def wait_for(path: Path) -> None:
     """Wait until a file is there, as a task writes it."""
+    wait_until(path.exists, f"{path} was never written")
+
+
+def wait_until(holds: Callable[[], bool], otherwise: str) -> None:
+    """Wait until something holds; with these words if it never does."""
     deadline = time.monotonic() + SECONDS
     with select.epoll() as nothing:
-        while not path.exists():
-            assert time.monotonic() < deadline, f"{path} was never written"
+        while not holds():
+            assert time.monotonic() < deadline, otherwise
             nothing.poll(0.02)
 
 

@@ -27,9 +27,9 @@ def overview_page(view: View, failed: Sequence[TaskInfo], actions: Html) -> str:
 
 def _parts(view: View, failed: Sequence[TaskInfo], actions: Html) -> Iterator[Html]:
     yield _phases(view)
-    yield actions
-    if failed:
-        yield _failures(view, failed)
+    # Each part has its place, also when it is empty: so what is below stays what it is when a page renews itself.
+    yield element("div", actions, class_="actions")
+    yield element("div", _failures(view, failed) if failed else NOTHING)
     yield _graph(view)
     yield element("h3", "Tasks as written")
     yield _groups(view)

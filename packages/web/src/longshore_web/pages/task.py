@@ -44,7 +44,7 @@ def task_page(view: View, told: Told, actions: Html) -> str:
 
 def _parts(view: View, told: Told, actions: Html) -> Iterator[Html]:
     yield facts(_facts(view, told))
-    yield actions
+    yield element("div", actions, class_="actions")
     yield element("h3", "Attempts")
     yield _attempts(view, told)
     yield element("h3", "Artifacts")
