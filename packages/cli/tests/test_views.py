@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from longshore.remote.limits import MemoryGroups
 from longshore.scheduler.state import TaskPhase
 from longshore_cli.commands import status
 
@@ -262,3 +264,41 @@ def test_plan_refuses_what_fits_nowhere(project: Project) -> None:
     answer = project.call("plan", code=2)
     assert "tasks.big.needs" in answer.err
     assert "5000 cpus fit on no machine of pool local" in answer.err
+
+
+THREE_ENDS = """
+name = "ends"
+[tasks.hungry]
+command = "{python} -c 'print(1, flush=True); x = bytearray(10**9)'"
+needs = {{ memory = "64 MiB" }}
+[tasks.idle]
+command = "echo out; echo err >&2"
+outputs = ["never.txt"]
+[tasks.stuck]
+command = "echo begun; sleep 1000"
+timeout = "1 s"
+grace = "100 ms"
+"""
+
+
+def test_three_failures_have_three_classes_each_with_its_proof_and_one_command_shows_what_was_written(
+    project: Project,
+) -> None:
+    group = MemoryGroups().limit(64 << 20)
+    if group is None:
+        pytest.skip("this user may make no control group with a memory limit here")
+    group.remove()
+    project.write(THREE_ENDS.format(python=sys.executable))
+
+    failed = {each["task"]: each for each in project.call("run", "--json", "-q", code=1).json["failed"]}
+
+    assert {name: each["class"] for name, each in failed.items()} == {
+        "hungry": "out of memory",
+        "idle": "user code",
+        "stuck": "timeout",
+    }
+    proofs = {"hungry": "more than the 67108864 bytes", "idle": "never.txt", "stuck": "1 s"}
+    for name, proof in proofs.items():
+        assert proof in " ".join(failed[name]["evidence"])
+        assert proof in project.call("explain", name).out
+    assert sorted(project.call("logs", "idle").out.split()) == ["err", "out"]

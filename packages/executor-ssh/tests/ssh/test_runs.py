@@ -79,3 +79,36 @@ outputs = ["place.txt"]
 
     [result] = project.folder.glob("results/latest/where/place.txt")
     assert result.read_text() in {str(host.home) for host in lab.hosts}
+
+
+_MEND = """
+name = "mend"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[tasks.sum]
+for_each.n = [1, 2]
+script = "sum.sh data.bin"
+inputs = ["data.bin"]
+outputs = ["sum.txt"]
+"""
+_DATA_BYTES = 8 << 20
+
+
+def test_when_a_script_was_mended_nothing_is_sent_but_the_script(lab: Lab, tmp_path: Path) -> None:
+    project = Project(tmp_path, lab, _MEND, hosts=1, metered=True)
+    [meter] = project.meters
+    (project.folder / "data.bin").write_bytes(os.urandom(_DATA_BYTES))
+    (project.folder / "sum.sh").write_text("wc -l $1 > sum.txt  # a bug\n")
+    project.say("run")
+    first = meter.sent
+    (project.folder / "sum.sh").write_text("wc -c < $1 > sum.txt\n")
+
+    project.say("run")
+
+    assert first > _DATA_BYTES
+    assert meter.sent - first < _DATA_BYTES / 8, "the data were sent again"
+    sums = [path.read_text() for path in project.folder.glob("results/latest/sum/*/sum.txt")]
+    assert sums == [f"{_DATA_BYTES}\n"] * 2
