@@ -53,6 +53,46 @@ def test_a_host_executes_its_boot_data_as_root_and_tells_when_it_powers_itself_o
     assert world.hosts.living() == []
 
 
+IN_A_NAMESPACE = """
+import sys
+from pathlib import Path
+from queue import SimpleQueue
+from longshore.testing.fake_hosts import FakeHosts
+off = SimpleQueue()
+hosts = FakeHosts(Path(sys.argv[1]), off=off.put)
+hosts.boot("h1", ["203.0.113.5"], sys.argv[2])
+off.get(timeout=20)
+print(hosts.console("h1"))
+hosts.close()
+"""
+
+
+def test_the_root_of_a_user_namespace_is_root_enough(tmp_path: Path) -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    data = script("useradd -m -p '*' guest; id -un guest; ls -l /home; ls /etc/ssh; cat /etc/shadow", "poweroff")
+    inner = 'ip link set lo up; mount -t tmpfs -o mode=0755 tmpfs /run; mkdir /run/netns; exec "$@"'
+    outer = 'echo here; read -r _; exec unshare --mount --net --propagation private sh -c "$@"'
+    program = [sys.executable, "-c", IN_A_NAMESPACE, str(tmp_path / "hosts"), data]
+    with subprocess.Popen(
+        ["unshare", "--user", "sh", "-c", outer, "sh", inner, "sh", *program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()  # it has left our namespace
+        for ids in ("uid_map", "gid_map"):
+            Path("/proc", str(process.pid), ids).write_text("0 0 65536")
+        said, _ = process.communicate("\n", timeout=SECONDS)
+
+    assert "guest\ntotal 4\n" in said
+    assert " guest guest " in said
+    assert "root:*:" in said
+    assert not (tmp_path / "hosts").exists()
+
+
 def test_a_host_sees_nothing_of_this_computer_but_its_programs(world: _World, tmp_path: Path) -> None:
     (tmp_path / "secret").touch()
     said = world.play(script(f"ls {tmp_path}/secret", "ls /etc/ssh", "cat /proc/1/comm", "poweroff"))

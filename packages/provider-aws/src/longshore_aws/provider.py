@@ -34,9 +34,9 @@ from longshore_aws.sides import Sides
 __all__ = ["LAUNCHES_A_SECOND", "LAUNCH_BURST", "AwsProvider"]
 
 _ANSWER = timedelta(seconds=20)
-LAUNCH_BURST, LAUNCHES_A_SECOND = 5, 2.0
-"""What an account may ask of RunInstances in a region
-(https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
+LAUNCH_BURST, LAUNCHES_A_SECOND = 4, 2.0
+"""What an account may ask of RunInstances in a region, but for one of the five at once: not all requests take equally
+long to arrive (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 """
 _LONGEST_OWNER = 63
 _NOTICE = timedelta(minutes=2)

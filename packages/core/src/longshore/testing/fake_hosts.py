@@ -2,7 +2,8 @@
 
 A host executes the very boot data that it was launched with, answers SSH, can be reached by nobody but through
 `FakeHosts.proxy_command`, and tells when it powers itself off. It is made of Linux namespaces on this computer's own
-programs: this needs root, OpenSSH's server, iproute2, util-linux and busybox; `missing` says what is not there.
+programs: this needs root, OpenSSH's server, iproute2, util-linux and busybox; `missing` says what is not there. Root of
+a user namespace will do, when it has more ids than its own and a network.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def missing() -> str:
     """Say why there can be no such hosts here; empty when there can be."""
     lacking = [name for name in _PROGRAMS if shutil.which(name, path=_path()) is None]
     if os.geteuid() or not _may_mount():
-        return "hosts with a root file system and a network of their own need root"
+        return "hosts with a root file system and a network of their own need root, at least of a user namespace"
     return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
@@ -40,6 +41,24 @@ def _may_mount() -> bool:
     with open("/proc/self/status") as status:
         held = next((line.split()[1] for line in status if line.startswith("CapEff:")), "0")
     return bool(int(held, 16) >> _SYS_ADMIN & 1)
+
+
+def _attributes() -> str:
+    """Say whose extended attributes overlays use: a root of a user namespace may not write those of the true one."""
+    everybody = Path("/proc/self/uid_map").read_text().split() == ["0", "0", str(2**32 - 1)]
+    return "trusted" if everybody else "user"
+
+
+def _make_accounts(etc: Path) -> None:
+    """Lay down what programs for accounts change: a root of a user namespace may not change what the true one has."""
+    for name in ("passwd", "group", "subuid", "subgid"):
+        shutil.copyfile(f"/etc/{name}", etc / name)
+    for name, secrets in (("passwd", "shadow"), ("group", "gshadow")):
+        names = [line.partition(":")[0] for line in (etc / name).read_text().splitlines()]
+        rest = "1:0:99999:7:::" if name == "passwd" else ":"
+        (etc / secrets).write_text("".join(f"{each}:*:{rest}\n" for each in names))
+    for name in (".pwd.lock", "passwd-", "group-", "shadow-", "gshadow-", "subuid-", "subgid-"):
+        (etc / name).touch()
 
 
 def _path() -> str:
@@ -117,7 +136,7 @@ class FakeHosts:
         script = files("longshore.testing").joinpath("fake_host", "boot.sh")
         with as_file(script) as place, (disk / "console").open("ab") as console:
             process = subprocess.Popen(
-                [*_UNSHARE, "sh", str(place), str(disk), name.rpartition("/")[2], *addresses],
+                [*_UNSHARE, "sh", str(place), _attributes(), str(disk), name.rpartition("/")[2], *addresses],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=console,
@@ -134,7 +153,9 @@ class FakeHosts:
             (disk / part).mkdir(parents=True)
         shutil.copytree(self._image, disk, dirs_exist_ok=True)
         for part in ("ssh", "systemd"):  # nothing of this computer's own shines through
-            os.setxattr(disk / "etc" / part, "trusted.overlay.opaque", b"y")
+            os.setxattr(disk / "etc" / part, f"{_attributes()}.overlay.opaque", b"y")
+        if _attributes() == "user":
+            _make_accounts(disk / "etc")
         if data is not None:
             place = disk / "root" / "var" / "lib" / "cloud" / "user-data"
             place.write_text(data)

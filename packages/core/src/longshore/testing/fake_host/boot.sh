@@ -1,11 +1,12 @@
 #!/bin/sh
-# A fake host from the moment it has power: sh boot.sh FOLDER NAME ADDRESS..., as the first process of its namespaces.
+# A fake host from the moment it has power: sh boot.sh ATTRIBUTES FOLDER NAME ADDRESS..., as the first process of its namespaces.
 #
 # Its root is this computer's /usr and /etc, with all that is changed in them kept in FOLDER, and nothing else of this
 # computer. Its first process is sshd; beside it the boot data is executed, at the first boot only, as clouds do.
 set -e
-folder=$1 name=$2
-shift 2
+[ "$1" != user ] || attributes=,userxattr
+folder=$2 name=$3
+shift 3
 root=$folder/root
 echo here
 read -r _ # the network is there
@@ -13,7 +14,7 @@ mount --bind "$root" "$root"
 cd "$root"
 mkdir -p proc sys dev run tmp var/log var/lib/cloud home root etc usr mnt
 for each in etc usr; do
-    mount -t overlay overlay -o "lowerdir=/$each,upperdir=$folder/$each,workdir=$folder/$each.work" "$each"
+    mount -t overlay overlay -o "lowerdir=/$each,upperdir=$folder/$each,workdir=$folder/$each.work${attributes:-}" "$each"
 done
 for each in bin sbin lib lib32 lib64 libx32; do
     if [ -L "/$each" ]; then
@@ -23,7 +24,7 @@ for each in bin sbin lib lib32 lib64 libx32; do
     fi
 done
 mount -t proc proc proc
-for each in run tmp dev; do mount -t tmpfs tmpfs "$each"; done
+for each in run tmp dev; do mount -t tmpfs -o mode=0755 tmpfs "$each"; done
 mkdir -p dev/pts run/sshd run/systemd/system
 mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
 for each in null zero full random urandom tty; do
