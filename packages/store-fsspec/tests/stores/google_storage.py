@@ -119,7 +119,7 @@ class GoogleStorage:
             boundary = b"--" + re.findall(r"boundary=['\"]?([^'\";]+)", headers["Content-Type"])[0].encode()
             about, body = (each.split(b"\n\n", 1)[1] for each in content.split(boundary)[1:3])
             return self._keep(bucket, json.loads(about)["name"], body.removesuffix(b"\n"))
-        if method == "POST":
+        if "upload_id" not in query:
             token = str(len(self._sessions))
             self._sessions[token] = (bucket, json.loads(content)["name"], bytearray())
             return (
