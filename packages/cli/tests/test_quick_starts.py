@@ -27,3 +27,10 @@ def test_another_cloud_needs_another_name_and_its_own_options_alone(page: str) -
     (name, workflow), (aws, known) = first_of(page), first_of("aws.md")
     assert name != aws
     assert workflow == known
+
+
+@pytest.mark.parametrize("page", ["aws.md", "azure.md", "digitalocean.md", "google-cloud.md"])
+def test_each_page_says_what_its_provider_was_tested_against_and_what_not_yet(page: str) -> None:
+    words = " ".join((_PAGES / page).read_text(encoding="utf-8").split())
+    assert "against a stand-in" in words
+    assert re.search(r"It has not rented from the real \w+", words)
