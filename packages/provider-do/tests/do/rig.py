@@ -37,7 +37,7 @@ class DoRig:
 
     def __init__(self, cloud: DigitalOcean, url: str, folder: Path) -> None:
         self.cloud = cloud
-        self._url = url
+        self.url = url
         self._folder = folder
         self._made = 0
         self._began = self.now()
@@ -45,7 +45,7 @@ class DoRig:
     def provider(self, **options: Any) -> DoProvider:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
-        config = DoConfig(endpoint_url=self._url, **{"admit": ("203.0.113.7/32",), **options})
+        config = DoConfig(endpoint_url=self.url, **{"admit": ("203.0.113.7/32",), **options})
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
         return DoProvider(config, catalogue=kept, answer=_ANSWER)
 
@@ -82,11 +82,11 @@ class DoRig:
 
     def sides(self) -> Sequence[SideResource]:
         """Look at keys and firewalls, whoever's."""
-        return list(sides_in(self.cloud.firewalls.values(), self.cloud.keys.values()))
+        return list(sides_in(self.cloud.firewalls.rows.values(), self.cloud.keys.rows.values()))
 
     def admitted(self) -> Sequence[str]:
         """Look at who is let in by SSH."""
-        rules = [rule for row in self.cloud.firewalls.values() for rule in row["inbound_rules"]]
+        rules = [rule for row in self.cloud.firewalls.rows.values() for rule in row["inbound_rules"]]
         found = [address for rule in rules if rule["ports"] == "22" for address in rule["sources"].get("addresses", ())]
         return [each.removesuffix("/32") for each in found]
 
@@ -98,7 +98,7 @@ class DoRig:
             {Tag.PROJECT: self.owner},
             {"owner": self.owner, Tag.LEDGER: "l-1"},
         ]
-        known = len(self.cloud.firewalls)
+        known = len(self.cloud.firewalls.rows)
         for place in range(count):
             body = {"size": "s-1vcpu-1gb", "region": "ams3", "image": "debian-12-x64"}
             self.cloud.crowd({**body, "name": f"theirs-{place}", "tags": as_tags(others[place % len(others)])})

@@ -37,7 +37,7 @@ class GcpRig:
 
     def __init__(self, cloud: GoogleCloud, url: str, folder: Path) -> None:
         self.cloud = cloud
-        self._url = url
+        self.url = url
         self._folder = folder
         self._made = 0
         self._began = self.now()
@@ -46,7 +46,7 @@ class GcpRig:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
         given = {"admit": ("203.0.113.7/32",), "regions": ("europe-west4",), **options}
-        config = GcpConfig(endpoint_url=self._url, billing_url=self._url, **given)
+        config = GcpConfig(endpoint_url=self.url, billing_url=self.url, **given)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
         return GcpProvider(config, catalogue=kept, answer=_ANSWER)
 

@@ -26,8 +26,6 @@ __all__ = ["SECONDS", "Account", "Story", "VisibleHosts", "machines_of", "starte
 
 SECONDS = 90.0
 """No run is longer."""
-_DEADLINE = "12 s"
-"""So long a call may take, and so late after a launch a list is a proof: on a busy computer all takes its time."""
 _HEAD = 'name = "pv"\nmax_cost = "5 USD"\n'
 _PROVIDER = """
 [providers.{name}]
@@ -91,7 +89,12 @@ class Account(Protocol):
 
     @property
     def pool(self) -> str:
-        """Lines of a pool: which machine, of two processors."""
+        """Lines of a pool: a machine of two processors or more, that is a spot machine, too, where there are any."""
+        ...
+
+    @property
+    def deadline(self) -> str:
+        """How long a call may take; so late after a launch, too, a list is a proof. Leave time on a busy computer."""
         ...
 
     @property
@@ -155,19 +158,25 @@ class Story:
 
     # --- what the user does
 
-    def write(self, pool: str, tasks: str, user_data: str = "", deadline: str = _DEADLINE) -> None:
-        """Write the workflow file, with lines for each pool. A run waits for the deadline until it takes a machine for
-        gone.
-        """
+    def write(self, pool: str, tasks: str, user_data: str = "", deadline: str = "") -> None:
+        """Write the workflow file, with lines for each pool; ``deadline`` is another one than the accounts'."""
         parts = [_HEAD]
         for name, each in self.accounts.items():
-            table = {"provider": each.provider, "options": each.options, "deadline": deadline, "user_data": user_data}
-            parts += [_PROVIDER.format(name=name, **table), _POOL.format(name=name, machine=each.pool, lines=pool)]
+            parts.append(
+                _PROVIDER.format(
+                    name=name,
+                    provider=each.provider,
+                    options=each.options,
+                    deadline=deadline or each.deadline,
+                    user_data=user_data,
+                )
+            )
+            parts += [_POOL.format(name=name, machine=each.pool, lines=pool)]
         (self.folder / "longshore.toml").write_text("".join([*parts, tasks]))
 
-    def start(self, pool: str, tasks: str, user_data: str = "", deadline: str = _DEADLINE) -> Run:
+    def start(self, pool: str, tasks: str, user_data: str = "") -> Run:
         """Begin a run in this process, whose environment is the user's."""
-        self.write(pool, tasks, user_data, deadline)
+        self.write(pool, tasks, user_data)
         loaded = load(self.folder / "longshore.toml")
         return start(loaded.spec, loaded.folder)
 

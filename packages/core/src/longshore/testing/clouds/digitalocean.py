@@ -1,15 +1,15 @@
-"""A stand-in for DigitalOcean: droplets, keys, firewalls, sizes and the account, as its API describes them."""
+"""A stand-in for DigitalOcean: droplets, sizes and the account, as its API describes them. What is beside droplets
+is in `longshore.testing.clouds.digitalocean_sides`.
+"""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from longshore.testing.clouds.digitalocean_sides import Firewalls, Keys
 from longshore.testing.clouds.digitalocean_words import (
     REFUSALS,
     REGIONS,
@@ -28,7 +28,6 @@ __all__ = ["DigitalOcean"]
 
 _NAME = re.compile(r"[a-zA-Z0-9]?[a-z0-9A-Z.\-]*[a-z0-9A-Z]")
 _TAG = re.compile(r"[a-zA-Z0-9:_-]{1,255}")
-_FIREWALL = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9.-]+")
 _LONGEST_DATA = 65536
 _MOST_AT_ONCE = 10
 _IMAGES = frozenset({"ubuntu-24-04-x64", "ubuntu-22-04-x64", "debian-12-x64"})
@@ -54,8 +53,8 @@ class DigitalOcean(HttpCloud):
         self.droplets: dict[int, dict[str, Any]] = {}
         self.births: dict[int, Mapping[str, Any]] = {}
         """The body of the call that made each droplet."""
-        self.keys: dict[int, dict[str, Any]] = {}
-        self.firewalls: dict[str, dict[str, Any]] = {}
+        self.keys = Keys()
+        self.firewalls = Firewalls(self.now)
         self._routes: Sequence[tuple[str, str, Callable[..., Answer]]] = (
             ("GET", r"/v2/account", self._account),
             ("GET", r"/v2/sizes", self._sizes),
@@ -64,13 +63,13 @@ class DigitalOcean(HttpCloud):
             ("DELETE", r"/v2/droplets/(\d+)", self._destroy),
             ("POST", r"/v2/droplets/(\d+)/actions", self._act),
             ("GET", r"/v2/tags/([^/]+)", self._tag),
-            ("GET", r"/v2/account/keys", self._list_keys),
-            ("POST", r"/v2/account/keys", self._add_key),
-            ("DELETE", r"/v2/account/keys/(\d+)", self._delete_key),
-            ("GET", r"/v2/firewalls", self._list_firewalls),
-            ("POST", r"/v2/firewalls", self._make_firewall),
-            ("PUT", r"/v2/firewalls/([0-9a-f-]+)", self._change_firewall),
-            ("DELETE", r"/v2/firewalls/([0-9a-f-]+)", self._delete_firewall),
+            ("GET", r"/v2/account/keys", self.keys.list),
+            ("POST", r"/v2/account/keys", self.keys.add),
+            ("DELETE", r"/v2/account/keys/(\d+)", self.keys.delete),
+            ("GET", r"/v2/firewalls", self.firewalls.list),
+            ("POST", r"/v2/firewalls", self.firewalls.make),
+            ("PUT", r"/v2/firewalls/([0-9a-f-]+)", self.firewalls.change),
+            ("DELETE", r"/v2/firewalls/([0-9a-f-]+)", self.firewalls.delete),
         )
 
     # --- what all stand-ins say
@@ -106,7 +105,7 @@ class DigitalOcean(HttpCloud):
     def sides(self) -> Sequence[str]:
         """Name firewalls and keys."""
         with self._lock:
-            return [row["name"] for row in (*self.firewalls.values(), *self.keys.values())]
+            return [row["name"] for row in (*self.firewalls.rows.values(), *self.keys.rows.values())]
 
     def powered_off(self, machine: str) -> None:
         """Show it as off; it costs as before."""
@@ -126,12 +125,12 @@ class DigitalOcean(HttpCloud):
     def add_key(self, name: str, public_key: str) -> None:
         """Let a key be there that somebody has added by hand."""
         with self._lock:
-            self._add_key(Request(method="POST", path="", body={"name": name, "public_key": public_key}))
+            self.keys.add(Request(method="POST", path="", body={"name": name, "public_key": public_key}))
 
     def add_firewall(self, body: Mapping[str, Any]) -> None:
         """Let a firewall be there that somebody else has made."""
         with self._lock:
-            self._firewall(str(uuid.uuid4()), body)
+            self.firewalls.add(body)
 
     # --- the account
 
@@ -180,14 +179,13 @@ class DigitalOcean(HttpCloud):
         return Answer(status=202, body={"droplets": made, "links": {"actions": []}})
 
     def _why_not(self, body: Mapping[str, Any], names: Sequence[str]) -> Answer | None:
-        known = {key["fingerprint"] for key in self.keys.values()} | {key["id"] for key in self.keys.values()}
         if len(self.droplets) + len(names) > self._limit:
             return self.refusal(Fault.QUOTA)
         wrong = [
             (body["size"] not in {each[0] for each in SIZES}, "You specified an invalid size for Droplet creation."),
             (body.get("region") not in REGIONS, "You specified an invalid region for Droplet creation."),
             (body["image"] not in _IMAGES, "You specified an invalid image for Droplet creation."),
-            (not set(body.get("ssh_keys", ())) <= known, "invalid key identifiers for Droplet creation."),
+            (not set(body.get("ssh_keys", ())) <= self.keys.known(), "invalid key identifiers for Droplet creation."),
             (len(names) > _MOST_AT_ONCE, "you may create 10 Droplets at once"),
             (not all(map(_NAME.fullmatch, names)), "Only valid hostname characters are allowed."),
             (not all(map(_TAG.fullmatch, body.get("tags") or ())), "a tag has characters that tags cannot have"),
@@ -276,57 +274,3 @@ class DigitalOcean(HttpCloud):
         others = {kind: {"count": 0} for kind in ("images", "volumes", "volume_snapshots", "databases")}
         resources = {"count": count, "droplets": {"count": count}, **others}
         return Answer(status=200, body={"tag": {"name": name, "resources": resources}})
-
-    # --- keys
-
-    def _list_keys(self, request: Request) -> Answer:
-        return page_of(request, "ssh_keys", list(self.keys.values()))
-
-    def _add_key(self, request: Request) -> Answer:
-        public = request.body["public_key"]
-        try:
-            digest = hashlib.md5(base64.b64decode(public.split()[1], validate=True), usedforsecurity=False).hexdigest()
-        except (IndexError, ValueError):
-            return no(422, "unprocessable_entity", "Key invalid, type not supported")
-        fingerprint = ":".join(digest[place : place + 2] for place in range(0, 32, 2))
-        if any(key["fingerprint"] == fingerprint for key in self.keys.values()):
-            return no(422, "unprocessable_entity", "SSH Key is already in use on your account")
-        self._next += 1
-        key = {"id": self._next, "fingerprint": fingerprint, "public_key": public, "name": request.body["name"]}
-        self.keys[self._next] = key
-        return Answer(status=201, body={"ssh_key": key})
-
-    def _delete_key(self, _: Request, number: str) -> Answer:
-        return Answer(status=204) if self.keys.pop(int(number), None) else not_found()
-
-    # --- firewalls
-
-    def _list_firewalls(self, request: Request) -> Answer:
-        return page_of(request, "firewalls", list(self.firewalls.values()))
-
-    def _make_firewall(self, request: Request) -> Answer:
-        body = request.body
-        if not _FIREWALL.fullmatch(body["name"]) or any(body["name"] == row["name"] for row in self.firewalls.values()):
-            return no(422, "unprocessable_entity", "the name cannot be, or is taken")
-        row = self._firewall(str(uuid.uuid4()), body)
-        return Answer(status=202, body={"firewall": row})
-
-    def _firewall(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        row = {
-            "id": name,
-            "status": "succeeded",
-            "created_at": self.now().isoformat(),
-            "pending_changes": [],
-            "droplet_ids": [],
-            **body,
-        }
-        self.firewalls[name] = row
-        return row
-
-    def _change_firewall(self, request: Request, name: str) -> Answer:
-        if name not in self.firewalls:
-            return not_found()
-        return Answer(status=200, body={"firewall": self._firewall(name, request.body)})
-
-    def _delete_firewall(self, _: Request, name: str) -> Answer:
-        return Answer(status=204) if self.firewalls.pop(name, None) else not_found()

@@ -65,6 +65,7 @@ class HostedAccount:
     options: str
     pool: str
     user: str
+    deadline: str
     variables: Mapping[str, str] = field(repr=False)
 
     def machines(self) -> Collection[str]:
@@ -122,6 +123,7 @@ def hosted(
                 options=place.options.format(url=url),
                 pool=place.pool,
                 user=place.user,
+                deadline=place.deadline,
                 variables={
                     "REQUESTS_CA_BUNDLE": str(trust.authority),
                     **{variable: value.format(url=url) for variable, value in variables.items()},
