@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from botocore import exceptions as sdk
 
@@ -17,7 +17,7 @@ from longshore.errors import (
     QuotaExceeded,
     Throttled,
 )
-from longshore.plugin.refusals import Refusals
+from longshore.plugin.refusals import Refusals, in_our_words
 
 __all__ = ["already", "code_of", "translated"]
 
@@ -126,27 +126,26 @@ def code_of(error: BaseException) -> str:
     return str(error.response.get("Error", {}).get("Code", "")) if isinstance(error, sdk.ClientError) else ""
 
 
-@contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str) -> AbstractContextManager[None]:
     """Let nothing of the SDK out of the block; ``doing`` says what is asked, as in ``"listing machines"``.
 
     Raises:
         ProviderError: of the class that fits, with the SDK's error as its cause.
     """
-    try:
-        yield
-    except sdk.ClientError as error:
-        raise _TABLE.error(code_of(error) or "an error without code", _message(error), doing=doing) from error
-    except sdk.BotoCoreError as error:
-        raise _of_sdk(error, doing) from error
-    except Exception as error:
-        # Whoever raises it has imported it; without anybody who asks AWS it would take a quarter of a second.
-        from botocore.parsers import ResponseParserError  # noqa: PLC0415  as above
+    return in_our_words(_ours, doing)
 
-        if not isinstance(error, ResponseParserError):
-            raise
-        # The answer was cut off, or comes from something between us and AWS: what was asked may be done.
-        raise CloudUnreachable(f"{doing}: what came is no answer of AWS") from error
+
+def _ours(error: Exception, doing: str) -> ProviderError | None:
+    if isinstance(error, sdk.ClientError):
+        return _TABLE.error(code_of(error) or "an error without code", _message(error), doing=doing)
+    if isinstance(error, sdk.BotoCoreError):
+        return _of_sdk(error, doing)
+    # Whoever raises it has imported it; without anybody who asks AWS it would take a quarter of a second.
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415  as above
+
+    # The answer was cut off, or comes from something between us and AWS: what was asked may be done.
+    is_none = isinstance(error, ResponseParserError)
+    return CloudUnreachable(f"{doing}: what came is no answer of AWS") if is_none else None
 
 
 @contextmanager

@@ -5,8 +5,7 @@ when there is an error to read: it takes a tenth of a second, which lists that a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 from longshore.errors import (
@@ -19,7 +18,7 @@ from longshore.errors import (
     QuotaExceeded,
     Throttled,
 )
-from longshore.plugin.refusals import Refusals
+from longshore.plugin.refusals import Refusals, in_our_words
 
 __all__ = ["is_gone", "is_taken", "is_used", "translated"]
 
@@ -152,20 +151,13 @@ def _code(error: BaseException | None) -> str:
     return _code(error.__cause__) if isinstance(error, ProviderError) else ""
 
 
-@contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str) -> AbstractContextManager[None]:
     """Let nothing of the SDK out of the block; ``doing`` says what is asked, as in ``"listing machines"``.
 
     Raises:
         ProviderError: of the class that fits, with the SDK's error as its cause.
     """
-    try:
-        yield
-    except Exception as error:
-        ours = _ours(error, doing)
-        if ours is None:
-            raise
-        raise ours from error
+    return in_our_words(_ours, doing)
 
 
 def _ours(error: Exception, doing: str) -> ProviderError | None:

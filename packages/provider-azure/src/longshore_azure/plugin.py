@@ -20,7 +20,7 @@ def _make(config: AzureConfig) -> Provider:
 @hookimpl
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce Azure."""
-    tested = "a stand-in held to the models of Azure's own library; not yet Azure"
+    tested = "a stand-in held to the models of its own library, with hosts that execute the boot data; not yet Azure"
     return [
         ProviderRecord(
             name="azure",

@@ -85,7 +85,15 @@ class Sides:
                     raise
 
     def _has_firewall(self, spec: MachineSpec) -> bool:
-        return any(each["name"] == _firewall_name(spec) for each in self._firewalls())
+        name = _firewall_name(spec)
+        row = next((each for each in self._firewalls() if each["name"] == name), None)
+        if row is not None and firewall_tag(spec) not in (row.get("tags") or ()):
+            # It would be no wall of ours: the machines would be open to everybody.
+            raise InvalidRequest(
+                f"the firewall {name} is not for our machines, so nothing was done; delete it in the control panel, or "
+                "give it another name"
+            )
+        return row is not None
 
     def _make_firewall(self, spec: MachineSpec) -> None:
         tag = firewall_tag(spec)

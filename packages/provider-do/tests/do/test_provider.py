@@ -29,6 +29,7 @@ from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
 from longshore.testing.clouds import Answer, DigitalOcean, Request, Trust
 from longshore.testing.faults import Fault
+from longshore.testing.provider_rig import remembered_offers
 from longshore_do.config import DoConfig
 from longshore_do.errors import Refused, translated
 from longshore_do.machines import as_tags, of_tags
@@ -70,7 +71,16 @@ def test_announcing_the_provider_does_not_import_the_sdk() -> None:
     assert [record.name for record in longshore_providers()] == ["do"]
 
 
-def test_offers_come_from_what_was_heard_before_without_the_sdk(rig: DoRig) -> None:
+def test_what_is_remembered_is_listed_without_the_sdk(rig: DoRig, tmp_path: Path) -> None:
+    known = rig.provider().offers(Needs())
+    asked = len(rig.requests())
+    count, modules = remembered_offers("do", {"endpoint_url": rig.url}, tmp_path)
+    assert count == len(known)
+    assert len(rig.requests()) == 2 * asked
+    assert not modules & {"azure.core", "pydo", "requests"}
+
+
+def test_offers_come_from_what_was_heard_before(rig: DoRig) -> None:
     assert rig.provider().offers(Needs(cpus=4))
     asked = len(rig.requests())
     provider = rig.provider()
@@ -102,7 +112,7 @@ def test_a_whole_life_needs_every_scope_that_is_named_and_no_other(
     provider.terminate([machine.id])
     provider.sweep([side.id for side in provider.find_sides(owner=rig.owner)], owner=rig.owner)
     assert rig.paid() == []
-    assert cloud.firewalls == {}
+    assert cloud.firewalls.rows == {}
     needed = set[str]().union(*(_SCOPES[call] for call in cloud.called))
     assert needed == set(least_scopes(DoConfig(**options))["scopes"])
 
@@ -125,7 +135,7 @@ def test_a_droplet_says_when_it_was_made(rig: DoRig, cloud: DigitalOcean) -> Non
 
 def test_ssh_is_let_in_from_the_caller_alone_and_the_machines_reach_each_other(rig: DoRig, cloud: DigitalOcean) -> None:
     rig.provider().launch(rig.spec(), token="t-1")
-    (firewall,) = cloud.firewalls.values()
+    (firewall,) = cloud.firewalls.rows.values()
     (droplet,) = cloud.droplets.values()
     assert set(firewall["tags"]) <= set(droplet["tags"])
     rules = [(rule["protocol"], rule["ports"], rule["sources"]) for rule in firewall["inbound_rules"]]
@@ -147,7 +157,7 @@ def test_several_launches_at_once_share_what_they_need(rig: DoRig, cloud: Digita
     with ThreadPoolExecutor(len(providers)) as pool:
         launches = [pool.submit(each.launch, rig.spec(), token=f"t-{place}") for place, each in enumerate(providers)]
         assert len({machine.id for launch in launches for machine in launch.result()}) == len(providers)
-    assert (len(cloud.firewalls), len(cloud.keys)) == (1, 1)
+    assert (len(cloud.firewalls.rows), len(cloud.keys.rows)) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,11 @@
-"""What Google says, in our words: the one table for its errors, and for what the SDK says itself."""
+"""What Google says, in our words: the one table for its errors, and for what the SDK says itself. The SDK is imported
+when there is an error to read: it takes half a second, which lists that are remembered need not wait for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
-
-import requests
-from google.api_core import exceptions as sdk
-from google.auth import exceptions as login
-from google.protobuf import json_format
 
 from longshore.errors import (
     AccessDenied,
@@ -21,13 +17,14 @@ from longshore.errors import (
     QuotaExceeded,
     Throttled,
 )
-from longshore.plugin.refusals import Refusals
+from longshore.plugin.refusals import Refusals, in_our_words
 
 __all__ = ["Refused", "is_gone", "is_taken", "translated"]
 
 _LOG_IN = "log in by `gcloud auth application-default login`, or name a file in GOOGLE_APPLICATION_CREDENTIALS"
 _ROLE = "`longshore gcp policy` prints the role that the login needs"
 _API = "switch the API on: `gcloud services enable compute.googleapis.com cloudbilling.googleapis.com`"
+_NAMES = "compare project, regions, image and network in [providers.gcp] with what there is"
 _MORE = "ask for more at IAM & Admin, Quotas, or use less"
 
 _TABLE = Refusals(
@@ -54,8 +51,8 @@ _TABLE = Refusals(
         "billingNotEnabled": (AccessDenied, "give the project an account that pays, in the console's page Billing"),
         "conditionNotMet": (InvalidRequest, "a policy of the organisation denies it; ask who administers it"),
         "CONDITION_NOT_MET": (InvalidRequest, "a policy of the organisation denies it; ask who administers it"),
-        "notFound": (InvalidRequest, ""),
-        "RESOURCE_NOT_FOUND": (InvalidRequest, ""),
+        "notFound": (InvalidRequest, _NAMES),
+        "RESOURCE_NOT_FOUND": (InvalidRequest, _NAMES),
         "alreadyExists": (InvalidRequest, ""),
         "RESOURCE_ALREADY_EXISTS": (InvalidRequest, ""),
         "resourceInUseByAnotherResource": (InvalidRequest, "what uses it must go before"),
@@ -98,7 +95,7 @@ class Refused(Exception):
         self.message = message
 
 
-def _refused(error: sdk.GoogleAPICallError) -> Refused:
+def _refused(error: Any) -> Refused:
     """Read what the SDK has raised."""
     status = int(error.code or 0)
     first: Any = next(iter(error.errors), None)
@@ -120,34 +117,46 @@ def is_taken(error: Exception) -> bool:
 
 
 def _code(error: BaseException | None) -> str:
+    from google.api_core.exceptions import GoogleAPICallError  # noqa: PLC0415  see above
+
     if isinstance(error, Refused):
         return error.code
-    if isinstance(error, sdk.GoogleAPICallError):
+    if isinstance(error, GoogleAPICallError):
         return _refused(error).code
     return _code(error.__cause__) if isinstance(error, ProviderError) else ""
 
 
-@contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str) -> AbstractContextManager[None]:
     """Let nothing of the SDK out of the block; ``doing`` says what is asked, as in ``"listing machines"``.
 
     Raises:
         ProviderError: of the class that fits, with the SDK's error as its cause.
     """
-    try:
-        yield
-    except Refused as error:
-        raise _TABLE.error(error.code, error.message, doing=doing) from error
-    except sdk.GoogleAPICallError as error:
-        refused = _refused(error)
-        raise _TABLE.error(refused.code, refused.message, doing=doing) from error
-    except (login.TransportError, requests.RequestException) as error:
-        # Its words have addresses and objects of the library in them; its kind says what was wrong.
-        raise CloudUnreachable(f"{doing}: Google has not answered ({type(error).__name__})") from error
-    except login.GoogleAuthError as error:
-        raise CredentialsError(f"{doing}: nobody is logged in to Google ({type(error).__name__}); {_LOG_IN}") from error
-    except sdk.GoogleAPIError as error:
-        raise ProviderError(f"{doing}: {type(error).__name__}") from error
-    except (json_format.ParseError, ValueError, KeyError, TypeError, AttributeError) as error:
-        # The answer was cut off, or comes from something between us and the cloud: what was asked may be done.
-        raise CloudUnreachable(f"{doing}: what came is no answer of Google ({type(error).__name__})") from error
+    return in_our_words(_ours, doing)
+
+
+def _ours(error: Exception, doing: str) -> ProviderError | None:
+    if isinstance(error, Refused):
+        return _TABLE.error(error.code, error.message, doing=doing)
+    import requests  # noqa: PLC0415  see above
+    from google.api_core import exceptions as sdk  # noqa: PLC0415  see above
+    from google.auth import exceptions as login  # noqa: PLC0415  see above
+    from google.protobuf.json_format import ParseError  # noqa: PLC0415  see above
+
+    kind = type(error).__name__
+    match error:
+        case sdk.GoogleAPICallError():
+            refused = _refused(error)
+            return _TABLE.error(refused.code, refused.message, doing=doing)
+        case login.TransportError() | requests.RequestException():
+            # Its words have addresses and objects of the library in them; its kind says what was wrong.
+            return CloudUnreachable(f"{doing}: Google has not answered ({kind})")
+        case login.GoogleAuthError():
+            return CredentialsError(f"{doing}: nobody is logged in to Google ({kind}); {_LOG_IN}")
+        case sdk.GoogleAPIError():
+            return ProviderError(f"{doing}: {kind}")
+        case ParseError() | ValueError() | KeyError() | TypeError() | AttributeError():
+            # The answer was cut off, or comes from something between us and the cloud: what was asked may be done.
+            return CloudUnreachable(f"{doing}: what came is no answer of Google ({kind})")
+        case _:
+            return None

@@ -20,7 +20,7 @@ def _make(config: GcpConfig) -> Provider:
 @hookimpl
 def longshore_providers() -> Sequence[ProviderRecord]:
     """Announce Google Cloud."""
-    tested = "a stand-in held to the API's own description; not yet Google Cloud"
+    tested = "a stand-in held to the API's own description, with hosts that execute the boot data; not yet Google Cloud"
     return [
         ProviderRecord(
             name="gcp",

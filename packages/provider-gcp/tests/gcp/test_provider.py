@@ -28,6 +28,7 @@ from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
 from longshore.testing.clouds import Answer, GoogleCloud, Request, Trust
 from longshore.testing.faults import Fault
+from longshore.testing.provider_rig import remembered_offers
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.errors import Refused, translated
 from longshore_gcp.labels import labels, read_tags, write_tags
@@ -82,6 +83,17 @@ def test_announcing_the_provider_does_not_import_the_sdk() -> None:
     code = "import sys, longshore_gcp.plugin as p; p.longshore_providers(); sys.exit('google.cloud' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert [record.name for record in longshore_providers()] == ["gcp"]
+
+
+def test_what_is_remembered_is_listed_without_the_sdk(rig: GcpRig, tmp_path: Path) -> None:
+    known = rig.provider().offers(Needs())
+    asked = len(rig.requests())
+    count, modules = remembered_offers(
+        "gcp", {"regions": ["europe-west4"], "endpoint_url": rig.url, "billing_url": rig.url}, tmp_path
+    )
+    assert count == len(known)
+    assert len(rig.requests()) == 2 * asked
+    assert not modules & {"google.api_core", "google.cloud", "requests"}
 
 
 def test_offers_have_prices_of_their_parts_and_are_remembered(rig: GcpRig) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from longshore.errors import ProviderError
 
-__all__ = ["Refusals", "each_of"]
+__all__ = ["Refusals", "each_of", "in_our_words"]
 
 Thing = TypeVar("Thing")
 _LONGEST = 500
@@ -40,6 +41,24 @@ class Refusals:
         words = " ".join(message.split())[:_LONGEST]
         text = f"{doing}: {self._cloud} says {code}: {words}" if words else f"{doing}: {self._cloud} says {code}"
         return kind(f"{text}; {remedy}" if remedy else text)
+
+
+@contextmanager
+def in_our_words(ours: Callable[[Exception, str], ProviderError | None], doing: str) -> Iterator[None]:
+    """Let nothing of an SDK out of the block (law P6): what ``ours`` makes of it is raised, with it as the cause.
+
+    ``ours`` is asked when there is an error, and may import then what an SDK raises; None leaves the error as it is.
+
+    Raises:
+        ProviderError: what ``ours`` has made.
+    """
+    try:
+        yield
+    except Exception as error:
+        made = ours(error, doing)
+        if made is None:
+            raise
+        raise made from error
 
 
 def each_of(things: Iterable[Thing], do: Callable[[Thing], object]) -> None:

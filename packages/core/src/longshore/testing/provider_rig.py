@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import pytest
@@ -18,7 +23,7 @@ from longshore.model.machine_spec import MachineSpec, SideResource
 from longshore.plugin.provider import Provider
 from longshore.testing.faults import Fault
 
-__all__ = ["Paid", "ProviderRig", "ReclaimsSpot", "ShowsFirewall", "failure", "ids", "overheard"]
+__all__ = ["Paid", "ProviderRig", "ReclaimsSpot", "ShowsFirewall", "failure", "ids", "overheard", "remembered_offers"]
 
 
 @frozen(kw_only=True)
@@ -131,3 +136,24 @@ def overheard() -> Iterator[io.StringIO]:
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
+
+
+_OFFERS = """
+import json, sys
+from longshore.model.offer import Needs
+from longshore.runtime.registry import Registry
+record = Registry().provider(sys.argv[1])
+config = Registry().options(record.config, json.loads(sys.argv[2]), "providers", place="")
+print(json.dumps([len(record.factory(config).offers(Needs())), sorted(sys.modules)]))
+"""
+
+
+def remembered_offers(name: str, options: Mapping[str, Any], folder: Path) -> tuple[int, frozenset[str]]:
+    """List a provider's offers twice, each time in a process of its own; give how many the second one lists, from what
+    the first one has left in a folder, and the modules that it has imported.
+    """
+    env = {**os.environ, "XDG_CACHE_HOME": str(folder)}
+    argv = [sys.executable, "-c", _OFFERS, name, json.dumps(options)]
+    said = [subprocess.run(argv, check=True, capture_output=True, text=True, env=env).stdout for _ in range(2)]
+    count, modules = json.loads(said[1])
+    return count, frozenset(modules)
