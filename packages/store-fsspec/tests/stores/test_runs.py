@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from .wire import Asked, Wire
+
 SECONDS = 120.0
 
 _OVER = """
@@ -169,3 +171,65 @@ def test_results_that_cannot_be_put_into_a_bucket_are_at_home_and_it_is_said(pro
     assert "there is no bucket" in said
     [home] = project.folder.glob("results/latest/make/y")
     assert home.read_text() == "y\n"
+
+
+_BAD = {
+    "empty.csv": (b"", "is empty, or begins with an empty line, and has no header"),
+    "numbers.csv": (b"1,2,3\n4,5,6\n", "has no column that matches 'Power.*'; it has 1, 2, 3"),
+    "latin.csv": ("time,Lästung\n".encode("latin-1"), "is not utf-8 (byte 0xe4); say what it is"),
+    "one-line.csv": (b"x" * (3 << 20), "has a first line of more than 1 MiB, which is no header"),
+    "gone.csv": (None, "there is no such object"),
+}
+
+
+def test_each_object_without_columns_gives_one_record_that_says_why_and_the_others_go_on(
+    project: Project, wire: Wire, cloud: Any, bucket: str
+) -> None:
+    for name, (content, _) in _BAD.items():
+        cloud.put_object(Bucket=bucket, Key=f"tables/{name}", Body=b"Power\n" if content is None else content)
+    cloud.put_object(Bucket=bucket, Key="tables/good.csv", Body=b"time,Power\n1,2\n")
+    (project.folder / "longshore.toml").write_text(_COLUMNS.replace("BUCKET", bucket))
+
+    def vanish(asked: Asked) -> None:
+        if asked[1].endswith("gone.csv"):
+            wire.before = lambda _asked: None
+            cloud.delete_object(Bucket=bucket, Key="tables/gone.csv")
+
+    wire.before = vanish
+    wire.asked.clear()
+    said = project.say("run", code=1)
+
+    for name, (_, reason) in _BAD.items():
+        assert sum(name in line and reason in line for line in said.splitlines() if "failed:" in line) == 1, said
+    assert "one[file=tables%2Fgood.csv,column=Power] succeeded" in said
+    sent = sum(1 for method, path, _ in wire.asked if method == "GET" and path.endswith("one-line.csv"))
+    assert sent <= 3, "more than the beginning of it came"
+
+
+def test_a_bucket_that_is_forbidden_is_said_once_with_a_remedy(project: Project, wire: Wire, bucket: str) -> None:
+    wire.refuse = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+
+    said = project.say("plan", code=2)
+
+    assert said.count("access is denied") == 1
+    assert "see that the account may read and list there" in said
+
+
+def test_parts_of_results_that_did_not_get_there_are_given_up_when_the_run_has_ended(
+    project: Project, wire: Wire, cloud: Any, bucket: str
+) -> None:
+    (project.folder / "longshore.toml").write_text(
+        'name = "big"\n[tasks.make]\ncommand = "truncate -s 40M big"\noutputs = ["big"]\n'
+        f'results_to = "s3://{bucket}/results"\n'
+    )
+
+    def refuse(asked: Asked) -> None:
+        if asked[2].get("partNumber") == "2":
+            raise ConnectionError
+
+    wire.before = refuse
+
+    said = project.say("run", code=1)
+
+    assert "at home, but did not get to" in said
+    assert "Uploads" not in cloud.list_multipart_uploads(Bucket=bucket)

@@ -33,6 +33,8 @@ class Wire:
         """Called before a request is served; what it raises cuts the line."""
         self.after: Callable[[Asked], None] = lambda _asked: None
         """Called when it is served, and not answered yet."""
+        self.refuse = b""
+        """Answered to everything, with the status 403, when it is not empty."""
         self._server = ThreadedWSGIServer("127.0.0.1", 0, self._serve, handler=_Quiet)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -44,6 +46,9 @@ class Wire:
         asked = (environ["REQUEST_METHOD"], environ["PATH_INFO"], query)
         self.asked.append(asked)
         self.before(asked)
+        if self.refuse:
+            start("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(self.refuse)))])
+            return [] if asked[0] == "HEAD" else [self.refuse]
         answer: Iterable[bytes] = self._app(environ, start)
         self.after(asked)
         return answer
@@ -61,6 +66,7 @@ class Wire:
         """Forget what was asked, and what was to happen then."""
         self.asked.clear()
         self.before = self.after = lambda _asked: None
+        self.refuse = b""
 
     def close(self) -> None:
         self._server.shutdown()

@@ -4,6 +4,7 @@ the same.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 from longshore.model.names import clean_relative
 from longshore.model.workflow import WorkflowSpec
+from longshore.plugin.areas import Empties
 from longshore.plugin.protocols import Peeks, Stamps, Store
 from longshore.remote.digest import digest_file
 from longshore.remote.store import StagingProblem, put_file, translate
@@ -25,6 +27,8 @@ from longshore.runtime.cache import Cache, Success
 from longshore.runtime.registry import Registry
 
 __all__ = ["NotFetched", "Objects", "Stores", "resolve_all"]
+
+_log = logging.getLogger(__name__)
 
 
 class NotFetched(Exception):
@@ -87,6 +91,17 @@ class Stores:
             raise
         except Exception as error:
             raise _broken(url, error) from error
+
+    def abandon(self, url: str) -> None:
+        """Remove what uploads have left at or below a URL that broke off and will not be taken up; silent when that
+        cannot be: whoever has failed to write there was told so.
+        """
+        try:
+            store = self.of(url)
+            if isinstance(store, Empties):
+                store.abandon(url)
+        except Exception as error:  # noqa: BLE001  as above
+            _log.info("parts of what did not get to %s may be left there: %s", url, error)
 
     def fetch(self, url: str, into: Path) -> None:
         """Bring one object here.
