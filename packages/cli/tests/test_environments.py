@@ -91,6 +91,24 @@ def test_what_builds_print_is_shown_with_the_line_that_failed(software: Project)
         assert not path.is_file() or path.name == ".env" or b"not to be told" not in path.read_bytes()
 
 
+def test_what_a_build_prints_is_shown_while_it_goes_on(software: Project) -> None:
+    gate = software.folder / "gate"
+    subprocess.run(["mkfifo", str(gate)], check=True)
+    wait = f"echo begins; echo x > {gate}; read word < {gate}"
+    software.write(f'{wait}; echo "$word" > "$LONGSHORE_ENVIRONMENT/word"\n', "prepare.sh")
+    with subprocess.Popen([*COMMAND, "run", "-q"], cwd=software.folder, env=software.env) as run:
+        assert gate.read_text() == "x\n"
+        follow = [*COMMAND, "logs", "--env", "sci", "-f"]
+        with subprocess.Popen(follow, cwd=software.folder, env=software.env, stdout=subprocess.PIPE, text=True) as log:
+            assert log.stdout is not None
+            assert any(line == "begins\n" for line in log.stdout), "nothing is shown until the build is over"
+            gate.write_text("through\n")
+            log.stdout.read()
+            assert log.wait(SECONDS) == 0
+        assert run.wait(SECONDS) == 0
+    assert software.call("logs", "use", "--out").out == "through\n"
+
+
 def test_names_that_do_not_exist_are_told_with_those_that_do(software: Project) -> None:
     software.call("run")
 
