@@ -98,35 +98,23 @@ def trouble(record: Record) -> Html:
     ]
     if not failed and not refused:
         return element("p", "Nothing failed.")
-    rows: list[list[str | Html]] = [
-        [
-            each.task,
-            str(each.attempt),
-            each.machine,
-            each.failure or "lost",
-            each.outcome,
-            _then(record, each),
-            _proof(each.evidence),
-        ]
-        for each in failed[:_MOST_ROWS]
-    ]
-    rows += [
-        [
-            name,
-            "-",
-            "-",
-            record.stands[name].failure,
-            "did not begin",
-            "given up",
-            _proof(record.refusals.get(name, "")),
-        ]
-        for name in refused[: _MOST_ROWS - len(rows)]
-    ]
+    rows = [_failed_row(record, each) for each in failed[:_MOST_ROWS]]
+    rows += [_refused_row(record, name) for name in refused[: _MOST_ROWS - len(rows)]]
     headings = ["task", "attempt", "machine", "class", "how", "then", "proof"]
     tried = sum(_then(record, each) == "tried again" for each in failed)
     words = f"{counted(len(failed), 'attempt')} failed; tried again: {tried:,}."
     found = [element("p", words), table("Attempts that failed", headings, rows, numbers=(1,), words=(6,))]
     return joined([*found, *_more(len(failed) + len(refused), "errors.csv")])
+
+
+def _failed_row(record: Record, each: AttemptRow) -> list[str | Html]:
+    failure, then = each.failure or "lost", _then(record, each)
+    return [each.task, str(each.attempt), each.machine, failure, each.outcome, then, _proof(each.evidence)]
+
+
+def _refused_row(record: Record, name: str) -> list[str | Html]:
+    proof = _proof(record.refusals.get(name, ""))
+    return [name, "-", "-", record.stands[name].failure, "did not begin", "given up", proof]
 
 
 def _then(record: Record, attempt: AttemptRow) -> str:
