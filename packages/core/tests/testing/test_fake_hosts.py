@@ -70,6 +70,8 @@ hosts.close()
 def test_the_root_of_a_user_namespace_is_root_enough(tmp_path: Path) -> None:
     if reason := missing():
         pytest.skip(reason)
+    if Path("/proc/self/uid_map").read_text().split()[-1] != str(2**32 - 1):
+        pytest.skip("all these tests are in a user namespace already")
     data = script("useradd -m -p '*' guest; id -un guest; ls -l /home; ls /etc/ssh; cat /etc/shadow", "poweroff")
     inner = 'ip link set lo up; mount -t tmpfs -o mode=0755 tmpfs /run; mkdir /run/netns; exec "$@"'
     outer = 'echo here; read -r _; exec unshare --mount --net --propagation private sh -c "$@"'

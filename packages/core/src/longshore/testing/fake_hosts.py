@@ -104,7 +104,8 @@ class FakeHosts:
         """Make what all disks begin with: a server's settings and host key, and a power switch."""
         ssh = self._image / "etc" / "ssh"
         programs = self._image / "usr" / "local" / "sbin"
-        for made in (ssh, programs, self._image / "etc" / "systemd" / "system"):
+        # In a user namespace nobody can write into folders of the true root, so that those which are used are made.
+        for made in (ssh, programs, programs.parent / "bin", self._image / "etc" / "systemd" / "system"):
             made.mkdir(parents=True)
         parts = files("longshore.testing").joinpath("fake_host")
         (ssh / "sshd_config").write_text(parts.joinpath("sshd_config").read_text())
