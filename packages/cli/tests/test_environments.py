@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
+from longshore.config.document import to_document
+from longshore.model.command import Shell
+from longshore.model.environment import EnvironmentSpec, Requirement
+from longshore.model.environment_events import BuildIntended, EnvironmentBuilt
+from longshore.model.events import MachineAdded
+from longshore.model.resources import Resources
+from longshore.model.task import TaskSpec
+from longshore.model.workflow import WorkflowSpec
+from longshore.runtime.journal import Journal
+from longshore.runtime.options import RunOptions
+from longshore.runtime.project import Project as RunProject
+from longshore_cli.locking import locked
 
 from .harness import COMMAND, SECONDS, Project
 
@@ -169,3 +184,27 @@ def test_a_run_can_be_repeated_with_the_versions_of_an_earlier_one(software: Pro
     software.write(LOCKED.format(wheels=wheels).replace('"greeting"', '"greeting>0"'))
     assert "had another environment sci" in software.call("run", "--locked", run, code=2).err
     assert "there is no run 'x'" in software.call("run", "--locked", "x", code=2).err
+
+
+def test_where_machines_had_different_versions_the_first_are_taken_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    task = TaskSpec(name="use", command=Shell("true"), environment="sci")
+    sci = EnvironmentSpec(name="sci", pip=(Requirement("greeting", "pip"),))
+    spec = WorkflowSpec(name="w", tasks=(task,), environments=(sci,))
+    project = RunProject(tmp_path)
+    meta = {"name": "w", "created": at.isoformat(), "workflow": to_document(spec), "options": RunOptions().to_json()}
+    with closing(Journal.create(project.create_run("20260102-030405-0000"), {**meta, "total": "1"})) as journal:
+        for number, version in ((1, "1.0"), (2, "2.0")):
+            machine = MachineAdded(at=at, machine=f"m{number}", pool="local", resources=Resources(cpus=1))
+            intended = BuildIntended(at=at, environment="sci", number=number, machine=f"m{number}")
+            lock = f"greeting=={version}\n"
+            told = EnvironmentBuilt(at=at, environment="sci", number=number, key="k", lock=lock, python="3.11.2")
+            journal.write([machine, intended, told], [])
+        journal.commit()
+
+    [exact] = locked(spec, project, "2026").environments
+
+    assert [each.text for each in exact.pip] == ["greeting==1.0"]
+    assert "had different versions in sci; those of the first are taken" in capsys.readouterr().err
