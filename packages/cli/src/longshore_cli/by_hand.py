@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from longshore.machines import open_shell
+from longshore.machines.clusters import enter
 from longshore.plugin import Shell
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import can_ask
@@ -17,7 +18,7 @@ from longshore_cli.passing import Shown
 from longshore_cli.places import folder_of
 from longshore_cli.telling import telling
 
-__all__ = ["execute", "get", "interact", "put"]
+__all__ = ["enter_attempt", "execute", "get", "interact", "put"]
 
 
 def execute(invocation: Invocation, folder: Path | None, name: str, words: Sequence[str]) -> int:
@@ -25,6 +26,16 @@ def execute(invocation: Invocation, folder: Path | None, name: str, words: Seque
     shown = {1: Shown(sys.stdout.fileno()), 2: Shown(sys.stderr.fileno())}
     with _logged_in(invocation, folder, name) as shell:
         code = shell.execute(words, feed=sys.stdin.fileno(), tell=lambda stream, data: shown[stream].write(data))
+    for each in shown.values():
+        each.close()
+    return code
+
+
+def enter_attempt(invocation: Invocation, folder: Path, running: tuple[str, str, str], words: Sequence[str]) -> int:
+    """Execute a command beside an attempt, of which pool, machine and id are given; give its exit code."""
+    shown = {1: Shown(sys.stdout.fileno()), 2: Shown(sys.stderr.fileno())}
+    invocation.began = True
+    code = enter(*running, words, folder=folder, tell=lambda stream, data: shown[stream].write(data))
     for each in shown.values():
         each.close()
     return code

@@ -12,6 +12,7 @@ from pathlib import Path
 from longshore import Run, RunOptions, start
 from longshore.config.renting import Renting, read_renting
 from longshore.errors import LongshoreError, UsageError
+from longshore.machines.clusters import running_attempt
 from longshore.model.command import Argv
 from longshore.model.events import AttemptEnded, Event
 from longshore.model.names import near
@@ -23,6 +24,7 @@ from longshore.remote.store import remove_tree
 from longshore.runtime.changes import Changes
 from longshore.runtime.lock import acquire
 from longshore.runtime.project import Project
+from longshore_cli.by_hand import enter_attempt
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
 from longshore_cli.places import folder_of
@@ -43,14 +45,16 @@ _STREAMS: Mapping[str, int] = {".out": 1, ".err": 2}
 def execute(
     invocation: Invocation, folder: Path | None, pool: str, words: Sequence[str], *, needs: Resources, yes: bool
 ) -> int:
-    """Run a command, and give its exit code; 1 when it has none.
+    """Run a command, and give its exit code; 1 when it has none. ``pool`` may be a task that runs.
 
     Raises:
-        UsageError: when there is no such pool.
+        UsageError: when there is neither.
         LongshoreError: whatever stops the controller.
     """
     place = folder_of(folder).absolute()
     known = read_renting(place)
+    if pool not in {*known.pools, LOCAL_POOL} and (running := running_attempt(pool, folder=place)) is not None:
+        return enter_attempt(invocation, place, running, words)
     spec = WorkflowSpec(
         name=_TASK,
         tasks=(TaskSpec(name=_TASK, command=Argv(tuple(words)), pool=pool, needs=needs),),
@@ -88,7 +92,7 @@ def _pool(known: Renting, name: str) -> PoolSpec:
         return PoolSpec(name=LOCAL_POOL)
     close = near(name, [*known.pools, LOCAL_POOL])
     remedy = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join([*known.pools, LOCAL_POOL])}"
-    raise UsageError(f"there is no pool {name!r}; {remedy}")
+    raise UsageError(f"there is no pool {name!r}, and no task of that name runs; {remedy}")
 
 
 def _show(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
 from longshore_k8s.config import PER_RUN, K8sConfig
 from longshore_k8s.errors import AlreadyThere, NotThere, message_of, of_api, plain_text, translated
 from longshore_k8s.manifests import CONTAINER, FINALIZER
-from longshore_k8s.names import labels_of_run, object_name
+from longshore_k8s.names import OURS, RUN, labels_of_run, object_name
 from longshore_k8s.watches import Watch
 
 __all__ = ["Namespace"]
@@ -62,6 +63,30 @@ class Namespace:
         self._core = client.CoreV1Api(self._client)
         self._leases = client.CoordinationV1Api(self._client)
         self._jobs = client.BatchV1Api(self._client)
+
+    @property
+    def host(self) -> str:
+        """The address of the cluster's server."""
+        return str(self._client.configuration.host)
+
+    def of(self, run: str) -> Namespace:
+        """Give the namespace of another run, or this one when it is not one of a run's own."""
+        other = copy.copy(self)
+        if self._labels is not None:
+            other._labels, other.name = labels_of_run(run), object_name(run)
+        return other
+
+    def places(self) -> Sequence[Namespace]:
+        """List the namespaces in which we may have something."""
+        return [self] if self.lasts else [self.of(run) for run in self.own_runs()]
+
+    def own_runs(self) -> Sequence[str]:
+        """List the runs that have namespaces of their own."""
+        if self.lasts:
+            return []
+        with translated("listing namespaces"):
+            found = self._json(self._core.list_namespace(label_selector=_selector(OURS), **_RAW))["items"]
+        return [each["metadata"]["labels"].get(RUN, "") for each in found]
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -143,6 +168,33 @@ class Namespace:
         with suppress(NotThere), translated(f"updating pod {name} in namespace {self.name}"):
             self._core.patch_namespaced_pod(name, self.name, change, **_RAW)
 
+    def allowed(self, verb: str, group: str, resource: str) -> bool:
+        """Ask whether we may do something here."""
+        kind, _, part = resource.partition("/")
+        wanted = {"namespace": self.name, "verb": verb, "group": group, "resource": kind, "subresource": part}
+        review = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": wanted},
+        }
+        with translated("asking for our rights"):
+            answer = client.AuthorizationV1Api(self._client).create_self_subject_access_review(review, **_RAW)
+            return bool(self._json(answer)["status"].get("allowed"))
+
+    def try_out(self, manifest: dict[str, Any]) -> None:
+        """See whether the cluster would take a pod; the errors are those of `create`."""
+        with translated(f"trying a pod in namespace {self.name}"):
+            self._core.create_namespaced_pod(self.name, manifest, dry_run="All", **_RAW)
+
+    def measured(self) -> Sequence[dict[str, Any]]:
+        """List what our pods use, as the cluster's metrics have it; nothing where nobody measures, or shows it."""
+        asked = ("metrics.k8s.io", "v1beta1", self.name, "pods")
+        with suppress(ExecutorError, MachineUnreachable), translated("reading metrics"):
+            metrics = client.CustomObjectsApi(self._client)
+            found = metrics.list_namespaced_custom_object(*asked, label_selector=_selector(OURS), **_RAW)
+            return list(self._json(found)["items"])
+        return []
+
     def watch(self, version: str, *, name: str = "", labels: Mapping[str, str] | None = None) -> Watch:
         """Watch one pod, or those with some labels, from a version on."""
 
@@ -177,11 +229,17 @@ class Namespace:
                     break  # another one may have its name by now
                 yield changed
 
-    def execute(self, pod: str, argv: Sequence[str]) -> WSClient:
-        """Begin a program in a pod, with its standard input, output and errors."""
+    def execute(self, pod: str, argv: Sequence[str], *, feed: bool = True) -> WSClient:
+        """Begin a program in a pod, with its standard output and errors, and with ``feed`` its input."""
         settings = self._client.configuration
         words = [("command", word) for word in argv]
-        flags = [("container", CONTAINER), ("stdin", "true"), ("stdout", "true"), ("stderr", "true"), ("tty", "false")]
+        flags = [
+            ("container", CONTAINER),
+            ("stdin", str(feed).lower()),
+            ("stdout", "true"),
+            ("stderr", "true"),
+            ("tty", "false"),
+        ]
         path = f"{settings.host}/api/v1/namespaces/{self.name}/pods/{pod}/exec"
         with translated(f"executing in pod {pod} in namespace {self.name}"):
             headers = {

@@ -9,12 +9,19 @@ from typing import Any
 from attrs import evolve
 
 from longshore.errors import ExecutorError
+from longshore.model.attempt import split_attempt_id
 from longshore.model.machine import Machine
+from longshore.plugin.hosts import Finding, PodInfo
 from longshore.plugin.protocols import ExecutorContext, Session, Sink
+from longshore_k8s.checking import check_cluster
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
+from longshore_k8s.entering import enter_pod
+from longshore_k8s.names import object_name
+from longshore_k8s.overview import names_of_attempt, pods_of, remove_run, runs_of
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
+from longshore_k8s.reviewing import manifest_of
 from longshore_k8s.templates import read_template
 from longshore_k8s.workers import open_worker
 
@@ -87,6 +94,43 @@ class K8sExecutor:
         namespace.make()
         begin: Callable[..., Session] = PodsSession if self._config.workers is None else open_worker
         return begin(namespace, self._config, template, self._context, machine, fence, sink)
+
+    # --- by hand
+
+    def hosts(self) -> Sequence[str]:
+        """Name the cluster."""
+        return [self._config.context or "cluster"]
+
+    def check(self, host: str) -> Sequence[Finding]:
+        """Look whether the cluster can be used; nothing is made."""
+        del host  # there is one
+        return list(check_cluster(self._namespace(), self._config, self._template()))
+
+    def manifest(self) -> str:
+        """Write what a run would make, and the rights that it needs."""
+        return manifest_of(self._config, self._template(), self._config.namespace or "default")
+
+    def pods(self) -> Sequence[PodInfo]:
+        """List all pods of all runs."""
+        return list(pods_of(self._namespace()))
+
+    def runs(self) -> Sequence[str]:
+        """List the runs that have anything there."""
+        return runs_of(self._namespace())
+
+    def remove(self, run: str) -> None:
+        """Remove all that a run has there."""
+        remove_run(self._namespace(), run)
+
+    def enter(self, machine: str, attempt: str, words: Sequence[str], *, tell: Callable[[int, bytes], None]) -> int:
+        """Execute a command in an attempt's workdir."""
+        run, task, number = split_attempt_id(attempt)
+        namespace = self._namespace().of(run)
+        if self._config.workers is not None:
+            pod = object_name(run, machine)
+        else:
+            [pod] = names_of_attempt(namespace, run, task, number) or [object_name(run, task, str(number))]
+        return enter_pod(namespace, pod, attempt, words, tell)
 
     def _namespace(self) -> Namespace:
         with self._lock:

@@ -5,11 +5,26 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
-__all__ = ["MANAGER", "POOL", "label_value", "labels_of", "labels_of_attempt", "labels_of_run", "object_name"]
+__all__ = [
+    "ATTEMPT_NUMBER",
+    "MACHINE",
+    "OURS",
+    "POOL",
+    "RUN",
+    "TASK",
+    "label_value",
+    "labels_of",
+    "labels_of_attempt",
+    "labels_of_run",
+    "object_name",
+]
 
-MANAGER = "longshore"
-POOL = "longshore/pool"
+RUN, POOL, MACHINE = "longshore/run", "longshore/pool", "longshore/machine"
+TASK, ATTEMPT_NUMBER = "longshore/task", "longshore/attempt"
+OURS: Mapping[str, str] = MappingProxyType({"app.kubernetes.io/managed-by": "longshore"})
+"""What all of ours is labelled with, whatever run it is of."""
 _MOST = 63
 _HASH = 10
 
@@ -28,12 +43,12 @@ def label_value(text: str) -> str:
 
 def labels_of(run: str, machine: str) -> Mapping[str, str]:
     """Give the labels by which a pod is found, and known to be ours."""
-    return {**labels_of_run(run), "longshore/machine": label_value(machine)}
+    return {**labels_of_run(run), MACHINE: label_value(machine)}
 
 
 def labels_of_run(run: str) -> Mapping[str, str]:
     """Give the labels of all that a run has in a cluster."""
-    return {"app.kubernetes.io/managed-by": MANAGER, "longshore/run": label_value(run)}
+    return {**OURS, RUN: label_value(run)}
 
 
 def labels_of_attempt(run: str, pool: str, task: str, number: int) -> Mapping[str, str]:
@@ -41,8 +56,8 @@ def labels_of_attempt(run: str, pool: str, task: str, number: int) -> Mapping[st
     return {
         **labels_of_run(run),
         POOL: label_value(pool),
-        "longshore/task": label_value(task),
-        "longshore/attempt": str(number),
+        TASK: label_value(task),
+        ATTEMPT_NUMBER: str(number),
     }
 
 

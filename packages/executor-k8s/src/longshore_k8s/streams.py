@@ -10,6 +10,7 @@ import json
 import select
 import socket
 import threading
+from typing import Any
 
 from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDIN_CHANNEL, STDOUT_CHANNEL, WSClient
 from websocket import ABNF, WebSocketException, WebSocketTimeoutException
@@ -22,6 +23,7 @@ __all__ = ["ExecStream", "as_socket"]
 _PIECE_BYTES = 1 << 16
 _SAID_BYTES = 2000
 _IDLE_SECONDS, _EVERY_SECONDS, _TIMES = 15, 5, 3
+_NOTHING = -1
 _BROKEN = (OSError, WebSocketException, ValueError)
 
 
@@ -76,7 +78,14 @@ class ExecStream:
         return content
 
     def arrived(self) -> bytes:
-        """Wait for one message, and give what the program has printed in it; nothing when it is about something else.
+        """Wait for one message, and give what the program has printed in it; nothing when it has another meaning."""
+        channel, content = self.message()
+        if channel == STDERR_CHANNEL:
+            self._said = (self._said + content)[-_SAID_BYTES:]
+        return content if channel == STDOUT_CHANNEL else b""
+
+    def message(self) -> tuple[int, bytes]:
+        """Wait for one message, and give its channel and content.
 
         One at a time: the client's own `update` gives nothing back as long as more arrives, and copies all for each.
         """
@@ -89,15 +98,12 @@ class ExecStream:
             raise Broken(str(error) or "the stream has ended") from error
         if code == ABNF.OPCODE_CLOSE:
             self._over = True
-        elif code in {ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT} and frame.data:
-            channel, content = frame.data[0], frame.data[1:]
-            if channel == STDOUT_CHANNEL:
-                return bytes(content)
-            if channel == STDERR_CHANNEL:
-                self._said = (self._said + content)[-_SAID_BYTES:]
-            elif channel == ERROR_CHANNEL:
-                self._status += content
-        return b""
+        if code not in {ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT} or not frame.data:
+            return _NOTHING, b""
+        channel, content = frame.data[0], bytes(frame.data[1:])
+        if channel == ERROR_CHANNEL:
+            self._status += content
+        return channel, content
 
     @property
     def over(self) -> bool:
@@ -106,12 +112,25 @@ class ExecStream:
 
     def complaint(self) -> str:
         """Say why the program has ended: what it has said, or the cluster says of it."""
-        said = self._said.decode("utf-8", "replace")
+        said, status = self._said.decode("utf-8", "replace"), self._told()
+        return plain_text(f"{said} {status.get('message', '')}" if status.get("status") != "Success" else said)
+
+    @property
+    def exit_code(self) -> int | None:
+        """With what the program has ended; None when the cluster does not say."""
+        status = self._told()
+        if status.get("status") == "Success":
+            return 0
+        causes = (status.get("details") or {}).get("causes") or []
+        codes = [each.get("message", "") for each in causes if each.get("reason") == "ExitCode"]
+        return int(codes[0]) if codes and codes[0].isdigit() else None
+
+    def _told(self) -> dict[str, Any]:
         try:
             status = json.loads(self._status or b"{}")
         except ValueError:
             status = {}
-        return plain_text(f"{said} {status.get('message', '')}" if status.get("status") != "Success" else said)
+        return status if isinstance(status, dict) else {}
 
     def close(self) -> None:
         """End it, from any thread."""

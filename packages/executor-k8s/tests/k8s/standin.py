@@ -38,6 +38,7 @@ _KINDS = {
     "jobs": "Job",
     "leases": "Lease",
     "resourcequotas": "ResourceQuota",
+    "selfsubjectaccessreviews": "SelfSubjectAccessReview",
 }
 _PIECE_BYTES = 1 << 15
 _STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
@@ -55,6 +56,8 @@ class StandIn:
         """Method and path of each request."""
         self.streams = 0
         """So many exec streams have been opened."""
+        self.forbidden: set[tuple[str, str]] = set()
+        """Verbs and resources that the caller may not use, as he is told when he asks for his rights."""
         self._folder = folder
         self._refusals: list[tuple[str, Refusal, int]] = []
         self._streams: set[socket.socket] = set()
@@ -147,11 +150,25 @@ class StandIn:
                     return refusal, after
         return None
 
-    def post(self, resource: str, namespace: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Make an object; of a Job its pod, too."""
+    def metrics(self, namespace: str) -> list[dict[str, Any]]:
+        """Say what pods use: the same for all."""
+        usage = {"cpu": "250m", "memory": "64Mi"}
+        pods = self.objects.all("pods", namespace)[1]
+        return [{"metadata": pod["metadata"], "containers": [{"name": "tasks", "usage": usage}]} for pod in pods]
+
+    def review(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Say whether the caller may do something."""
+        asked = body["spec"]["resourceAttributes"]
+        part = f"/{asked['subresource']}" if asked["subresource"] else ""
+        return {**body, "status": {"allowed": (asked["verb"], f"{asked['resource']}{part}") not in self.forbidden}}
+
+    def post(self, resource: str, namespace: str, body: dict[str, Any], *, dry: bool = False) -> dict[str, Any]:
+        """Make an object, or only see whether it could be made; of a Job its pod, too."""
         _validate(resource, body)
         if resource != "namespaces":
             self.objects.get(("namespaces", "", namespace))
+        if dry:
+            return body
         if resource == "pods":
             body.setdefault("status", {"phase": "Pending"})
         made = self.objects.create((resource, namespace, body["metadata"]["name"]), body)
@@ -266,6 +283,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, path: str, query: Mapping[str, list[str]], body: Any) -> None:
         resource, namespace, name, part = _parse(path)
+        if path.startswith("/apis/metrics.k8s.io/"):
+            self._send(200, {"items": self.cluster.metrics(namespace)})
+            return
         key = (resource, namespace, name)
         match self.command, name, part:
             case "GET", "", _ if query.get("watch", [""])[0].lower() in {"true", "1"}:
@@ -283,8 +303,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._execute(self.cluster.objects.get(key), query["command"])
             case "GET", _, "log":
                 self._log(self.cluster.objects.get(key), follow=query.get("follow", [""])[0].lower() == "true")
+            case "POST", "", _ if resource == "selfsubjectaccessreviews":
+                self._send(201, self.cluster.review(body))
             case "POST", "", _:
-                self._send(201, self.cluster.post(resource, namespace, body))
+                self._send(201, self.cluster.post(resource, namespace, body, dry="dryRun" in query))
             case "PUT", _, "":
                 self._send(200, self.cluster.put(key, body))
             case "PATCH", _, "":

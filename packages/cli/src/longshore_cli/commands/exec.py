@@ -1,4 +1,4 @@
-"""``longshore exec``: one command on a machine of a pool."""
+"""``longshore exec``: one command on a machine of a pool, or beside a task."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ __all__ = ["command"]
     longshore exec cloud -- nvidia-smi
     longshore exec --cpus 4 lab -- sh -c 'uptime; df -h'
     longshore exec local -- hostname > where.txt
+    longshore exec fit[year=2001] -- tail -n 3 progress.txt
     """,
 )
 @click.option("--cpus", type=click.FloatRange(min=0), default=1, show_default=True, help="It takes so many cores.")
@@ -29,7 +30,7 @@ __all__ = ["command"]
 @click.option("--gpus", type=click.IntRange(min=0), default=0, help="It takes so many GPUs.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before machines are rented.")
 @folder_option
-@click.argument("pool", shell_complete=pools)
+@click.argument("pool", metavar="POOL|TASK", shell_complete=pools)
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(
     invocation: Invocation,
@@ -41,11 +42,14 @@ def command(
     pool: str,
     words: tuple[str, ...],
 ) -> int:
-    """Run one command on a machine of a pool, and show what it writes.
+    """Run one command on a machine of a pool, or beside a task that runs, and show what it writes.
 
     As a task of the pool it takes its part of a machine, a warm one if there is one, else one is rented for it and
     ended afterwards. It begins in an empty folder, without a shell (`sh -c '...'` is one), and nothing of it is kept.
     Options go before POOL. The exit code is the command's own.
+
+    Where there is no such pool, a TASK of the latest run is meant that runs now: the command is executed in its
+    workdir, in the pod that it is in.
     """
     from longshore.model.resources import Resources
     from longshore_cli.executing import execute

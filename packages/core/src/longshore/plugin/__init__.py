@@ -37,7 +37,7 @@ from longshore.plugin.protocols import (
 )
 
 if TYPE_CHECKING:
-    from longshore.plugin.hosts import Checks, Finding, Shell, Shells, Soundness
+    from longshore.plugin.hosts import Checks, Enters, Finding, PodInfo, Pods, Shell, Shells, Soundness
     from longshore.plugin.provider import (
         Admits,
         Clusters,
@@ -65,6 +65,7 @@ __all__ = [
     "Builds",
     "Checks",
     "Clusters",
+    "Enters",
     "Executor",
     "ExecutorContext",
     "ExecutorRecord",
@@ -78,6 +79,8 @@ __all__ = [
     "ObserverRecord",
     "Peeks",
     "Peers",
+    "PodInfo",
+    "Pods",
     "Prices",
     "Provider",
     "ProviderRecord",
@@ -105,7 +108,7 @@ __all__ = [
 ]
 
 # Loaded when first used: runs that rent nothing and stay on this computer need none of it.
-_HOSTS = frozenset({"Checks", "Finding", "Shell", "Shells", "Soundness"})
+_HOSTS = frozenset({"Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"})
 
 
 def __getattr__(name: str) -> Any:

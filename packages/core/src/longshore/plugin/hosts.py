@@ -1,15 +1,18 @@
-"""What an executor may offer for its machines besides executing attempts: to check them, and to work there by hand."""
+"""What an executor may offer for its machines besides executing attempts: to check them, to say what it has made there,
+and to work there by hand.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
-__all__ = ["Checks", "Finding", "Shell", "Shells", "Soundness"]
+__all__ = ["Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"]
 
 
 class Soundness(StrEnum):
@@ -99,4 +102,65 @@ class Shells(Protocol):
         Raises:
             ExecutorError: as `longshore.plugin.protocols.Executor.open` does.
         """
+        ...
+
+
+@runtime_checkable
+class Enters(Protocol):
+    """Ability of an executor: it lets its user do something beside an attempt that runs."""
+
+    def enter(self, machine: str, attempt: str, words: Sequence[str], *, tell: Callable[[int, bytes], None]) -> int:
+        """Execute a command in the attempt's workdir, without input and a shell of its own; give its exit code.
+
+        ``machine`` is the id of the one that the attempt is on. ``tell`` is as in `Shell.execute`.
+
+        Raises:
+            MachineUnreachable: when there is no way there, or the attempt has no place that runs.
+            ExecutorError: when we may not.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class PodInfo:
+    """A pod that is ours, as the cluster shows it now."""
+
+    name: str
+    run: str
+    task: str
+    """Empty for one that stays, which is a machine."""
+    machine: str
+    """The machine's id; empty for the pod of an attempt."""
+    node: str
+    state: str
+    says: str
+    """In the cluster's words: what it waits for, or why it is over."""
+    restarts: int
+    born: datetime | None
+    cpus: float | None = None
+    """In use now; None where nobody measures it."""
+    memory_bytes: int | None = None
+
+
+@runtime_checkable
+class Pods(Protocol):
+    """Ability of an executor whose machines are a cluster's: it says what it makes there, and what there is.
+
+    All but `manifest` raise what `longshore.plugin.protocols.Executor.open` does.
+    """
+
+    def manifest(self) -> str:
+        """Write what a run would make, and the rights that it needs, as YAML for review. Nobody is asked."""
+        ...
+
+    def pods(self) -> Sequence[PodInfo]:
+        """List all pods of all runs, whoever has begun them."""
+        ...
+
+    def runs(self) -> Sequence[str]:
+        """List the runs that have anything there, sorted."""
+        ...
+
+    def remove(self, run: str) -> None:
+        """Remove all that a run has there, and nothing else. Silent when there is nothing."""
         ...

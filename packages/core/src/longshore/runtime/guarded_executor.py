@@ -11,14 +11,20 @@ from typing import Any
 
 from longshore.errors import LongshoreError, PluginBroken
 from longshore.model.machine import Machine
-from longshore.plugin.hosts import Checks, Shells
+from longshore.plugin.hosts import Checks, Enters, Pods, Shells
 from longshore.plugin.protocols import Boots, Executor, Session, Sink
 
 __all__ = ["guarded_executor"]
 
 _SESSION = ("adopt", "beat", "cancel", "close", "create", "discard", "fetch", "get", "go", "put", "release")
 _ABILITIES: Mapping[type, tuple[str, ...]] = MappingProxyType(
-    {Boots: ("first_boot",), Checks: ("hosts", "check"), Shells: ("shell",)}
+    {
+        Boots: ("first_boot",),
+        Checks: ("hosts", "check"),
+        Enters: ("enter",),
+        Pods: ("manifest", "pods", "runs", "remove"),
+        Shells: ("shell",),
+    }
 )
 
 

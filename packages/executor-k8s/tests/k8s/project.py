@@ -1,0 +1,98 @@
+"""A project whose workflow runs on a cluster, by the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .standin import StandIn
+
+__all__ = ["DIAMOND", "SECONDS", "Project", "until"]
+
+SECONDS = 90.0
+
+_HEAD = """
+name = "diamond"
+
+[pools.cluster]
+executor = "k8s"
+kubeconfig = "{kubeconfig}"
+image = "busybox"
+{options}
+
+"""
+
+DIAMOND = """
+[tasks.A]
+command = "echo 'hello from A' > a.txt; echo x >> {counts}/A"
+outputs = ["a.txt"]
+
+[tasks.B]
+command = "tr a-z A-Z < workflow:///A/a.txt > b.txt; echo x >> {counts}/B; sleep 0.5"
+outputs = ["b.txt"]
+
+[tasks.C]
+command = "cp workflow:///A/a.txt c.txt; echo x >> {counts}/C; sleep 0.5"
+outputs = ["c.txt"]
+
+[tasks.D]
+command = "cat workflow:///B/b.txt workflow:///C/c.txt > d.txt; echo x >> {counts}/D"
+outputs = ["d.txt"]
+"""
+
+
+class Project:
+    """A workflow file for a cluster. Tasks count into a folder that pods see: /tmp alone is theirs."""
+
+    def __init__(self, folder: Path, counts: Path, cluster: StandIn, options: str, tasks: str = DIAMOND) -> None:
+        self.folder = folder / "project"
+        self.home = folder / "home"
+        self.counts = counts
+        self.folder.mkdir()
+        self.home.mkdir()
+        text = f"{_HEAD}{tasks}".replace("{kubeconfig}", str(cluster.kubeconfig)).replace("{counts}", str(counts))
+        (self.folder / "longshore.toml").write_text(text.replace("{options}", options))
+
+    @contextmanager
+    def begin(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """Begin a command, which is killed at the end of the block."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "longshore_cli", *words],
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def say(self, *words: str) -> str:
+        """Give what a command says that succeeds."""
+        with self.begin(*words) as process:
+            said, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, said
+        return said
+
+    def count(self) -> dict[str, int]:
+        """Say how often each task was executed."""
+        return {path.name: len(path.read_text().split()) for path in sorted(self.counts.iterdir())}
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Look until something is so."""
+    end = time.monotonic() + SECONDS
+    glance = threading.Event()
+    while not holds():
+        assert time.monotonic() < end, "it never came to that"
+        glance.wait(0.02)
