@@ -16,6 +16,7 @@ from longshore.model.offer import Needs, Offer, Price
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue, Entry
+from longshore.plugin.offers import cheapest_first
 from longshore_aws.clients import Clients
 
 __all__ = ["Catalog"]
@@ -78,7 +79,7 @@ class Catalog:
             ProviderError: when types cannot be listed. Prices that cannot be had are unknown.
         """
         found = [offer for region in regions for offer in self._region(needs, region)]
-        return sorted(found, key=_rank)
+        return cheapest_first(found, needs)
 
     def price(self, offer: Offer) -> Price | None:
         """Say what an offer costs now; None when nobody knows.
@@ -232,11 +233,6 @@ class Catalog:
 
     def _get(self, what: str, ask: Any, keep: timedelta) -> Entry:
         return self._kept.get(f"aws/{_FORM}/{self._account}/{what}", ask, keep=keep)
-
-
-def _rank(offer: Offer) -> tuple[bool, Decimal, str, str]:
-    rate = offer.price.per_hour.amount if offer.price else Decimal(0)
-    return offer.price is None, rate, offer.type, offer.zone
 
 
 def _price(rate: str, source: str, at: datetime) -> Price:

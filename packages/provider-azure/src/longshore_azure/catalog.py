@@ -13,6 +13,7 @@ from longshore.model.offer import Needs, Offer, Price
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue, Entry
+from longshore.plugin.offers import cheapest_first
 from longshore_azure.clients import Clients
 from longshore_azure.config import AzureConfig
 from longshore_azure.errors import translated
@@ -48,7 +49,7 @@ class Catalog:
             for row in self._types(region).value
             for offer in self._of(row, region, rates)
         ]
-        return sorted((offer for offer in found if offer.meets(needs)), key=_rank)
+        return cheapest_first(found, needs)
 
     def price(self, offer: Offer) -> Price | None:
         """Say what an offer costs now; None when nobody knows.
@@ -175,8 +176,3 @@ def _price(kind: str, rates: Entry, *, spot: bool) -> Price | None:
     if rate is None:
         return None
     return Price(per_hour=Money(amount=Decimal(rate), currency="USD"), source="retail price list", at=rates.at)
-
-
-def _rank(offer: Offer) -> tuple[bool, Decimal, str, str, str, bool]:
-    rate = offer.price.per_hour.amount if offer.price else Decimal(0)
-    return offer.price is None, rate, offer.type, offer.region, offer.zone, offer.spot

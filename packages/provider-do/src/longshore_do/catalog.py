@@ -12,6 +12,7 @@ from longshore.model.offer import Needs, Offer, Price
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue, Entry
+from longshore.plugin.offers import cheapest_first
 from longshore_do.clients import Client
 from longshore_do.config import DoConfig
 from longshore_do.errors import translated
@@ -40,7 +41,7 @@ class Catalog:
         """
         entry = self._sizes()
         found = (offer for row in entry.value for offer in self._of(row, entry))
-        return sorted((offer for offer in found if offer.meets(needs)), key=_rank)
+        return cheapest_first(found, needs)
 
     def price(self, offer: Offer) -> Price | None:
         """Say what an offer costs now; None when nobody knows, and for spot machines, which there are none of.
@@ -97,8 +98,3 @@ def _price(row: Mapping[str, Any], entry: Entry) -> Price | None:
     if not row["rate"]:
         return None
     return Price(per_hour=Money(amount=Decimal(row["rate"]), currency="USD"), source="list of sizes", at=entry.at)
-
-
-def _rank(offer: Offer) -> tuple[bool, Decimal, str, str]:
-    rate = offer.price.per_hour.amount if offer.price else Decimal(0)
-    return offer.price is None, rate, offer.type, offer.region

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +11,7 @@ from longshore.model.offer import Needs, Offer, Price
 from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue, Entry
+from longshore.plugin.offers import cheapest_first
 from longshore_gcp.clients import Clients
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.errors import translated
@@ -45,7 +45,7 @@ class Catalog:
         types = self._types()
         rates = self._rates()
         found = (offer for row in types.value for offer in self._of(row, rates))
-        return sorted((offer for offer in found if offer.meets(needs)), key=_rank)
+        return cheapest_first(found, needs)
 
     def price(self, offer: Offer) -> Price | None:
         """Say what an offer costs now; None when nobody knows.
@@ -122,8 +122,3 @@ def _price(row: Mapping[str, Any], rates: Entry, *, spot: bool) -> Price | None:
     if rate is None:
         return None
     return Price(per_hour=Money(amount=rate, currency="USD"), source="billing catalogue", at=rates.at)
-
-
-def _rank(offer: Offer) -> tuple[bool, Decimal, str, str, bool]:
-    rate = offer.price.per_hour.amount if offer.price else Decimal(0)
-    return offer.price is None, rate, offer.type, offer.zone, offer.spot
