@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longshore.errors import InvalidRequest, OutOfCapacity, ProviderError, Throttled
-from longshore.plugin.refusals import Refusals, each_of
+from longshore.plugin.refusals import Refusals, each_of, in_our_words
 
 TABLE = Refusals(
     "Cumulus",
@@ -72,3 +72,19 @@ def test_what_is_no_refusal_ends_it_at_once() -> None:
     with pytest.raises(ZeroDivisionError):
         each_of([1, 0, 1], do)
     assert done == [1]
+
+
+def ours(error: Exception, doing: str) -> ProviderError | None:
+    return Throttled(f"{doing}: too fast") if isinstance(error, KeyError) else None
+
+
+def test_an_error_of_a_library_gets_out_in_our_words_with_itself_as_the_cause() -> None:
+    cause = KeyError("slow down")
+    with pytest.raises(Throttled, match="renting: too fast") as caught, in_our_words(ours, "renting"):
+        raise cause
+    assert caught.value.__cause__ is cause
+
+
+def test_an_error_that_is_none_of_the_librarys_gets_out_as_it_is() -> None:
+    with pytest.raises(ZeroDivisionError), in_our_words(ours, "renting"):
+        raise ZeroDivisionError

@@ -13,27 +13,22 @@ import pytest
 from attrs import evolve
 
 from longshore.errors import (
-    AccessDenied,
     CloudUnreachable,
-    ConfigError,
-    CredentialsError,
     InvalidRequest,
     OutOfCapacity,
-    ProviderError,
-    QuotaExceeded,
-    Throttled,
 )
 from longshore.model.offer import Needs, Offer
+from longshore.model.resources import Resources
 from longshore.plugin.keys import Key
-from longshore.runtime.registry import Registry
-from longshore.testing.clouds import Answer, GoogleCloud, Request, Trust
+from longshore.testing.clouds import Answer, GoogleCloud, Request
 from longshore.testing.faults import Fault
 from longshore.testing.provider_rig import remembered_offers
 from longshore_gcp.config import GcpConfig
-from longshore_gcp.errors import Refused, translated
+from longshore_gcp.errors import Refused
 from longshore_gcp.labels import labels, read_tags, write_tags
 from longshore_gcp.plugin import longshore_providers
 from longshore_gcp.policy import least_role
+from longshore_gcp.quotas import used_by
 
 from .description import check
 from .rig import ACCOUNT, PROJECT, PUBLIC_KEY, ZONE, GcpRig
@@ -66,13 +61,6 @@ _PERMISSIONS: Mapping[str, set[str]] = {
     "services.skus.list": set(),
 }
 """The permissions that each method needs, as its page in https://cloud.google.com/compute/docs/reference/rest says."""
-
-
-def mistakes(**options: Any) -> list[str]:
-    registry = Registry()
-    with pytest.raises(ConfigError) as caught:
-        registry.options(registry.provider("gcp").config, options, "providers.gcp", place="longshore.toml:3")
-    return [f"{each.key}: {each.message}" for each in caught.value.problems]
 
 
 def spot_offer(rig: GcpRig) -> Offer:
@@ -185,11 +173,47 @@ def test_a_spot_machine_is_one_and_goes_when_it_is_preempted(rig: GcpRig, cloud:
     (machine,) = provider.launch(evolve(rig.spec(), offer=spot_offer(rig)), token="t-1")
     assert machine.spot
     (body,) = cloud.instances.births.values()
-    assert body["scheduling"]["provisioningModel"] == "SPOT"
-    assert body["scheduling"]["onHostMaintenance"] == "TERMINATE"
+    assert body["scheduling"] == {
+        "provisioningModel": "SPOT",
+        "instanceTerminationAction": "DELETE",
+        "terminationTime": rig.spec().ends_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "automaticRestart": False,
+        "onHostMaintenance": "TERMINATE",
+    }
     cloud.reclaim(machine.id)
     rig.wait(provider.terms.listing_lag)
     assert list(provider.find(owner=rig.owner)) == []
+
+
+def test_host_keys_are_those_that_the_guest_agent_has_told_once_the_machine_runs(
+    rig: GcpRig, cloud: GoogleCloud
+) -> None:
+    provider = rig.provider()
+    (machine,) = provider.launch(rig.spec(), token="t-1")
+    assert list(provider.host_keys(machine.id)) == []
+    rig.wait(cloud.boot)
+    (key,) = provider.host_keys(machine.id)
+    assert key.startswith("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5")
+    assert list(provider.host_keys(rig.nobody)) == []
+
+
+def test_a_machine_takes_of_the_quota_of_its_series_and_of_its_gpus() -> None:
+    size = Resources(cpus=12, memory_bytes=1 << 30, gpus=1)
+    gpu = Offer(type="a2-highgpu-1g", region="us-central1", resources=size, gpu_model="nvidia-tesla-a100")
+    assert used_by(gpu) == {"INSTANCES": 1.0, "A2_CPUS": 12.0, "NVIDIA_A100_GPUS": 1.0}
+    assert used_by(evolve(gpu, spot=True))["PREEMPTIBLE_NVIDIA_A100_GPUS"] == 1.0
+    plain = evolve(gpu, type="e2-small", resources=evolve(size, gpus=0))
+    assert used_by(plain) == {"INSTANCES": 1.0, "CPUS": 12.0}
+
+
+def test_room_is_what_the_tightest_quota_of_the_region_leaves(rig: GcpRig, cloud: GoogleCloud) -> None:
+    cloud.instances.limit = 5.0
+    provider = rig.provider()
+    assert provider.room(rig.spec().offer) == 2
+    provider.launch(rig.spec(), token="t-1")
+    assert provider.room(rig.spec().offer) == 1
+    used = {each.name: (each.limit, each.used) for each in provider.quotas()}
+    assert used == {"CPUS": (5.0, 2.0), "N2_CPUS": (5.0, 0.0), "INSTANCES": (5.0, 1.0)}
 
 
 def test_a_repeated_request_is_the_same_request(rig: GcpRig, cloud: GoogleCloud) -> None:
@@ -217,106 +241,6 @@ def test_an_operation_that_fails_says_why_and_leaves_nothing(rig: GcpRig) -> Non
         rig.provider().launch(rig.spec(), token="t-1")
     assert isinstance(caught.value.__cause__, Refused)
     assert rig.paid() == []
-
-
-def test_an_operation_that_never_ends_is_not_waited_for_longer_than_the_deadline(
-    rig: GcpRig, cloud: GoogleCloud
-) -> None:
-    cloud.operations.waits = 1_000_000
-    provider = rig.provider(deadline=timedelta(seconds=8))
-    began = rig.now()
-    with pytest.raises(CloudUnreachable, match="making a firewall rule"):
-        provider.launch(rig.spec(), token="t-1")
-    assert rig.now() - began <= provider.terms.deadline
-
-
-@pytest.mark.parametrize(
-    ("code", "kind", "remedy"),
-    [
-        ("ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS", OutOfCapacity, "another zone"),
-        ("QUOTA_EXCEEDED", QuotaExceeded, "Quotas"),
-        ("authError", CredentialsError, "gcloud auth"),
-        ("forbidden", AccessDenied, "longshore gcp policy"),
-        ("accessNotConfigured", AccessDenied, "gcloud services enable"),
-        ("conditionNotMet", InvalidRequest, "policy"),
-        ("rateLimitExceeded", Throttled, ""),
-        ("resourceNotReady", InvalidRequest, "try again"),
-        ("backendError", CloudUnreachable, ""),
-        ("somethingNew", ProviderError, ""),
-    ],
-)
-def test_what_google_says_is_of_its_class_and_says_what_mends_it(code: str, kind: type[Exception], remedy: str) -> None:
-    cause = Refused(code, "no")
-    with pytest.raises(ProviderError) as caught, translated("renting"):
-        raise cause
-    assert type(caught.value) is kind
-    assert caught.value.__cause__ is cause
-    assert remedy in str(caught.value)
-
-
-class Elsewhere(GoogleCloud):
-    """What answers is not what is meant: a proxy that asks for a login."""
-
-    def answer(self, request: Request, fault: Fault | None) -> Answer:
-        del request, fault
-        return Answer(status=200, body=["<html>"])
-
-
-def test_an_answer_that_is_none_is_no_answer(
-    trust: Trust, login: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in login.items():
-        monkeypatch.setenv(name, value)
-    cloud = Elsewhere(PROJECT, ACCOUNT)
-    with cloud.serving(trust.context) as url, pytest.raises(CloudUnreachable, match="no answer of Google"):
-        GcpRig(cloud, url, tmp_path).provider().find(owner="me")
-
-
-def test_who_is_not_logged_in_is_told_how(rig: GcpRig, login: Mapping[str, str], tmp_path: Path) -> None:
-    with pytest.raises(CredentialsError, match="holds no login"):
-        rig.provider(credentials_file=str(tmp_path / "none.json")).find(owner="me")
-    assert list(rig.provider(credentials_file=login["GOOGLE_APPLICATION_CREDENTIALS"]).find(owner="me")) == []
-    rig.fail(Fault.CREDENTIALS, on="*")
-    with pytest.raises(CredentialsError, match="Invalid Credentials"):
-        rig.provider().find(owner="me")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"zone": "europe-west4-z"}, "was not found"),
-        ({"zone": ""}, "rents by zone"),
-        ({"type": "e2-none"}, "machine type 'e2-none' was not found"),
-    ],
-)
-def test_what_is_not_there_is_refused_in_words_and_nothing_is_rented(
-    rig: GcpRig, change: Mapping[str, Any], words: str
-) -> None:
-    spec = rig.spec()
-    with pytest.raises(InvalidRequest, match=words):
-        rig.provider().launch(evolve(spec, offer=evolve(spec.offer, **change)), token="t-1")
-    with pytest.raises(InvalidRequest, match="sourceImage"):
-        rig.provider(image="windows-95").launch(spec, token="t-2")
-    with pytest.raises(InvalidRequest, match="no key of 'mine'"):
-        rig.provider(key=Key(name="mine")).launch(spec, token="t-3")
-    assert rig.paid() == []
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"image": "Windows 95"}, "is no image"),
-        ({"project": "My Project"}, "is no project"),
-        ({"regions": []}, "name a region"),
-        ({"regions": ["europe"]}, "is no region"),
-        ({"network": "a/b"}, "is no name"),
-        ({"address": "id"}, "address"),
-        ({"admit": ["everybody"]}, "is no network"),
-        ({"colour": "red"}, "there is no such option"),
-    ],
-)
-def test_an_option_that_cannot_be_is_named(options: dict[str, Any], words: str) -> None:
-    assert words in mistakes(**options)[0]
 
 
 def test_the_description_refuses_what_the_api_does_not_know() -> None:
