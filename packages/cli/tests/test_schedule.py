@@ -110,6 +110,12 @@ def test_without_systemd_lines_of_the_crontab_are_ours_alone(project: Project) -
     assert lines[3].startswith("0 19 * * * cd ")
     listed = project.call("schedule").out.splitlines()
     assert [line.split()[0] for line in listed] == ["NAME", "gc", "evening"]
+    project.write('name = "w"\n[tasks.a]\ncommand = "true"\n')
+    project.call("run", "-q")
+    told = project.call("status")
+    assert "scheduled: evening, 19:00: machines stop --pool cloud; next " in told.out
+    schedules = project.call("status", "--json").json["schedules"]
+    assert {each["name"]: each["by"] for each in schedules} == {"gc": "cron", "evening": "cron"}
 
     project.call("schedule", "rm", "evening", "gc")
     assert table.read_text() == others

@@ -56,6 +56,7 @@ _NEEDED = {
     "bucket": ("longshore_fsspec", "s3fs", "moto"),
     "mixed": ("longshore_sandbox",),
     "reports": ("vl_convert",),
+    "see-everything": ("longshore_web",),
     "solar": ("pvlib", "vl_convert"),
 }
 """What pages need that is not installed in each environment in which this is executed; `make demo` runs solar."""

@@ -55,8 +55,10 @@ class LazyGroup(click.Group):
     """A group whose subcommands live in ``longshore_cli.commands``, one module for each."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the names in the order of the table."""
-        return list(COMMANDS)
+        """List the names in the order of the table, then those that other distributions bring."""
+        from longshore_cli.plugged_in import names
+
+        return [*COMMANDS, *(name for name, _ in names())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a subcommand; None when there is none of this name.

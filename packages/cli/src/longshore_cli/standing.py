@@ -16,6 +16,7 @@ from longshore_cli.invocation import Invocation
 from longshore_cli.living import living_leases, said_of
 from longshore_cli.output import answer, answer_json, paint, say
 from longshore_cli.places import find_project, sort_words
+from longshore_cli.scheduling.verbs import scheduled_in
 from longshore_cli.story import Replayed, Story
 from longshore_cli.summary import summarize
 from longshore_cli.text import clean, counted, duration, last_lines, moment, table
@@ -55,7 +56,8 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
             {"machine": name, "until": gone.over_by, "reason": clean(gone.reason)}
             for name, gone in reader.out_of_reach().items()
         ]
-        answer_json(summary.document() | {"leases": leased, "out_of_reach": out_of_reach})
+        schedules = [each.document() for each in scheduled_in(project.folder)]
+        answer_json(summary.document() | {"leases": leased, "out_of_reach": out_of_reach, "schedules": schedules})
         return
     now = datetime.now(UTC)
     took = duration((info.ended or now) - info.started)
@@ -74,6 +76,9 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
     leases = living_leases(run)
     if leases:
         answer(f"{said_of(leases, now)}: `longshore machines list`")
+    for each in scheduled_in(project.folder):
+        words = " ".join(each.entry.words)
+        answer(f"scheduled: {each.entry.name}, {each.entry.when.text}: {clean(words)}; next {moment(each.next)}")
 
 
 def show_listed(

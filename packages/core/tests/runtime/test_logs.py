@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.runtime.logs import log_paths, pack
+from longshore.runtime.logs import LogPart, log_paths, pack, read_part
 
 
 def write(folder: Path, names: range) -> None:
@@ -53,3 +53,21 @@ def test_a_run_without_logs_is_none_the_worse(tmp_path: Path) -> None:
     pack(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_is_read_from_an_offset_or_is_the_end_from_a_lines_beginning_on(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"one\ntwo\nthree\n")
+
+    assert read_part(path, most=9) == LogPart(begin=8, data=b"three\n", size=14, most=9)
+    assert read_part(path, most=100).data == b"one\ntwo\nthree\n"
+    assert read_part(path, 2, most=4) == LogPart(begin=2, data=b"e\ntw", size=14, most=4)
+    assert read_part(path, 99, most=4) == LogPart(begin=14, data=b"", size=14, most=4)
+    assert read_part(tmp_path / "none", 3, most=4) == LogPart(begin=0, data=b"", size=0, most=4)
+
+
+def test_the_end_of_a_line_that_is_too_long_is_shown_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * 20 + b"\n")
+
+    assert read_part(path, most=5) == LogPart(begin=16, data=b"xxxx\n", size=21, most=5)

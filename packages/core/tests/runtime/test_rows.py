@@ -249,6 +249,8 @@ def test_a_lease_costs_by_its_price_until_it_is_over_unless_its_cost_is_known(
     [row] = read_leases(written(begin, lease(LeasePhase.READY, 10), *changes))
     assert (row.machine, row.kind, row.spot, since(row.ready), since(row.over)) == ("i-1", "small", True, 10, over)
     assert row.cost == Money(amount=Decimal(cost), currency="USD")
+    until = Money(amount=Decimal("0.04"), currency="USD") if over is None else row.cost
+    assert row.cost_until(at(400).timestamp()) == until, "what is over costs no more"
 
 
 def test_a_lease_that_never_became_a_machine_costs_nothing(written: Written) -> None:

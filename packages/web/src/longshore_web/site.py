@@ -7,13 +7,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TypeVar
+
+from attrs import frozen
 
 from longshore.errors import LongshoreError
 from longshore.runtime.history import RunInfo, RunReader
 from longshore.runtime.overview import Overview, read_overview, refreshed
 from longshore.runtime.past import moment_of
 from longshore.runtime.project import Project
+from longshore_cli.report.html import Html
 from longshore_web.notices import Notices
 from longshore_web.token import Token
 
@@ -21,6 +25,7 @@ __all__ = ["Missing", "Site"]
 
 _MOST_KEPT = 16
 """So many runs and moments are kept in memory."""
+_PART = 10
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
@@ -40,7 +45,8 @@ class Site:
         self._lock = Lock()
         self._overviews: OrderedDict[tuple[str, str], Overview] = OrderedDict()
         self._infos: dict[str, RunInfo] = {}
-        self._made: OrderedDict[tuple[str, str, str], tuple[int, object]] = OrderedDict()
+        self._pictures: OrderedDict[tuple[str, str], _Drawn] = OrderedDict()
+        self._drawing = Lock()
 
     def run_folder(self, run: str) -> Path:
         """Give the folder of a run.
@@ -88,17 +94,34 @@ class Site:
             _keep(self._overviews, (run, at), found)
         return found
 
-    def made(self, overview: Overview, at: str, what: str, make: Callable[[], _T]) -> _T:
-        """Give what is slow to make of a run, as it was made for the same events."""
-        key = (overview.info.id, at, what)
-        with self._lock:
-            known = self._made.get(key)
-        if known is not None and known[0] == overview.last:
-            return known[1]  # type: ignore[return-value]  # it was put there under the same key
-        found = make()
-        with self._lock:
-            _keep(self._made, key, (overview.last, found))
-        return found
+    def picture(self, overview: Overview, at: str, draw: Callable[[], Html]) -> Html:
+        """Give a picture that is slow to draw, as it was drawn for the same events.
+
+        While a run goes on it may be older: so much that no more than a tenth of the time goes into drawing.
+        """
+        key = (overview.info.id, at)
+        with self._drawing:  # whoever comes meanwhile gets what is being drawn
+            known = self._pictures.get(key)
+            if known is not None and known.holds_for(overview):
+                return known.html
+            begun = monotonic()
+            html = draw()
+            now = monotonic()
+            _keep(self._pictures, key, _Drawn(html=html, last=overview.last, until=now + (now - begun) * _PART))
+            return html
+
+
+@frozen(kw_only=True)
+class _Drawn:
+    """A picture, and for what it is good."""
+
+    html: Html
+    last: int
+    until: float
+
+    def holds_for(self, overview: Overview) -> bool:
+        """Say whether nothing has happened since, or not for long in a run that goes on."""
+        return self.last == overview.last or (overview.info.state == "running" and monotonic() < self.until)
 
 
 def _keep(store: OrderedDict[_K, _T], key: _K, value: _T) -> None:

@@ -189,14 +189,12 @@ def _log(view: View, query: Mapping[str, str]) -> tuple[Place, Path]:
 def timeline(request: Request) -> Response:
     """Show who did what when."""
     view = _view(request)
-    return HTMLResponse(
-        timeline_page(view, _site(request).made(view.overview, view.at, "timeline", lambda: _drawn(view)))
-    )
+    return HTMLResponse(timeline_page(view, _site(request).picture(view.overview, view.at, lambda: _drawn(view))))
 
 
 def _drawn(view: View) -> Html:
     whole = gantt_of(read_record(view.overview.reader))
-    return drawn(whole, fitted(whole, _MOST_BARS))
+    return drawn(whole, fitted(whole, _MOST_BARS), view.overview.at)
 
 
 def machines(request: Request) -> Response:

@@ -61,7 +61,8 @@ def command(
 
     The JSON document of a run is that of `longshore run` and "leases": [{"lease", "phase", "machine"}], the machines of
     the run that may cost money as far as this computer knows, and "out_of_reach": [{"machine", "until", "reason"}],
-    those that may go on with what they have. With --state or --machine it has "listed": [{"task", "phase", "attempts",
+    those that may go on with what they have, and "schedules", those of this folder and those that clean up, as
+    `longshore schedule --json` has them. With --state or --machine it has "listed": [{"task", "phase", "attempts",
     "machine", "class"}]. That of a task is {"run", "tasks": [{"task", "phase", "machine", "pool", "class", "workdir",
     "waits_for", "up_to_date_since", "started", "parted_until", "attempts": [{"attempt", "outcome", "class", "started",
     "ended", "cpu_seconds", "peak_memory_bytes", "workdir", "evidence"}]}]}.

@@ -22,7 +22,7 @@ from longshore_cli.scheduling.timers import all_timers, alone, usable_timers
 from longshore_cli.scheduling.when import parse_when
 from longshore_cli.text import clean, table
 
-__all__ = ["Scheduled", "add", "list_all", "remove", "scheduled"]
+__all__ = ["Scheduled", "add", "list_all", "remove", "scheduled", "scheduled_in"]
 
 _ALLOWED = ("run", "gc", "machines start", "machines stop", "machines down")
 
@@ -89,6 +89,11 @@ class Scheduled:
 def scheduled() -> list[Scheduled]:
     """List what is scheduled for this user on this computer."""
     return [_scheduled(entry, timers) for timers in all_timers() for entry in timers.entries()]
+
+
+def scheduled_in(folder: Path) -> list[Scheduled]:
+    """List what is scheduled in a project's folder, and what cleans up for all of them."""
+    return [each for each in scheduled() if each.entry.folder == folder.absolute() or each.entry.words[:1] == ("gc",)]
 
 
 def list_all(invocation: Invocation) -> None:

@@ -72,7 +72,9 @@ def schedules_page(scheduled: Sequence[Scheduled]) -> str:
         found = element("p", "Nothing is scheduled.")
     how = element(
         "p",
-        "To end each night whatever was forgotten: ",
+        "To end what was forgotten each hour, or each night: ",
+        element("code", "longshore gc --install-timer"),
+        ", ",
         element("code", "longshore schedule add nightly 02:00 gc --wait"),
     )
     return framed("Schedules", header, [found, how])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from longshore_cli.report.gantt import Bar, Gantt
 from longshore_cli.report.html import Html, element, joined
-from longshore_cli.text import duration, shorten
+from longshore_cli.text import duration, moment, shorten
 from longshore_web.frame import View, run_page
 
 __all__ = ["drawn", "timeline_page"]
@@ -26,8 +26,8 @@ def timeline_page(view: View, picture: Html) -> str:
     return run_page(view, "timeline", [picture])
 
 
-def drawn(whole: Gantt, shown: Gantt) -> Html:
-    """Draw bars; ``shown`` are those of ``whole`` after neighbours were merged."""
+def drawn(whole: Gantt, shown: Gantt, at: datetime) -> Html:
+    """Draw what had happened at a moment; ``shown`` are the bars of ``whole`` after neighbours were merged."""
     if not shown.bars:
         return element("p", "Nothing has run.")
     there = {bar.kind for bar in shown.bars}
@@ -38,7 +38,8 @@ def drawn(whole: Gantt, shown: Gantt) -> Html:
         ),
         class_="legend",
     )
-    words = f"Each machine has as many lanes as it did things at once; all took {_seconds(whole.seconds)}."
+    took = f"{_seconds(whole.seconds)} until {moment(at)}"
+    words = f"Each machine has as many lanes as it did things at once; all took {took}."
     if len(shown.bars) < len(whole.bars):
         words += f" Neighbours are drawn as one: {len(whole.bars):,} bars are too many."
     if sum(shown.lanes.values()) > _MOST_LANES:
