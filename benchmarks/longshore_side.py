@@ -28,7 +28,7 @@ REPORT = "report"
 KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
 AWS = "provider-aws"
-OTHER_CLOUDS = ("provider-do", "provider-gcp")
+OTHER_CLOUDS = ("provider-azure", "provider-do", "provider-gcp")
 AT_ONCE = "2"
 
 _DIAMOND = """\

@@ -23,7 +23,16 @@ from longshore.model.environment_events import EnvironmentBuilt
 from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeaseChanged
-from longshore.testing.clouds import DigitalOcean, GoogleCloud, HttpCloud, Trust, google_login, hosted
+from longshore.testing.clouds import (
+    Azure,
+    DigitalOcean,
+    GoogleCloud,
+    HttpCloud,
+    Trust,
+    azure_login,
+    google_login,
+    hosted,
+)
 from longshore.testing.fake_hosts import missing
 from longshore.testing.story import Account, Story
 
@@ -32,6 +41,7 @@ LONGEST = 300.0
 """Seconds, for a run of many machines."""
 TOKEN = "dop_v1_bench"
 PROJECT, EMAIL = "my-project", "me@my-project.iam.gserviceaccount.com"
+SUBSCRIPTION, APPLICATION = "8d2f1c1e-0000-4000-8000-000000000001", "3a1f7b52-0000-4000-8000-000000000002"
 SPARE = 16
 """So many more machines the accounts may have than are rented."""
 
@@ -40,6 +50,11 @@ SPARE = 16
 def accounts(providers: Sequence[str], folder: Path, machines: int) -> Iterator[Mapping[str, Account]]:
     """Open an account of each provider that may have so many machines of two processors."""
     stand_ins: dict[str, tuple[HttpCloud, Mapping[str, str]]] = {}
+    if "azure" in providers:
+        azure = Azure(SUBSCRIPTION, APPLICATION)
+        azure.limit = 2 * (machines + SPARE)
+        azure.polls = 1
+        stand_ins["azure"] = (azure, azure_login("{url}", subscription=SUBSCRIPTION))
     if "do" in providers:
         stand_ins["do"] = (DigitalOcean(TOKEN, limit=machines + SPARE), {"DIGITALOCEAN_TOKEN": TOKEN})
     if "gcp" in providers:
@@ -66,7 +81,7 @@ def run(story: Story, machines: int) -> dict[str, float]:
     offers(story, repeats=0)
     (pool,) = story.accounts
     story.write(
-        f"machines = {{ max = {machines} }}",
+        f'machines = {{ max = {machines} }}\nlifetime = "30 min"',  # so long does the budget of the story bear 50
         f"[tasks.job]\nfor_each.i = {{ range = [1, {machines}] }}\nneeds = {{ cpus = 2 }}\n"
         # Nobody has finished when the last one starts, so that each machine has one.
         f'pool = "{pool}"\ncommand = "sleep {1 if machines == 1 else 20 + 2 * machines // 3}"\n',

@@ -15,7 +15,7 @@ from scenarios.base import Contender, Scenario, enter_or_excuse
 PROBE = Path(__file__).parent.parent / "probes" / "rented.py"
 
 
-CLOUDS: Mapping[str, str] = {"aws": "AWS", "do": "DigitalOcean", "gcp": "Google Cloud"}
+CLOUDS: Mapping[str, str] = {"aws": "AWS", "azure": "Azure", "do": "DigitalOcean", "gcp": "Google Cloud"}
 """Those that there are stand-ins for, by their providers."""
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from longshore.testing.clouds import Azure, HostedAccount, Trust, hosted
+from longshore.testing.clouds import Azure, HostedAccount, Trust, azure_login, hosted
 from longshore.testing.fake_hosts import missing
 
 from .description import check
-from .rig import ACCOUNT, SUBSCRIPTION, AzureRig, login
+from .rig import ACCOUNT, SUBSCRIPTION, AzureRig
 
 _SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=3)
 
@@ -44,7 +44,7 @@ def rig(
     # No answer comes where law P5 is tested, and the sooner it is given up the better; all else has time.
     answer = _SOON if "_P5_" in request.node.name else _LATE
     with cloud.serving(trust.context) as url:
-        for name, value in login(url).items():
+        for name, value in azure_login(url, subscription=SUBSCRIPTION).items():
             monkeypatch.setenv(name, value)
         yield AzureRig(cloud, url, tmp_path / "catalogues", answer=answer)
 
@@ -55,5 +55,6 @@ def account(cloud: Azure, trust: Trust, tmp_path: Path) -> Iterator[HostedAccoun
     if reason := missing():
         pytest.skip(reason)
     cloud.polls = 1  # the library leaves longer ones alone for seconds
-    with hosted(tmp_path / "hosts", trust, {"cloud": (cloud, login("{url}"))}) as accounts:
+    variables = azure_login("{url}", subscription=SUBSCRIPTION)
+    with hosted(tmp_path / "hosts", trust, {"cloud": (cloud, variables)}) as accounts:
         yield accounts["cloud"]

@@ -19,7 +19,7 @@ from longshore_azure.config import AzureConfig
 from longshore_azure.provider import AzureProvider
 from longshore_azure.sides import side_of
 
-__all__ = ["ACCOUNT", "PUBLIC_KEY", "REGION", "ROLE", "SUBSCRIPTION", "AzureRig", "login"]
+__all__ = ["ACCOUNT", "PUBLIC_KEY", "REGION", "ROLE", "SUBSCRIPTION", "AzureRig"]
 
 SUBSCRIPTION = "8d2f1c1e-0000-4000-8000-000000000001"
 ACCOUNT = "3a1f7b52-0000-4000-8000-000000000002"
@@ -28,15 +28,6 @@ ROLE = "5b1f6c2e-0000-4000-8000-000000000003"
 REGION = "westeurope"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
 _PAUSE = timedelta(milliseconds=5)
-
-
-def login(url: str) -> Mapping[str, str]:
-    """Give the variables that a machine with an identity of its own finds about it."""
-    return {
-        "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
-        "IDENTITY_ENDPOINT": f"{url}/msi/token",
-        "IDENTITY_HEADER": "s3cr3t-identity",
-    }
 
 
 class AzureRig:

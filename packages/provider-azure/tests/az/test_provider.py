@@ -119,8 +119,10 @@ def test_offers_have_prices_of_the_list_and_are_remembered(rig: AzureRig) -> Non
     assert len(rig.requests()) == asked
     rates = {(e.type, e.spot): e.price and str(e.price.per_hour.amount) for e in first if e.region == REGION}
     assert rates == {
+        ("Standard_D2s_v5", True): "0.023",
         ("Standard_D4s_v5", True): "0.046",
         ("Standard_B2s", False): "0.048",
+        ("Standard_D2s_v5", False): "0.115",
         ("Standard_D4ps_v5", False): "0.184",
         ("Standard_D4s_v5", False): "0.23",
         ("Standard_NC4as_T4_v3", False): "0.658",

@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from longshore.testing.clouds import Azure, Trust
+from longshore.testing.clouds import Azure, Trust, azure_login
 
 from .description import check
 from .metadata import serve
-from .rig import ACCOUNT, ROLE, SUBSCRIPTION, AzureRig, login
+from .rig import ACCOUNT, ROLE, SUBSCRIPTION, AzureRig
 
 _WRITTEN = re.compile(r"printf %s (\S+) \| base64 -d")
 _PROGRAM = "#!/usr/bin/env python3"
@@ -34,7 +34,8 @@ def _play(folder: Path, roles: Sequence[Sequence[str]]) -> None:
     cloud = Azure(SUBSCRIPTION, ACCOUNT, check=check)
     trust = Trust.made(folder)
     with cloud.serving(trust.context) as url:
-        os.environ.update(login(url), REQUESTS_CA_BUNDLE=str(trust.authority), SSL_CERT_FILE=str(trust.authority))
+        os.environ.update(azure_login(url, subscription=SUBSCRIPTION))
+        os.environ.update(REQUESTS_CA_BUNDLE=str(trust.authority), SSL_CERT_FILE=str(trust.authority))
         rig = AzureRig(cloud, url, folder / "catalogues")
         (beside,) = rig.provider().launch(rig.spec(), token="beside")
         for number, actions in enumerate(roles):

@@ -7,7 +7,7 @@ from longshore.testing.clouds.digitalocean import DigitalOcean
 from longshore.testing.clouds.google import GoogleCloud
 from longshore.testing.clouds.hosted import HostedAccount, hosted
 from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Place, Request
-from longshore.testing.clouds.trust import Trust, google_login
+from longshore.testing.clouds.trust import Trust, azure_login, google_login
 
 __all__ = [
     "Answer",
@@ -20,6 +20,7 @@ __all__ = [
     "Place",
     "Request",
     "Trust",
+    "azure_login",
     "google_login",
     "hosted",
 ]

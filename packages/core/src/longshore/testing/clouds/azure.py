@@ -56,7 +56,7 @@ prices_url = "{url}"
 regions = ["westeurope"]
 admit = ["203.0.113.7/32"]
 """,
-        pool='type = "Standard_D4s_v5"',
+        pool='type = "Standard_D2s_v5"',
         user="longshore",
         spot=True,
         deadline="16 s",  # operations are looked at each five seconds

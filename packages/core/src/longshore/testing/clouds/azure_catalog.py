@@ -31,6 +31,7 @@ REGIONS = ("westeurope", "eastus")
 TYPES: Mapping[str, Kind] = MappingProxyType(
     {
         "Standard_B2s": Kind(2, 4, "standardBSFamily", spot=False),
+        "Standard_D2s_v5": Kind(2, 8, "standardDSv5Family"),
         "Standard_D4s_v5": Kind(4, 16, "standardDSv5Family", lacking="3"),
         "Standard_D4ps_v5": Kind(4, 16, "standardDPSv5Family", "Arm64"),
         "Standard_NC4as_T4_v3": Kind(4, 28, "standardNCASv3_T4Family", gpus=1),
@@ -42,6 +43,8 @@ TYPES: Mapping[str, Kind] = MappingProxyType(
 _RATES = (
     ("Standard_B2s", "B2s", "Virtual Machines BS Series", 0.048),
     ("Standard_B2s", "B2s", "Virtual Machines BS Series Windows", 0.056),
+    ("Standard_D2s_v5", "D2s v5", "Virtual Machines Dsv5 Series", 0.115),
+    ("Standard_D2s_v5", "D2s v5 Spot", "Virtual Machines Dsv5 Series", 0.023),
     ("Standard_D4s_v5", "D4s v5", "Virtual Machines Dsv5 Series", 0.23),
     ("Standard_D4s_v5", "D4s v5 Spot", "Virtual Machines Dsv5 Series", 0.046),
     ("Standard_D4s_v5", "D4s v5 Low Priority", "Virtual Machines Dsv5 Series", 0.05),

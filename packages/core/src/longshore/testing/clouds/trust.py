@@ -12,7 +12,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-__all__ = ["Trust", "google_login"]
+__all__ = ["Trust", "azure_login", "google_login"]
 
 _UNIVERSE = "cloud.example"
 
@@ -37,6 +37,17 @@ class Trust:
         path = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(path))
         return cls(context=context, authority=path)
+
+
+def azure_login(url: str, *, subscription: str) -> Mapping[str, str]:
+    """Give the variables by which Azure's library finds the identity of the machine that it is on; it asks the stand-in
+    at ``url`` for a token.
+    """
+    return {
+        "AZURE_SUBSCRIPTION_ID": subscription,
+        "IDENTITY_ENDPOINT": f"{url}/msi/token",
+        "IDENTITY_HEADER": "s3cr3t-identity",
+    }
 
 
 def google_login(folder: Path, *, project: str, account: str) -> Mapping[str, str]:
