@@ -21,9 +21,10 @@ from longshore.runtime.fleet_rows import BuildRow, LeaseRow, MachineRow
 from longshore.runtime.history import RunInfo, TaskInfo
 from longshore.runtime.output_rows import MoveRow
 from longshore.scheduler.graph import expand
-from longshore_cli.report.chart import COLOURS, chart
+from longshore_cli.report.chart import COLOURS, MOST_LANES, chart
 from longshore_cli.report.gantt import fitted, gantt_of
 from longshore_cli.report.graph import graph_svg, outcomes
+from longshore_cli.report.page import page
 from longshore_cli.report.record import Record
 from longshore_cli.report.sections import environments
 from longshore_cli.report.spending import UNUSED, spending_of
@@ -134,6 +135,16 @@ def test_merging_keeps_every_bar_within_one_of_its_kind(rows: list[AttemptRow], 
 def test_a_run_of_very_many_bars_is_not_drawn_as_a_single_one() -> None:
     gantt = gantt_of(record(*(attempt(n / 100, 0.009) for n in range(9_000))))
     assert 100 <= len(fitted(gantt, 200).bars) <= 200
+
+
+def test_lanes_that_are_not_drawn_are_told() -> None:
+    run = record(*(attempt(0, 1, task=f"t{number}") for number in range(MOST_LANES + 1)))
+    gantt = gantt_of(run)
+
+    text = page(run, [run.figures], gantt, str)
+
+    assert f"Of {MOST_LANES + 1} lanes the first {MOST_LANES} are drawn" in text
+    assert len(chart(gantt, width=100, title="")["data"]["values"]) == MOST_LANES
 
 
 def test_few_bars_stay_as_they_are() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from longshore_cli.report.gantt import Bar, Gantt
 from longshore_cli.text import clean, shorten
 
-__all__ = ["COLOURS", "KINDS", "chart", "with_controls"]
+__all__ = ["COLOURS", "KINDS", "MOST_LANES", "chart", "with_controls"]
 
 # Told apart by who sees red and green alike, too (after Okabe and Ito); they are seen on white and on near-black.
 COLOURS = {
@@ -26,7 +26,8 @@ KINDS = tuple(COLOURS)
 _UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 _HIGHEST = 900
 _LANE_PIXELS = 18.0
-_MOST_LANES = 900
+MOST_LANES = 900
+"""More would be thinner than a pixel, so they are not drawn."""
 _FEW = 1000
 """So few bars have round corners, by which neighbours can be told apart."""
 _LONGEST_NAME = 28
@@ -37,7 +38,7 @@ _UNSEEN = "\u2060"
 def chart(gantt: Gantt, *, width: int | str, title: str) -> dict[str, Any]:
     """Declare the chart. ``width`` is a number of pixels, or ``container``."""
     scale, unit = _unit(gantt.seconds)
-    lanes = [(machine, lane) for machine, count in gantt.lanes.items() for lane in range(count)][:_MOST_LANES]
+    lanes = [(machine, lane) for machine, count in gantt.lanes.items() for lane in range(count)][:MOST_LANES]
     shown = set(lanes)
     names = {machine: shorten(clean(machine).replace(_UNSEEN, ""), _LONGEST_NAME) for machine in gantt.lanes}
     rows = [_row(bar, names, scale) for bar in gantt.bars if (bar.machine, bar.lane) in shown]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from longshore_cli.report.chart import chart, with_controls
+from longshore_cli.report.chart import MOST_LANES, chart, with_controls
 from longshore_cli.report.figures import Figures
 from longshore_cli.report.gantt import Gantt, fitted
 from longshore_cli.report.graph import MOST_BOXES, graph_svg, outcomes
@@ -112,6 +112,9 @@ def _time(record: Record, whole: Gantt) -> Html:
     merged = (
         "" if len(shown.bars) == len(whole.bars) else f" Neighbours are drawn as one: {len(whole.bars):,} are too many."
     )
+    lanes = sum(whole.lanes.values())
+    if lanes > MOST_LANES:
+        merged += f" Of {lanes:,} lanes the first {MOST_LANES} are drawn; logs.csv has every attempt."
     return element(
         "figure",
         element(
