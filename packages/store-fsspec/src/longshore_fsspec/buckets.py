@@ -17,6 +17,7 @@ from longshore.plugin.areas import Lends, Request, Upload
 from longshore_fsspec.errors import translated
 from longshore_fsspec.fetching import About, Fetching
 from longshore_fsspec.lending import LENDERS
+from longshore_fsspec.listing import list_keys
 from longshore_fsspec.parts import IN_PARTS_BYTES, Uploads, listed
 
 __all__ = ["Bucket"]
@@ -90,15 +91,24 @@ class Bucket(Fetching):
         folder, _, prefix = fixed.rpartition("/")
         wanted = re.compile(glob_translate(path))
         with translated(glob):
-            try:
-                found = self._files.find(f"{folder}/", prefix=prefix)
-            except FileNotFoundError:
+            found = self._found(folder, prefix)
+            if not found:
                 self._see(folder.split("/")[0], glob)
-                found = []
         names = (name for name in found if not name.endswith("/") and wanted.fullmatch(name))
         return sorted(f"{scheme}://{name}" for name in names)
 
+    def _found(self, folder: str, prefix: str) -> Sequence[str]:
+        """List the objects below a folder whose names begin so, with their bucket; nothing when there is no folder."""
+        try:
+            if self._name != "s3":
+                return list(self._files.find(f"{folder}/", prefix=prefix))
+            bucket, _, below = f"{folder}/{prefix}".partition("/")
+            return [f"{bucket}/{key}" for key in list_keys(self._files.call_s3, bucket, below)]
+        except FileNotFoundError:
+            return ()
+
     def _see(self, bucket: str, url: str) -> None:
+        """See that a bucket is there which seems to have nothing."""
         try:
             self._files.ls(bucket)
         except FileNotFoundError as error:
