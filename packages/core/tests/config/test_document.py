@@ -241,3 +241,10 @@ def test_a_key_of_a_task_that_a_newer_version_added_is_passed_over() -> None:
 def test_a_damaged_document_is_called_damaged(text: str) -> None:
     with pytest.raises(JournalError, match="damaged"):
         from_document(text)
+
+
+@pytest.mark.parametrize("orphan", [None, timedelta(hours=2)])
+@pytest.mark.parametrize("rented", [None, RentedPool(kinds=(MachineKind(needs=Needs()),))])
+def test_a_pools_bucket_is_kept(orphan: timedelta | None, rented: RentedPool | None) -> None:
+    pools = (PoolSpec(name="p", executor="ssh", orphan=orphan, rented=rented, store="s3://bucket/stage"),)
+    assert from_document(to_document(WorkflowSpec(name="w", pools=pools))).pools == pools
