@@ -57,6 +57,7 @@ __all__ = [
     "LedgerError",
     "LongshoreError",
     "MachineUnreachable",
+    "ObserverError",
     "OutOfCapacity",
     "PeerOutOfReach",
     "PluginBroken",
@@ -214,6 +215,10 @@ class DigestMismatch(StagingError):
 
 class DiskFull(StagingError):
     """There is no room left; free some, or set a smaller cache."""
+
+
+class ObserverError(LongshoreError):
+    """An observer of a run cannot tell what it should."""
 
 
 class EnvironmentBuildError(LongshoreError):

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longshore.config.cycles import find_cycles
@@ -75,6 +75,7 @@ def test_a_key_in_an_inline_table_stands_where_the_table_does() -> None:
     assert places(("none",)) == "x.toml"
 
 
+@example('"\\="=')
 @given(st.text(alphabet="ab[]{}\"'=#.\n \\", max_size=60))
 def test_any_text_can_be_looked_through_for_keys(text: str) -> None:
     lines = key_lines(text)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from longshore.model.events import Event
-from longshore.plugin.protocols import Observer, Store
+from longshore.plugin.observers import Observer
+from longshore.plugin.protocols import Store
 from longshore.testing import FolderStore, ManualClock, ObserverContract, StoreContract
 
 

@@ -75,6 +75,7 @@ def assemble(
         pools=used,
         environments=environments.used(),
         providers=_providers(used, sketch, user),
+        observers=user.observers | sketch.observers,
         **sketch.settings,
     )
 

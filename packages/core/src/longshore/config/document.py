@@ -40,6 +40,8 @@ def to_document(spec: WorkflowSpec) -> str:
     body["pools"] = [_pool(pool) for pool in spec.pools]
     body["environments"] = _environments(spec.environments) if spec.environments else []
     body["providers"] = {name: _plain(options) for name, options in spec.providers.items()}
+    if spec.observers:
+        body["observers"] = {name: _plain(options) for name, options in spec.observers.items()}
     body |= {
         "params": dict(spec.params),
         "env_file": spec.env_file,
@@ -74,6 +76,7 @@ def from_document(text: str) -> WorkflowSpec:
             pools=tuple(_read_pool(pool) for pool in body["pools"]),
             environments=_read_environments(body["environments"]) if body["environments"] else (),
             providers={name: _read_plain(options) for name, options in body["providers"].items()},
+            observers={name: _read_plain(options) for name, options in body.get("observers", {}).items()},
             params=body.get("params", {}),
             env_file=body["env_file"],
             strategy=_read_strategy(body["strategy"]),

@@ -22,7 +22,7 @@ from longshore.model.workflow import WorkflowSpec
 __all__ = ["DEFAULT_FILE", "Loaded", "load", "read_raw", "read_user", "read_user_raw"]
 
 DEFAULT_FILE = "longshore.toml"
-_USER_KEYS = ("pools", "environments", "providers")
+_USER_KEYS = ("pools", "environments", "providers", "observers")
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 

@@ -71,7 +71,10 @@ def key_lines(text: str) -> dict[Key, int]:
         found = header or _ASSIGNMENT.match(text, position)
         if found is None:  # not TOML; what follows cannot be told apart
             break
-        path = key_path(found.group(1))
+        try:
+            path = key_path(found.group(1))
+        except tomllib.TOMLDecodeError:
+            break  # as above
         line = bisect_right(line_ends, position - 1) + 1
         if header:
             table = path

@@ -102,6 +102,7 @@ class Workflow:
         pools: Mapping[str, Mapping[str, Any]] | None = None,
         environments: Mapping[str, Mapping[str, Any]] | None = None,
         providers: Mapping[str, Mapping[str, Any]] | None = None,
+        observers: Mapping[str, Mapping[str, Any]] | None = None,
         params: Mapping[str, str | float] | None = None,
         env_file: str | PurePath | None = None,
         strategy: str | Mapping[str, Any] | None = None,
@@ -125,6 +126,7 @@ class Workflow:
             "pools": dict(pools or {}),
             "environments": dict(environments or {}),
             "providers": dict(providers or {}),
+            "observers": dict(observers or {}),
         }
         self._tasks: dict[str, dict[str, Any]] = {}
         self._functions: dict[int, tuple[Callable[..., Any], str, CallWords]] = {}

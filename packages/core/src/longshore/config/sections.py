@@ -46,7 +46,7 @@ from longshore.model.workflow import LOCAL_POOL, PoolSpec, StrategySpec
 if TYPE_CHECKING:
     from longshore.model.rented import RentedPool
 
-__all__ = ["CALL_KEYS", "TASK_KEYS", "pool", "provider", "strategy"]
+__all__ = ["CALL_KEYS", "TASK_KEYS", "observer", "pool", "provider", "strategy"]
 
 # Text that surely closes what it opens, whatever else it is. No two of its parts begin alike, so that it need never go
 # back, which would take most of the time where there are many commands.
@@ -305,12 +305,24 @@ _PROVIDER_KEYS: dict[str, Parser] = {"plugin": text, "owner": text}
 
 def provider(name: str, value: object) -> dict[str, Any]:
     """Read one table of ``[providers]``; keys that are not the core's are checked by the plugin."""
-    check_name(name, "provider name")
+    return _of_plugin("provider", name, value, _PROVIDER_KEYS)
+
+
+_OBSERVER_KEYS: dict[str, Parser] = {"plugin": text}
+
+
+def observer(name: str, value: object) -> dict[str, Any]:
+    """Read one table of ``[observers]``, in the same way."""
+    return _of_plugin("observer", name, value, _OBSERVER_KEYS)
+
+
+def _of_plugin(role: str, name: str, value: object, ours: Mapping[str, Parser]) -> dict[str, Any]:
+    check_name(name, f"{role} name")
     if not isinstance(value, Mapping):
         raise wrong(
-            f"{describe(value)} stands where a table is needed", f"write [providers.{name}] and the keys below it"
+            f"{describe(value)} stands where a table is needed", f"write [{role}s.{name}] and the keys below it"
         )
-    table({key: item for key, item in value.items() if key in _PROVIDER_KEYS}, _PROVIDER_KEYS, "")
+    table({key: item for key, item in value.items() if key in ours}, ours, "")
     return dict(plain(value))
 
 

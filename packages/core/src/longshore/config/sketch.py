@@ -18,6 +18,7 @@ from longshore.config.sections import (
     CALL_KEYS,
     TASK_KEYS,
     arguments_text,
+    observer,
     pool,
     provider,
     strategy,
@@ -77,6 +78,7 @@ class Sketch:
     pools: dict[str, PoolSpec] = field(factory=dict)
     environments: dict[str, EnvironmentSpec] = field(factory=dict)
     providers: dict[str, dict[str, Any]] = field(factory=dict)
+    observers: dict[str, dict[str, Any]] = field(factory=dict)
     given: dict[str, TaskSpec] = field(factory=dict)
     """Tasks of a run that these are to join."""
 
@@ -90,7 +92,7 @@ _SETTINGS: dict[str, Parser] = {
     "max_cost": money,
     "project": text,
 }
-_TABLES = ("pools", "environments", "providers", "tasks")
+_TABLES = ("pools", "environments", "providers", "observers", "tasks")
 _KEYS = ("name", *_SETTINGS, *_TABLES)
 
 
@@ -118,11 +120,12 @@ def read_sketch(raw: Raw, problems: Problems) -> Sketch:
 
 
 def read_tables(raw: Raw, sketch: Sketch, problems: Problems) -> None:
-    """Read ``pools``, ``environments`` and ``providers``, and put those in that are not there yet."""
+    """Read ``pools``, ``environments``, ``providers`` and ``observers``; put those in that are not there yet."""
     readers: tuple[tuple[str, dict[str, Any], Callable[[str, object], Any]], ...] = (
         ("pools", sketch.pools, pool),
         ("environments", sketch.environments, _environment),
         ("providers", sketch.providers, provider),
+        ("observers", sketch.observers, observer),
     )
     for kind, known, parse in readers:
         tables = raw.get(kind, {})

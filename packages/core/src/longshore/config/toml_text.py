@@ -11,7 +11,7 @@ __all__ = ["key_of", "value_of", "workflow_text"]
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _WIDTH = 100
-_TABLES = ("params", "pools", "providers", "environments", "tasks")
+_TABLES = ("params", "pools", "providers", "environments", "observers", "tasks")
 
 
 def value_of(value: Any) -> str:

@@ -32,7 +32,7 @@ def _frozen(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(mapping))
 
 
-def _frozen_providers(mapping: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
+def _frozen_tables(mapping: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Mapping[str, Any]]:
     return MappingProxyType(dict(mapping))
 
 
@@ -80,10 +80,10 @@ class WorkflowSpec:
     tasks: tuple[TaskSpec, ...] = ()
     pools: tuple[PoolSpec, ...] = (PoolSpec(name=LOCAL_POOL),)
     environments: tuple[EnvironmentSpec, ...] = ()
-    providers: Mapping[str, Mapping[str, Any]] = field(
-        factory=dict[str, Mapping[str, Any]], converter=_frozen_providers
-    )
+    providers: Mapping[str, Mapping[str, Any]] = field(factory=dict[str, Mapping[str, Any]], converter=_frozen_tables)
     """Options of the providers that pools rent from, by name; the plugins check them."""
+    observers: Mapping[str, Mapping[str, Any]] = field(factory=dict[str, Mapping[str, Any]], converter=_frozen_tables)
+    """Options of those who are told what happens in a run, by name; the plugins check them."""
     params: Mapping[str, str] = field(factory=dict[str, str], converter=_frozen)
     """What it is run with; tasks have those that they use."""
     env_file: str | None = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from longshore.plugin.folders import state_folder
 from longshore.plugin.hooks import hookimpl
+from longshore.plugin.observers import Closes, Observer, ObserverRecord
 from longshore.plugin.protocols import (
     API_VERSION,
     AssignmentStrategy,
@@ -22,8 +23,6 @@ from longshore.plugin.protocols import (
     ExecutorRecord,
     FirstBoot,
     Measures,
-    Observer,
-    ObserverRecord,
     Peeks,
     Peers,
     ProviderRecord,
@@ -64,6 +63,7 @@ __all__ = [
     "Boots",
     "Builds",
     "Checks",
+    "Closes",
     "Clusters",
     "Enters",
     "Executor",

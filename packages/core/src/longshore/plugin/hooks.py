@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pluggy
 
-from longshore.plugin.protocols import ExecutorRecord, ObserverRecord, ProviderRecord, StoreRecord, StrategyRecord
+from longshore.plugin.observers import ObserverRecord
+from longshore.plugin.protocols import ExecutorRecord, ProviderRecord, StoreRecord, StrategyRecord
 
 __all__ = [
     "hookimpl",

@@ -28,7 +28,7 @@ from attrs import field, frozen
 
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item
-from longshore.model.events import AttemptEnded, AttemptStarted, Event, MachineGone
+from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.views import Assignment, MachineView, TaskView
 
@@ -53,8 +53,6 @@ __all__ = [
     "HandsOutGpus",
     "HearsNotices",
     "Measures",
-    "Observer",
-    "ObserverRecord",
     "Peeks",
     "Peers",
     "ProviderRecord",
@@ -401,14 +399,6 @@ class Peeks(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Is told of every event after it is committed. What it raises is logged and harms nothing."""
-
-    def notice(self, event: Event) -> None:
-        """Take note; return soon."""
-        ...
-
-
 @frozen(kw_only=True)
 class ProviderRecord:
     """Announces a provider: its name in configs, the attrs class of its options, and how to make it (without I/O)."""
@@ -474,14 +464,4 @@ class StoreRecord:
     """Adds to a policy, as `ProviderRecord.policy` gives it, the least rights that a login needs for what a workflow
     names in buckets of this kind. Asks nobody. None when the cloud knows no such thing.
     """
-    api: tuple[int, int]
-
-
-@frozen(kw_only=True)
-class ObserverRecord:
-    """Announces an observer."""
-
-    name: str
-    config: type
-    factory: Callable[[Any, Mapping[str, str]], Observer]
     api: tuple[int, int]

@@ -171,6 +171,7 @@ class Engine:
                             reach.loads.remove(event.machine)
 
                 self.runner.listen(tell)
+                self._tell_observers(opened)
                 if crew.renters is not None:
                     crew.renters.start()
                 return self.runner.loop(crew)
@@ -187,6 +188,15 @@ class Engine:
             self._lock.release()
             if tidying is not None:
                 tidying.join(_TIDYING_SECONDS)
+
+    def _tell_observers(self, opened: ExitStack) -> None:
+        """Let observers hear what happens until what is opened is closed."""
+        workflow = self.runner.state.workflow
+        if workflow.observers:
+            from longshore.runtime.observing import Observing, make_observers  # noqa: PLC0415  few runs have any
+
+            made = make_observers(workflow, self._registry, self.project, self.run)
+            self.runner.listen(opened.enter_context(Observing(made)).listen)
 
     def _tidying(self) -> Thread | None:
         """Begin to tidy up after runs whose controllers could not."""

@@ -53,6 +53,7 @@ def _builtin(role: str, target: str, *names: str) -> tuple[PluginEntry, ...]:
 
 BUILTIN = (
     *_builtin("executor", "longshore.builtin.local", "local"),
+    *_builtin("observer", "longshore.builtin.observers", "desktop", "email", "events-file", "webhook"),
     *_builtin(
         "strategy",
         "longshore.builtin.strategies",

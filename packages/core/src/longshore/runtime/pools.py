@@ -50,6 +50,10 @@ def check(
     registry.strategy_of(spec.strategy)
     for scheme in _schemes(spec):
         registry.store(scheme)
+    if spec.observers:
+        from longshore.runtime.observing import check_observers  # noqa: PLC0415  few runs have any
+
+        check_observers(spec, registry)
     problems += _check_tables(state)
     for pool in used_pools(state):
         problems += _check_store(pool, registry)

@@ -30,7 +30,8 @@ from longshore.model.events import (
 )
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome
 from longshore.model.resources import Resources
-from longshore.plugin.protocols import Observer, Store
+from longshore.plugin.observers import Closes, Observer
+from longshore.plugin.protocols import Store
 from longshore.remote.copying import copy_file
 from longshore.testing.contract import Contract
 
@@ -144,6 +145,8 @@ class ObserverContract(Contract):
 
         assert raised == []
         assert not telling.is_alive(), f"it has not returned after {self.seconds:g} s"
+        if isinstance(observer, Closes):
+            observer.close()
 
 
 def _events() -> Sequence[Event]:
