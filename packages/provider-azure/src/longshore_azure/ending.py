@@ -83,9 +83,9 @@ class Ending:
 
     def _allow(self, machine_id: str) -> None:
         row = self._clients.look(_DOING, VMS, *place_of(machine_id))
-        if row is None:
-            return
         with translated(_DOING):
+            if row is None or row.identity is None:  # gone, or asked for before the config named the role
+                return
             where, who = row.id, row.identity.principal_id
         name = uuid.uuid5(_NAMES, f"{where.lower()} {who}")
         roles = f"/subscriptions/{self._clients.subscription()}/{_AUTHORIZATION}/roleDefinitions"

@@ -102,6 +102,12 @@ def test_the_right_is_given_again_under_the_same_token_and_swept_with_nothing_le
     assert dict(cloud.assignments) == {}
 
 
+def test_a_machine_that_was_asked_for_before_there_was_a_role_is_found_as_it_is(rig: AzureRig, cloud: Azure) -> None:
+    first = rig.provider().launch(rig.spec(), token="t-1")
+    assert rig.provider(end_role=ROLE).launch(rig.spec(), token="t-1") == first
+    assert dict(cloud.assignments) == {}
+
+
 def test_a_role_that_there_is_not_is_named_and_nothing_stays_rented(rig: AzureRig) -> None:
     with pytest.raises(InvalidRequest, match="end_role"):
         rig.provider(end_role=ROLE).launch(rig.spec(), token="t-1")
