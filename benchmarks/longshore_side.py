@@ -27,6 +27,7 @@ Plan = Callable[[Bench, int], Prepare]
 REPORT = "report"
 KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
+WEB = "web"
 AWS = "provider-aws"
 OTHER_CLOUDS = ("provider-azure", "provider-do", "provider-gcp")
 AT_ONCE = "2"
@@ -124,7 +125,7 @@ def programs(bench: Bench, plugin: str = "") -> Path:
     With ``plugin``, the folder of one of our packages, that of an environment that has it, and all below it, too.
     """
     packages = {"core": "call", "cli": REPORT, **({plugin: ""} if plugin else {})}
-    return _installed(bench, f"longshore-{plugin.partition('-')[2]}" if plugin else "longshore", packages)
+    return _installed(bench, f"longshore-{plugin.rpartition('-')[2]}" if plugin else "longshore", packages)
 
 
 def cloud_probe(bench: Bench, script: Path, *words: str) -> Prepare:

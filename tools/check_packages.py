@@ -60,7 +60,7 @@ def install(environment: Path, wheels: Sequence[Path]) -> Path:
     venv.create(environment, clear=True, with_pip=True)
     python = str(environment / "bin" / "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    parts = [f"{wheel}[report]" if wheel.name.startswith("longshore-") else str(wheel) for wheel in wheels]
+    parts = [f"{wheel}[report,watch]" if wheel.name.startswith("longshore-") else str(wheel) for wheel in wheels]
     run([*pip, "install", "--quiet", *parts, "-r", str(DEMO / "requirements.txt")])
     run([*pip, "check"])
     return environment / "bin"

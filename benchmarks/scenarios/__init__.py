@@ -27,6 +27,7 @@ from scenarios.limits_of_size import (
     status_scenario,
 )
 from scenarios.renting import CLOUDS, again_scenario, first_task_family, first_task_scenario, offers_scenario
+from scenarios.seeing import page_event_scenario, page_idle_scenario, page_scenario
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
 FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
@@ -39,6 +40,7 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "resume": resume_scenario,
     "status": status_scenario,
     "report": report_scenario,
+    "page": page_scenario,
     "collect": collect_scenario,
     "memory": memory_scenario,
     "assign": assign_scenario,
@@ -64,6 +66,9 @@ _STANDARD = (
     resume_scenario(10_000),
     status_scenario(10_000),
     report_scenario(10_000),
+    page_scenario(10_000),
+    page_idle_scenario(),
+    page_event_scenario(),
     collect_scenario(10_000),
     help_scenario(),
     import_scenario(),

@@ -94,7 +94,7 @@ class Noticing:
 
 
 class Loads:
-    """What the machines of a run use, told by its controller to a thread from now until this is closed.
+    """What the machines of a run use, told by its controller to a thread while there is one, until this is closed.
 
     Calls ``tell`` in the loop's thread after each news.
     """
@@ -107,7 +107,14 @@ class Loads:
         self._folder = run_folder
         self._events: Events | None = None
         self._over = False
-        Thread(target=self._listen, name="longshore-loads", daemon=True).start()
+        self._thread: Thread | None = None
+        self.renew()
+
+    def renew(self) -> None:
+        """Ask the run's controller, if there is one that is not asked yet; to be called when something has changed."""
+        if (self._thread is None or not self._thread.is_alive()) and is_held(self._folder):
+            self._thread = Thread(target=self._listen, name="longshore-loads", daemon=True)
+            self._thread.start()
 
     def close(self) -> None:
         """Let machines measure no more, if nobody else looks."""

@@ -264,37 +264,39 @@ def file(path: str, size: int) -> Artifact:
 
 
 def test_outputs_are_those_of_the_last_success_here_or_before(written: Written) -> None:
-    rows = read_outputs(
-        written(
-            TasksIdentified(
-                at=at(0), items=(Identified(task="old", identity="i", outputs=(file("o", 3),), source="run-0"),)
-            ),
-            AttemptEnded(at=at(1), task="a", attempt=1, outcome=Exited(0), outputs=(file("lost", 1),)),
-            AttemptEnded(at=at(2), task="a", attempt=2, outcome=Exited(0), outputs=(file("x", 1), file("y", 2))),
-            AttemptEnded(at=at(3), task="b", attempt=1, outcome=Exited(1), failure=FailureClass.USER_CODE),
-            AttemptEnded(at=at(4), task="c", attempt=1, outcome=Exited(0), result='{"n": 1}'),
-        )
+    reader = written(
+        TasksIdentified(
+            at=at(0), items=(Identified(task="old", identity="i", outputs=(file("o", 3),), source="run-0"),)
+        ),
+        AttemptEnded(at=at(1), task="a", attempt=1, outcome=Exited(0), outputs=(file("lost", 1),)),
+        AttemptEnded(at=at(2), task="a", attempt=2, outcome=Exited(0), outputs=(file("x", 1), file("y", 2))),
+        AttemptEnded(at=at(3), task="b", attempt=1, outcome=Exited(1), failure=FailureClass.USER_CODE),
+        AttemptEnded(at=at(4), task="c", attempt=1, outcome=Exited(0), result='{"n": 1}'),
     )
+    rows = read_outputs(reader)
     assert [(row.task, row.path, row.size_bytes, row.value, row.source) for row in rows] == [
         ("old", "o", 3, "", "run-0"),
         ("a", "x", 1, "", ""),
         ("a", "y", 2, "", ""),
         ("c", "", 8, '{"n": 1}', ""),
     ]
+    assert read_outputs(reader, "a") == rows[1:3]
+    assert read_outputs(reader, skip=1, most=2) == rows[1:3]
 
 
 def test_what_moved_is_told_by_task(written: Written) -> None:
-    rows = read_moves(
-        written(
-            Moved(at=at(3), artifacts=(file("a/x", 1), file("a/y", 2), file("b/z", 4)), source="m"),
-            Moved(at=at(5), artifacts=(file("a/x", 1),), source="m", target="n"),
-        )
+    reader = written(
+        Moved(at=at(3), artifacts=(file("a/x", 1), file("a/y", 2), file("b/z", 4)), source="m"),
+        Moved(at=at(5), artifacts=(file("a/x", 1),), source="m", target="n"),
     )
+    rows = read_moves(reader)
     assert [(row.task, row.machine, row.target, since(row.at), row.size_bytes) for row in rows] == [
         ("a", "m", "", 3, 3),
         ("b", "m", "", 3, 4),
         ("a", "m", "n", 5, 1),
     ]
+    assert read_moves(reader, "a") == [rows[0], rows[2]]
+    assert read_moves(reader, skip=1, most=1) == [rows[1]]
 
 
 def test_why_a_task_could_not_begin_is_what_was_said_last(written: Written) -> None:

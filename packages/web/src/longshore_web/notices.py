@@ -70,8 +70,10 @@ class _Subject:
         self.listeners = 0
         self.count = 0
         self._told = asyncio.Event()
+        self.loads: Loads | None = None
         self._noticing = Noticing(folders, run, self.tell)
-        self.loads = Loads(run, self._noticing.soon) if loads and run is not None else None
+        if loads and run is not None:
+            self.loads = Loads(run, self._noticing.soon)
 
     def close(self) -> None:
         self._noticing.close()
@@ -82,6 +84,8 @@ class _Subject:
         """Wake those who listen."""
         self.count += 1
         self._told.set()
+        if self.loads is not None:
+            self.loads.renew()
 
     async def after(self, count: int) -> None:
         """Wait until more has been told than so many times."""

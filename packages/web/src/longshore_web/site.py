@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ _MOST_KEPT = 16
 """So many runs and moments are kept in memory."""
 _PART = 10
 
+_Stamp = tuple[tuple[int, int], ...]
 _K = TypeVar("_K")
 _T = TypeVar("_T")
 
@@ -44,7 +46,7 @@ class Site:
         self.notices = notices
         self._lock = Lock()
         self._overviews: OrderedDict[tuple[str, str], Overview] = OrderedDict()
-        self._infos: dict[str, RunInfo] = {}
+        self._infos: dict[str, tuple[_Stamp, RunInfo]] = {}
         self._pictures: OrderedDict[tuple[str, str], _Drawn] = OrderedDict()
         self._drawing = Lock()
 
@@ -59,17 +61,19 @@ class Site:
         return self.project.run_folder(run)
 
     def info(self, run: str) -> RunInfo:
-        """Say how a run stands; one that is over for good is read once.
+        """Say how a run stands; one that is over is read again only when its record has changed.
 
         Raises:
             JournalError: when its record cannot be read.
         """
+        folder = self.project.run_folder(run)
+        stamp = _stamp(folder)
         known = self._infos.get(run)
-        if known is None:
-            known = RunReader(self.project.run_folder(run)).info()
-            if known.state == "succeeded":
-                self._infos[run] = known
-        return known
+        if known is not None and known[0] == stamp and known[1].ended is not None:
+            return known[1]
+        info = RunReader(folder).info()
+        self._infos[run] = stamp, info
+        return info
 
     def overview(self, run: str, at: str = "") -> Overview:
         """Give a run as it stands now, or at a past moment as it was typed.
@@ -122,6 +126,19 @@ class _Drawn:
     def holds_for(self, overview: Overview) -> bool:
         """Say whether nothing has happened since, or not for long in a run that goes on."""
         return self.last == overview.last or (overview.info.state == "running" and monotonic() < self.until)
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """Say what changes with each change of a record."""
+    found = []
+    for name in ("run.db", "run.db-wal"):
+        try:
+            status = os.stat(folder / name)
+        except OSError:
+            found.append((0, 0))
+        else:
+            found.append((status.st_mtime_ns, status.st_size))
+    return tuple(found)
 
 
 def _keep(store: OrderedDict[_K, _T], key: _K, value: _T) -> None:

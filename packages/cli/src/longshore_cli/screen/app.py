@@ -101,7 +101,7 @@ class Watch(App[None]):
         if self._reader.until is None:
             logs = self._reader.folder / "logs"
             folders = [self._reader.folder, *([logs] if logs.is_dir() else [])]
-            self._noticing = Noticing(folders, self._reader.folder, self._changed)
+            self._noticing = Noticing(folders, self._reader.folder, self._noticed)
             self._loads = Loads(self._reader.folder, self._noticing.soon)
         self._changed()
 
@@ -111,6 +111,11 @@ class Watch(App[None]):
             self._noticing.close()
         if self._loads is not None:
             self._loads.close()
+
+    def _noticed(self) -> None:
+        if self._loads is not None:
+            self._loads.renew()
+        self._changed()
 
     def _changed(self) -> None:
         """Read what has changed, in a thread, so that keys are answered meanwhile."""

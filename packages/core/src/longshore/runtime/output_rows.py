@@ -55,8 +55,8 @@ def read_moves(reader: RunReader, task: str | None = None, *, skip: int = 0, mos
     with reader._reading() as db:
         rows = db.execute(_MOVES, (task, most, skip)).fetchall()
     return [
-        MoveRow(task=task, machine=machine, target=target, at=at, size_bytes=size)
-        for task, machine, target, at, size in rows
+        MoveRow(task=name, machine=machine, target=target, at=at, size_bytes=size)
+        for name, machine, target, at, size in rows
     ]
 
 
@@ -86,8 +86,8 @@ def read_outputs(reader: RunReader, task: str | None = None, *, skip: int = 0, m
     with reader._reading() as db:
         rows = db.execute(_OUTPUTS, (task, most, skip)).fetchall()
     return [
-        OutputRow(task=task, path=path, kind=kind, size_bytes=size, sha256=digest, value=value or "", source=source)
-        for task, path, kind, size, digest, value, source, _ in rows
+        OutputRow(task=name, path=path, kind=kind, size_bytes=size, sha256=digest, value=value or "", source=source)
+        for name, path, kind, size, digest, value, source, _ in rows
     ]
 
 

@@ -184,10 +184,12 @@ def refreshed(overview: Overview) -> Overview:
         JournalError: as `read_overview` does.
     """
     reader, info = overview.reader, overview.info
+    if reader.until is not None:
+        return overview  # nothing happens to what is past
     last, at, rare = _news(reader, overview.last)
     if rare:
         return read_overview(reader)
-    if info.ended is None and reader.until is None:
+    if info.ended is None:
         info = evolve(info, state="running" if is_held(reader.folder) else "unfinished")
     if at is None:
         return overview if info == overview.info else evolve(overview, info=info)

@@ -53,8 +53,14 @@ async function ask() {
 
 const log = document.querySelector("pre.log");
 if (log) log.scrollTop = log.scrollHeight;
-if (source) {
-  const stream = new EventSource(source);
+
+// A browser keeps few connections to one server, so only what is looked at has one.
+let stream = null;
+function follow() {
+  stream?.close();
+  stream = null;
+  if (document.hidden) return;
+  stream = new EventSource(source);
   stream.onmessage = ask;
   stream.onopen = () => {
     ask(); // what happened while there was no stream was told to nobody
@@ -63,4 +69,8 @@ if (source) {
   stream.onerror = () => {
     document.documentElement.dataset.live = "no";
   };
+}
+if (source) {
+  document.addEventListener("visibilitychange", follow);
+  follow();
 }
