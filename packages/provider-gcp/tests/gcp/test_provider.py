@@ -81,7 +81,7 @@ def test_what_is_remembered_is_listed_without_the_sdk(rig: GcpRig, tmp_path: Pat
     )
     assert count == len(known)
     assert len(rig.requests()) == 2 * asked
-    assert not modules & {"google.api_core", "google.cloud", "requests"}
+    assert not modules & {"google.api_core", "google.auth", "google.cloud", "requests"}
 
 
 def test_offers_have_prices_of_their_parts_and_are_remembered(rig: GcpRig) -> None:
