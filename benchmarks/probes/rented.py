@@ -107,6 +107,7 @@ def again(story: Story) -> dict[str, float]:
     offers(story, repeats=0)
     (pool,) = story.accounts
     text = f'[environments.sci]\npython = "3.11"\n[tasks.job]\npool = "{pool}"\nenvironment = "sci"\n'
+    began = datetime.now(UTC)
     for number in range(2):
         story.write('when_idle = "keep"', f'{text}command = "python -c {number}; sleep 1"\n')
         began = datetime.now(UTC)
