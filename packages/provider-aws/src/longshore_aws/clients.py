@@ -106,9 +106,9 @@ class Clients:
         Raises:
             ProviderError: when a page cannot be had.
         """
-        patience = self.patience()
         with translated(doing):
             pages = iter(self.of(service, region).get_paginator(operation).paginate(**request))
+        patience = self.patience()  # AWS is not to blame for the time in which its SDK reads about the service
         while True:
             patience.check(doing)
             with translated(doing):

@@ -124,6 +124,8 @@ def test_a_subnet_without_a_way_out(rig: AwsRig, cloud: Cloud) -> None:
     assert rig.sides() == []
     (machine,) = rig.provider(subnet=subnet, address="private").launch(rig.spec(), token="t-2")
     assert machine.address.startswith("ubuntu@10.")
+    (by_id,) = rig.provider(subnet=subnet, address="id").launch(rig.spec(), token="t-3")
+    assert by_id.address == f"ubuntu@{by_id.id}"
 
 
 def test_a_network_that_two_have_the_tag_of(rig: AwsRig) -> None:

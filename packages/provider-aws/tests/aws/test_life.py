@@ -23,7 +23,7 @@ from longshore.runtime.ledger import Ledger
 from longshore.runtime.mirror import Mirror
 from longshore.runtime.providers import OpenProvider
 from longshore.runtime.rentals import Rentals
-from longshore.runtime.renting import RentedRun
+from longshore.runtime.rented_run import RentedRun
 from longshore.scheduler.renting_actions import GiveUp, Rent, StartAgain
 from longshore.testing import FakeRemoteComputer, FakeRemoteConfig, FakeRemoteExecutor
 from longshore.testing.fake_remote import FakeRemoteSession

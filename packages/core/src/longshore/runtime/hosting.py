@@ -15,7 +15,7 @@ __all__ = ["RunHost"]
 
 
 class RunHost:
-    """A `longshore.runtime.renting.Host`."""
+    """A `longshore.runtime.rented_run.Host`."""
 
     def __init__(self, runner: Runner, reach: Reach) -> None:
         self._runner = runner

@@ -41,7 +41,7 @@ from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent
 
 if TYPE_CHECKING:
     from longshore.runtime.providers import OpenProvider
-    from longshore.runtime.renting import Host, RentedRun
+    from longshore.runtime.rented_run import Host, RentedRun
 
 __all__ = ["TEMPORARY", "Rentals"]
 

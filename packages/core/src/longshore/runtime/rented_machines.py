@@ -27,7 +27,7 @@ from longshore.runtime.reach import store_of
 if TYPE_CHECKING:
     from longshore.runtime.leases import LeaseKeeper
     from longshore.runtime.mirror import Mirror
-    from longshore.runtime.renting import Host, RentedRun
+    from longshore.runtime.rented_run import Host, RentedRun
     from longshore.scheduler.leases import Listing
 
 __all__ = ["RentedMachines"]

@@ -10,7 +10,8 @@ from longshore.plugin.protocols import Executor
 from longshore.runtime.options import RunOptions
 from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
-from longshore.runtime.renting import Host, RentedRun, Renter
+from longshore.runtime.rented_run import Host, RentedRun
+from longshore.runtime.renting import Renter
 from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
 from longshore.scheduler.state import RunState
 

@@ -6,32 +6,24 @@ The ledger is the truth. After each step what it says of this run is told to the
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
-from typing import Protocol, TypeVar
-
-from attrs import field, frozen
+from typing import TypeVar
 
 from longshore.errors import LongshoreError, ProviderError, RunError
-from longshore.model.events import Event
 from longshore.model.lease import LeasePhase
 from longshore.model.lease_events import LeasesLeft, OffersMissing
-from longshore.model.machine import Machine
-from longshore.model.quantity import Money
-from longshore.model.rented import RentedPool
-from longshore.model.workflow import PoolSpec
-from longshore.plugin.protocols import Executor, Session
 from longshore.plugin.provider import SpotNotices
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.mirror import Mirror
 from longshore.runtime.providers import OpenProvider
 from longshore.runtime.rentals import TEMPORARY, Rentals
-from longshore.scheduler.rented_state import LeaseState
+from longshore.runtime.rented_run import Host, RentedRun
 from longshore.scheduler.renting_actions import FindOffers, GiveUp, Rent, StartAgain
 
-__all__ = ["Host", "RentedRun", "Renter"]
+__all__ = ["Renter"]
 
 _T = TypeVar("_T")
 _STEADY = timedelta(seconds=30)
@@ -46,56 +38,6 @@ _BLIND_MOST = 3
 """After so many looks in a row that have failed the user is told."""
 _BEATS = 4
 """So many times within the unattended time a machine is told that it is attended to."""
-
-
-class Host(Protocol):
-    """What a renter needs of its run. All of it may be called from the renter's thread."""
-
-    def post(self, *events: Event) -> None:
-        """Tell the runner what has happened."""
-        ...
-
-    def fail(self, error: LongshoreError) -> None:
-        """Stop the controller."""
-        ...
-
-    def attach(self, machine: Machine, session: Session) -> None:
-        """Let attempts go to a machine, once it is told that it was added."""
-        ...
-
-    def detach(self, machine: str) -> None:
-        """Close the link to a machine; silent when there is none."""
-        ...
-
-    def beat(self, machine: str, until: datetime) -> None:
-        """Tell a machine that it is attended to; silent when there is no link."""
-        ...
-
-
-@frozen(kw_only=True)
-class RentedRun:
-    """What a renter must know of its run."""
-
-    id: str
-    project: str
-    fence: int
-    prefix: str = ""
-    """What goes before the ids of its machines; the provider's name in a run that rents from several."""
-    fresh: bool = False
-    """Machines that were kept are ended and not used."""
-    max_cost: Money | None = None
-    pools: Mapping[str, PoolSpec]
-    """Those that rent from this provider."""
-    executors: Mapping[str, Executor]
-    known: Mapping[str, LeaseState] = field(factory=dict[str, LeaseState])
-    """The leases that the journal knows, as the controller begins."""
-
-    def rented(self, pool: str) -> RentedPool:
-        """Say how a pool's machines are rented."""
-        rented = self.pools[pool].rented
-        if rented is None:
-            raise RunError(f"pool {pool} rents nothing")
-        return rented
 
 
 class Renter:

@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from aws.cloud.refusals import error, is_error, refusal
 from aws.cloud.services import NOT_MOTO, PLACEMENTS, QUOTAS, console, spot_requests, statuses
 
 __all__ = ["Layer"]
@@ -21,17 +22,6 @@ Start = Callable[..., Any]
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
 _ACTIONS = {"RunInstances": "create", "DescribeInstances": "list", "TerminateInstances": "end"}
-_ERRORS: Mapping[str, tuple[str, int, str]] = {
-    "capacity": ("InsufficientInstanceCapacity", 500, "We currently do not have sufficient capacity"),
-    "quota": ("VcpuLimitExceeded", 400, "You have requested more vCPU capacity than your current limit"),
-    "credentials": ("AuthFailure", 401, "AWS was not able to validate the provided access credentials"),
-    "denied": ("UnauthorizedOperation", 403, "You are not authorized to perform this operation"),
-    "throttled": ("RequestLimitExceeded", 503, "Request limit exceeded."),
-    "invalid": ("InvalidParameterValue", 400, "Value () for parameter is invalid"),
-    "unknown": ("SomethingNew", 400, "Nobody has heard of this"),
-}
-_CODE = "code:"
-"""A fault that begins so is an error of AWS's with this code."""
 _HANG_SECONDS = 5.0
 _CATALOGUE = frozenset({"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"})
 _SIZES = "nano micro small medium large xlarge 2xlarge 4xlarge 9xlarge 12xlarge 16xlarge 18xlarge 24xlarge metal"
@@ -129,12 +119,12 @@ class Layer:
             fault = self._take(action)
             denied = name in self._denied
         if denied:
-            answer = _refusal("denied", action, name, target)
-        elif fault in _ERRORS or fault.startswith(_CODE):
-            answer = _refusal(fault, action, name, target)
+            answer = refusal("denied", action, name, target)
+        elif is_error(fault):
+            answer = refusal(fault, action, name, target)
         elif fault == "hang":
             time.sleep(_HANG_SECONDS)
-            answer = _error("ServiceUnavailable", 503, "too late")
+            answer = error("ServiceUnavailable", 503, "too late")
         else:
             answer = self._do(environ, name, form, body, target, fault)
         status, headers, content = answer
@@ -178,7 +168,7 @@ class Layer:
         if name == "TerminateInstances":
             return self._terminate(environ, form, body)
         if name == "DeleteSecurityGroup" and self._is_used(environ, form):
-            return _error("DependencyViolation", 400, f"resource {form['GroupId']} has a dependent object")
+            return error("DependencyViolation", 400, f"resource {form['GroupId']} has a dependent object")
         answer = self._pass(environ, body)
         if name == "DescribeInstances":
             return self._lagging(self._with_reasons(answer))
@@ -203,14 +193,14 @@ class Layer:
         if known is not None:
             asked, answer = known
             if asked != form:
-                return _error("IdempotentParameterMismatch", 400, "The request uses the same client token")
+                return error("IdempotentParameterMismatch", 400, "The request uses the same client token")
             return self._as_now(environ, answer)
         wanted = form.get("ImageId", "")
         image = self._parameters.get(wanted.removeprefix("resolve:ssm:")) or _image(wanted)
         if image is None:
-            return _error("InvalidAMIID.NotFound", 400, f"The image id '[{form.get('ImageId')}]' does not exist")
+            return error("InvalidAMIID.NotFound", 400, f"The image id '[{form.get('ImageId')}]' does not exist")
         if not self._has_room(environ, int(form["MaxCount"])):
-            return _refusal("quota", "create", "RunInstances", "")
+            return refusal("quota", "create", "RunInstances", "")
         passed = {**form, "ImageId": image}
         if fault == "partial":
             passed["MinCount"] = passed["MaxCount"] = str(max(1, int(form["MaxCount"]) // 2))
@@ -336,20 +326,3 @@ def _image(wanted: str) -> str | None:
         path,
     )
     return "ami-03cf127a" if known else None
-
-
-def _refusal(fault: str, action: str, name: str, target: str) -> Answer:
-    code, status, message = _ERRORS.get(fault) or (fault.removeprefix(_CODE), 400, "It cannot be")
-    # An SDK repeats a read after a server's error; a read is never refused for want of capacity but here.
-    return _error(code, 400 if status == 500 and action != "create" else status, f"{message} ({name})", target)
-
-
-def _error(code: str, status: int, message: str, target: str = "") -> Answer:
-    if target:
-        content = json.dumps({"__type": code, "message": message})
-        return f"{status} Error", [("Content-Type", "application/x-amz-json-1.1")], content.encode()
-    text = (
-        f"<?xml version='1.0' encoding='UTF-8'?><Response><Errors><Error><Code>{code}</Code>"
-        f"<Message>{message}</Message></Error></Errors><RequestID>r</RequestID></Response>"
-    )
-    return f"{status} Error", [("Content-Type", "text/xml")], text.encode()
