@@ -107,6 +107,14 @@ def test_a_host_sees_nothing_of_this_computer_but_its_programs(world: _World, tm
     assert "ssh_host_ed25519_key\nssh_host_ed25519_key.pub\nsshd_config\nsshd\n" in said
 
 
+def test_a_host_calls_itself_by_the_last_part_of_its_name_and_has_a_disk_of_its_own(world: _World) -> None:
+    for cloud in ("ocean", "google"):
+        world.hosts.boot(f"{cloud}/m-1", [ADDRESS], script(f"hostname > /var/{cloud}; poweroff"))
+        assert world.off.get(timeout=SECONDS) == f"{cloud}/m-1"
+        assert (world.hosts.disk(f"{cloud}/m-1") / "root" / "var" / cloud).read_text() == "m-1\n"
+    assert world.hosts.wait_off(SECONDS)
+
+
 def test_boot_data_is_executed_once_and_what_is_enabled_begins_at_each_boot(world: _World) -> None:
     unit = "/etc/systemd/system/end.service"
     world.play(

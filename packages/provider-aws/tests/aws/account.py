@@ -38,10 +38,6 @@ class AwsHosts:
         """Give the folder of a host's disk."""
         return self._disks / name
 
-    def console(self, name: str) -> str:
-        """Give what was said while it booted."""
-        return str(self._cloud.control("console", machine=name))
-
 
 @frozen
 class AwsAccount:

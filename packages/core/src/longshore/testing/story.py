@@ -65,10 +65,6 @@ class VisibleHosts(Protocol):
         """Give the folder of a host's disk: ``root``, and what it has written into ``etc`` and ``usr``."""
         ...
 
-    def console(self, name: str) -> str:
-        """Give what was said while it booted."""
-        ...
-
 
 class Account(Protocol):
     """An empty account at a stand-in for a cloud, whose machines are hosts that execute the boot data of their launch,

@@ -50,10 +50,6 @@ class HostsOfOne:
         """Give the folder of a host's disk."""
         return self._hosts.disk(f"{self._cloud}/{name}")
 
-    def console(self, name: str) -> str:
-        """Give what was said while it booted."""
-        return self._hosts.console(f"{self._cloud}/{name}")
-
 
 @frozen(kw_only=True)
 class HostedAccount:
