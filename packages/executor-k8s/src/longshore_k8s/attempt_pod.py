@@ -73,10 +73,14 @@ class AttemptPod:
         return self._inner
 
     def interrupt(self) -> None:
-        """Do not wait for data on their way to it: it is to be cancelled."""
+        """Cancel it at once when it runs, and do not wait for data on their way to it."""
         self._cancelled = True
         inner = self._inner
-        if inner is not None and not self._went:
+        if inner is None:
+            return
+        if self._went:
+            inner.cancel(self._id)
+        else:
             inner.close()
 
     def close(self) -> None:

@@ -33,6 +33,10 @@ _REASONS = {
 }
 
 
+_NODE_LOST = frozenset({"DeletionByTaintManager", "DeletionByPodGC"})
+"""Why a cluster disrupts pods of which it hears nothing more; its other reasons are that it wants their place."""
+
+
 class PodPhase(StrEnum):
     """How far a pod is."""
 
@@ -92,15 +96,16 @@ def _over(pod: Mapping[str, Any], status: Mapping[str, Any]) -> PodState | None:
         if ended.get("reason") == "OOMKilled":
             text = f"{name}: OOMKilled, exit code {ended.get('exitCode')}"
             return PodState(phase=PodPhase.OVER, failure=FailureClass.OUT_OF_MEMORY, evidence=text)
-    disrupted = [
-        plain_text(f"{each.get('reason')}: {each.get('message')}") for each in _true_of(status, "DisruptionTarget")
-    ]
+    disruptions = _true_of(status, "DisruptionTarget")
+    disrupted = [plain_text(f"{each.get('reason')}: {each.get('message')}") for each in disruptions]
     ended = status.get("phase") in {"Failed", "Succeeded"}
     deleted = "deletionTimestamp" in (pod.get("metadata") or {})
     if not ended and not deleted:
         return None
     reason = str(status.get("reason") or "")
-    failure = FailureClass.PREEMPTED if disrupted else _REASONS.get(reason, FailureClass.MACHINE_LOST)
+    failure = _REASONS.get(reason, FailureClass.MACHINE_LOST)
+    if any(each.get("reason") not in _NODE_LOST for each in disruptions):
+        failure = FailureClass.PREEMPTED
     words = [plain_text(f"{reason}: {status.get('message', '')}")] if reason else []
     words += disrupted
     if deleted:

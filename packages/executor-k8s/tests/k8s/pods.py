@@ -81,6 +81,7 @@ class Kubelet:
         self._containers: dict[str, _Container] = {}
         self._fates: dict[str, tuple[dict[str, str], str]] = {}
         """Of pods that are made to end: how their status will be, and the reason of their container's end."""
+        self._stranded: set[str] = set()
         self._lock = threading.Lock()
 
     def added(self, pod: dict[str, Any]) -> None:
@@ -116,6 +117,11 @@ class Kubelet:
         self._fates[pod["metadata"]["uid"]] = (status, reason)
         container.process.kill()
         container.process.wait()
+
+    def strand(self, pod: dict[str, Any]) -> None:
+        """Lose the node under a pod: its processes are gone, and nobody says so."""
+        self._stranded.add(pod["metadata"]["uid"])
+        self.container(pod).process.kill()
 
     def close(self) -> None:
         """Leave nothing running."""
@@ -173,5 +179,7 @@ class Kubelet:
 
     def _change(self, pod: dict[str, Any], work: Callable[[dict[str, Any]], None]) -> None:
         meta = pod["metadata"]
+        if meta["uid"] in self._stranded:
+            return
         with suppress(Refusal):  # the pod has gone
             self._objects.change(("pods", meta["namespace"], meta["name"]), work, uid=meta["uid"])

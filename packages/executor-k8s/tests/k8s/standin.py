@@ -137,6 +137,16 @@ class StandIn:
         """Delete a pod, as anybody may who is allowed to."""
         self.delete(("pods", namespace, name))
 
+    def lose_node(self, name: str, namespace: str = "default") -> None:
+        """Take the node of a pod away, as a power cut does; what the cluster then does is to want the pod deleted."""
+        key = ("pods", namespace, name)
+        pod = self.objects.get(key)
+        self.kubelet.strand(pod)
+        why = {"reason": "DeletionByTaintManager", "message": "its node does not answer"}
+        condition = {"type": "DisruptionTarget", "status": "True", **why}
+        self.objects.change(key, lambda found: found["status"].update(conditions=[condition]))
+        self.objects.delete(key)
+
     # --- what requests mean
 
     def refusal(self, method: str, token: str) -> tuple[Refusal, int] | None:

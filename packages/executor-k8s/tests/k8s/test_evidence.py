@@ -54,6 +54,15 @@ def over(failure: FailureClass, evidence: str) -> PodState:
             ),
             over(FailureClass.PREEMPTED, "PreemptionByScheduler: m; it was deleted"),
         ),
+        (
+            pod(
+                phase="Failed",
+                conditions=[
+                    {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC", "message": "no node"}
+                ],
+            ),
+            over(FailureClass.MACHINE_LOST, "DeletionByPodGC: no node"),
+        ),
         (pod(phase="Succeeded"), over(FailureClass.MACHINE_LOST, "its main program has ended")),
     ],
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from longshore.model.attempt import SecretFile
 from longshore.model.command import Argv, Shell
 from longshore.model.environment import BuildSpec, EnvironmentSpec, Script
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
@@ -168,6 +171,45 @@ def test_what_happens_to_a_pod_is_the_end_of_its_attempt(
     assert pods(cluster) == [POD], "its evidence is gone before it was taken"
 
 
+def test_what_was_on_a_node_that_is_gone_is_not_lost_before_it_is_over_for_certain(
+    cluster: StandIn, make_bench: Callable[..., ExecutorBench]
+) -> None:
+    bench = make_bench(reconnect=timedelta(minutes=10))
+    bench.open(unattended=timedelta(seconds=4))
+    bench.waiting("a")
+    begin = datetime.now(UTC)
+
+    cluster.lose_node(POD)
+
+    ended = bench.ended("a")
+    assert ended.failure is FailureClass.MACHINE_LOST
+    assert ended.at - begin >= timedelta(seconds=4)
+
+
+def test_variables_that_no_program_can_have_are_told_by_what_the_attempt_said(bench: ExecutorBench) -> None:
+    ended = bench.execute("a", Argv(("true",)), env={"TABLE": "x" * (1 << 20)})
+
+    assert (ended.outcome, "Argument list too long" in ended.evidence) == (Exited(126), True)
+
+
+def test_a_secret_is_a_file_for_the_task_alone_and_in_no_object_of_the_cluster(
+    cluster: StandIn, bench: ExecutorBench
+) -> None:
+    secret = SecretFile(path="mosek.lic", content=b"licence-4711")
+    words = "cat mosek.lic; stat -c ' %a' mosek.lic; ls -d /tmp/longshore/run/work/*"
+
+    ended = bench.execute("a", Shell(words), secrets=(secret,))
+
+    assert ended.outcome == Exited(0), ended.evidence
+    read, place = bench.log("a").splitlines()
+    assert read == "licence-4711 600"
+    kept = json.dumps([cluster.objects.all(kind)[1] for kind in ("pods", "jobs", "leases", "secrets")])
+    assert not [word for word in ("licence-4711", b64encode(b"licence-4711").decode()) if word in kept]
+    [found] = cluster.objects.all("pods")[1]
+    with cluster.kubelet.container(found).execute(["grep", "-r", "licence-4711", place]) as search:
+        assert search.communicate(timeout=20)[0] == b"", "it is still there"
+
+
 def test_a_pod_ends_after_its_life_time(make_bench: Callable[..., ExecutorBench]) -> None:
     bench = make_bench(lifetime=timedelta(seconds=1))
 
@@ -234,6 +276,7 @@ def test_a_cluster_that_is_out_of_reach_for_a_while_is_waited_for(cluster: Stand
     bench.waiting("a", "echo x > o.txt", outputs=("o.txt",))
 
     cluster.refuse(503, "the server is being replaced", times=8)
+    cluster.objects.compact()  # and has forgotten what we know
     cluster.objects.cut()
     cluster.cut()
     (Path(bench.scratch) / "gate").touch()
