@@ -19,12 +19,12 @@ from longshore.remote.shim_session import ShimSession
 from longshore_k8s.attempt_objects import AttemptObjects
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
-from longshore_k8s.evidence import state_of
+from longshore_k8s.evidence import PodState, nothing_runs, state_of
 from longshore_k8s.hands import Hands
 from longshore_k8s.manifests import CONTAINER
 from longshore_k8s.session import PodLink, hello
 
-__all__ = ["Around", "brought_home", "link_to"]
+__all__ = ["Around", "SeenPod", "brought_home", "link_to"]
 
 _PLACE = "run"
 
@@ -48,20 +48,37 @@ class Around:
     """Is told what an attempt waits for, and what is to be done when there may be room."""
 
 
-def link_to(pod: Mapping[str, Any], around: Around, sink: Sink) -> ShimSession:
+@frozen(kw_only=True)
+class SeenPod:
+    """What is kept of a pod: of ten thousand that wait the whole would be too much."""
+
+    name: str
+    uid: str
+    gpus: int
+    state: PodState
+    is_over: bool
+    """Whether it is proven that nothing runs in it, and nothing will."""
+
+    @classmethod
+    def of(cls, pod: Mapping[str, Any], resource: str) -> SeenPod:
+        """Read a pod; ``resource`` is what the cluster calls one GPU."""
+        name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+        return cls(name=name, uid=uid, gpus=_gpus(pod, resource), state=state_of(pod), is_over=nothing_runs(pod))
+
+
+def link_to(pod: SeenPod, around: Around, sink: Sink) -> ShimSession:
     """Link to the shim in a pod that runs. As long as the cluster says that the pod is there, the link is not lost.
 
     Raises:
         FenceRefused: when a newer controller has been there.
         LongshoreError: as `PodLink.open` does.
     """
-    meta = pod["metadata"]
-    link = PodLink(around.namespace, meta["name"], meta["uid"], _PLACE, math.inf)
+    link = PodLink(around.namespace, pod.name, pod.uid, _PLACE, math.inf)
     try:
         link.open()
         if around.fence < link.fence:
             raise FenceRefused(f"a newer controller has the run (its fence is {link.fence})")
-        has = evolve(around.machine.resources, gpus=_gpus(pod, around.config.gpu_resource))
+        has = evolve(around.machine.resources, gpus=pod.gpus)
         first = hello(has, None, link.folder, around.fence, around.context.unattended)
         return ShimSession(around.machine.id, first, link, sink, around.context)
     except BaseException:

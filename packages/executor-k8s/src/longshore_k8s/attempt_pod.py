@@ -15,9 +15,9 @@ from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.outcome import Cancelled, FailureClass, Lost
 from longshore.plugin.protocols import SessionEvent
 from longshore.remote.shim_session import ShimSession
-from longshore_k8s.around import Around, brought_home, link_to
+from longshore_k8s.around import Around, SeenPod, brought_home, link_to
 from longshore_k8s.errors import PodGone, QuotaExceeded, failure_of
-from longshore_k8s.evidence import PodPhase, nothing_runs, state_of
+from longshore_k8s.evidence import PodPhase, state_of
 from longshore_k8s.fences import see_fence
 
 __all__ = ["AttemptPod"]
@@ -36,7 +36,7 @@ class AttemptPod:
         self._around = around
         self._spec: AttemptSpec | None = None
         self._items: Sequence[Item] = ()
-        self._pod: dict[str, Any] | None = None
+        self._pod: SeenPod | None = None
         self._inner: ShimSession | None = None
         self._wanted = False
         self._asked = False
@@ -116,19 +116,22 @@ class AttemptPod:
 
     def see(self, pod: dict[str, Any]) -> None:
         """Take note of how the pod is, and do what can be done now."""
-        if self._went and self._pod is not None and pod["metadata"]["uid"] != self._pod["metadata"]["uid"]:
+        seen = SeenPod.of(pod, self._around.config.gpu_resource)
+        if self._went and self._pod is not None and seen.uid != self._pod.uid:
             return  # a Job has made another one, in which nothing will be started
-        self._pod = pod
-        state = state_of(pod)
+        self._pod = seen
+        self._act(seen)
+
+    def _act(self, pod: SeenPod) -> None:
         if self._over:
             return
-        if state.phase is PodPhase.OVER:
-            if not self._went or nothing_runs(pod):
-                self._lose(state.failure or FailureClass.MACHINE_LOST, self._doom or state.evidence)
-        elif state.phase is PodPhase.RUNS:
+        if pod.state.phase is PodPhase.OVER:
+            if not self._went or pod.is_over:
+                self._lose(pod.state.failure or FailureClass.MACHINE_LOST, self._doom or pod.state.evidence)
+        elif pod.state.phase is PodPhase.RUNS:
             self._begin()
-        elif state.evidence:
-            self._around.wait(self._id, None, state.evidence)
+        elif pod.state.evidence:
+            self._around.wait(self._id, None, pod.state.evidence)
 
     def vanish(self) -> None:
         """Take note that the pod has gone, though we held it."""
@@ -143,7 +146,7 @@ class AttemptPod:
             return
         self._wanted = True
         if self._pod is not None:
-            self.see(self._pod)
+            self._act(self._pod)
 
     def cancel(self) -> None:
         """End it."""
@@ -235,10 +238,10 @@ class AttemptPod:
 
     def _see_late(self) -> None:
         """See whether the pod runs, now that it should."""
-        if self._over or self._pod is None or state_of(self._pod).phase is not PodPhase.WAITS:
+        if self._over or self._pod is None or self._pod.state.phase is not PodPhase.WAITS:
             return
         seconds = (self._around.config.start_timeout or timedelta()).total_seconds()
-        why = state_of(self._pod).evidence or "its node is still preparing it"
+        why = self._pod.state.evidence or "its node is still preparing it"
         self._lose(FailureClass.CAPACITY, f"its pod does not run after {seconds:g} s: {why}")
 
     def _take(self, *events: SessionEvent) -> None:
@@ -265,7 +268,7 @@ class AttemptPod:
         self.look()
         if self._over or self._pod is None:
             return
-        if state_of(self._pod).phase is not PodPhase.OVER:
+        if self._pod.state.phase is not PodPhase.OVER:
             self._doom = event.reason
             self._try(lambda: around.objects.remove(self._id), lambda: self._part(event))
         if event.over_by is not None:
