@@ -29,6 +29,7 @@ KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
 WEB = "web"
 AWS = "provider-aws"
+STORE = "store-fsspec"
 OTHER_CLOUDS = ("provider-azure", "provider-do", "provider-gcp")
 AT_ONCE = "2"
 
@@ -134,6 +135,13 @@ def cloud_probe(bench: Bench, script: Path, *words: str) -> Prepare:
     interpreter = str(_installed(bench, "longshore-rented", packages, "moto[server]==5.*", "trustme") / "python")
     env = variables(PYTHONPATH=str(bench.checkout / "packages" / AWS / "tests"))
     return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=env)
+
+
+def bucket_probe(bench: Bench, script: Path, *words: str) -> Prepare:
+    """Execute a script of ours that asks a stand-in for S3."""
+    packages = {"core": "", STORE: "s3"}
+    interpreter = str(_installed(bench, "longshore-bucket", packages, "moto[s3,server]==5.*", "boto3") / "python")
+    return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=variables())
 
 
 def _installed(bench: Bench, name: str, packages: Mapping[str, str], *others: str) -> Path:

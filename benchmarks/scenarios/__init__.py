@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from scenarios.base import Contender, Scenario
+from scenarios.buckets import headers_scenario, listing_scenario
 from scenarios.deciding import assign_scenario, simulate_scenario
 from scenarios.far import (
     SHELLS,
@@ -45,6 +46,8 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "memory": memory_scenario,
     "assign": assign_scenario,
     "simulate": simulate_scenario,
+    "bucket-list": listing_scenario,
+    "bucket-headers": headers_scenario,
     "ssh": far_fan_scenario,
     **{f"ssh-{shell}": partial(far_fan_scenario, kind=shell) for shell in SHELLS},
     "ssh-chain": far_chain_scenario,
@@ -76,6 +79,8 @@ _STANDARD = (
     memory_scenario(100_000),
     assign_scenario(1_000),
     simulate_scenario(10_000),
+    listing_scenario(100_000),
+    headers_scenario(500),
     far_fan_scenario(1_000),
     *(far_fan_scenario(1_000, shell) for shell in SHELLS),
     far_chain_scenario(100),
