@@ -99,8 +99,9 @@ def test_pip_installs_the_versions_of_then_though_there_are_newer_ones(tmp_path:
             "pip",
             ["extra==1"],
         ),
+        ({"pip": ["numpy"], "apt": ["gdal-bin"]}, {"locks": (("apt.txt", ""),)}, "pip", ["numpy"]),
     ],
-    ids=["image", "hashes", "editable", "pip of conda"],
+    ids=["image", "hashes", "editable", "pip of conda", "no lock"],
 )
 def test_a_lock_takes_the_place_of_what_it_locks(
     tmp_path: Path, words: dict[str, Any], told: dict[str, Any], part: str, wanted: object

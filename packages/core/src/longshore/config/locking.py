@@ -22,18 +22,19 @@ _MADE_WITH = frozenset({"pip", "setuptools", "wheel"})
 def exactly(asked: EnvironmentSpec, built: EnvironmentBuilt) -> EnvironmentSpec:
     """Ask for what an environment became where it was built: for these versions, and no others.
 
-    Scripts stay as they are. So does an image without a digest, which was only ever on the machine where it was made.
+    Scripts stay as they are, and so does whatever has no lock. An image without a digest was only ever on the machine
+    where it was made.
     """
     locks = dict(built.locks)
     changes: dict[str, Any] = {}
-    if asked.image and "image.txt" in locks:
+    if "image.txt" in locks:
         changes["image"] = locks["image.txt"].strip()
-    if asked.apt:
-        changes["apt"] = _lines(locks.get("apt.txt", ""), f"{asked.name}.apt.txt")
-    if asked.has_conda:
-        lock = Script(name=f"{asked.name}.conda.txt", text=locks.get("conda.txt"))
+    if locks.get("apt.txt"):
+        changes["apt"] = _lines(locks["apt.txt"], f"{asked.name}.apt.txt")
+    if "conda.txt" in locks:
+        lock = Script(name=f"{asked.name}.conda.txt", text=locks["conda.txt"])
         changes |= {"conda": (), "channels": (), "conda_file": lock}
-    if asked.has_python or built.lock:
+    if built.lock:
         changes |= {"pip": _pip(asked, built.lock), "constraints": ()}
     if asked.has_python and built.python and not asked.has_conda and not asked.image:
         changes["python"] = built.python.rpartition(".")[0]
