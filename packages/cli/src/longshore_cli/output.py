@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import IO, Any
 
 import click
 
-__all__ = ["answer", "answer_json", "can_ask", "is_terminal", "paint", "say", "warn"]
+__all__ = ["COLOURS", "answer", "answer_json", "can_ask", "is_terminal", "paint", "say", "warn"]
 
-_COLOURS = {
-    "succeeded": "green",
-    "up to date": "green",
-    "running": "cyan",
-    "failed": "red",
-    "lost": "red",
-    "cancelled": "yellow",
-    "interrupted": "yellow",
-    "unfinished": "yellow",
-    "skipped": "yellow",
-    "ok": "green",
-    "warning": "yellow",
-    "bad": "red",
-}
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "succeeded": "green",
+        "up to date": "green",
+        "running": "cyan",
+        "failed": "red",
+        "lost": "red",
+        "cancelled": "yellow",
+        "interrupted": "yellow",
+        "unfinished": "yellow",
+        "skipped": "yellow",
+        "ok": "green",
+        "warning": "yellow",
+        "bad": "red",
+    }
+)
+"""Of states, and of what is good or bad, as terminals name them."""
 
 
 def answer(text: str) -> None:
@@ -59,7 +64,7 @@ def can_ask() -> bool:
 
 def paint(text: str, kind: str | None = None, *, stream: IO[Any] | None = None) -> str:
     """Colour a text in the colour of its state, or of ``kind``, when it goes to a terminal and NO_COLOR is not set."""
-    colour = _COLOURS.get(kind or text)
+    colour = COLOURS.get(kind or text)
     if colour is None or os.environ.get("NO_COLOR") or not is_terminal(stream or sys.stdout):
         return text
     return click.style(text, fg=colour)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from attrs import evolve
-from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.coordinate import Coordinate
 from textual.widgets import DataTable, Footer, Input, Log, Static
 
 from longshore.errors import LongshoreError
@@ -21,20 +19,11 @@ from longshore.runtime.project import Project
 from longshore_cli import acting
 from longshore_cli.noticing import Loads, Noticing
 from longshore_cli.screen.look import MOST_TASKS, PHASES, Choice, Look, look
-from longshore_cli.screen.rows import GRAPH, MACHINES, TASKS, Row, graph_rows, headline, machine_rows, task_rows
+from longshore_cli.screen.rows import GRAPH, MACHINES, TASKS, graph_rows, headline, machine_rows, task_rows
+from longshore_cli.screen.table import RowTable
 from longshore_cli.text import moment
 
 __all__ = ["Watch"]
-
-_COLOURS = {
-    "succeeded": "green",
-    "up to date": "green",
-    "running": "cyan",
-    "failed": "red",
-    "lost": "red",
-    "cancelled": "yellow",
-    "skipped": "yellow",
-}
 
 
 class Watch(App[None]):
@@ -86,10 +75,10 @@ class Watch(App[None]):
         with Horizontal(id="upper"):
             with Vertical(id="left"):
                 yield Input(placeholder="a part of a task's id", id="search")
-                yield _Table(TASKS, "tasks")
+                yield RowTable(TASKS, "tasks")
             with Vertical(id="right"):
-                yield _Table(GRAPH, "graph")
-                yield _Table(MACHINES, "machines")
+                yield RowTable(GRAPH, "graph")
+                yield RowTable(MACHINES, "machines")
         yield Log(id="log", highlight=False)
         yield Footer()
 
@@ -168,8 +157,8 @@ class Watch(App[None]):
             log.clear()
             log.write(seen.log)
 
-    def _table(self, name: str) -> _Table:
-        return self.query_one(f"#{name}", _Table)
+    def _table(self, name: str) -> RowTable:
+        return self.query_one(f"#{name}", RowTable)
 
     def _choose(self, choice: Choice) -> None:
         self._choice = choice
@@ -251,39 +240,3 @@ class Watch(App[None]):
             self.call_from_thread(self.notify, words, severity=severity, markup=False)
 
         self.run_worker(worker, thread=True, exit_on_error=False)
-
-
-class _Table(DataTable[Text]):
-    """A table of rows that are known by keys; the cursor stays on its key as far as there is one."""
-
-    def __init__(self, headings: Sequence[str], identity: str) -> None:
-        super().__init__(id=identity, cursor_type="row", zebra_stripes=True)
-        self._headings = headings
-        self._rows: list[Row] = []
-
-    def on_mount(self) -> None:
-        """Make the columns."""
-        for heading in self._headings:
-            self.add_column(heading, key=heading)
-
-    def fill(self, rows: list[Row]) -> None:
-        """Show these rows, and change only what is different."""
-        if rows == self._rows:
-            return
-        if [row.key for row in rows] == [row.key for row in self._rows]:
-            for number, (old, new) in enumerate(zip(self._rows, rows, strict=True)):
-                for column, (before, now) in enumerate(zip(old.cells, new.cells, strict=True)):
-                    if before != now:
-                        self.update_cell_at(Coordinate(number, column), _cell(now), update_width=True)
-        else:
-            chosen = self._rows[self.cursor_row].key if self.cursor_row < len(self._rows) else ""
-            self.clear()
-            for row in rows:
-                self.add_row(*map(_cell, row.cells), key=row.key)
-            place = next((number for number, row in enumerate(rows) if row.key == chosen), 0)
-            self.move_cursor(row=place)
-        self._rows = rows
-
-
-def _cell(text: str) -> Text:
-    return Text(text, style=_COLOURS.get(text, ""))
