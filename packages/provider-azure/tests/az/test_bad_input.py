@@ -24,6 +24,7 @@ from longshore.errors import (
 from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
 from longshore.testing.clouds import Answer, Azure, Request, Trust
+from longshore.testing.clouds.azure_words import refused
 from longshore.testing.faults import Fault
 from longshore_azure.errors import translated
 
@@ -41,21 +42,21 @@ def mistakes(**options: Any) -> str:
     ("what", "status", "code", "kind", "words"),
     [
         ("groups.put", 409, "MissingSubscriptionRegistration", AccessDenied, "az provider register"),
-        ("virtualMachines.put", 409, "SubscriptionNotRegistered", AccessDenied, "az provider register"),
-        ("virtualMachines.put", 403, "RequestDisallowedByPolicy", AccessDenied, "a policy of the organisation"),
-        ("virtualMachines.put", 403, "RequestDisallowedByAzure", AccessDenied, "choose another one"),
-        ("virtualMachines.put", 409, "ReadOnlyDisabledSubscription", AccessDenied, "look at its bill"),
-        ("virtualMachines.put", 400, "MarketplacePurchaseEligibilityFailed", AccessDenied, "accept the terms"),
+        ("create", 409, "SubscriptionNotRegistered", AccessDenied, "az provider register"),
+        ("create", 403, "RequestDisallowedByPolicy", AccessDenied, "a policy of the organisation"),
+        ("create", 403, "RequestDisallowedByAzure", AccessDenied, "choose another one"),
+        ("create", 409, "ReadOnlyDisabledSubscription", AccessDenied, "look at its bill"),
+        ("create", 400, "MarketplacePurchaseEligibilityFailed", AccessDenied, "accept the terms"),
         ("networkSecurityGroups.put", 409, "ScopeLocked", AccessDenied, "az lock list"),
         ("networkSecurityGroups.get", 401, "ExpiredAuthenticationToken", CredentialsError, "az login"),
         ("virtualNetworks.put", 400, "VirtualNetworkCountLimitReached", QuotaExceeded, "ask for more"),
-        ("virtualMachines.put", 404, "PlatformImageNotFound", InvalidRequest, "az vm image list"),
+        ("create", 404, "PlatformImageNotFound", InvalidRequest, "az vm image list"),
     ],
 )
 def test_what_azure_refuses_is_named_with_what_mends_it_and_nothing_is_rented(
     rig: AzureRig, cloud: Azure, what: str, status: int, code: str, kind: type[ProviderError], words: str
 ) -> None:
-    cloud.refusals[what] = (status, code, "This is what Azure says of it.")
+    cloud.answers[what] = refused(status, code, "This is what Azure says of it.")
     with pytest.raises(ProviderError, match=words) as caught:
         rig.provider().launch(rig.spec(), token="t-1")
     assert type(caught.value) is kind
@@ -66,10 +67,10 @@ def test_what_azure_refuses_is_named_with_what_mends_it_and_nothing_is_rented(
 def test_a_machine_under_a_lock_is_named_and_the_others_are_ended(rig: AzureRig, cloud: Azure) -> None:
     provider = rig.provider()
     (machine,) = provider.launch(rig.spec(), token="t-1")
-    cloud.refusals["virtualMachines.delete"] = (409, "ScopeLocked", "The scope cannot be deleted.")
+    cloud.answers["end"] = refused(409, "ScopeLocked", "The scope cannot be deleted.")
     with pytest.raises(AccessDenied, match=f"ending {machine.id}.*az lock list"):
         provider.terminate([machine.id])
-    del cloud.refusals["virtualMachines.delete"]
+    del cloud.answers["end"]
     provider.terminate([machine.id])
     assert rig.paid() == []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ import pytest
 
 from longshore.errors import InvalidRequest
 from longshore.testing.clouds import Azure, Request
+from longshore.testing.fake_metadata import Said, ask, missing, path_with
 from longshore_azure.config import AzureConfig
 from longshore_azure.notice import NOTICE
 from longshore_azure.policy import least_role
@@ -23,47 +23,39 @@ from .rig import ROLE, AzureRig
 
 _TESTS = Path(__file__).parents[1]
 _PAGE = _TESTS.parents[2] / "docs" / "how-to" / "azure.md"
-_ENTER = ["unshare", "--net", "--map-root-user"]
-"""A network of its own, where the service's address can be ours."""
 _SECONDS = 120
 _DELETE = "Microsoft.Compute/virtualMachines/delete"
 _DEALLOCATE = "Microsoft.Compute/virtualMachines/deallocate/action"
 
 
 @pytest.fixture
-def apart() -> Sequence[str]:
-    """Give how a program is begun in a network of its own."""
-    tools = shutil.which("unshare") and shutil.which("ip")
-    if not tools or subprocess.run([*_ENTER, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("needs `unshare` with user namespaces, and `ip`")
-    return [*_ENTER, sys.executable]
+def apart() -> None:
+    """Skip where there can be no network of a machine's own."""
+    if reason := missing():
+        pytest.skip(reason)
 
 
-def output(argv: Sequence[str]) -> tuple[int, str]:
-    done = subprocess.run(argv, cwd=_TESTS, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    return done.returncode, done.stdout or done.stderr
-
-
-def asked(apart: Sequence[str], said: Mapping[str, Any], folder: Path) -> tuple[int, str]:
-    (folder / "notice").write_text(NOTICE)
-    answers = json.dumps({"/metadata/scheduledevents?api-version=2020-07-01": json.dumps(said)})
-    return output([*apart, str(_TESTS / "az" / "metadata.py"), answers, "/bin/sh", str(folder / "notice")])
+def asked(said: Mapping[str, Any], folder: Path) -> tuple[int, str]:
+    """Ask as a machine's watch does."""
+    place = "/metadata/scheduledevents?api-version=2020-07-01"
+    answers = [Said(path=place, text=json.dumps(said), headers={"Metadata": "true"})]
+    return ask(NOTICE, answers, folder=folder, path=path_with(folder / "tools", "python3"))
 
 
 def event(**said: str) -> Mapping[str, Any]:
     return {"DocumentIncarnation": 1, "Events": [{"EventId": "e", "EventStatus": "Scheduled", **said}]}
 
 
-def test_a_machine_that_will_be_taken_learns_when(apart: Sequence[str], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("apart")
+def test_a_machine_that_will_be_taken_learns_when(tmp_path: Path) -> None:
     said = event(EventType="Preempt", NotBefore="Thu, 01 Jan 2026 00:00:30 GMT")
-    assert asked(apart, said, tmp_path) == (0, "1767225630\n")
+    assert asked(said, tmp_path) == (0, "1767225630\n")
 
 
+@pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("said", [{"Events": []}, event(EventType="Reboot", NotBefore=""), {}])
-def test_a_machine_that_nobody_takes_learns_nothing(
-    apart: Sequence[str], tmp_path: Path, said: Mapping[str, Any]
-) -> None:
-    assert asked(apart, said, tmp_path) == (1, "")
+def test_a_machine_that_nobody_takes_learns_nothing(tmp_path: Path, said: Mapping[str, Any]) -> None:
+    assert asked(said, tmp_path) == (1, "")
 
 
 def role_of_the_page() -> Sequence[str]:
@@ -72,12 +64,13 @@ def role_of_the_page() -> Sequence[str]:
     return actions
 
 
-def test_a_machine_with_the_role_of_the_page_deletes_itself_and_else_is_deallocated(
-    apart: Sequence[str], tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("apart")
+def test_a_machine_with_the_role_of_the_page_deletes_itself_and_else_is_deallocated(tmp_path: Path) -> None:
     assert role_of_the_page() == [_DELETE, _DEALLOCATE]
-    argv = [*apart, "-m", "az.world", str(tmp_path), json.dumps([role_of_the_page(), [_DEALLOCATE]])]
-    assert output(argv) == (0, "gone running\ndeallocated running\n")
+    roles = json.dumps([role_of_the_page(), [_DEALLOCATE]])
+    argv = ["unshare", "--net", "--map-root-user", sys.executable, "-m", "az.world", str(tmp_path), roles]
+    done = subprocess.run(argv, cwd=_TESTS, capture_output=True, text=True, timeout=_SECONDS, check=False)
+    assert (done.stdout, done.stderr) == ("gone running\ndeallocated running\n", "")
 
 
 def test_a_machine_may_do_nothing_to_another(rig: AzureRig, cloud: Azure) -> None:

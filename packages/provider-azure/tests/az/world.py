@@ -19,9 +19,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from longshore.testing.clouds import Azure, Trust, azure_login
+from longshore.testing.fake_metadata import Said, serve
 
 from .description import check
-from .metadata import serve
 from .rig import ACCOUNT, ROLE, SUBSCRIPTION, AzureRig
 
 _WRITTEN = re.compile(r"printf %s (\S+) \| base64 -d")
@@ -29,8 +29,8 @@ _PROGRAM = "#!/usr/bin/env python3"
 
 
 def _play(folder: Path, roles: Sequence[Sequence[str]]) -> None:
-    answers: dict[str, str] = {}
-    serve(answers)
+    said: list[Said] = []
+    serve(said)
     cloud = Azure(SUBSCRIPTION, ACCOUNT, check=check)
     trust = Trust.made(folder)
     with cloud.serving(trust.context) as url:
@@ -41,16 +41,22 @@ def _play(folder: Path, roles: Sequence[Sequence[str]]) -> None:
         for number, actions in enumerate(roles):
             cloud.roles[ROLE] = actions
             (doomed,) = rig.provider(end_role=ROLE).launch(rig.spec(), token=f"t-{number}")
-            _end(cloud, doomed.id, url, answers, folder / "finally")
+            said[:] = _said_to(cloud, doomed.id, url)
+            _end(cloud, doomed.id, folder / "finally")
             rows = cloud.rows()
             print(*(rows[each]["properties"]["power"] if each in rows else "gone" for each in (doomed.id, beside.id)))
 
 
-def _end(cloud: Azure, machine: str, url: str, answers: dict[str, str], program: Path) -> None:
+def _said_to(cloud: Azure, machine: str, url: str) -> list[Said]:
     token = json.dumps({"access_token": cloud.token_of(machine)})
-    answers[f"/metadata/identity/oauth2/token?api-version=2018-02-01&resource={quote(url, safe='')}"] = token
-    where = cloud.rows()[machine]["id"]
-    answers["/metadata/instance/compute/resourceId?api-version=2021-02-01&format=text"] = where
+    answers = {
+        f"identity/oauth2/token?api-version=2018-02-01&resource={quote(url, safe='')}": token,
+        "instance/compute/resourceId?api-version=2021-02-01&format=text": cloud.rows()[machine]["id"],
+    }
+    return [Said(path=f"/metadata/{path}", text=text, headers={"Metadata": "true"}) for path, text in answers.items()]
+
+
+def _end(cloud: Azure, machine: str, program: Path) -> None:
     boot = base64.b64decode(cloud.births[machine]["properties"]["osProfile"]["customData"]).decode()
     (text,) = (each for each in _written(boot) if each.startswith(_PROGRAM))
     program.write_text(text)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from attrs import asdict, field, frozen
 
-__all__ = ["Said", "ask", "missing", "path_with"]
+__all__ = ["Said", "ask", "missing", "path_with", "serve"]
 
 _ENTER = ("unshare", "--net", "--map-root-user")
 _ADDRESS = "169.254.169.254"
@@ -79,7 +79,9 @@ def ask(program: str, said: Sequence[Said], *, folder: Path, path: str) -> tuple
     return done.returncode, done.stdout
 
 
-def _serve(said: Sequence[Said]) -> None:
+def serve(said: Sequence[Said]) -> None:
+    """Switch on the network that this process is in, and answer in it as long as it lives; ``said`` may grow."""
+
     class Service(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = next((each for each in said if (each.method, each.path) == (self.command, self.path)), None)
@@ -107,5 +109,5 @@ def _serve(said: Sequence[Said]) -> None:
 
 
 if __name__ == "__main__":
-    _serve([Said(**each) for each in json.loads(sys.argv[1])])
+    serve([Said(**each) for each in json.loads(sys.argv[1])])
     sys.exit(subprocess.run(sys.argv[2:], check=False).returncode)

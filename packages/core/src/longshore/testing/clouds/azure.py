@@ -71,8 +71,6 @@ admit = ["203.0.113.7/32"]
         self._others: set[str] = set()
         self.did: set[str] = set()
         """What was called: method, and kind of resource."""
-        self.refusals: dict[str, tuple[int, str, str]] = {}
-        """What is refused: status, code and words by what is called, as in ``virtualMachines.put``."""
         self.roles: dict[str, Collection[str]] = {}
         """What each role allows, by its id, as ``Microsoft.Compute/virtualMachines/delete``."""
 
@@ -119,8 +117,6 @@ admit = ["203.0.113.7/32"]
         if found is None:
             return self._unknown(request)
         name, act, words = found
-        if name in self.refusals:
-            return refused(*self.refusals[name])
         if "oid" in claims and not self._may(claims["oid"], name, request.path):
             return self.refusal(Fault.DENIED)
         self.did.add(name)
