@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
 import os
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import kubernetes_validate
 import trustme
@@ -27,22 +23,11 @@ import yaml
 
 from .objects import Key, Objects, Refusal
 from .pods import Kubelet
-from .websocket import Socket, accept_key
+from .requests import KINDS, Handler, Server
 
 __all__ = ["StandIn"]
 
 _SCHEMAS = ("1.29", "1.36")
-_KINDS = {
-    "pods": "Pod",
-    "namespaces": "Namespace",
-    "jobs": "Job",
-    "leases": "Lease",
-    "resourcequotas": "ResourceQuota",
-    "selfsubjectaccessreviews": "SelfSubjectAccessReview",
-}
-_PIECE_BYTES = 1 << 15
-_STDIN, _STDOUT, _STDERR, _ERROR = 0, 1, 2, 3
-_WATCH_SECONDS = 300.0
 _TOKEN = "letmein"
 
 
@@ -74,8 +59,8 @@ class StandIn:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Serve; nothing is left running afterwards."""
-        handler = type("Handler", (_Handler,), {"cluster": self})
-        with _Server(("127.0.0.1", 0), handler) as server:
+        handler = type("Handler", (Handler,), {"cluster": self})
+        with Server(("127.0.0.1", 0), handler) as server:
             self._port = server.server_port
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._authority.issue_cert("127.0.0.1").configure_cert(tls)
@@ -255,219 +240,4 @@ def _validate(resource: str, body: dict[str, Any]) -> None:
         try:
             kubernetes_validate.validate(body, version, strict=True)
         except kubernetes_validate.ValidationError as error:
-            raise Refusal(422, f"{_KINDS[resource]} is invalid: {error.message}") from error
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, *_: object) -> None:
-        """Say nothing: callers hang up in the middle of streams."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    cluster: StandIn
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        split = urlsplit(self.path)
-        path = unquote(split.path)
-        self.cluster.asked.append((self.command, path))
-        query = parse_qs(split.query, keep_blank_values=True)
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        try:
-            refused = self.cluster.refusal(self.command, self.headers.get("Authorization", "").removeprefix("Bearer "))
-            if refused is not None:
-                self._refuse(*refused)
-                return
-            self._answer(path, query, json.loads(content) if content else None)
-        except Refusal as error:
-            self._refuse(error, 0)
-
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815  names of the standard library
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def _answer(self, path: str, query: Mapping[str, list[str]], body: Any) -> None:
-        resource, namespace, name, part = _parse(path)
-        if path.startswith("/apis/metrics.k8s.io/"):
-            self._send(200, {"items": self.cluster.metrics(namespace)})
-            return
-        key = (resource, namespace, name)
-        match self.command, name, part:
-            case "GET", "", _ if query.get("watch", [""])[0].lower() in {"true", "1"}:
-                self._watch(resource, namespace, query)
-            case "GET", "", _:
-                version, found = self.cluster.objects.all(resource, namespace)
-                items = [each for each in found if _matches(each, query)]
-                self._send(
-                    200,
-                    {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": str(version)}, "items": items},
-                )
-            case "GET", _, "":
-                self._send(200, self.cluster.objects.get(key))
-            case "GET", _, "exec":
-                self._execute(self.cluster.objects.get(key), query["command"])
-            case "GET", _, "log":
-                self._log(self.cluster.objects.get(key), follow=query.get("follow", [""])[0].lower() == "true")
-            case "POST", "", _ if resource == "selfsubjectaccessreviews":
-                self._send(201, self.cluster.review(body))
-            case "POST", "", _:
-                self._send(201, self.cluster.post(resource, namespace, body, dry="dryRun" in query))
-            case "PUT", _, "":
-                self._send(200, self.cluster.put(key, body))
-            case "PATCH", _, "":
-                self._send(200, self.cluster.patch(key, body))
-            case "DELETE", _, "":
-                self._send(200, self.cluster.delete(key))
-            case _:
-                raise Refusal(405, f"{self.command} {path} is not allowed", "MethodNotAllowed")
-
-    def _send(self, code: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text)
-
-    def _refuse(self, refusal: Refusal, after: int) -> None:
-        self._send(refusal.code, refusal.status, {"Retry-After": str(after)} if after else None)
-
-    # --- streams
-
-    def _watch(self, resource: str, namespace: str, query: Mapping[str, list[str]]) -> None:
-        version = int(query.get("resourceVersion", ["0"])[0] or 0) or self.cluster.objects.all(resource)[0]
-        seconds = float(query.get("timeoutSeconds", [str(_WATCH_SECONDS)])[0])
-        self._begin_chunks()
-        try:
-            for told in self.cluster.objects.since(version, seconds):
-                if told is None:
-                    self.wfile.flush()
-                    continue
-                kind, (what, where, _), found = told
-                if what == resource and namespace in ("", where) and _matches(found, query):
-                    self._chunk(json.dumps({"type": kind, "object": found}).encode() + b"\n")
-        except Refusal as error:
-            self._chunk(json.dumps({"type": "ERROR", "object": error.status}).encode() + b"\n")
-        self._chunk(b"")
-
-    def _log(self, pod: dict[str, Any], *, follow: bool) -> None:
-        log = self.cluster.kubelet.log_of(pod)
-        self._begin_chunks()
-        argv = ["cat", str(log)]
-        if follow:
-            container = self.cluster.kubelet.container(pod)
-            argv = ["tail", "-c", "+1", f"--pid={container.process.pid}", "-f", str(log)]
-        with subprocess.Popen(argv, stdout=subprocess.PIPE) as tail:
-            assert tail.stdout is not None
-            while content := os.read(tail.stdout.fileno(), _PIECE_BYTES):
-                self._chunk(content)
-        self._chunk(b"")
-
-    def _begin_chunks(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        self.wfile.flush()
-
-    def _chunk(self, content: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
-
-    def _execute(self, pod: dict[str, Any], argv: list[str]) -> None:
-        container = self.cluster.kubelet.container(pod)
-        self.send_response(101)
-        self.send_header("Upgrade", "websocket")
-        self.send_header("Connection", "Upgrade")
-        self.send_header("Sec-WebSocket-Accept", accept_key(self.headers["Sec-WebSocket-Key"]))
-        self.send_header("Sec-WebSocket-Protocol", "v4.channel.k8s.io")
-        self.end_headers()
-        self.close_connection = True
-        link = Socket(self.rfile, self.connection)  # type: ignore[arg-type]  # a file that reads
-        with self.cluster.streaming(self.connection), container.execute(argv) as process:
-            _pump(process, link)
-            with suppress(OSError):
-                link.send(bytes([_ERROR]) + json.dumps(_ending(process.wait())).encode())
-                link.close()
-
-
-def _pump(process: subprocess.Popen[bytes], link: Socket) -> None:
-    """Join a program with a stream; a stream that breaks ends the program's input, and not the program."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    writers = [
-        threading.Thread(target=_pass_on, args=(pipe.fileno(), channel, link), daemon=True)
-        for pipe, channel in ((process.stdout, _STDOUT), (process.stderr, _STDERR))
-    ]
-
-    def read() -> None:
-        with suppress(OSError, ValueError):
-            for message in link.messages():
-                if message[:1] == bytes([_STDIN]):
-                    process.stdin.write(message[1:])  # type: ignore[union-attr]  # asserted above
-                    process.stdin.flush()  # type: ignore[union-attr]  # as above
-        with suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # as above
-
-    reader = threading.Thread(target=read, daemon=True)
-    for thread in (*writers, reader):
-        thread.start()
-    for writer in writers:
-        writer.join()
-
-
-def _pass_on(handle: int, channel: int, link: Socket) -> None:
-    with suppress(OSError):
-        while content := os.read(handle, _PIECE_BYTES):
-            link.send(bytes([channel]) + content)
-
-
-def _ending(code: int) -> dict[str, Any]:
-    if code == 0:
-        return {"metadata": {}, "status": "Success"}
-    if code == 127:
-        return {
-            "metadata": {},
-            "status": "Failure",
-            "reason": "InternalError",
-            "message": "executable file not found in $PATH",
-        }
-    causes = [{"reason": "ExitCode", "message": str(code)}]
-    message = f"command terminated with non-zero exit code: exit status {code}"
-    return {
-        "metadata": {},
-        "status": "Failure",
-        "reason": "NonZeroExitCode",
-        "message": message,
-        "details": {"causes": causes},
-    }
-
-
-def _parse(path: str) -> tuple[str, str, str, str]:
-    """Take a path apart: resource, namespace, name and what follows."""
-    parts = path.strip("/").split("/")
-    parts = parts[2:] if parts[0] == "api" else parts[3:]
-    namespace = ""
-    if len(parts) > 2 and parts[0] == "namespaces":
-        namespace, parts = parts[1], parts[2:]
-    if not parts or parts[0] not in _KINDS:
-        raise Refusal(404, f"the server could not find {path}", "NotFound")
-    resource, name, part, *_ = [*parts, "", ""]
-    return resource, namespace, name, part
-
-
-def _matches(found: Mapping[str, Any], query: Mapping[str, list[str]]) -> bool:
-    meta = found["metadata"]
-    fields = dict(
-        each.split("=", 1) for each in query.get("fieldSelector", [""])[0].replace("==", "=").split(",") if each
-    )
-    labels = dict(each.split("=", 1) for each in query.get("labelSelector", [""])[0].split(",") if each)
-    own = meta.get("labels") or {}
-    return meta["name"] == fields.get("metadata.name", meta["name"]) and all(own.get(k) == v for k, v in labels.items())
+            raise Refusal(422, f"{KINDS[resource]} is invalid: {error.message}") from error
