@@ -27,7 +27,6 @@ def google() -> Iterator[GoogleStorage]:
 
 @pytest.fixture
 def store(google: GoogleStorage, monkeypatch: pytest.MonkeyPatch) -> Bucket:
-    pytest.importorskip("gcsfs")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")

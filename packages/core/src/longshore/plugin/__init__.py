@@ -7,7 +7,9 @@ and any name: ``stores.fsspec``. Each points at a module (or object) with functi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from longshore.plugin.folders import state_folder
@@ -36,6 +38,7 @@ from longshore.plugin.protocols import (
 )
 
 if TYPE_CHECKING:
+    from longshore.plugin.areas import Area, Empties, Lends, Request, Stages, Upload
     from longshore.plugin.hosts import Checks, Enters, Finding, PodInfo, Pods, Shell, Shells, Soundness
     from longshore.plugin.provider import (
         Admits,
@@ -55,16 +58,20 @@ if TYPE_CHECKING:
         Takings,
         Terms,
     )
+    from longshore.plugin.rights import BucketUse, Want
 
 __all__ = [
     "API_VERSION",
     "Admits",
+    "Area",
     "AssignmentStrategy",
     "Boots",
+    "BucketUse",
     "Builds",
     "Checks",
     "Closes",
     "Clusters",
+    "Empties",
     "Enters",
     "Executor",
     "ExecutorContext",
@@ -74,6 +81,7 @@ __all__ = [
     "HostKeys",
     "Identity",
     "Images",
+    "Lends",
     "Measures",
     "Observer",
     "ObserverRecord",
@@ -86,6 +94,7 @@ __all__ = [
     "ProviderRecord",
     "Quota",
     "Quotas",
+    "Request",
     "Scope",
     "Session",
     "SessionEvent",
@@ -95,6 +104,7 @@ __all__ = [
     "Soundness",
     "SpotNotice",
     "SpotNotices",
+    "Stages",
     "Stamps",
     "Stoppable",
     "Store",
@@ -103,19 +113,27 @@ __all__ = [
     "Sweeps",
     "Takings",
     "Terms",
+    "Upload",
+    "Want",
     "hookimpl",
     "state_folder",
 ]
 
 # Loaded when first used: runs that rent nothing and stay on this computer need none of it.
-_HOSTS = frozenset({"Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"})
+_HOMES: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("Area", "Empties", "Lends", "Request", "Stages", "Upload"), "areas"),
+        **dict.fromkeys(("BucketUse", "Want"), "rights"),
+        **dict.fromkeys(("Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"), "hosts"),
+    }
+)
+"""Where names are; all others are in ``provider``."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'longshore.plugin' has no attribute {name!r}")
-    home = "longshore.plugin.hosts" if name in _HOSTS else "longshore.plugin.provider"
-    return getattr(import_module(home), name)
+    return getattr(import_module(f"longshore.plugin.{_HOMES.get(name, 'provider')}"), name)
 
 
 def __dir__() -> list[str]:
