@@ -263,3 +263,29 @@ def test_what_a_killed_controller_has_left_is_removed_by_the_next_run(
     assert tidy(rig.project, run.id) == ""
 
     assert keys(cloud, bucket) == ["stage/another"]
+
+
+_EQUAL = """
+name = "equal"
+
+[pools.one]
+executor = "far"
+folder = "WORLD"
+host = "h1"
+store = "STORE"
+
+[tasks.make]
+command = "mkdir d; for each in $(seq 20); do echo same > d/$each; done; echo same > one"
+outputs = ["d/", "one"]
+pool = "one"
+"""
+
+
+def test_files_of_one_content_come_home_as_many_as_they_are(rig: Rig, bucket: str) -> None:
+    run = rig.play(_EQUAL, f"s3://{bucket}/stage")
+
+    assert run.state == "succeeded"
+    assert not [event for event in rig.events(run) if isinstance(event, MoveFailed)]
+    home = rig.project.results(run.id) / "make"
+    assert {path.read_text() for path in home.rglob("*") if path.is_file()} == {"same\n"}
+    assert len(list((home / "d").iterdir())) == 20

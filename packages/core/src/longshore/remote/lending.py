@@ -9,6 +9,7 @@ Standard library only, Python 3.8: this file is sent to other computers.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import http.client
 import time
@@ -153,6 +154,10 @@ def _fetch(
             if part.done < size:
                 raise http.client.IncompleteRead(b"", size - part.done)
             part.finish()
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                part.drop()
+            raise
         finally:
             part.leave()
     return True

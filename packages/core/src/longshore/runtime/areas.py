@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class BucketArea:
         self._store = store
         self._stores = stores
         self._post = post
+        self._locks: dict[str, threading.Lock] = {}
+        self._lock = threading.Lock()
         self._crew = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="longshore-area")
 
     def to_read(self, sha256: str) -> Request:
@@ -96,9 +99,9 @@ class BucketArea:
             return
         with self._fetched(artifact.sha256, artifact.path) as listing:
             entries = entries_of(listing.read_bytes(), artifact.path)
-            wanted = [(each.sha256, f"{artifact.path}/{each.path}") for each in entries if each.kind == "f"]
+            wanted = {each.sha256: f"{artifact.path}/{each.path}" for each in entries if each.kind == "f"}
             with ThreadPoolExecutor(_AT_ONCE) as crew:
-                list(crew.map(lambda each: self._fetch(*each), wanted))
+                list(crew.map(self._fetch, wanted, wanted.values()))
 
     def obtain(self, artifact: Artifact) -> None:
         """Bring an artifact home for somebody who waits for it, and tell; the errors are those of `fetch`."""
@@ -149,6 +152,13 @@ class BucketArea:
     @contextmanager
     def _fetched(self, sha256: str, path: str) -> Iterator[Path]:
         """Give a file with the bytes of an object for a block, after which it is in the project's store."""
+        with self._lock:
+            turn = self._locks.setdefault(sha256, threading.Lock())
+        with turn, self._fetched_alone(sha256, path) as place:
+            yield place
+
+    @contextmanager
+    def _fetched_alone(self, sha256: str, path: str) -> Iterator[Path]:
         if has_object(str(self._store), sha256):
             yield Path(object_path(str(self._store), sha256))
             return
