@@ -46,8 +46,9 @@ def test_machines_are_rented_listed_ended_and_nothing_is_left(rented: Project) -
     assert alive(rented) == {up[0]["id"]}
 
     rented.call("machines", "down", up[0]["id"])
-    early = rented.call("gc", code=1)
-    assert "2 leases to be proven over" in early.err
+    early = rented.call("gc", code=None)
+    # On a computer that is slow now, the cloud's lists may prove it already.
+    assert (early.code, "2 leases to be proven over" in early.err) in {(1, True), (0, False)}
     late = rented.call("gc", "--wait", "--json").json
     assert late["clean"]
     assert (alive(rented), sides(rented)) == (set(), 0)
