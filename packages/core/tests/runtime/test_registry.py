@@ -38,7 +38,7 @@ def test_the_cores_own_plugins_are_found_without_a_look_at_what_is_installed() -
         if entry.role == "strategy":
             assert registry.strategy(entry.name).assign([], [], NOW) == []
         else:
-            assert registry.executor(entry.name).name == entry.name
+            assert getattr(registry, entry.role)(entry.name).name == entry.name
 
 
 def test_a_plugin_is_found_by_its_name_and_made_with_its_options(install: Install) -> None:
@@ -215,7 +215,8 @@ def test_a_plugin_with_the_name_of_one_of_the_cores_own_is_reached_by_its_distri
         ("executor", "ssh", "`pip install longshore-ssh` brings it"),
         ("store", "s3", "`pip install longshore-fsspec` brings it"),
         ("executor", "dist:local", "no executor 'local' of dist is installed"),
-        ("observer", "otel", "installed: none"),
+        ("observer", "otel", "`pip install longshore-otel` brings it"),
+        ("store", "tape", "installed: none"),
     ],
 )
 def test_what_is_not_installed_is_told_with_a_remedy(role: str, name: str, words: str) -> None:
