@@ -24,6 +24,7 @@ from longshore.errors import LongshoreError, RunError, UsageError
 from longshore.model.events import Event
 from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
+from longshore.runtime.processes import watch
 from longshore.runtime.project import Project
 from longshore.runtime.run import Run, resume, start
 from longshore_cli.driving import attend
@@ -118,6 +119,15 @@ def is_kept(project: Project, run: str) -> bool:
     return False
 
 
+def watch_keeper(project: Project, run: str) -> int | None:
+    """Open a descriptor that becomes readable when the keeper of a run ends; None when it has none."""
+    if not is_kept(project, run):
+        return None
+    with suppress(OSError, ValueError):
+        return watch(int(_lock_file(project, run).read_text()))
+    return None
+
+
 def wait_for_keeper(project: Project, run: str) -> None:
     """Wait until no keeper looks after a run."""
     with suppress(FileNotFoundError), _lock_file(project, run).open("rb") as file:
@@ -171,6 +181,8 @@ def keep(project: Project, run: str, tell: int, words: Sequence[str]) -> int:
     except BlockingIOError:
         os.write(tell, _BEGUN)  # by somebody else
         return 0
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     return _Keeper(project, run).work(tell, words)
 
 
@@ -237,6 +249,8 @@ def control(project: Project, run: str, invocation: Invocation, *, tell: int, re
             if jobs is not None:
                 options = evolve(options, jobs=jobs)
             begun = start(from_document(order["workflow"]), project.folder, options, run=run, listen=listen)
+        if retry:  # whoever looks at the journal from now on is not to see the end that it had
+            begun.wait(until=lambda each: each.state == "running")
         if tell >= 0:
             os.write(tell, _BEGUN)
             os.close(tell)
