@@ -112,3 +112,70 @@ def test_when_a_script_was_mended_nothing_is_sent_but_the_script(lab: Lab, tmp_p
     assert meter.sent - first < _DATA_BYTES / 8, "the data were sent again"
     sums = [path.read_text() for path in project.folder.glob("results/latest/sum/*/sum.txt")]
     assert sums == [f"{_DATA_BYTES}\n"] * 2
+
+
+_IGNORING = """
+name = "ignoring"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[tasks.here]
+command = "find src -type f | sort > found.txt"
+inputs = ["src/"]
+outputs = ["found.txt"]
+pool = "local"
+
+[tasks.there]
+command = "find src -type f | sort > found.txt"
+inputs = ["src/"]
+outputs = ["found.txt"]
+pool = "lab"
+"""
+
+_HEAVY = """
+name = "heavy"
+
+[pools.lab]
+executor = "ssh"
+hosts = [{hosts}]
+
+[tasks.there]
+command = "find src -type f > found.txt"
+inputs = ["src/"]
+outputs = ["found.txt"]
+repeat = 2
+"""
+
+
+def test_what_a_folder_ignores_goes_nowhere_and_makes_no_task_run_again(lab: Lab, tmp_path: Path) -> None:
+    project = Project(tmp_path, lab, _IGNORING, hosts=1)
+    for path in ("a.c", "build/a.o", "deep/b.log", "deep/keep.log"):
+        place = project.folder / "src" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text("x")
+    (project.folder / ".gitignore").write_text("*.log\n")
+    (project.folder / "src" / ".gitignore").write_text("/build/\n!keep.log\n")
+    project.say("run")
+    (project.folder / "src" / "build" / "a.o").write_text("changed")
+    project.say("run")
+
+    found = {path.parent.name: path.read_text() for path in project.folder.glob("results/latest/*/found.txt")}
+    kept = "src/.gitignore\nsrc/a.c\nsrc/deep/keep.log\n"
+    assert found == {"here": kept, "there": kept}
+    for task in ("here", "there"):
+        assert "up to date" in project.say("explain", task)
+
+
+def test_a_heavy_folder_is_told_of_before_it_is_sent_and_only_once(lab: Lab, tmp_path: Path) -> None:
+    project = Project(tmp_path, lab, _HEAVY, hosts=2)
+    for path, size in (("src/raw/a", 101 << 20), ("src/b", 1 << 10)):
+        (project.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with (project.folder / path).open("wb") as file:
+            file.truncate(size)
+
+    first, second = project.told("run"), project.told("run")
+
+    assert first.count("the input folder src, which is sent to machines, has 101 MiB: raw 101 MiB, b 1 KiB;") == 1
+    assert "input folder" not in second, "nothing was sent"

@@ -17,7 +17,9 @@ from longshore.model.attempt import Item
 from longshore.model.quantity import format_size
 from longshore.model.task import FileInput, Secret, TaskSpec
 from longshore.model.workflow import WorkflowSpec
+from longshore.remote.walking import rules_above, walk_input
 from longshore.runtime.digests import Digests
+from longshore.runtime.folders import heaviest
 
 __all__ = ["Sent", "list_files", "sent_of"]
 
@@ -40,12 +42,7 @@ class Sent:
 
     def heaviest(self, count: int = 3) -> str:
         """Name the folders, or files, at the project's top that have most of it, with their sizes."""
-        sizes: dict[str, int] = {}
-        for item in self.files:
-            top = item.path.partition("/")[0]
-            sizes[top] = sizes.get(top, 0) + item.size
-        most = sorted(sizes, key=lambda name: -sizes[name])[:count]
-        return ", ".join(f"{name} {format_size(sizes[name])}" for name in most)
+        return heaviest(((item.path, item.size) for item in self.files), count)
 
 
 def sent_of(folder: Path, spec: WorkflowSpec, store: Path) -> Sent:
@@ -138,7 +135,10 @@ def _inside(folder: Path, paths: Iterable[str], key: str) -> Iterator[str]:
                 f"{key}: {path} is outside of {folder}, and a controller elsewhere has that folder alone; copy it there"
             )
         if place.is_dir() and not place.is_symlink():
-            yield from (f"{path.rstrip('/')}/{name}" for name in _walk(place))
+            inner = path.rstrip("/")
+            yield from rules_above(inner, str(folder))
+            found, _ = walk_input(str(folder / inner), str(folder))
+            yield from (f"{inner}/{name}" for name, entry in found if not entry.is_dir(follow_symlinks=False))
         elif os.path.lexists(place):
             yield path
 

@@ -24,7 +24,8 @@ from longshore.model.attempt import Item
 from longshore.model.task import UrlInput
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin import Shell
-from longshore.remote.digest import digest_folder
+from longshore.remote.digest import digest_found
+from longshore.remote.walking import IGNORE_FILE, walk_input
 from longshore.runtime.registry import Registry
 from longshore_cli.away.moving import asked, feed_bytes, open_transfers
 
@@ -81,7 +82,9 @@ def bring_software(shell: Shell, names: Collection[str], store: Path, tell: Call
         site.mkdir()
         for each in _closure({*_ROOTS, *map(_normal, names)}):
             _copy(each, site)
-        digest = digest_folder(str(site))
+        # All of it goes there, whatever ignore files the packages have.
+        (site.parent / IGNORE_FILE).touch()
+        digest = digest_found(walk_input(str(site), made)[0])
         key = f"{digest.sha256[:32]}-{platform}"
         item = Item(path="site", sha256=digest.sha256, size=0, mode=0o755, kind="folder", source=str(site))
         with open_transfers(shell, f"software-{key}", store) as (transfers, place):

@@ -21,6 +21,7 @@ from longshore.machines import open_shell
 from longshore.machines.hosts import given_hosts
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin import Shell
+from longshore.runtime.folders import HEAVY_BYTES
 from longshore.runtime.options import RunOptions
 from longshore.runtime.pools import check
 from longshore.runtime.processes import this_process
@@ -39,8 +40,6 @@ from longshore_cli.telling import telling
 from longshore_cli.text import counted
 
 __all__ = ["Where", "runs_there", "start_away"]
-
-_HEAVY_BYTES = 100 << 20
 
 
 @frozen(kw_only=True)
@@ -67,7 +66,7 @@ def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, where:
     check(spec, options)
     project.home.mkdir(exist_ok=True)
     sent = sent_of(project.folder, spec, project.store)
-    for notice in described(sent, _HEAVY_BYTES):
+    for notice in described(sent, HEAVY_BYTES):
         say(notice)
     order = {"workflow": to_document(_as_there(spec)), "options": options.to_json(), "environment": handed}
     run = new_run_id()

@@ -21,9 +21,14 @@ from __future__ import annotations
 import os
 import stat
 
+from longshore.remote.walking import walk_folder
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Tuple
+
+    Digester = Callable[[str], Tuple[str, int]]
 
 __all__ = [
     "Entry",
@@ -32,6 +37,7 @@ __all__ = [
     "digest_bytes",
     "digest_file",
     "digest_folder",
+    "digest_found",
     "parse_listing",
     "write_listing",
 ]
@@ -105,33 +111,28 @@ def digest_file(path: str) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def digest_folder(root: str, digest: Callable[[str], tuple[str, int]] = digest_file) -> FolderDigest:
-    """Digest a folder and all that is in it; links are noted, never followed.
+def digest_folder(root: str) -> FolderDigest:
+    """Digest a folder and all that is in it; links are noted, never followed. It raises what `digest_found` does."""
+    return digest_found(walk_folder(root))
+
+
+def digest_found(found: Iterable[tuple[str, os.DirEntry[str]]], digest: Digester = digest_file) -> FolderDigest:
+    """Digest of a folder what was found in it.
 
     Args:
-        root: the folder.
+        found: as `longshore.remote.walking` gives it.
         digest: how a file is digested, for callers that remember digests.
 
     Raises:
         NotStorable: when there is a socket, pipe or device in it.
         OSError: when something in it cannot be read.
     """
-    entries: list[Entry] = []
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        with os.scandir(os.path.join(root, folder)) as found:
-            for item in found:
-                path = folder + "/" + item.name if folder else item.name
-                entry = _look(item.path, path, digest)
-                entries.append(entry)
-                if entry.kind == "d":
-                    folders.append(path)
+    entries = [_look(item.path, path, digest) for path, item in found]
     entries.sort(key=_order)
     return FolderDigest(entries)
 
 
-def _look(place: str, path: str, digest: Callable[[str], tuple[str, int]]) -> Entry:
+def _look(place: str, path: str, digest: Digester) -> Entry:
     status = os.lstat(place)
     mode = status.st_mode & MODE_BITS
     if stat.S_ISREG(status.st_mode):

@@ -14,6 +14,7 @@ import time
 from longshore.remote.copying import copy_file
 from longshore.remote.digest import MODE_BITS, NotStorable, digest_bytes, digest_file, digest_folder, parse_listing
 from longshore.remote.store import StagingProblem, inside, object_path, translate
+from longshore.remote.walking import project_of, walk_input
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,32 +169,28 @@ def _lay_project_folder(item: Layable, target: str) -> None:
         raise StagingProblem(
             "input %s: the folder %s has vanished since the run looked at it" % (item.path, item.source)
         )
-    _copy_folder(item.source, target)
+    found, _ = walk_input(item.source, project_of(item.source, item.path))
+    _copy_folder(found, target)
     laid = digest_folder(target)
     if laid.sha256 != item.sha256:
         raise _changed(item)
     os.chmod(target, item.mode)
 
 
-def _copy_folder(source: str, target: str) -> None:
+def _copy_folder(found: Iterable[tuple[str, os.DirEntry[str]]], target: str) -> None:
     os.mkdir(target)
     modes = []
-    folders = [(source, target)]
-    while folders:
-        origin, place = folders.pop()
-        with os.scandir(origin) as found:
-            for entry in found:
-                there = os.path.join(place, entry.name)
-                if entry.is_symlink():
-                    os.symlink(os.readlink(entry.path), there)
-                elif entry.is_dir():
-                    os.mkdir(there)
-                    modes.append((there, entry.stat().st_mode & MODE_BITS))
-                    folders.append((entry.path, there))
-                elif entry.is_file():
-                    copy_file(entry.path, there, entry.stat().st_mode & MODE_BITS)
-                else:
-                    raise NotStorable("%s is a socket, pipe or device" % entry.path)
+    for path, entry in found:
+        there = os.path.join(target, path)
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), there)
+        elif entry.is_dir():
+            os.mkdir(there)
+            modes.append((there, entry.stat().st_mode & MODE_BITS))
+        elif entry.is_file():
+            copy_file(entry.path, there, entry.stat().st_mode & MODE_BITS)
+        else:
+            raise NotStorable("%s is a socket, pipe or device" % entry.path)
     for place, mode in reversed(modes):
         os.chmod(place, mode)
 

@@ -12,9 +12,10 @@ from longshore.errors import DigestMismatch, InputMissing, StagingError
 from longshore.model.attempt import Item
 from longshore.remote.asking import DataStream
 from longshore.remote.bringing import Bringing, entries_of
-from longshore.remote.digest import NotStorable, digest_bytes, digest_folder
+from longshore.remote.digest import NotStorable, digest_bytes, digest_found
 from longshore.remote.packing import Broken, send_body
 from longshore.remote.store import object_path
+from longshore.remote.walking import project_of, walk_input
 
 __all__ = ["Source", "Transfers"]
 
@@ -130,7 +131,8 @@ class Transfers(Bringing):
         """Give the listing of a folder: from its files, from the project's store, or from the machine."""
         try:
             if item.source:
-                folder = digest_folder(item.source)
+                found, _ = walk_input(item.source, project_of(item.source, item.path))
+                folder = digest_found(found)
                 if folder.sha256 != item.sha256:
                     raise DigestMismatch(f"input {item.path}: {item.source} has changed since the run looked at it")
                 return folder.listing

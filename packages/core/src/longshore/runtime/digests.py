@@ -19,7 +19,9 @@ from attrs import frozen
 
 from longshore.errors import InputMissing
 from longshore.model.artifact import ArtifactKind
-from longshore.remote.digest import MODE_BITS, NotStorable, digest_file, digest_folder
+from longshore.remote.digest import MODE_BITS, NotStorable, digest_file, digest_found
+from longshore.remote.walking import IGNORE_FILE, walk_input
+from longshore.runtime.folders import Folders
 from longshore.runtime.sidecar import Sidecar
 
 __all__ = ["Digested", "Digests"]
@@ -57,6 +59,8 @@ class Digests:
     def __init__(self, folder: Path, clock: Callable[[], int] = time.time_ns) -> None:
         """Name the folder in which ``digests.db`` is kept; the clock gives nanoseconds since 1970."""
         self._clock = clock
+        self.folders = Folders()
+        """What was seen of those that were digested."""
         self._db = Sidecar(folder / "digests.db", _MIGRATIONS, "Files that have not changed are read again.")
         self._known: dict[_Key, str] = {}
         self._new: list[tuple[_Key, str]] = []
@@ -75,15 +79,20 @@ class Digests:
         sha256 = self._remembered(_key(status))
         return None if sha256 is None else Digested(sha256, status.st_size, status.st_mode & MODE_BITS, "file")
 
-    def of(self, paths: Sequence[str]) -> list[Digested]:
+    def of(self, paths: Sequence[str], project: str = "") -> list[Digested]:
         """Tell the digests of files and folders, reading what is not known.
 
+        Args:
+            paths: where they are.
+            project: a folder above them all, whose ignore files count for folders, as do those between; none when it is
+                empty.
+
         Raises:
-            InputMissing: when one does not exist, cannot be read, is neither file nor folder, or is being written all
-            the time.
+            InputMissing: when one does not exist, cannot be read, is neither file nor folder, is being written all
+            the time, or is a folder of which ignore files leave out everything.
         """
         try:
-            return [self._one(path) for path in paths]
+            return [self._one(path, project or path) for path in paths]
         finally:
             self._save()
 
@@ -92,7 +101,7 @@ class Digests:
         self._save()
         self._db.close()
 
-    def _one(self, path: str) -> Digested:
+    def _one(self, path: str, project: str) -> Digested:
         status = _stat(path)
         mode = status.st_mode & MODE_BITS
         if stat.S_ISREG(status.st_mode):
@@ -100,11 +109,18 @@ class Digests:
         if not stat.S_ISDIR(status.st_mode):
             raise InputMissing(f"{path} is a socket, pipe or device; only files and folders can be inputs")
         try:
-            folder = digest_folder(path, self._file)
+            found, left = walk_input(path, project)
+            folder = digest_found(found, self._file)
         except NotStorable as error:
             raise InputMissing(str(error)) from error
         except OSError as error:
             raise _unreadable(path, error) from error
+        if left and not folder.entries:
+            raise InputMissing(
+                f"the ignore files leave out all that is in {path}; a {IGNORE_FILE} in it, even an empty one, counts "
+                "in place of every .gitignore"
+            )
+        self.folders.seen(path, folder, left)
         return Digested(folder.sha256, folder.size, mode, "folder")
 
     def _file(self, path: str) -> tuple[str, int]:

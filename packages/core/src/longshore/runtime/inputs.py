@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from os import fsencode
-from pathlib import Path
 
 from attrs import define, field, frozen
 
@@ -21,6 +20,7 @@ from longshore.model.task import FileInput, Reference, Task, TaskSpec, UrlInput
 from longshore.remote.store import put_bytes
 from longshore.runtime.calls import with_arguments
 from longshore.runtime.digests import Digested, Digests
+from longshore.runtime.folders import together
 from longshore.runtime.modules import bundle
 from longshore.runtime.objects import Objects
 from longshore.runtime.project import Project
@@ -166,7 +166,7 @@ class Inputs:
                 spec.fixed = fixed
         digest, parts = identity(task, fixed, input_parts(groups) if groups else {})
         laid = [group for group in groups if group[0] not in spec.code] if spec.code else groups
-        items = _together(task, laid) if laid else ()
+        items = together(task, laid, self._digests.folders) if laid else ()
         modules = self._modules(spec, groups) if spec.code and self._state.pool_of(task.spec) in self.away else None
         env = {**task.spec.env, **dict(task.params)} if task.params else task.spec.env
         if spec.lists:
@@ -198,6 +198,10 @@ class Inputs:
             InputMissing: when there is no such task or member, or the store has lost a folder.
         """
         return self._references.meant(reference, task)
+
+    def sending(self, items: Sequence[Item]) -> None:
+        """Learn that these go to a machine; a heavy folder among them is worth a warning."""
+        self._digests.folders.sending(items)
 
     def close(self) -> None:
         """Keep what was learnt about files for the next run."""
@@ -251,7 +255,8 @@ class Inputs:
         found: list[Group] = []
         for each in inputs:
             paths = self._paths([each], task)
-            digests = self._digests.of([str(self._project.folder / path) for path in paths])
+            project = self._project.folder
+            digests = self._digests.of([str(project / path) for path in paths], str(project))
             found.append((each.path, tuple(map(self._item, paths, digests))))
         return found
 
@@ -339,16 +344,3 @@ def _filled(path: str, task: Task) -> str:
 def _with_values(text: str, task: Task) -> str:
     params = dict(task.params)
     return VARIABLE.sub(lambda found: params.get(found[1] or found[2], found[0]), text) if "$" in text else text
-
-
-def _together(task: Task, groups: Sequence[Group]) -> tuple[Item, ...]:
-    """Make one list of all items: each once, and nothing that a folder among them has already."""
-    found: dict[str, Item] = {}
-    for _, items in groups:
-        for item in items:
-            if found.setdefault(item.path, item).sha256 != item.sha256:
-                raise InputMissing(f"two inputs of {task.id} with different content both want to be {item.path}")
-    folders = {path for path, item in found.items() if item.kind == "folder"}
-    if not folders:
-        return tuple(found.values())
-    return tuple(item for path, item in found.items() if not any(str(above) in folders for above in Path(path).parents))

@@ -159,7 +159,10 @@ class Crew:
             remote = self.reach.remotes.get(action.machine)
             if remote is not None:
                 # What shares the project's store and is not this computer has a place of its own for each attempt.
-                remote.start(spec, put=staging or not self._state.machines[action.machine].store)
+                put = staging or not self._state.machines[action.machine].store
+                if put:
+                    self._inputs.sending(spec.inputs)
+                remote.start(spec, put=put)
                 return
             session = self.reach.sessions[action.machine]
             session.create(spec)
