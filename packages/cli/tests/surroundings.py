@@ -34,7 +34,7 @@ _SECONDS = 30.0
 _SETTINGS = """
 [providers.aws]
 admit = ["203.0.113.7/32"]
-deadline = "6 s"
+deadline = "12 s"
 listing_lag = "200 ms"
 user_data = """
 """The stand-in answers at once, and there is no network in which a caller has an address."""

@@ -38,7 +38,7 @@ IMAGE = "ami-03cf127a"
 """An image that this AWS has."""
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
 _ANSWER = timedelta(seconds=2)
-_ENDING_SECONDS = 30.0
+_ENDING_SECONDS = 120.0
 _LIVING = ["pending", "running", "stopping", "stopped"]
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
