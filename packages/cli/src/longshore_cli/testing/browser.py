@@ -21,6 +21,12 @@ __all__ = ["Tab", "browser"]
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _SECONDS = 60.0
+_LEFT = "Inspected target navigated or closed"
+"""What the browser says when the page went away while it was asked something."""
+
+
+class _PageLeft(Exception):
+    """The page went away while it was asked something."""
 
 
 class Tab:
@@ -53,6 +59,8 @@ class Tab:
         while True:
             message = self._next()
             if message.get("id") == self._number:
+                if message.get("error", {}).get("message") == _LEFT:
+                    raise _PageLeft
                 assert "error" not in message, f"{method}: {message['error']}"
                 return message["result"]
             self._note(message)
@@ -102,9 +110,15 @@ class Tab:
     def until(self, condition: str) -> None:
         """Wait until something holds in the page."""
         deadline = time.monotonic() + _SECONDS
-        while not self.value(condition):
+        while not self._holds(condition):
             assert time.monotonic() < deadline, f"{condition} never held; {self.problems}"
             select.select([self._read], [], [], 0.05)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.value(condition))
+        except _PageLeft:
+            return False  # the next page is asked then
 
     def value(self, expression: str) -> Any:
         """Evaluate an expression in the page; a promise is waited for."""
