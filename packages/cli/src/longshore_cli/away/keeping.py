@@ -47,6 +47,9 @@ __all__ = [
 _QUICK_SECONDS = 60.0
 _MOST_PAUSE_SECONDS = 60.0
 _BEGUN = b"begun\n"
+_TRIES = 6
+_GLANCE_SECONDS = 0.01
+"""`is_kept` has the lock for some microseconds; whoever meets it looks again, as for the lock of a run."""
 
 Order = dict[str, Any]
 """What was asked for: ``workflow``, a document, and ``options``."""
@@ -111,7 +114,7 @@ def is_kept(project: Project, run: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
@@ -176,14 +179,21 @@ def keep(project: Project, run: str, tell: int, words: Sequence[str]) -> int:
     controller has begun.
     """
     descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _locked(descriptor):
         os.write(tell, _BEGUN)  # by somebody else
         return 0
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
     return _Keeper(project, run).work(tell, words)
+
+
+def _locked(descriptor: int) -> bool:
+    for _ in range(_TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(_GLANCE_SECONDS)
+    return False
 
 
 class _Keeper:
