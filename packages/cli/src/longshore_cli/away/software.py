@@ -26,6 +26,7 @@ from longshore.model.workflow import WorkflowSpec
 from longshore.plugin import Shell
 from longshore.remote.digest import digest_found
 from longshore.remote.walking import IGNORE_FILE, walk_input
+from longshore.runtime.plugin_entries import normal
 from longshore.runtime.registry import Registry
 from longshore_cli.away.moving import asked, feed_bytes, open_transfers
 
@@ -80,7 +81,7 @@ def bring_software(shell: Shell, names: Collection[str], store: Path, tell: Call
     with tempfile.TemporaryDirectory(prefix="longshore-away-") as made:
         site = Path(made) / "site"
         site.mkdir()
-        for each in _closure({*_ROOTS, *map(_normal, names)}):
+        for each in _closure({*_ROOTS, *map(normal, names)}):
             _copy(each, site)
         # All of it goes there, whatever ignore files the packages have.
         (site.parent / IGNORE_FILE).touch()
@@ -126,12 +127,8 @@ def _closure(names: Collection[str]) -> list[Distribution]:
         for line in found[name].requires or ():
             needed = Requirement(line)
             if needed.marker is None or needed.marker.evaluate({**environment, "extra": extra}):
-                waiting += [(_normal(needed.name), each) for each in ("", *needed.extras)]
+                waiting += [(normal(needed.name), each) for each in ("", *needed.extras)]
     return [found[name] for name in sorted(found)]
-
-
-def _normal(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def _copy(of: Distribution, site: Path) -> None:
