@@ -64,10 +64,7 @@ def keep_seat(project: Project, seat: Seat) -> None:
     target = place / f"{seat.run}.json"
     fresh = place / f".{seat.run}.new"
     try:
-        project.home.mkdir(exist_ok=True)
-        ignore = project.home / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n")
+        project.make_home()
         place.mkdir(mode=0o700, exist_ok=True)
         with fresh.open("w", encoding="utf-8") as file:
             json.dump(asdict(seat), file, indent=1)

@@ -63,7 +63,7 @@ def begin(folder: Path, request: Mapping[str, Any]) -> str:
     run = str(request["run"])
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     project = Project(folder)
-    project.home.mkdir(exist_ok=True)
+    project.make_home()
     if order_of(project, run) is None:
         take_files(project, request)
         write_order(project, run, {"workflow": request["workflow"], "options": request["options"]})

@@ -64,7 +64,7 @@ def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, where:
     """
     handed = _values(where.handed)
     check(spec, options)
-    project.home.mkdir(exist_ok=True)
+    project.make_home()
     sent = sent_of(project.folder, spec, project.store)
     for notice in described(sent, HEAVY_BYTES):
         say(notice)

@@ -50,8 +50,8 @@ class Project:
         """Where the outputs of a run come home to."""
         return self.folder / "results" / run
 
-    def create_run(self, run: str) -> Path:
-        """Make the folder of a new run, for this user alone.
+    def make_home(self) -> None:
+        """Make the folder for what Longshore keeps here, which git passes over.
 
         Raises:
             OSError: when the project's folder cannot be written.
@@ -60,6 +60,14 @@ class Project:
         ignore = self.home / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
+
+    def create_run(self, run: str) -> Path:
+        """Make the folder of a new run, for this user alone.
+
+        Raises:
+            OSError: when the project's folder cannot be written.
+        """
+        self.make_home()
         folder = self.run_folder(run)
         folder.mkdir(parents=True, mode=0o700)
         self.note_unclosed(run)
