@@ -127,7 +127,8 @@ class LongshoreHook(BaseHook):
             options = RunOptions(jobs=jobs)
             spec = resolve_all(loaded.spec, loaded.folder, loaded.place)
             check(spec, options)
-            write_order(project, run, {"workflow": to_document(spec), "options": options.to_json(), "key": key})
+            order = {"name": spec.name, "workflow": to_document(spec), "options": options.to_json(), "key": key}
+            write_order(project, run, order)
         if self.state(run) != "succeeded":
             keep_environment(project, run, self.environment)
             start_keeper(project, run, words=["--retry"] if is_over(project, run) else [])

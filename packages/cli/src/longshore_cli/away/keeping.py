@@ -52,7 +52,7 @@ _GLANCE_SECONDS = 0.01
 """`is_kept` has the lock for some microseconds; whoever meets it looks again, as for the lock of a run."""
 
 Order = dict[str, Any]
-"""What was asked for: ``workflow``, a document, and ``options``."""
+"""What was asked for: ``name``, that of the workflow, ``workflow``, its document, and ``options``."""
 
 
 def _order_file(project: Project, run: str) -> Path:

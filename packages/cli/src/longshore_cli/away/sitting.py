@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from longshore.config.document import from_document
 from longshore.errors import LongshoreError, UsageError
 from longshore.remote.digest import digest_folder
 from longshore.remote.laying import Piece, lay_items
@@ -66,7 +65,7 @@ def begin(folder: Path, request: Mapping[str, Any]) -> str:
     project.make_home()
     if order_of(project, run) is None:
         take_files(project, request)
-        write_order(project, run, {"workflow": request["workflow"], "options": request["options"]})
+        write_order(project, run, {key: request[key] for key in ("name", "workflow", "options")})
         keep_environment(project, run, request["environment"])
     if not is_over(project, run):
         last(Path.home())
@@ -139,7 +138,7 @@ def list_runs(root: Path) -> list[dict[str, Any]]:
                 found.append(
                     {
                         "run": run,
-                        "workflow": from_document(order["workflow"]).name,
+                        "workflow": order["name"],
                         "folder": str(project.folder),
                         "over": is_over(project, run),
                         "kept": is_kept(project, run),

@@ -68,7 +68,12 @@ def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, where:
     sent = sent_of(project.folder, spec, project.store)
     for notice in described(sent, HEAVY_BYTES):
         say(notice)
-    order = {"workflow": to_document(_as_there(spec)), "options": options.to_json(), "environment": handed}
+    order = {
+        "name": spec.name,
+        "workflow": to_document(_as_there(spec)),
+        "options": options.to_json(),
+        "environment": handed,
+    }
     run = new_run_id()
     with telling(invocation) as tell:
         machine, rented = _machine(project, where, run, invocation, tell)
