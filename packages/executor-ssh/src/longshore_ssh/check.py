@@ -147,7 +147,7 @@ def _inside(
     except (ExecutorError, DiskFull) as error:
         yield _bad("folder", str(error), "free some space there, or name another place by the pool's option folder")
         return
-    begun.channel.close()
+    connection.end(begun.channel, seconds=seconds)
     yield _python(begun.executable, begun.facts, answers)
     yield _computer(host, begun.facts)
     yield _supervisor(host, config, begun.facts, start)
@@ -182,10 +182,11 @@ def _ask(connection: Connection, folder: str, seconds: float) -> tuple[Mapping[s
     with translated(connection.target.name, connection.target.port):
         channel = connection.execute(_COMMAND, seconds=seconds)
         try:
-            return _sorted(_heard(channel, f"{folder}\n{_QUESTIONS}".encode("utf-8", "surrogateescape"), seconds))
+            heard = _heard(channel, f"{folder}\n{_QUESTIONS}".encode("utf-8", "surrogateescape"), seconds)
+            connection.end(channel, seconds=seconds)
         finally:
             channel.close()
-            connection.settle()
+        return _sorted(heard)
 
 
 def _heard(channel: paramiko.Channel, said: bytes, seconds: float) -> bytes:

@@ -175,6 +175,20 @@ class Connection:
             channel.exec_command(command)
             return channel
 
+    def end(self, channel: paramiko.Channel, *, seconds: float) -> None:
+        """Close a session whose program ends by itself, such that the host counts it no more among its sessions.
+
+        A server forgets a session when its program has ended, which it tells, and we have closed: where one session at
+        a time is allowed, another one that is asked for in between is refused.
+
+        Args:
+            channel: the session.
+            seconds: how long the end of its program is waited for.
+        """
+        channel.status_event.wait(seconds)
+        channel.close()
+        self.settle()
+
     def settle(self) -> None:
         """Wait for one answer of the host: what was closed before counts no more among its sessions then."""
         self._transport.global_request("keepalive@openssh.com", wait=True)

@@ -107,7 +107,6 @@ def begin(
         begun = _begin(connection, _COMMAND, seconds, talk)
         if begun is not None:
             return begun
-        connection.settle()  # where one session at a time is allowed, the next one would come too early
     return _begin(connection, _BARE_COMMAND, seconds, lambda speech: _bare(speech, config, program, place))
 
 
@@ -116,6 +115,8 @@ def _begin(connection: Connection, command: str, seconds: float, talk: Callable[
     begun = None
     try:
         begun = talk(Speech(channel, connection.target.name, seconds))
+        if begun is None:
+            connection.end(channel, seconds=seconds)
         channel.settimeout(None)
         return begun
     except (paramiko.SSHException, TimeoutError, OSError) as error:

@@ -179,6 +179,7 @@ class SshShell:
                 yield channel
             finally:
                 channel.close()
+            self._connection.settle()  # where one session at a time is allowed, the next one would come too early
 
     def _exit_code(self, channel: paramiko.Channel) -> int:
         code = int(channel.recv_exit_status())
