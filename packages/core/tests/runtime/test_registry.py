@@ -215,6 +215,7 @@ def test_a_plugin_with_the_name_of_one_of_the_cores_own_is_reached_by_its_distri
         ("executor", "ssh", "`pip install longshore-ssh` brings it"),
         ("store", "s3", "`pip install longshore-fsspec` brings it"),
         ("executor", "dist:local", "no executor 'local' of dist is installed"),
+        ("observer", "openlineage", "`pip install longshore-openlineage` brings it"),
         ("observer", "otel", "`pip install longshore-otel` brings it"),
         ("store", "tape", "installed: none"),
     ],

@@ -40,3 +40,7 @@ class Input:
     kind: ArtifactKind = "file"
     origin: str = ""
     """The task of this run that wrote it; empty for what lies at home from the beginning."""
+    path: str = ""
+    """What it is called: the path of a file of the project on this computer, the address of one that was fetched, and
+    of what another task wrote ``in/`` with its path in the results. Empty where no observer wants to know.
+    """

@@ -61,6 +61,8 @@ class Item:
     """An absolute path on this computer where these bytes are, for a file of the project; empty when the store has
     them.
     """
+    address: str = ""
+    """What it was fetched from by a store's plugin; empty for everything else."""
 
 
 @frozen(kw_only=True)

@@ -43,3 +43,7 @@ class ObserverRecord:
     config: type
     factory: Callable[[Any, Mapping[str, str]], Observer]
     api: tuple[int, int]
+    reads: bool = False
+    """Whether it wants to be told what tasks read: `longshore.model.events.Identified.inputs`, with their paths. The
+    journal of a run has them then, which grows by that.
+    """

@@ -153,7 +153,7 @@ def _read_attempt_ended(at: datetime, body: Mapping[str, Any]) -> ev.AttemptEnde
 
 def _identified(item: ev.Identified) -> list[Any]:
     if item.inputs:
-        rows = [[each.sha256, each.size, each.kind, each.origin] for each in item.inputs]
+        rows = [[e.sha256, e.size, e.kind, e.origin, *([e.path] if e.path else [])] for e in item.inputs]
         return [item.task, item.identity, item.reason, rows]
     if item.outputs is None:
         return [item.task, item.identity, item.reason] if item.reason else [item.task, item.identity]
@@ -164,7 +164,7 @@ def _read_identified(row: list[Any]) -> ev.Identified:
     if len(row) <= 3:
         return ev.Identified(task=row[0], identity=row[1], reason=row[2] if len(row) == 3 else "")
     if len(row) == 4:
-        read = tuple(Input(sha256=s, size=n, kind=k, origin=o) for s, n, k, o in row[3])
+        read = tuple(Input(sha256=s, size=n, kind=k, origin=o, path="".join(p)) for s, n, k, o, *p in row[3])
         return ev.Identified(task=row[0], identity=row[1], reason=row[2], inputs=read)
     task, identity, outputs, result, source = row
     return ev.Identified(task=task, identity=identity, outputs=read_artifacts(outputs), result=result, source=source)

@@ -171,7 +171,7 @@ class Engine:
                             reach.loads.remove(event.machine)
 
                 self.runner.listen(tell)
-                self._tell_observers(opened)
+                self._tell_observers(opened, crew)
                 if crew.renters is not None:
                     crew.renters.start()
                 return self.runner.loop(crew)
@@ -189,13 +189,15 @@ class Engine:
             if tidying is not None:
                 tidying.join(_TIDYING_SECONDS)
 
-    def _tell_observers(self, opened: ExitStack) -> None:
+    def _tell_observers(self, opened: ExitStack, crew: Crew) -> None:
         """Let observers hear what happens until what is opened is closed."""
         workflow = self.runner.state.workflow
         if workflow.observers:
             from longshore.runtime.observing import Observing, make_observers  # noqa: PLC0415  few runs have any
 
-            made = make_observers(workflow, self._registry, self.project, self.run)
+            made, reading = make_observers(workflow, self._registry, self.project, self.run)
+            if reading:
+                crew.name_inputs()
             self.runner.listen(opened.enter_context(Observing(made)).listen)
 
     def _tidying(self) -> Thread | None:

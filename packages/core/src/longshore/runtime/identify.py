@@ -39,6 +39,8 @@ class Identifier:
         """``run`` needs what is found in the cache from then on; it is empty for a plan."""
         self.travels = False
         """Whether what tasks read may have to travel, so that it is told."""
+        self.named = False
+        """Whether somebody wants to know what it is called, too."""
         self._inputs = inputs
         self._cache = cache
         self._options = options
@@ -85,10 +87,16 @@ class Identifier:
         return Findings((*items, *unknown), {name: ready[name] for name in reasons}, missing)
 
     def _read(self, one: Resolved) -> tuple[Input, ...]:
-        if not self.travels:
+        if not (self.travels or self.named):
             return ()
         return tuple(
-            Input(sha256=each.sha256, size=each.size, kind=each.kind, origin=origin_of(each, self._state))
+            Input(
+                sha256=each.sha256,
+                size=each.size,
+                kind=each.kind,
+                origin=origin_of(each, self._state),
+                path=(each.address or each.source or each.path) if self.named else "",
+            )
             for each in (one.items if one.modules is None else (*one.items, one.modules))
         )
 

@@ -213,7 +213,7 @@ class Objects:
             raise
         except Exception as error:
             raise _broken(url, error) from error
-        return Item(path=path, sha256=artifact.sha256, size=artifact.size)
+        return Item(path=path, sha256=artifact.sha256, size=artifact.size, address=url)
 
     def _fetched(self, url: str, store: Store, stamp: str, path: str) -> Artifact:
         if not self._run:

@@ -39,17 +39,23 @@ def check_observers(spec: WorkflowSpec, registry: Registry) -> None:
         _described(name, spec, registry)
 
 
-def make_observers(spec: WorkflowSpec, registry: Registry, project: Project, run: str) -> dict[str, Observer]:
-    """Make those that can be made; what prevents one is told, and harms nothing."""
+def make_observers(
+    spec: WorkflowSpec, registry: Registry, project: Project, run: str
+) -> tuple[dict[str, Observer], bool]:
+    """Make those that can be made, and say whether one wants to know what tasks read; what prevents one is told, and
+    harms nothing.
+    """
     about = {"run": run, "workflow": spec.name, "folder": str(project.folder)}
     made: dict[str, Observer] = {}
+    reading = False
     for name in spec.observers:
         try:
             record, options = _described(name, spec, registry)
             made[name] = registry.make_observer(record, options, about)
+            reading = reading or record.reads
         except LongshoreError as error:
             _log.warning("observer %s is told nothing: %s", name, error)
-    return made
+    return made, reading
 
 
 def _described(name: str, spec: WorkflowSpec, registry: Registry) -> tuple[ObserverRecord, Any]:

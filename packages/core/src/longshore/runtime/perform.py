@@ -103,6 +103,10 @@ class Crew:
         if not here:
             self._inputs.away.add(machine.pool)
 
+    def name_inputs(self) -> None:
+        """Tell from now on of each task that must run what it reads, and what that is called."""
+        self._identifier.named = True
+
     def news(self, events: Sequence[Event]) -> Sequence[Event]:
         """Tell how much of this computer other runs leave to this one, when that may have changed."""
         return self.reach.news(events) if self.reach.shared else ()

@@ -71,6 +71,7 @@ BUILTIN = (
 OFFICIAL = {
     ("executor", "k8s"): "longshore-k8s",
     ("executor", "ssh"): "longshore-ssh",
+    ("observer", "openlineage"): "longshore-openlineage",
     ("observer", "otel"): "longshore-otel",
     ("provider", "aws"): "longshore-aws",
     ("provider", "azure"): "longshore-azure",

@@ -1,0 +1,1 @@
+"""Runs of Longshore as OpenLineage events."""
