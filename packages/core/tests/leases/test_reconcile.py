@@ -18,8 +18,10 @@ from .things import HOUR, LEDGER, MINUTE, NOW, lease, machine, spec
 
 SECOND = timedelta(seconds=1)
 TERMS = Terms(listing_lag=20 * SECOND, settle=40 * SECOND, deadline=30 * SECOND)
-COUNTS = 90 * SECOND
-"""So long after a call a list may prove something: the deadline, the settle time and the lag."""
+COUNTS = 60 * SECOND
+"""So long after a machine was known a list may prove something: the settle time and the lag."""
+UNANSWERED = 90 * SECOND
+"""So long after a call whose answer nobody has: its deadline besides."""
 
 
 def book(*leases: Lease, over: bool = False, attended: bool = True, busy: bool = False) -> Book:
@@ -110,6 +112,36 @@ def test_a_machine_of_another_cloud_with_the_same_id_is_not_taken_for_ours() -> 
 
 def test_a_list_that_came_too_early_proves_nothing() -> None:
     assert told(book(READY), after=COUNTS - SECOND) == []
+
+
+def test_the_end_of_a_machine_that_the_only_call_has_named_is_proven_without_waiting_for_that_call() -> None:
+    ended = evolve(ENDING, since=NOW + 5 * SECOND)
+    assert told(book(ended), after=COUNTS + 4 * SECOND) == []
+    assert told(book(ended), after=COUNTS + 5 * SECOND) == [Missed("a", NOW + COUNTS + 5 * SECOND)]
+
+
+def test_the_end_of_a_machine_that_lived_long_is_proven_by_the_next_lists() -> None:
+    ended = evolve(ENDING, since=NOW + HOUR)
+    assert told(book(ended), after=HOUR) == [Missed("a", NOW + HOUR)]
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        evolve(lease(phase=LeasePhase.ENDING), since=NOW + SECOND),
+        evolve(ENDING, since=NOW + SECOND, requested_at=NOW - SECOND),
+    ],
+    ids=["nobody has its answer", "an earlier one was not answered"],
+)
+def test_what_a_call_without_an_answer_may_still_make_is_waited_for(ended: Lease) -> None:
+    assert told(book(ended), after=UNANSWERED - SECOND) == []
+    assert told(book(ended), after=UNANSWERED) == [Missed("a", NOW + UNANSWERED)]
+
+
+def test_a_machine_that_is_handed_over_soon_after_calls_without_an_answer_waits_for_them_as_before() -> None:
+    kept = evolve(READY, kept=True, since=NOW + SECOND, requested_at=NOW - SECOND)
+    taken = kept.handed_over("a", "r1", "cloud", at=NOW + 2 * SECOND).become(LeasePhase.ENDING, at=NOW + 3 * SECOND)
+    assert told(book(taken), after=UNANSWERED - SECOND) == []
 
 
 def test_absence_is_confirmed_by_two_lists_past_the_lag_and_apart() -> None:

@@ -149,9 +149,8 @@ class Lease:
             raise ValueError(f"lease {self.id} is {self.phase} and was not left to another run")
         phase = LeasePhase.KNOWN if self.phase is LeasePhase.READY else self.phase
         spec = evolve(self.spec, run=run, pool=pool)
-        return evolve(
-            self, id=name, spec=spec, phase=phase, since=at, requested_at=at, asked_at=at, beat_at=at, kept=False
-        )
+        # Its machine was asked for when it was: what an earlier call has made may still turn up after that.
+        return evolve(self, id=name, spec=spec, phase=phase, since=at, requested_at=at, beat_at=at, kept=False)
 
     def requested(self, *, at: datetime) -> Lease:
         """Note that the call is made now, the first time or again under the same token.

@@ -177,8 +177,12 @@ def _must_end(book: Book, lease: Lease, now: datetime, grace: timedelta) -> str:
 def counts_from(lease: Lease, terms: Terms) -> datetime:
     """Say from when on a list that lacks the lease's machine counts as a proof of its absence."""
     asked = lease.asked_at or lease.since
-    # The last call may have taken its whole deadline, its machine may take `settle` to exist, and the list lags.
-    earliest = asked + terms.deadline + terms.settle + terms.listing_lag
+    answered = asked + terms.deadline
+    if lease.machine and lease.asked_at == lease.requested_at:
+        # The only call there was has made the machine that is known, and so was over when the phase began.
+        answered = min(answered, lease.since)
+    # What a call has made may take `settle` to turn up, and the list lags.
+    earliest = answered + terms.settle + terms.listing_lag
     if not lease.misses:
         return earliest
     return max(earliest, lease.misses[-1] + max(terms.listing_lag, _APART))
