@@ -31,7 +31,8 @@ class _Schedule(Command, click.Group):
 def command(invocation: Invocation) -> None:
     """Run workflows, start and stop machines, and clean up at given times.
 
-    By timers of the user's systemd, or else by cron. Without a word behind it, it lists what is scheduled.
+    By timers of the user's systemd, or else by cron; where there is neither, as in a container, by `longshore schedule
+    keep`. Without a word behind it, it lists what is scheduled.
     """
     if click.get_current_context().invoked_subcommand is None:
         from longshore_cli.scheduling.verbs import list_all
@@ -104,6 +105,24 @@ def _rm(invocation: Invocation, names: tuple[str, ...]) -> None:
     remove(invocation, names)
 
 
+@subcommand(
+    "keep",
+    examples="""
+    longshore schedule keep
+    """,
+)
+def _keep(invocation: Invocation) -> None:
+    """Start what is scheduled when its time comes, until Ctrl-C.
+
+    For where there is neither systemd nor cron, as in a container. While this runs, `schedule add` leaves schedules to
+    it. What ran at a time when nobody kept them is not made up for; what still runs from the last time is not started
+    a second time. On SIGTERM what it has started gets that signal, too, and is waited for.
+    """
+    from longshore_cli.scheduling.verbs import keep
+
+    keep(invocation)
+
+
 assert isinstance(command, click.Group)
-for _each in (_add, _list, _rm):
+for _each in (_add, _list, _rm, _keep):
     command.add_command(_each)

@@ -1,4 +1,4 @@
-"""Which timers this system has: those of the user's systemd, and cron's."""
+"""Which timers this system has: those of the user's systemd, cron's, and those that we keep ourselves."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from longshore.errors import UsageError
 from longshore.runtime.ledger_file import default_path, locked
 from longshore_cli.scheduling.cron import CronTimers
 from longshore_cli.scheduling.entry import Timers
+from longshore_cli.scheduling.kept import KeptTimers
 from longshore_cli.scheduling.systemd import SystemdTimers
 
-__all__ = ["all_timers", "alone", "usable_timers"]
+__all__ = ["all_timers", "alone", "keeper_lock", "kept_timers", "usable_timers"]
 
 
 def usable_timers() -> Timers:
-    """Choose the timers of this system.
+    """Choose the timers of this system; our own go before, where somebody keeps them.
 
     Raises:
         UsageError: when it has none.
     """
+    kept = kept_timers()
+    if kept.works():
+        return kept
     systemctl, crontab = shutil.which("systemctl"), shutil.which("crontab")
     if systemctl is not None:
         timers = SystemdTimers(_units(), systemctl)
@@ -29,18 +33,30 @@ def usable_timers() -> Timers:
             return timers
     if crontab is not None:
         return CronTimers(crontab)
-    raise UsageError("there is neither a systemd for users nor cron here; install cron, or use a computer with one")
+    raise UsageError(
+        "there is neither a systemd for users nor cron here; install cron, or leave `longshore schedule keep` running"
+    )
 
 
 def all_timers() -> list[Timers]:
     """List all of them, also where they do nothing now."""
     systemctl, crontab = shutil.which("systemctl"), shutil.which("crontab")
-    found: list[Timers] = []
+    found: list[Timers] = [kept_timers()]
     if systemctl is not None:
         found.append(SystemdTimers(_units(), systemctl))
     if crontab is not None:
         found.append(CronTimers(crontab))
     return found
+
+
+def kept_timers() -> KeptTimers:
+    """Give those that `longshore schedule keep` starts."""
+    return KeptTimers(default_path(os.environ).parent / "schedules")
+
+
+def keeper_lock() -> Path:
+    """Say which file whoever keeps them holds."""
+    return default_path(os.environ).parent / "schedules.keeper"
 
 
 def _units() -> Path:

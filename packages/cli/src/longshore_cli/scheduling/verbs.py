@@ -1,4 +1,4 @@
-"""``schedule add``, ``list`` and ``rm``."""
+"""``schedule add``, ``list``, ``rm`` and ``keep``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, say
 from longshore_cli.places import folder_of
 from longshore_cli.scheduling.entry import KEPT, Entry, Timers
-from longshore_cli.scheduling.timers import all_timers, alone, usable_timers
+from longshore_cli.scheduling.timers import all_timers, alone, keeper_lock, kept_timers, usable_timers
 from longshore_cli.scheduling.when import parse_when
 from longshore_cli.text import clean, table
 
-__all__ = ["Scheduled", "add", "list_all", "remove", "scheduled", "scheduled_in"]
+__all__ = ["Scheduled", "add", "keep", "list_all", "remove", "scheduled", "scheduled_in"]
 
 _ALLOWED = ("run", "gc", "machines start", "machines stop", "machines down")
 
@@ -65,7 +65,7 @@ class Scheduled:
 
     entry: Entry
     by: str
-    """Who starts it: systemd or cron."""
+    """Who starts it: systemd, cron, or longshore itself."""
     next: datetime | None
     """When it is started next; None when nobody can tell."""
 
@@ -137,6 +137,17 @@ def remove(invocation: Invocation, names: Sequence[str]) -> None:
         answer_json({"removed": list(dict.fromkeys(names))})
     elif not invocation.quiet:
         say(f"Removed {', '.join(dict.fromkeys(names))}.")
+
+
+def keep(invocation: Invocation) -> None:
+    """Start what is scheduled, until somebody ends it."""
+    from longshore_cli.scheduling.keeping import keep as keep_timers
+
+    def tell(line: str) -> None:
+        if not invocation.quiet:
+            say(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}  {line}")
+
+    keep_timers(kept_timers(), keeper_lock(), tell)
 
 
 def _check_command(words: Sequence[str], folder: Path) -> None:
