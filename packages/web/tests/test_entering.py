@@ -10,7 +10,7 @@ import pytest
 
 from longshore_cli.testing.harness import Project
 
-from .serving import Served
+from .serving import Served, serving
 
 PATHS = ["/", "/schedules", "/changes", "/runs/x", "/runs/x/log", "/runs/x/changes", "/nowhere", "/../etc/passwd"]
 
@@ -103,3 +103,19 @@ def test_only_this_computer_is_listened_to(served: Served) -> None:
     listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     [own] = [line[1] for line in listening if line[3] == "0A" and line[1].endswith(f":{port:04X}")]
     assert own.startswith("0100007F:")
+
+
+def test_another_address_is_listened_to_when_that_is_asked_for_and_only_known_names_are_answered(
+    served: Served,
+) -> None:
+    with serving(served.project, "--bind", "0.0.0.0", "--name", "Runs.example.org") as other:
+        port = other.home.rpartition(":")[2]
+        listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        assert f"00000000:{int(port):04X}" in [line[1] for line in listening if line[3] == "0A"]
+        assert other.ask("/enter", host=f"runs.example.org:{port}").code == 200
+        assert other.ask("/enter", host=f"evil.example:{port}").code == 421
+        assert other.see("/")
+
+
+def test_what_is_no_address_is_refused(served: Served) -> None:
+    assert "is no address" in served.project.call("web", "--bind", "localhost", code=2).err
