@@ -30,7 +30,7 @@ from longshore.model.quantity import Money
 from longshore.model.rented import MachineKind, RentedPool, WhenIdle
 from longshore.model.resources import Resources
 from longshore.model.task import TaskSpec
-from longshore.model.workflow import PoolSpec, WorkflowSpec
+from longshore.model.workflow import LOCAL_POOL, PoolSpec, WorkflowSpec
 from longshore.scheduler.actions import Deliver, EndRun, Identify, StartAttempt, WakeAt
 from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
@@ -63,6 +63,11 @@ def tasks(count: int, cpus: float = 2, name: str = "t") -> tuple[TaskSpec, ...]:
     return tuple(TaskSpec(name=f"{name}{n}", command=Shell("true"), needs=Resources(cpus=cpus)) for n in range(count))
 
 
+def here() -> PoolSpec:
+    """Give the pool of this computer."""
+    return PoolSpec(name=LOCAL_POOL, executor="local")
+
+
 class World:
     """The cloud rents at once and boots at once, unless told otherwise."""
 
@@ -72,10 +77,11 @@ class World:
         specs: tuple[TaskSpec, ...],
         *,
         offers: tuple[Offer, ...] = (offer(),),
+        besides: tuple[PoolSpec, ...] = (),
         max_cost: Money | None = None,
         seed: int = 0,
     ) -> None:
-        pools = (PoolSpec(name="cloud", executor="ssh", provider="fake", rented=rented),)
+        pools = (PoolSpec(name="cloud", executor="ssh", provider="fake", rented=rented), *besides)
         self.spec = WorkflowSpec(name="w", tasks=specs, pools=pools, max_cost=max_cost)
         self.rented = rented
         self.offers = offers
@@ -92,6 +98,8 @@ class World:
         self.boots = True
         self.wake: datetime | None = None
         self.take(RunContinued(at=self.now, fence=1))
+        for each in besides:
+            self.take(MachineAdded(at=self.now, machine=each.name, pool=each.name, resources=Resources(cpus=2)))
 
     def take(self, event: Event) -> None:
         self.history.append(event)
@@ -123,7 +131,8 @@ class World:
             case Identify(names):
                 self.take(TasksIdentified(at=self.now, items=tuple(Identified(task=n, identity=n) for n in names)))
             case StartAttempt(task, attempt, machine):
-                assert self.state.leases[self.state.lease_of[machine]].phase is LeasePhase.READY
+                if machine in self.state.lease_of:
+                    assert self.state.leases[self.state.lease_of[machine]].phase is LeasePhase.READY
                 self.take(AttemptIntended(at=self.now, task=task, attempt=attempt, machine=machine))
             case Deliver(task):
                 self.take(ResultsDelivered(at=self.now, task=task))

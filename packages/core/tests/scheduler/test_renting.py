@@ -15,8 +15,10 @@ from longshore.model.lease_events import LeaseDraining
 from longshore.model.offer import Needs
 from longshore.model.outcome import FailureClass
 from longshore.model.rented import MachineKind, WhenIdle
+from longshore.model.task import OutputLines, Parameter, Reference
+from longshore.scheduler.building import make_members
 from longshore.scheduler.pools import usable_offers, why_waiting
-from longshore.scheduler.state import TaskPhase
+from longshore.scheduler.state import ENDED, TaskPhase
 
 from .renting_world import EPOCH, MINUTE, SECOND, World, offer, pool, tasks, usd
 
@@ -270,6 +272,14 @@ def test_outside_its_hours_a_pool_rents_nothing_and_gives_up_what_is_free() -> N
     assert len(late.launched) == 1
 
 
+def test_members_that_are_made_later_count_as_what_a_pool_has_still_to_do() -> None:
+    part = evolve(tasks(1, name="part")[0], for_each=(Parameter("k", OutputLines(Reference(task="t0", path="ks"))),))
+    world = World(pool(), (*tasks(1), part))
+    assert world.state.rented["cloud"].open == 2
+    make_members(world.state, "part0", [["a", "b", "c"]])
+    assert world.state.rented["cloud"].open == 4
+
+
 def test_a_machine_near_its_end_gets_no_more_attempts_and_is_replaced() -> None:
     world = World(pool(most=1), tasks(2)).settle()
     [old] = world.serving()
@@ -306,6 +316,9 @@ def test_whatever_happens_the_rules_hold_and_every_run_ends_with_nothing_open(
         assert len(up) <= most + sum(each.phase is LeasePhase.STOPPED for each in up)
         if limit:
             assert world.spent() <= usd(limit).amount
+        assert world.state.rented["cloud"].open == len(world.state.tasks) - sum(
+            world.state.phases[phase] for phase in ENDED
+        )
         if world.state.ended:
             break
         happens(world)

@@ -63,6 +63,8 @@ def make_members(state: RunState, name: str, values: Sequence[Sequence[str]]) ->
     group.made = True
     group.unfinished -= 1
     group.open -= 1
+    if placeholder.pool in state.rented:
+        state.rented[placeholder.pool].open -= 1
     depth = depths(group.spec for group in state.groups.values())[name]
     _add_members(state, group, expand(group.spec, values), depth)
     members = [state.tasks[task] for task in group.members.values()]
@@ -73,8 +75,6 @@ def make_members(state: RunState, name: str, values: Sequence[Sequence[str]]) ->
 def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], depth: int) -> None:
     spec = group.spec
     pool = state.pool_of(spec)
-    if pool in state.rented:
-        state.rented[pool].want(spec.needs)
     priority = spec.priority * _PRIORITY_STEP + depth
     first = state.next_order
     for task in tasks:
@@ -92,6 +92,9 @@ def _add_members(state: RunState, group: GroupState, tasks: Iterable[Task], dept
     group.unfinished += state.next_order - first
     group.open += state.next_order - first
     state.phases[TaskPhase.WAITING] += state.next_order - first
+    if pool in state.rented:
+        state.rented[pool].want(spec.needs)
+        state.rented[pool].open += state.next_order - first
 
 
 def _mark_read(state: RunState, spec: TaskSpec) -> None:

@@ -84,6 +84,8 @@ class RentedState:
     last_failure: str = ""
     rented: int = 0
     """How many leases it has had."""
+    open: int = 0
+    """How many of its tasks have not ended, those among them whose members are still to be made."""
 
     def forget_offers(self) -> None:
         """Let a new controller ask anew what there is: what was refused to the last one may be there now."""

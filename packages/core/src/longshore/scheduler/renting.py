@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
+from attrs import evolve
+
 from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
 from longshore.model.rented import MachineKind, WhenIdle
@@ -32,7 +34,7 @@ from longshore.scheduler.renting_actions import (
     Rent,
     StartAgain,
 )
-from longshore.scheduler.state import RunState
+from longshore.scheduler.state import ENDED, RunState
 from longshore.scheduler.supply import SERVING, supply
 from longshore.scheduler.workload import machines_wanted, misfits, waiting_tasks
 
@@ -177,7 +179,11 @@ def _supply(
     started = [StartAgain(lease.id) for lease in islice(usable, missing)]
     yield from started
     wanted -= len(started)
-    decided = supply(rule_of(name, pool, wanted), view_of(state, name, kind, wanted), open_offers(pool)[kind], now)
+    rule = rule_of(name, pool, wanted)
+    if not pool.open and _goes_on(state):
+        # Nothing will come that would be worth the wait.
+        rule = evolve(rule, idle=timedelta(0))
+    decided = supply(rule, view_of(state, name, kind, wanted), open_offers(pool)[kind], now)
     for each in decided:
         match each:
             case Drain(lease, reason):
@@ -188,6 +194,11 @@ def _supply(
                 yield Rent(f"{name}-{number}", name, kind, offer, now + pool.spec.lifetime)
             case _:
                 pass
+
+
+def _goes_on(state: RunState) -> bool:
+    """Say whether any task has not ended; where none is left the run's own end is near."""
+    return sum(state.phases[phase] for phase in ENDED) < len(state.tasks)
 
 
 def _drains(pool: RentedState, serving: Sequence[LeaseState], now: datetime) -> Iterator[DrainMachine]:

@@ -296,6 +296,8 @@ class RunState:
         self.phases[task.phase] -= 1
         if self.unmade_tables:
             self.groups[task.view.name].open += (phase not in ENDED) - (task.phase not in ENDED)
+        if task.pool in self.rented:
+            self.rented[task.pool].open += (phase not in ENDED) - (task.phase not in ENDED)
         task.phase = phase
         self.phases[phase] += 1
         self.moved[task.task.id] = task

@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 __all__ = ["Case", "Comes", "Left", "Row", "control", "edge_table", "edges", "play", "reached"]
 
-_LIFE_SECONDS = 120.0
+_LIFE_SECONDS = 900.0
 
 
 class Comes(StrEnum):
