@@ -3,7 +3,8 @@ image.
 
 ``<!-- hosts: NAMES -->`` asks for hosts by these names, ``<!-- cloud: aws -->`` for an account on the stand-in for AWS,
 ``<!-- cluster: kubernetes -->`` for the stand-in for a cluster, to which the user's kubeconfig leads,
-and ``<!-- image: NAME -->`` for podman with images of its own, of which one is called so and has our busybox.
+``<!-- image: NAME -->`` for podman with images of its own, of which one is called so and has our busybox,
+and ``<!-- registry: HOST -->`` for a registry of images, whose host is another one than the page says.
 Where there can be none, the page is skipped, with the reason.
 """
 
@@ -22,12 +23,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Event
 
 import pytest
 
-__all__ = ["surroundings"]
+__all__ = ["REGISTRY", "surroundings"]
 
-_ASKED = re.compile(r"^<!-- (hosts|cloud|cluster|image): ([\w ./:-]+) -->$", re.MULTILINE)
+_ASKED = re.compile(r"^<!-- (hosts|cloud|cluster|image|registry): ([\w ./:-]+) -->$", re.MULTILINE)
+REGISTRY = "LONGSHORE_TEST_REGISTRY"
+"""The variable that names the registry which stands for the one that a page asks for."""
 _AWS = Path(__file__).resolve().parents[2] / "provider-aws" / "tests"
 _K8S = Path(__file__).resolve().parents[2] / "executor-k8s" / "tests"
 _SECONDS = 30.0
@@ -62,6 +66,8 @@ def surroundings(text: str, home: Path) -> Iterator[Mapping[str, str]]:
             stack.enter_context(_cluster(home))
         if "image" in asked:
             stack.enter_context(_podman(asked["image"], home))
+        if "registry" in asked:
+            variables[REGISTRY] = stack.enter_context(_registry(home))
         yield variables
 
 
@@ -159,6 +165,32 @@ def _cluster(home: Path) -> Iterator[None]:
                 server.communicate(timeout=_SECONDS)  # it ends with its input, and its pods with it
             finally:
                 server.kill()
+
+
+@contextmanager
+def _registry(home: Path) -> Iterator[str]:
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("there is no docker-registry here; it is a package of Debian")
+    settings = home / "registry.yml"
+    storage = f"{{ filesystem: {{ rootdirectory: {home}/registry }}, delete: {{ enabled: true }} }}"
+    settings.write_text(f'version: 0.1\nstorage: {storage}\nhttp: {{ addr: "127.0.0.1:0" }}\n')
+    log = home / "registry.log"
+    listening = re.compile(r"listening on (127\.0\.0\.1:\d+)")
+    with (
+        log.open("wb") as file,
+        subprocess.Popen([program, "serve", str(settings)], stderr=file, stdout=file) as server,
+    ):
+        try:
+            found, glance = None, Event()
+            for _ in range(round(_SECONDS * 20)):
+                if found := listening.search(log.read_text()):
+                    break
+                glance.wait(0.05)
+            assert found is not None, log.read_text()
+            yield found[1]
+        finally:
+            server.kill()
 
 
 @contextmanager

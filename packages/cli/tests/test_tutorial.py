@@ -24,7 +24,7 @@ from pathlib import Path
 from select import select
 
 import pytest
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from longshore.config import environment_fields, for_each, rented, sections, sketch
 from longshore.config.problems import Problems
@@ -32,7 +32,7 @@ from longshore.model.outcome import FailureClass
 from longshore.scheduler.state import TaskPhase
 
 from .harness import end_marked
-from .surroundings import surroundings
+from .surroundings import REGISTRY, surroundings
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
@@ -237,6 +237,7 @@ def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
     for module in _NEEDED.get(page.parent.name if page.stem == "README" else page.stem, ()):
         if find_spec(module) is None:
             pytest.skip(f"this page needs {module}, which is not installed here")
+    text = page.read_text(encoding="utf-8")
     steps = [step for step in steps_of(page) if page != INSTALL or not is_installing(step)]
     folder, home, plugins = tmp_path / "work", tmp_path / "home", str(tmp_path / "plugins")
     home.mkdir()
@@ -246,8 +247,16 @@ def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
         folder.mkdir()
     # What a page installs is for this page alone.
     own = {"PIP_TARGET": plugins, "PYTHONPATH": plugins}
-    with surroundings(page.read_text(encoding="utf-8"), home) as more, terminal(folder, home, **own, **more) as typed:
+    with surroundings(text, home) as more, terminal(folder, home, **own, **more) as typed:
+        registry = re.search(r"^<!-- registry: (\S+) -->$", text, re.MULTILINE)
+        if registry:
+            steps = [_elsewhere(step, registry[1], more[REGISTRY]) for step in steps]
         follow(steps, typed, folder)
+
+
+def _elsewhere(step: Step, name: str, real: str) -> Step:
+    expected = tuple(line.replace(name, real) for line in step.expected)
+    return evolve(step, text=step.text.replace(name, real), expected=expected)
 
 
 def is_installing(step: Step) -> bool:

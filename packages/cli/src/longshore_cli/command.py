@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +130,12 @@ run_option = click.option(
 
 
 def _log_as_asked(invocation: Invocation) -> None:
-    """Send log records of the library to stderr and to the log file; without a flag only warnings are shown."""
+    """Send log records of the library to stderr and to the log file; without a flag only warnings are shown.
+
+    With a flag, those of plugins, too. Without one Python itself shows their warnings, and nobody looks for plugins.
+    """
     import logging
 
-    root = logging.getLogger("longshore")
     level = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO}.get(invocation.verbosity, logging.DEBUG)
     to_stderr = _handler_for_stderr()
     to_stderr.setLevel(level)
@@ -144,9 +146,18 @@ def _log_as_asked(invocation: Invocation) -> None:
         to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         handlers.append(to_file)
         level = logging.DEBUG
-    root.handlers = handlers
-    root.setLevel(level)
-    root.propagate = False
+    for name in {"longshore", *(_modules_of_plugins() if invocation.verbosity or invocation.log_file else ())}:
+        logger = logging.getLogger(name)
+        logger.handlers = handlers
+        logger.setLevel(level)
+        logger.propagate = False
+
+
+def _modules_of_plugins() -> Iterator[str]:
+    """Name the packages of all plugins that are installed; none is imported."""
+    from importlib.metadata import entry_points
+
+    return (entry.module.partition(".")[0] for entry in entry_points(group="longshore"))
 
 
 def _handler_for_stderr() -> Any:

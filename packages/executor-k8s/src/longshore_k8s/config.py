@@ -5,26 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any
 
-from attrs import Attribute, converters, field, frozen
+from attrs import Attribute, converters, evolve, field, frozen
 from attrs.validators import ge, gt, in_, instance_of, optional
 
 from longshore.model.quantity import parse_size
 from longshore.model.resources import Resources
 
-__all__ = ["PER_RUN", "K8sConfig"]
+__all__ = ["PER_RUN", "ImageBuild", "K8sConfig"]
 
 PER_RUN = "per-run"
 
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", re.ASCII)
+_REPOSITORY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+", re.ASCII)
 _EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
 _MOST_WORKERS = 1000
 
 
 def _is_image(_instance: object, _attribute: object, image: str) -> None:
-    if not _IMAGE.fullmatch(image):
+    if image and not _IMAGE.fullmatch(image):
         raise ValueError(f"{image!r} is no name of an image, such as busybox:1.36 or host/tool@sha256:...")
 
 
@@ -62,12 +64,41 @@ def _tolerations(given: object) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _is_repository(_instance: object, _attribute: object, name: str) -> None:
+    if name and not _REPOSITORY.fullmatch(name):
+        raise ValueError(f"{name!r} is no repository of a registry, such as registry.example/team/tool")
+
+
+def _is_inside(_instance: object, attribute: Attribute[str], path: str) -> None:
+    if not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"{attribute.name} {path!r} is no path below the folder of the {_BESIDE[attribute.name]}")
+
+
+_BESIDE = {"context": "workflow file", "dockerfile": "context"}
+
+
+@frozen(kw_only=True)
+class ImageBuild:
+    """What an image is built of."""
+
+    context: str = field(default=".", validator=_is_inside)
+    """A folder, from that of the workflow file; ignore files say what of it does not count."""
+    dockerfile: str = field(default="Dockerfile", validator=_is_inside)
+    """From the context."""
+
+
 @frozen(kw_only=True)
 class K8sConfig:
     """Options of a pool on a cluster: a pod for each attempt, or workers, pods that stay until the run has ended."""
 
-    image: str = field(validator=_is_image)
+    image: str = field(default="", validator=_is_image)
     """What the pods are made of; it needs sh with coreutils, findutils, util-linux, sed, grep and tar, or busybox."""
+    build: ImageBuild | None = None
+    """The image is built of this before the first pod, when the registry does not have it."""
+    registry: str = field(default="", validator=_is_repository)
+    """The repository that it is pushed to, such as ``registry.example/team/tool``."""
+    remove_image: bool = False
+    """It is the run's own, and is deleted when the run has ended."""
     workers: int | None = field(default=None, validator=optional([instance_of(int), gt(0)]))
     """So many pods that stay, each a machine; None for a pod for each attempt."""
     kubeconfig: str = ""
@@ -111,6 +142,19 @@ class K8sConfig:
     """A pod ends after this time, whatever happens to us."""
     reconnect: timedelta = field(default=timedelta(minutes=10), validator=_positive)
     """How long a link may be down before the pod counts as lost."""
+
+    def made_of(self, image: str) -> K8sConfig:
+        """Give the same pool with an image that is there, whether or not it was built."""
+        return evolve(self, image=image, build=None, registry="", remove_image=False)
+
+    def __attrs_post_init__(self) -> None:
+        """See that there is one image, and a place for what is built."""
+        if bool(self.image) == (self.build is not None):
+            raise ValueError('say image = "..." or build = { context = "." }: one of them, and not both')
+        if (self.build is not None) != bool(self.registry):
+            raise ValueError("build and registry go together: what is built is pushed there, and pulled by the pods")
+        if self.remove_image and self.build is None:
+            raise ValueError("remove_image deletes what was built for the run; it goes with build")
 
     @property
     def worker(self) -> Resources:

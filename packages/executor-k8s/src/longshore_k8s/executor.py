@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -17,11 +18,14 @@ from longshore_k8s.checking import check_cluster
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.entering import enter_pod
+from longshore_k8s.images import Images
 from longshore_k8s.names import object_name
 from longshore_k8s.overview import names_of_attempt, pods_of, remove_run, runs_of
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
+from longshore_k8s.registries import stored_login
 from longshore_k8s.reviewing import manifest_of
+from longshore_k8s.session import WorkerSession
 from longshore_k8s.templates import read_template
 from longshore_k8s.workers import open_worker
 
@@ -91,9 +95,14 @@ class K8sExecutor:
                 "made anew; give the kubeconfig and context that the run began with"
             )
         template = self._template()
+        images = self._images(self._context.run_folder)
+        config = self._config if images is None else self._built(images)
         namespace.make()
-        begin: Callable[..., Session] = PodsSession if self._config.workers is None else open_worker
-        return begin(namespace, self._config, template, self._context, machine, fence, sink)
+        begin: Callable[..., PodsSession | WorkerSession] = PodsSession if config.workers is None else open_worker
+        session = begin(namespace, config, template, self._context, machine, fence, sink)
+        if images is not None:
+            session.afterwards = images.remove_or_tell
+        return session
 
     # --- by hand
 
@@ -104,11 +113,11 @@ class K8sExecutor:
     def check(self, host: str) -> Sequence[Finding]:
         """Look whether the cluster can be used; nothing is made."""
         del host  # there is one
-        return list(check_cluster(self._namespace(), self._config, self._template()))
+        return list(check_cluster(self._namespace(), self._sample(), self._template()))
 
     def manifest(self) -> str:
         """Write what a run would make, and the rights that it needs."""
-        return manifest_of(self._config, self._template(), self._config.namespace or "default")
+        return manifest_of(self._sample(), self._template(), self._config.namespace or "default")
 
     def pods(self) -> Sequence[PodInfo]:
         """List all pods of all runs."""
@@ -116,11 +125,14 @@ class K8sExecutor:
 
     def runs(self) -> Sequence[str]:
         """List the runs that have anything there."""
-        return runs_of(self._namespace())
+        return sorted({*runs_of(self._namespace()), *self._runs_with_images()})
 
     def remove(self, run: str) -> None:
         """Remove all that a run has there."""
         remove_run(self._namespace(), run)
+        images = self._images(self._runs / run)
+        if images is not None:
+            images.remove()
 
     def enter(self, machine: str, attempt: str, words: Sequence[str], *, tell: Callable[[int, bytes], None]) -> int:
         """Execute a command in an attempt's workdir."""
@@ -131,6 +143,34 @@ class K8sExecutor:
         else:
             [pod] = names_of_attempt(namespace, run, task, number) or [object_name(run, task, str(number))]
         return enter_pod(namespace, pod, attempt, words, tell)
+
+    @property
+    def _runs(self) -> Path:
+        return self._context.project_folder / ".longshore" / "runs"
+
+    def _images(self, run_folder: Path) -> Images | None:
+        config = self._config
+        if config.build is None:
+            return None
+        host = config.registry.partition("/")[0]
+        return Images(config.build, config.registry, lambda: stored_login(host), run_folder)
+
+    def _built(self, images: Images) -> K8sConfig:
+        """Say what pods are made of, once it was built."""
+        name = images.reference(self._context.project_folder, self._context.run, remove=self._config.remove_image)
+        return self._config.made_of(name)
+
+    def _sample(self) -> K8sConfig:
+        """What pods would be made of, as far as it is known before it is built."""
+        return self._config.made_of(f"{self._config.registry}:built") if self._config.build else self._config
+
+    def _runs_with_images(self) -> Sequence[str]:
+        if self._config.build is None:
+            return []
+        found = {
+            path.parent.parent.name: self._images(path.parent.parent) for path in self._runs.glob("*/images/*.json")
+        }
+        return [run for run, images in found.items() if images is not None and images.left()]
 
     def _namespace(self) -> Namespace:
         with self._lock:

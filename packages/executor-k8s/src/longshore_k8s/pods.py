@@ -32,6 +32,7 @@ from longshore_k8s.fences import raise_fence
 from longshore_k8s.following import Follower
 from longshore_k8s.hands import Hands
 from longshore_k8s.names import object_name
+from longshore_k8s.session import do_nothing
 
 __all__ = ["PodsSession"]
 
@@ -67,6 +68,8 @@ class PodsSession:
         self._said: set[str] = set()
         self._problem: LongshoreError | None = None
         self._cleared = False
+        self.afterwards: Callable[[], None] = do_nothing
+        """Done when nothing of the run is to be left."""
         self._closed = False
         self._objects = AttemptObjects(namespace, config, template, context, machine.pool)
         lease = object_name(context.run, machine.pool)
@@ -174,6 +177,7 @@ class PodsSession:
         if self._cleared:
             with suppress(LongshoreError):
                 self._objects.remove_all(self._around.lease)
+            self.afterwards()
 
     # --- what attempts ask of us
 

@@ -27,7 +27,7 @@ from longshore_k8s.manifests import FOLDER
 from longshore_k8s.programs import begin, read_line
 from longshore_k8s.streams import as_socket
 
-__all__ = ["PodLink", "WorkerSession", "hello"]
+__all__ = ["PodLink", "WorkerSession", "do_nothing", "hello"]
 
 _CONNECT_SECONDS = 30.0
 
@@ -158,6 +158,8 @@ class WorkerSession(ShimSession):
         """Link to the shim in the pod; arguments and errors are those of `RemoteSession`."""
         self._pod_link = link
         self._cleared = False
+        self.afterwards: Callable[[], None] = do_nothing
+        """Done when nothing of the run is to be left."""
         super().__init__(machine, hello, link, sink, context)
 
     def clear(self) -> None:
@@ -170,6 +172,7 @@ class WorkerSession(ShimSession):
         super().close()
         if self._cleared:
             self._pod_link.remove()
+            self.afterwards()
 
 
 def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended: timedelta) -> dict[str, Any]:
@@ -189,6 +192,10 @@ def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended
         "unattended": unattended.total_seconds(),
         "tied": False,
     }
+
+
+def do_nothing() -> None:
+    """Nothing."""
 
 
 def _waiting(budget: float) -> Patience:

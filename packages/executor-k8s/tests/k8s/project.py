@@ -54,6 +54,8 @@ class Project:
         self.folder = folder / "project"
         self.home = folder / "home"
         self.counts = counts
+        self.settings: dict[str, str] = {}
+        """Variables of the command."""
         self.folder.mkdir()
         self.home.mkdir()
         text = f"{_HEAD}{tasks}".replace("{kubeconfig}", str(cluster.kubeconfig)).replace("{counts}", str(counts))
@@ -65,7 +67,7 @@ class Project:
         process = subprocess.Popen(
             [sys.executable, "-m", "longshore_cli", *words],
             cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **self.settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

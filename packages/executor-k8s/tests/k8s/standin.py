@@ -39,6 +39,8 @@ class StandIn:
         self.kubelet = Kubelet(self.objects, folder / "pods")
         self.asked: list[tuple[str, str]] = []
         """Method and path of each request."""
+        self.images: set[str] = set()
+        """Those that pods have asked for."""
         self.streams = 0
         """So many exec streams have been opened."""
         self.forbidden: set[tuple[str, str]] = set()
@@ -166,6 +168,7 @@ class StandIn:
             return body
         if resource == "pods":
             body.setdefault("status", {"phase": "Pending"})
+            self.images.update(each["image"] for each in body["spec"]["containers"])
         made = self.objects.create((resource, namespace, body["metadata"]["name"]), body)
         if resource == "pods":
             self.kubelet.added(made)

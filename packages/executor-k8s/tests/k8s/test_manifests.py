@@ -8,7 +8,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from longshore_k8s.config import K8sConfig
+from longshore_k8s.config import ImageBuild, K8sConfig
 from longshore_k8s.manifests import worker_pod
 from longshore_k8s.names import labels_of
 
@@ -77,7 +77,13 @@ def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"image": ""}, "no name of an image"),
+        ({"image": ""}, "one of them, and not both"),
+        ({"build": ImageBuild(), "registry": "host/tool"}, "one of them, and not both"),
+        ({"image": "", "build": ImageBuild()}, "go together"),
+        ({"registry": "host/tool"}, "go together"),
+        ({"registry": "no-path"}, "no repository"),
+        ({"registry": "host/Tool"}, "no repository"),
+        ({"remove_image": True}, "goes with build"),
         ({"image": "a b"}, "no name of an image"),
         ({"image": "-v/etc"}, "no name of an image"),
         ({"workers": 0}, "workers"),
@@ -95,3 +101,9 @@ def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:
 def test_what_a_cluster_would_refuse_is_told_at_once(options: dict[str, Any], said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
         K8sConfig(**{"image": "busybox", "workers": 1, **options})
+
+
+@pytest.mark.parametrize("path", ["/etc", "../other", ""])
+def test_an_image_is_built_of_what_is_in_the_project(path: str) -> None:
+    with pytest.raises(ValueError, match="no path below"):
+        ImageBuild(context=path)
