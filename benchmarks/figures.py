@@ -18,7 +18,8 @@ ADDED = "added by a task"
 AGAIN = "the next task that reads it"
 WHOLE = "the whole command"
 PAID = "paid after the last task"
-UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s", WHOLE: "s", PAID: "s"}
+THEIRS = "of which the processor time of moto"
+UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s", WHOLE: "s", PAID: "s", THEIRS: "s"}
 
 Reading = Mapping[str, float]
 """What one contender showed in one round: quantity to value, in the quantity's unit."""

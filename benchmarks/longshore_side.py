@@ -138,10 +138,14 @@ def cloud_probe(bench: Bench, script: Path, *words: str) -> Prepare:
 
 
 def bucket_probe(bench: Bench, script: Path, *words: str) -> Prepare:
-    """Execute a script of ours that asks a stand-in for S3."""
+    """Execute a script of ours that asks a stand-in for S3; the Python that has moto is its last word.
+
+    moto has an environment of its own, since it wants newer libraries of AWS than s3fs.
+    """
     packages = {"core": "", STORE: "s3"}
-    interpreter = str(_installed(bench, "longshore-bucket", packages, "moto[s3,server]==5.*", "boto3") / "python")
-    return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=variables())
+    interpreter = str(_installed(bench, "longshore-bucket", packages) / "python")
+    server = str(bench.environments.programs("moto", ["moto[s3,server]==5.*"]) / "python")
+    return lambda folder: Invocation(argv=(interpreter, str(script), *words, server), folder=folder, env=variables())
 
 
 def _installed(bench: Bench, name: str, packages: Mapping[str, str], *others: str) -> Path:

@@ -1,9 +1,9 @@
 """Ask a stand-in for S3 what a bucket has, or how its files begin, and print the seconds that this took.
 
-Usage: bucket.py list|pages COUNT, or bucket.py headers COUNT
+Usage: bucket.py list|pages|headers COUNT PYTHON
 
-`list` is what Longshore does for a glob, and `pages` what boto3's own paginator does; both ask moto, in a process of
-its own, which is filled beforehand. `headers` reads the first lines of COUNT files for `columns_of`, where each answer
+`list` is what Longshore does for a glob, and `pages` what botocore's own paginator (boto3's) does; both ask moto, in a
+process of its own by the PYTHON that has it, which is filled beforehand; what this has cost it is printed, too. `headers` reads the first lines of COUNT files for `columns_of`, where each answer
 is 20 ms late.
 """
 
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 
 SERVER = """
-import sys, threading
+import sys, time
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
@@ -29,7 +29,9 @@ s3.create_bucket("bucket", "us-east-1")
 for number in range(int(sys.argv[1])):
     s3.put_object("bucket", f"data/{number:06}.csv", b"time,Power\\n1,2\\n")
 print("http://%s:%d" % server.get_host_and_port(), flush=True)
+filled = time.process_time()
 sys.stdin.read()
+print(time.process_time() - filled, flush=True)
 """
 LATE_SECONDS = 0.02
 
@@ -67,9 +69,9 @@ def listed() -> int:
 
 def paged() -> int:
     """List as boto3 does."""
-    import boto3
+    from botocore.session import get_session
 
-    pages = boto3.client("s3").get_paginator("list_objects_v2").paginate(Bucket="bucket", Prefix="data/")
+    pages = get_session().create_client("s3").get_paginator("list_objects_v2").paginate(Bucket="bucket", Prefix="data/")
     return sum(len(page["Contents"]) for page in pages)
 
 
@@ -84,8 +86,8 @@ def headers(count: int) -> int:
     return sum(len(columns) == 2 for columns in found.values())
 
 
-def timed(url: str, ask: Callable[[], int], wanted: int) -> None:
-    """Print the seconds that it takes to be told all."""
+def timed(url: str, ask: Callable[[], int], wanted: int) -> float:
+    """Give the seconds that it takes to be told all."""
     names = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ.update(names, AWS_ENDPOINT_URL=url)
     began = time.perf_counter()
@@ -93,22 +95,24 @@ def timed(url: str, ask: Callable[[], int], wanted: int) -> None:
     seconds = time.perf_counter() - began
     if found != wanted:
         sys.exit(f"{found} were found, and {wanted} are there")
-    sys.stdout.write(f"{seconds}\n")
+    return seconds
 
 
-def main(what: str, count: int) -> None:
+def main(what: str, count: int, python: str) -> None:
     """Serve, ask, and say how long it took."""
     if what == "headers":
         late = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Late)
         threading.Thread(target=late.serve_forever, daemon=True).start()
-        timed(f"http://127.0.0.1:{late.server_address[1]}", lambda: headers(count), count)
+        seconds = timed(f"http://127.0.0.1:{late.server_address[1]}", lambda: headers(count), count)
+        sys.stdout.write(f"{seconds}\n")
         return
-    command = [sys.executable, "-c", SERVER, str(count)]
+    command = [python, "-c", SERVER, str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
         assert server.stdout is not None
-        timed(server.stdout.readline().decode().strip(), listed if what == "list" else paged, count)
-        server.kill()
+        seconds = timed(server.stdout.readline().decode().strip(), listed if what == "list" else paged, count)
+        theirs, _ = server.communicate()
+        sys.stdout.write(f"{seconds} {theirs.decode().strip()}\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import longshore_side
 from bench import Bench
-from figures import OURS, WALL, Bar, Contestant, Promise, Reading
+from figures import OURS, THEIRS, WALL, Bar, Contestant, Promise, Reading
 from measure import Invocation, NotMeasured, execute, last_line
 from scenarios.base import Contender, Scenario, enter_or_excuse
 
 PROBE = Path(__file__).parent.parent / "probes" / "bucket.py"
-PAGES = "boto3-paginator"
+PAGES = "botocore-paginator"
 
 
 def listing_scenario(objects: int) -> Scenario:
@@ -21,7 +21,7 @@ def listing_scenario(objects: int) -> Scenario:
         Bar(subject=OURS, promise=Promise.BELOW, limit=60.0),
         Bar(subject=PAGES, promise=Promise.RATIO, limit=1.0),
     )
-    asked = {OURS: ("longshore, a glob", "list"), PAGES: ("boto3's paginator", "pages")}
+    asked = {OURS: ("longshore, a glob", "list"), PAGES: ("botocore's paginator", "pages")}
     return _scenario(f"bucket-list-{objects}", f"{objects:,} objects of a bucket, listed", asked, objects, bars)
 
 
@@ -48,6 +48,6 @@ def _printed(command: Invocation) -> Reading:
     execute(command)
     said = last_line(command.folder / "output.log")
     try:
-        return {WALL: float(said)}
+        return dict(zip((WALL, THEIRS), map(float, said.split()), strict=False))
     except ValueError:
         raise NotMeasured(f"the probe said {said!r}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -146,14 +146,14 @@ class Bucket(Fetching):
             InputMissing: when there is no such bucket.
             StagingError: when it may not be removed.
         """
-        self.abandon(url)
+        self.abandon(url, datetime.max.replace(tzinfo=UTC))
         with translated(url):
             found = self._files.find(f"{url}/")
             for start in range(0, len(found), _REMOVED_AT_ONCE):
                 self._files.rm(found[start : start + _REMOVED_AT_ONCE])
 
-    def abandon(self, url: str) -> None:
-        """End the uploads at or below a URL that broke off. Other clouds than S3 forget them after some days.
+    def abandon(self, url: str, begun_before: datetime) -> None:
+        """End the uploads at or below a URL that were begun before. Other clouds than S3 forget them after some days.
 
         Raises:
             InputMissing, StagingError: as `empty`.
@@ -162,8 +162,8 @@ class Bucket(Fetching):
             return
         with translated(url):
             bucket, key, _ = self._files.split_path(url)
-            for found, token, _ in listed(self._files.call_s3, bucket, key):
-                if found == key or found.startswith(f"{key}/"):
+            for found, token, begun in listed(self._files.call_s3, bucket, key):
+                if (found == key or found.startswith(f"{key}/")) and begun < begun_before:
                     self._files.call_s3("abort_multipart_upload", Bucket=bucket, Key=found, UploadId=token)
 
     @property

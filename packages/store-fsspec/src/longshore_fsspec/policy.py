@@ -17,7 +17,7 @@ _BEGUN = ("ListBucketMultipartUploads",)
 _OBJECT: Mapping[Want, tuple[str, ...]] = MappingProxyType(
     {
         Want.READ: ("GetObject",),
-        Want.WRITE: ("GetObject", "ListMultipartUploadParts", "PutObject"),
+        Want.WRITE: ("AbortMultipartUpload", "GetObject", "ListMultipartUploadParts", "PutObject"),
         Want.KEEP: ("AbortMultipartUpload", "DeleteObject", "GetObject", "ListMultipartUploadParts", "PutObject"),
     }
 )

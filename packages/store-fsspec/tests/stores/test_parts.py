@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from longshore.errors import StagingError
 from longshore_fsspec.buckets import Bucket
 from longshore_fsspec.parts import IN_PARTS_BYTES, parts_of
 
-from .wire import Asked, Wire
+from .wire import Asked, Wire, begun
 
 SECONDS = 60.0
 MIB = 1 << 20
+BEGUN = datetime(2010, 11, 10, 20, 48, 33, tzinfo=UTC)
+"""When all uploads have begun, says moto."""
 SIZE = 2 * 16 * MIB + 5
 
 _PUT = """
@@ -36,10 +39,6 @@ def big(tmp_path: Path) -> Path:
     path = tmp_path / "big"
     path.write_bytes(os.urandom(MIB) * 32 + os.urandom(5))
     return path
-
-
-def begun(cloud: Any, bucket: str) -> list[str]:
-    return [each["Key"] for each in cloud.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
 
 
 def killed_at(wire: Wire, part: int, path: Path, url: str) -> None:
@@ -133,7 +132,10 @@ def test_what_will_not_be_taken_up_is_given_up_and_nothing_else(
     cloud.create_multipart_upload(Bucket=bucket, Key="results/fitness/theirs")
     cloud.put_object(Bucket=bucket, Key="results/fit/there", Body=b"x")
 
-    store.abandon(f"s3://{bucket}/results/fit")
+    store.abandon(f"s3://{bucket}/results/fit", BEGUN)
+    assert begun(cloud, bucket) == ["results/fit/big", "results/fitness/theirs"]
+
+    store.abandon(f"s3://{bucket}/results/fit", BEGUN + timedelta(seconds=1))
 
     assert begun(cloud, bucket) == ["results/fitness/theirs"]
     assert cloud.head_object(Bucket=bucket, Key="results/fit/there")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .wire import Asked, Wire
+from .wire import Asked, Wire, begun
 
 SECONDS = 120.0
 
@@ -58,6 +59,16 @@ outputs = ["z"]
 """
 
 
+_BIG = """
+name = "big"
+
+[tasks.make]
+command = "truncate -s 40M big"
+outputs = ["big"]
+results_to = "s3://BUCKET/results"
+"""
+
+
 class Project:
     """A workflow over one bucket."""
 
@@ -69,19 +80,22 @@ class Project:
         self.home.mkdir()
 
     def say(self, *words: str, code: int = 0) -> str:
+        with self.begin(*words) as command:
+            output, errors = command.communicate(timeout=SECONDS)
+        assert command.returncode == code, output + errors
+        assert "Traceback" not in errors
+        return output + errors
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
         env = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "PATH", "LANG"))}
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "longshore_cli", *words],
             cwd=self.folder,
             env={**env, "HOME": str(self.home)},
-            capture_output=True,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=SECONDS,
         )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -218,10 +232,7 @@ def test_a_bucket_that_is_forbidden_is_said_once_with_a_remedy(project: Project,
 def test_parts_of_results_that_did_not_get_there_are_given_up_when_the_run_has_ended(
     project: Project, wire: Wire, cloud: Any, bucket: str
 ) -> None:
-    (project.folder / "longshore.toml").write_text(
-        'name = "big"\n[tasks.make]\ncommand = "truncate -s 40M big"\noutputs = ["big"]\n'
-        f'results_to = "s3://{bucket}/results"\n'
-    )
+    (project.folder / "longshore.toml").write_text(_BIG.replace("BUCKET", bucket))
 
     def refuse(asked: Asked) -> None:
         if asked[2].get("partNumber") == "2":
@@ -232,4 +243,62 @@ def test_parts_of_results_that_did_not_get_there_are_given_up_when_the_run_has_e
     said = project.say("run", code=1)
 
     assert "at home, but did not get to" in said
-    assert "Uploads" not in cloud.list_multipart_uploads(Bucket=bucket)
+    assert begun(cloud, bucket) == []
+
+
+def test_parts_of_results_are_kept_for_whoever_continues_a_run_and_given_up_when_it_has_ended(
+    project: Project, wire: Wire, cloud: Any, bucket: str
+) -> None:
+    (project.folder / "longshore.toml").write_text(_BIG.replace("BUCKET", bucket))
+    kill_while_it_sends(project, wire)
+    cloud.create_multipart_upload(Bucket=bucket, Key="results/maker/theirs")
+
+    project.say("clean")
+    assert begun(cloud, bucket) == ["results/make/big", "results/maker/theirs"]
+
+    project.say("cancel")
+    assert begun(cloud, bucket) == ["results/maker/theirs"]
+
+
+def test_a_run_that_may_go_on_keeps_parts_that_another_one_would_give_up(
+    project: Project, wire: Wire, cloud: Any, bucket: str
+) -> None:
+    text = _BIG.replace("BUCKET", bucket)
+    (project.folder / "longshore.toml").write_text(text)
+    kill_while_it_sends(project, wire)
+    (project.folder / "longshore.toml").write_text(text.replace("40M", "1M"))
+
+    project.say("run", "--new")
+
+    assert begun(cloud, bucket) == ["results/make/big"]
+
+
+def test_whoever_cleans_up_gives_up_parts_of_a_run_that_has_ended(project: Project, cloud: Any, bucket: str) -> None:
+    (project.folder / "longshore.toml").write_text(_BIG.replace("BUCKET", bucket).replace("40M", "1M"))
+    project.say("run")
+    [run] = (project.folder / ".longshore" / "runs").iterdir()
+    (project.folder / ".longshore" / "unclosed" / run.name).touch()  # as if its controller had been killed at the end
+    cloud.create_multipart_upload(Bucket=bucket, Key="results/make/big")
+
+    project.say("clean")
+
+    assert begun(cloud, bucket) == []
+    assert list((project.folder / ".longshore" / "unclosed").iterdir()) == []
+
+
+def kill_while_it_sends(project: Project, wire: Wire) -> None:
+    """Start a run, and kill its controller when one part of its result is there."""
+    sending, killed = threading.Event(), threading.Event()
+
+    def hold(asked: Asked) -> None:
+        if asked[2].get("partNumber") == "2":
+            sending.set()
+            assert killed.wait(SECONDS)
+            raise ConnectionError
+
+    wire.before = hold
+    with project.begin("run") as controller:
+        assert sending.wait(SECONDS)
+        controller.kill()
+    wire.quiet()
+    killed.set()

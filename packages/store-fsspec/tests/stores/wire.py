@@ -10,10 +10,15 @@ from urllib.parse import parse_qsl
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-__all__ = ["Asked", "Wire"]
+__all__ = ["Asked", "Wire", "begun"]
 
 Asked = tuple[str, str, Mapping[str, str]]
 """Method, path and query of a request."""
+
+
+def begun(cloud: Any, bucket: str) -> list[str]:
+    """List the objects of which parts are there."""
+    return [each["Key"] for each in cloud.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
 
 
 class _Quiet(WSGIRequestHandler):

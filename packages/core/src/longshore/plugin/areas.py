@@ -5,7 +5,7 @@ own. The abilities that this takes, of stores and of sessions.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -97,8 +97,8 @@ class Empties(Protocol):
         """
         ...
 
-    def abandon(self, url: str) -> None:
-        """Remove what uploads have left at or below a URL that broke off and will not be taken up; objects stay.
+    def abandon(self, url: str, begun_before: datetime) -> None:
+        """Remove what uploads that were begun before a moment have left at or below a URL; objects stay.
 
         Raises:
             StagingError: when that cannot be.

@@ -64,5 +64,4 @@ class Delivering:
                     self._stores.put(self._results / folder / each.path, f"{to}/{folder}/{each.path}")
             except (LongshoreError, OSError) as error:
                 problem = f"the outputs of {task} are at home, but did not get to {to}: {error}"
-                self._stores.abandon(f"{to}/{folder}")  # a controller that was killed takes its parts up; nobody these
         return ResultsDelivered(at=datetime.now(UTC), task=task, problem=problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from longshore.runtime.renters import Renters
 
 __all__ = ["Engine"]
+
+_log = logging.getLogger(__name__)
 
 _TIDYING_SECONDS = 5.0
 """The end of a run waits no longer for what is to be done for earlier ones; the next run goes on with that."""
@@ -177,12 +180,12 @@ class Engine:
                 return self.runner.loop(crew)
         finally:
             if crew.renters is not None:
-                crew.renters.close(over=self.runner.state.ended in {"succeeded", "failed", "cancelled"})
+                crew.renters.close(over=self.runner.state.over)
             crew.close()
             mark_latest(self.project.results(self.run).parent, self.run)
-            if self.runner.state.ended in {"succeeded", "failed", "cancelled"}:
+            if self.runner.state.over:
                 pack(self.folder)
-                if reach.cleared:
+                if self._no_uploads_left() and reach.cleared:
                     self.project.note_closed(self.run)
             self._journal.close()
             self._lock.release()
@@ -199,6 +202,18 @@ class Engine:
             if reading:
                 crew.name_inputs()
             self.runner.listen(opened.enter_context(Observing(made)).listen)
+
+    def _no_uploads_left(self) -> bool:
+        """End what was not sent whole to where the run puts its results; say whether that could be done."""
+        state = self.runner.state
+        if not any(each.spec.results_to for each in state.groups.values()):
+            return True
+        from longshore.runtime.uploads import end_uploads  # noqa: PLC0415  few runs put results into buckets
+
+        left = list(end_uploads(self.project, self.run, state, datetime.now(UTC)))
+        for each in left:
+            _log.warning("something of run %s is left: %s", self.run, each)
+        return not left
 
     def _tidying(self) -> Thread | None:
         """Begin to tidy up after runs whose controllers could not."""

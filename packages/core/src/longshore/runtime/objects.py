@@ -92,16 +92,21 @@ class Stores:
         except Exception as error:
             raise _broken(url, error) from error
 
-    def abandon(self, url: str) -> None:
-        """Remove what uploads have left at or below a URL that broke off and will not be taken up; silent when that
-        cannot be: whoever has failed to write there was told so.
+    def abandon(self, url: str, begun_before: datetime) -> None:
+        """Remove what uploads have left at or below a URL that broke off and will not be taken up.
+
+        Raises:
+            PluginError: as `of`.
+            StagingError: when that cannot be.
         """
+        store = self.of(url)
         try:
-            store = self.of(url)
             if isinstance(store, Empties):
-                store.abandon(url)
-        except Exception as error:  # noqa: BLE001  as above
-            _log.info("parts of what did not get to %s may be left there: %s", url, error)
+                store.abandon(url, begun_before)
+        except LongshoreError:
+            raise
+        except Exception as error:
+            raise _broken(url, error) from error
 
     def fetch(self, url: str, into: Path) -> None:
         """Bring one object here.

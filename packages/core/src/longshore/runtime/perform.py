@@ -313,7 +313,7 @@ class Crew:
     def close(self) -> None:
         """Let go of the machines and of the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        over = self._state.ended in {"succeeded", "failed", "cancelled"}
+        over = self._state.over
         self.reach.close(over=over)
         self._inputs.close()
         self._remembering.close()

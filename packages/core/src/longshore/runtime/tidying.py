@@ -22,13 +22,15 @@ from longshore.runtime.pools import executor_of, machines_of, used_pools
 from longshore.runtime.project import Project
 from longshore.runtime.registry import Registry
 from longshore.runtime.results import mark_latest
+from longshore.runtime.uploads import end_uploads
+from longshore.scheduler.state import RunState
 
 __all__ = ["tidy", "tidy_all", "tidy_meanwhile"]
 
 _log = logging.getLogger(__name__)
 
 _HOPELESS = timedelta(days=14)
-"""Hosts that do not answer for so long are not tried any more."""
+"""Hosts that do not answer for so long are not tried any more, and what was sent in part is not kept."""
 
 
 def tidy_meanwhile(project: Project, runs: Sequence[str]) -> threading.Thread:
@@ -57,9 +59,10 @@ def tidy_all(project: Project, runs: Iterable[str]) -> Iterator[tuple[str, str]]
 def tidy(project: Project, run: str) -> str:
     """Finish what the end of a run has left undone; say what still is, empty for nothing.
 
-    A run that can still be continued, or that somebody controls, is left alone. What is done: its results are the
+    A run that somebody controls is left alone, and so is one that can be continued; but parts of its results that are
+    in buckets for 14 days are given up. Else what is done: its results are the
     latest if no later run has any, its logs are packed, nothing of it is kept in the cache for its sake, and nothing of
-    it is left on hosts and in buckets.
+    it is left on hosts and in buckets but results that got there as a whole.
 
     Raises:
         JournalError: when the run's record is damaged.
@@ -69,13 +72,16 @@ def tidy(project: Project, run: str) -> str:
         project.note_closed(run)
         return ""
     info = reader.info()
-    if info.ended is None or info.resumable:
+    stale = datetime.now(UTC) - _HOPELESS
+    if info.state == "running" or (info.resumable and info.started > stale):
         return ""
     try:
         lock = acquire(reader.folder, above=reader.fence())
     except RunLocked:
         return ""
     with lock:
+        if info.ended is None or info.resumable:
+            return "; ".join(end_uploads(project, run, reader.replay(), stale))
         results = project.results(run).parent
         latest = results / "latest"
         if not latest.exists() or latest.resolve().name < run:
@@ -84,15 +90,15 @@ def tidy(project: Project, run: str) -> str:
         cache = Cache(project.store)
         cache.unpin(run)
         cache.close()
-        left = list(_clear(project, reader, lock))
-    if not left or datetime.now(UTC) - info.ended > _HOPELESS:
+        state = reader.replay()
+        left = [*_clear(project, reader, state, lock), *end_uploads(project, run, state, info.ended)]
+    if not left or info.ended < stale:
         project.note_closed(run)
     return "; ".join(left)
 
 
-def _clear(project: Project, reader: RunReader, lock: RunLock) -> Iterator[str]:
-    """Remove what a run has left on its hosts and in its buckets; say in words where that cannot be done."""
-    state = reader.replay()
+def _clear(project: Project, reader: RunReader, state: RunState, lock: RunLock) -> Iterator[str]:
+    """Remove what a run has left on its hosts and in its pools' buckets; say in words where that cannot be done."""
     registry = Registry()
     options = RunOptions.from_json(reader.meta()["options"])
     pools = used_pools(state)

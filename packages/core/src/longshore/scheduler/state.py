@@ -291,6 +291,11 @@ class RunState:
     cancelled: bool = False
     ended: str | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended for good, so that nothing of it can be continued."""
+        return self.ended in {"succeeded", "failed", "cancelled"}
+
     def move(self, task: TaskState, phase: TaskPhase) -> None:
         """Let a task enter a phase; for `longshore.scheduler.apply` alone."""
         self.phases[task.phase] -= 1
