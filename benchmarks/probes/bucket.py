@@ -3,8 +3,8 @@
 Usage: bucket.py list|pages|headers COUNT PYTHON
 
 `list` is what Longshore does for a glob, and `pages` what botocore's own paginator (boto3's) does; both ask moto, in a
-process of its own by the PYTHON that has it, which is filled beforehand; what this has cost it is printed, too. `headers` reads the first lines of COUNT files for `columns_of`, where each answer
-is 20 ms late.
+process of its own by the PYTHON that has it, which is filled beforehand. The processor time that this takes moto is
+printed, too. `headers` reads the first lines of COUNT files for `columns_of`, where each answer is 20 ms late.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +248,7 @@ def test_parts_of_results_that_did_not_get_there_are_given_up_when_the_run_has_e
     assert begun(cloud, bucket) == []
 
 
-def test_parts_of_results_are_kept_for_whoever_continues_a_run_and_given_up_when_it_has_ended(
+def test_parts_of_results_are_kept_for_whoever_continues_a_run_but_not_for_ever(
     project: Project, wire: Wire, cloud: Any, bucket: str
 ) -> None:
     (project.folder / "longshore.toml").write_text(_BIG.replace("BUCKET", bucket))
@@ -256,7 +258,10 @@ def test_parts_of_results_are_kept_for_whoever_continues_a_run_and_given_up_when
     project.say("clean")
     assert begun(cloud, bucket) == ["results/make/big", "results/maker/theirs"]
 
-    project.say("cancel")
+    [journal] = project.folder.glob(".longshore/runs/*/run.db")
+    with closing(sqlite3.connect(journal)) as database, database:
+        database.execute("UPDATE meta SET value = '2020-01-01T00:00:00+00:00' WHERE key = 'created'")
+    project.say("clean")
     assert begun(cloud, bucket) == ["results/maker/theirs"]
 
 

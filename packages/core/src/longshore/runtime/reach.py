@@ -145,15 +145,15 @@ class Reach:
         """Begin to bring an artifact where it is wanted."""
         artifact, source, target = action.artifact, action.source, action.target
         if target in self.areas:
-            self.remotes[source].stage_out(artifact, self.areas[target])
+            self.remotes[source].data.stage_out(artifact, self.areas[target])
         elif source in self.areas and target:
-            self.remotes[target].stage_in(artifact, self.areas[source])
+            self.remotes[target].data.stage_in(artifact, self.areas[source])
         elif source in self.areas:
             self.areas[source].bring(artifact)
         elif target:
-            self.remotes[target].pull(artifact, self.remotes[source])
+            self.remotes[target].data.pull(artifact, self.remotes[source].data)
         else:
-            self.remotes[source].bring(artifact)
+            self.remotes[source].data.bring(artifact)
 
     def bring_home(self, artifact: Artifact) -> None:
         """Bring an output home that is elsewhere; silent when it is no such thing. From any thread.
@@ -175,7 +175,7 @@ class Reach:
             remote = self.remotes.get(machine.id)
             if remote is not None and machine.linked and not machine.gone:
                 with suppress(CancelledError):  # the link is gone, so that another one may have it
-                    remote.obtain(artifact).result()
+                    remote.data.obtain(artifact).result()
                     return
         names = ", ".join(each.id for each in having)
         raise StagingError(f"{artifact.path} is on {names} only, and no link is there now")
