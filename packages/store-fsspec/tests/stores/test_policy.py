@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -42,6 +42,8 @@ def write(store: Bucket, base: str, tmp_path: Path) -> None:
         broken = store.to_write(f"{base}/x", size, HOUR)
         send(broken.requests[0])
         store.put(tmp_path / "ours", f"{base}/x")
+    store.to_write(f"{base}/left", IN_PARTS_BYTES, HOUR)
+    store.abandon(f"{base}/left", datetime.now(UTC))
 
 
 def keep(store: Bucket, base: str, tmp_path: Path) -> None:
