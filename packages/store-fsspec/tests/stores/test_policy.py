@@ -42,8 +42,8 @@ def write(store: Bucket, base: str, tmp_path: Path) -> None:
         broken = store.to_write(f"{base}/x", size, HOUR)
         send(broken.requests[0])
         store.put(tmp_path / "ours", f"{base}/x")
-    store.to_write(f"{base}/left", IN_PARTS_BYTES, HOUR)
-    store.abandon(f"{base}/left", datetime.now(UTC))
+    store.to_write(f"{base}/x", IN_PARTS_BYTES + 1, HOUR)
+    store.abandon(f"{base}/x", datetime.now(UTC))
 
 
 def keep(store: Bucket, base: str, tmp_path: Path) -> None:
