@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from longshore.errors import InputMissing
-from longshore.remote.digest import digest_folder
+from longshore.model.attempt import Item
+from longshore.remote.digest import Entry, FolderDigest, digest_folder
+from longshore.remote.store import object_path
 from longshore.runtime.digests import Digested, Digests
 
 
@@ -78,6 +80,41 @@ def test_a_remembered_digest_is_believed_without_reading(tmp_path: Path, digests
     db.close()
 
     assert Digests(tmp_path / "cache").of([str(path)])[0].sha256 == "0" * 64
+
+
+def test_remembered_digests_of_the_files_in_a_folder_are_believed_without_reading(
+    tmp_path: Path, digests: Digests
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    first, second = written(folder / "a"), written(folder / "b")
+    digests.of([str(folder)])
+    digests.close()
+    with sqlite3.connect(tmp_path / "cache" / "digests.db") as db:
+        db.execute("UPDATE digests SET sha256 = ? WHERE inode = ?", ("0" * 64, first.stat().st_ino))
+    second.write_bytes(b"new content")
+
+    again = Digests(tmp_path / "cache", later)
+    (found,) = again.of([str(folder)])
+
+    rows = [Entry("f", "a", 0o644, 7, "0" * 64), Entry("f", "b", 0o644, 11, sha256(b"new content"))]
+    for row, path in zip(rows, (first, second), strict=True):
+        row.mode = path.stat().st_mode & 0o777
+    assert found.sha256 == FolderDigest(rows).sha256
+
+
+def test_what_is_in_a_folder_that_is_sent_is_kept_as_it_was_seen(tmp_path: Path, digests: Digests) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    written(folder / "a")
+    (found,) = digests.of([str(folder)])
+    listing = digest_folder(str(folder)).listing
+    item = Item(path="data", sha256=found.sha256, size=found.size, mode=0o755, kind="folder", source=str(folder))
+    assert not (tmp_path / "cache" / "objects").exists()
+
+    digests.sending([item])
+
+    assert Path(object_path(str(tmp_path / "cache"), found.sha256)).read_bytes() == listing
 
 
 @pytest.mark.parametrize("seconds", [-10, 0, 1.9])

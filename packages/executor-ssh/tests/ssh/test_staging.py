@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from longshore.errors import DiskFull
+from longshore.errors import DigestMismatch, DiskFull
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 from longshore.model.command import Shell
 from longshore.model.outcome import Exited, FailureClass
 from longshore.remote.digest import digest_file, digest_folder
-from longshore.remote.store import object_path
+from longshore.remote.store import object_path, put_bytes
 from longshore_ssh.testing import SECONDS, Lab
 
 from .test_contract import Bench
@@ -86,6 +86,33 @@ def test_a_tree_with_odd_names_modes_links_and_empty_folders_comes_back_as_it_wa
     for entry in before.entries:
         if entry.kind == "f":
             assert digest_file(object_path(str(bench.store), entry.sha256)) == (entry.sha256, entry.size)
+
+
+def test_a_folder_whose_listing_is_kept_here_is_sent_as_it_was_seen(bench: Bench) -> None:
+    source = bench.project / "data"
+    source.mkdir()
+    (source / "a").write_text("seen\n")
+    folder = digest_folder(str(source))
+    put_bytes(str(bench.store), folder.listing, folder.sha256)
+    item = Item(path="data", sha256=folder.sha256, size=5, mode=0o755, kind="folder", source=str(source))
+    (source / "b").write_text("not seen\n")
+
+    ended = bench.execute("a", Shell("cat data/*"), inputs=(item,))
+
+    assert (ended.outcome, bench.log("a")) == (Exited(0), "seen\n"), ended.evidence
+
+
+def test_a_file_that_was_changed_in_a_folder_since_it_was_seen_is_named(bench: Bench) -> None:
+    source = bench.project / "data"
+    source.mkdir()
+    (source / "a").write_text("seen\n")
+    folder = digest_folder(str(source))
+    put_bytes(str(bench.store), folder.listing, folder.sha256)
+    item = Item(path="data", sha256=folder.sha256, size=5, mode=0o755, kind="folder", source=str(source))
+    (source / "a").write_text("SEEN\n")
+
+    with pytest.raises(DigestMismatch, match=r"input data/a: .* has changed since the run looked at it"):
+        bench.go("a", Shell("cat data/*"), inputs=(item,))
 
 
 def test_an_empty_file_and_one_byte_less_and_more_than_a_piece_arrive(bench: Bench) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Tuple
 
-    Digester = Callable[[str], Tuple[str, int]]
+    Digester = Callable[[str, os.stat_result], Tuple[str, int]]
 
 __all__ = [
     "Entry",
@@ -44,6 +44,8 @@ __all__ = [
 
 HEADER = b"longshore-folder 1\n"
 CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 16
+"""For more than twice that, memory is mapped anew each time, and that takes longer than to read a small file."""
 MODE_BITS = 0o777
 
 _PLAIN = bytes(code for code in range(0x21, 0x7F) if code != 0x25)
@@ -95,19 +97,21 @@ def digest_file(path: str) -> tuple[str, int]:
     """
     import hashlib  # noqa: PLC0415  as above
 
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        content = file.read(CHUNK_BYTES)
-        digest.update(content)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = os.read(handle, _SMALL_BYTES)
+        digest = hashlib.sha256(content)
         size = len(content)
-        if size == CHUNK_BYTES:
+        if size == _SMALL_BYTES:
             buffer = bytearray(CHUNK_BYTES)
             view = memoryview(buffer)
-            count = file.readinto(buffer)
+            count = os.readv(handle, [buffer])
             while count:
                 digest.update(view[:count])
                 size += count
-                count = file.readinto(buffer)
+                count = os.readv(handle, [buffer])
+    finally:
+        os.close(handle)
     return digest.hexdigest(), size
 
 
@@ -116,18 +120,18 @@ def digest_folder(root: str) -> FolderDigest:
     return digest_found(walk_folder(root))
 
 
-def digest_found(found: Iterable[tuple[str, os.DirEntry[str]]], digest: Digester = digest_file) -> FolderDigest:
+def digest_found(found: Iterable[tuple[str, os.DirEntry[str]]], digest: Digester | None = None) -> FolderDigest:
     """Digest of a folder what was found in it.
 
     Args:
         found: as `longshore.remote.walking` gives it.
-        digest: how a file is digested, for callers that remember digests.
+        digest: how a file is digested, from where it is and how it looks, for callers that remember digests.
 
     Raises:
         NotStorable: when there is a socket, pipe or device in it.
         OSError: when something in it cannot be read.
     """
-    entries = [_look(item.path, path, digest) for path, item in found]
+    entries = [_look(item.path, path, digest or _digest_anew) for path, item in found]
     entries.sort(key=_order)
     return FolderDigest(entries)
 
@@ -136,13 +140,17 @@ def _look(place: str, path: str, digest: Digester) -> Entry:
     status = os.lstat(place)
     mode = status.st_mode & MODE_BITS
     if stat.S_ISREG(status.st_mode):
-        sha256, size = digest(place)
+        sha256, size = digest(place, status)
         return Entry("f", path, mode=mode, size=size, sha256=sha256)
     if stat.S_ISDIR(status.st_mode):
         return Entry("d", path, mode=mode)
     if stat.S_ISLNK(status.st_mode):
         return Entry("l", path, target=os.readlink(place))
     raise NotStorable("%s is a socket, pipe or device; only files, folders and links can be kept" % place)
+
+
+def _digest_anew(place: str, _status: os.stat_result) -> tuple[str, int]:
+    return digest_file(place)
 
 
 def _order(entry: Entry) -> bytes:

@@ -185,8 +185,10 @@ class Exchange:
             except Damaged as error:
                 self._problem("damaged", str(error), sha256)
                 sys.exit(1)
-            self._remember(sha256)
         self._writer.line({"taken": len(message["objects"])})
+        self._writer.flush()  # nobody has to wait for what is for later runs
+        for sha256, _, _ in message["objects"]:
+            self._remember(sha256)
 
     def _remember(self, sha256: str) -> None:
         try:

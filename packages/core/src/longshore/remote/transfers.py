@@ -115,6 +115,8 @@ class Transfers(Bringing):
         }
         inner = self._lacked([(source.sha256, source.size, "file") for source in within.values()])
         files = [self._file(by_digest[sha256]) for sha256 in lacked if by_digest[sha256].kind != "folder"]
+        for file in files:
+            file.check()
         whole = [
             Source(folder.sha256, len(listing), "", listing, f"input {folder.path}")
             for folder, listing in ((folder, listings[folder.sha256]) for folder in folders)
@@ -128,7 +130,14 @@ class Transfers(Bringing):
         return Source(item.sha256, item.size, path, b"", f"input {item.path}")
 
     def _listing(self, item: Item) -> bytes:
-        """Give the listing of a folder: from its files, from the project's store, or from the machine."""
+        """Give the listing of a folder: from the project's store, from its files, or from the machine."""
+        try:
+            with open(object_path(self._store, item.sha256), "rb") as file:
+                listing = file.read()
+        except OSError:
+            listing = b""  # nobody has kept it here
+        if digest_bytes(listing) == item.sha256:
+            return listing
         try:
             if item.source:
                 found, _ = walk_input(item.source, project_of(item.source, item.path))
@@ -136,17 +145,14 @@ class Transfers(Bringing):
                 if folder.sha256 != item.sha256:
                     raise DigestMismatch(f"input {item.path}: {item.source} has changed since the run looked at it")
                 return folder.listing
-            with open(object_path(self._store, item.sha256), "rb") as file:
-                return file.read()
         except FileNotFoundError:
-            listing = None if item.source else self._listing_there(item.sha256)
-            if listing is None:
-                raise InputMissing(
-                    f"input {item.path}: {item.source or f'nobody has the folder {item.sha256}'} any more"
-                ) from None
-            return listing
+            raise InputMissing(f"input {item.path}: {item.source} is not there any more") from None
         except (NotStorable, OSError) as error:
             raise StagingError(f"input {item.path}: {error}") from error
+        told = self._listing_there(item.sha256)
+        if told is None:
+            raise InputMissing(f"input {item.path}: nobody has the folder {item.sha256} any more")
+        return told
 
     def _within(self, folder: Item, listing: bytes) -> Iterable[Source]:
         for entry in entries_of(listing, f"input {folder.path}"):
@@ -157,8 +163,6 @@ class Transfers(Bringing):
     def _send(self, sources: Sequence[Source], offsets: Mapping[str, int]) -> None:
         if not sources:
             return
-        for source in sources:
-            source.check()
         rows = [(source.sha256, source.size, offsets[source.sha256]) for source in sources]
         self._writer.line({"op": "take", "objects": rows})
         try:
@@ -176,12 +180,13 @@ class Transfers(Bringing):
             self._writer.write(b"d" + source.size.to_bytes(8, "big") + source.content)
             return
         try:
-            handle = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC)
+            # A pipe in the place of a file would be waited for.
+            handle = os.open(source.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise InputMissing(f"{source.name}: {source.path}: {error.strerror}") from error
         try:
-            sent = send_body(self._writer, handle, source.size, offset)
             longer = os.fstat(handle).st_size > source.size
+            sent = send_body(self._writer, handle, source.size, offset)
         except OSError as error:
             raise StagingError(f"{source.name}: {source.path}: {error.strerror}") from error
         finally:

@@ -7,19 +7,24 @@ change again unseen.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
 
 from longshore.errors import InputMissing
 from longshore.model.artifact import ArtifactKind
+from longshore.model.attempt import Item
 from longshore.remote.digest import MODE_BITS, NotStorable, digest_file, digest_found
+from longshore.remote.store import put_bytes
 from longshore.remote.walking import IGNORE_FILE, walk_input
 from longshore.runtime.folders import Folders
 from longshore.runtime.sidecar import Sidecar
@@ -28,6 +33,9 @@ __all__ = ["Digested", "Digests"]
 
 _SETTLED_NS = 2 * 10**9
 _TRIES = 3
+_SMALL_BYTES = 1 << 20
+"""To read so few twice costs less than to see to it that nobody does."""
+_ALL_64_BITS = (1 << 64) - 1
 
 _MIGRATIONS = (
     """
@@ -37,6 +45,11 @@ _MIGRATIONS = (
     ) WITHOUT ROWID
     """,
 )
+
+_RECALL = """
+    SELECT device, inode, size, mtime_ns, ctime_ns, sha256 FROM digests
+    WHERE device = ? AND inode IN (SELECT value FROM json_each(?))
+"""
 
 _Key = tuple[int, int, int, int, int]
 
@@ -57,14 +70,16 @@ class Digests:
     """
 
     def __init__(self, folder: Path, clock: Callable[[], int] = time.time_ns) -> None:
-        """Name the folder in which ``digests.db`` is kept; the clock gives nanoseconds since 1970."""
+        """Name the project's store, in which ``digests.db`` is kept; the clock gives nanoseconds since 1970."""
         self._clock = clock
+        self._store = folder
         self.folders = Folders()
         """What was seen of those that were digested."""
         self._db = Sidecar(folder / "digests.db", _MIGRATIONS, "Files that have not changed are read again.")
         self._known: dict[_Key, str] = {}
         self._new: list[tuple[_Key, str]] = []
         self._reading: dict[_Key, Future[str]] = {}
+        self._listings: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def known(self, path: str) -> Digested | None:
@@ -96,6 +111,17 @@ class Digests:
         finally:
             self._save()
 
+    def sending(self, items: Iterable[Item]) -> None:
+        """Learn that these go to a machine: what is in a folder is kept in the store as it was found, so that nobody
+        has to look again.
+        """
+        self.folders.sending(items)
+        for item in items:
+            listing = self._listings.pop(item.sha256, None) if item.kind == "folder" else None
+            if listing is not None:
+                with suppress(OSError):  # whoever sends it will look again
+                    put_bytes(str(self._store), listing, item.sha256)
+
     def close(self) -> None:
         """Close the file of remembered digests."""
         self._save()
@@ -110,7 +136,8 @@ class Digests:
             raise InputMissing(f"{path} is a socket, pipe or device; only files and folders can be inputs")
         try:
             found, left = walk_input(path, project)
-            folder = digest_found(found, self._file)
+            self._recall(status.st_dev, (item.inode() for _, item in found))
+            folder = digest_found(found, partial(self._in_folder, status.st_dev))
         except NotStorable as error:
             raise InputMissing(str(error)) from error
         except OSError as error:
@@ -121,7 +148,22 @@ class Digests:
                 "in place of every .gitignore"
             )
         self.folders.seen(path, folder, left)
+        self._listings[folder.sha256] = folder.listing
         return Digested(folder.sha256, folder.size, mode, "folder")
+
+    def _recall(self, device: int, inodes: Iterable[int]) -> None:
+        """Learn what is remembered of many files at once."""
+        wanted = json.dumps([_signed(inode) for inode in inodes])
+        nothing: list[tuple[int, int, int, int, int, str]] = []
+        rows = self._db.read(lambda db: db.execute(_RECALL, (_signed(device), wanted)).fetchall(), nothing)
+        for there, inode, size, mtime, ctime, sha256 in rows:
+            self._known[there & _ALL_64_BITS, inode & _ALL_64_BITS, size, mtime, ctime] = sha256
+
+    def _in_folder(self, device: int, path: str, status: os.stat_result) -> tuple[str, int]:
+        """Digest a file of a folder on that device, of whose files was learnt what is remembered."""
+        key = _key(status)
+        sha256 = self._known.get(key) or (key[0] != device and self._remembered(key)) or self._read(path, key)
+        return (sha256, status.st_size) if sha256 else self._file(path)
 
     def _file(self, path: str) -> tuple[str, int]:
         for _ in range(_TRIES):
@@ -138,7 +180,7 @@ class Digests:
             row = self._db.read(
                 lambda db: db.execute(
                     "SELECT sha256 FROM digests WHERE (device, inode, size, mtime_ns, ctime_ns) = (?, ?, ?, ?, ?)",
-                    _signed(key),
+                    _row(key),
                 ).fetchone(),
                 None,
             )
@@ -148,6 +190,8 @@ class Digests:
 
     def _read(self, path: str, key: _Key) -> str:
         """Read a file, or wait for the thread that does; empty when it changed meanwhile."""
+        if key[2] <= _SMALL_BYTES:
+            return self._read_now(path, key)
         with self._lock:
             reading = self._reading.get(key)
             mine = reading is None
@@ -182,7 +226,7 @@ class Digests:
         with self._lock:
             new, self._new = self._new, []
         if new:
-            rows = [(*_signed(key), sha256) for key, sha256 in new]
+            rows = [(*_row(key), sha256) for key, sha256 in new]
             self._db.write(
                 lambda db: db.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows), None
             )
@@ -192,17 +236,15 @@ def _key(status: os.stat_result) -> _Key:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _signed(key: _Key) -> _Key:
-    """SQLite's integers have 63 bits and a sign; some file systems use all 64 bits for inodes."""
+def _row(key: _Key) -> _Key:
     device, inode, *rest = key
     size, mtime, ctime = rest
-    return (
-        device - (1 << 64) if device >= 1 << 63 else device,
-        inode - (1 << 64) if inode >= 1 << 63 else inode,
-        size,
-        mtime,
-        ctime,
-    )
+    return _signed(device), _signed(inode), size, mtime, ctime
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers have 63 bits and a sign; some file systems use all 64 bits for inodes."""
+    return number - (1 << 64) if number >= 1 << 63 else number
 
 
 def _stat(path: str) -> os.stat_result:

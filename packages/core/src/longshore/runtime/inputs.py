@@ -201,7 +201,7 @@ class Inputs:
 
     def sending(self, items: Sequence[Item]) -> None:
         """Learn that these go to a machine; a heavy folder among them is worth a warning."""
-        self._digests.folders.sending(items)
+        self._digests.sending(items)
 
     def close(self) -> None:
         """Keep what was learnt about files for the next run."""
