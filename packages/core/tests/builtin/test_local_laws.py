@@ -15,9 +15,9 @@ from longshore.model.attempt import Item
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
-from longshore.remote.digest import digest_bytes
+from longshore.remote.digest import digest_bytes, digest_folder
 from longshore.remote.processes import started_at
-from longshore.remote.store import put_bytes
+from longshore.remote.store import put_bytes, put_folder
 from longshore.remote.watch import exit_handle
 from longshore.testing import ExecutorContract
 
@@ -42,6 +42,37 @@ def waiting(bench: Bench, task: str, text: str = "", **fields: Any) -> str:
 
 class TestLocal(ExecutorContract):
     """This computer; it has no link to cut and no identity to verify."""
+
+
+# --- E7
+
+
+def stored_folder(bench: Bench) -> Item:
+    """Have a folder of many files in the store."""
+    source = bench.project / "many"
+    source.mkdir()
+    for number in range(100):
+        (source / str(number)).write_text(f"{number}\n")
+    folder = digest_folder(str(source))
+    put_folder(str(bench.store), str(source), folder)
+    return Item(path="in/many", sha256=folder.sha256, size=folder.size, mode=0o755, kind="folder")
+
+
+def test_e7_a_folder_that_many_attempts_read_is_copied_only_when_one_has_changed_it(bench: Bench) -> None:
+    folder = stored_folder(bench)
+    look = Shell("cat in/many/7; ls -i in/many/7")
+    bench.execute("first", look, inputs=(folder,))
+
+    bench.execute("second", look, inputs=(folder,))
+    bench.execute("vandal", Shell("echo 8 > in/many/7"), inputs=(folder,))
+    bench.execute("third", look, inputs=(folder,))
+
+    assert bench.log("second") == bench.log("first")
+    assert bench.log("third") != bench.log("first")
+    assert bench.log("third").splitlines()[0] == "7"
+    bench.session.discard([folder.sha256])
+    bench.session.close()
+    assert os.listdir(bench.folder / "work") == []
 
 
 # --- E3
@@ -202,9 +233,11 @@ def test_e9_the_death_of_a_supervisor_is_not_noticed_by_who_waits_for_room(bench
 
 
 def test_e9_a_supervisor_that_was_killed_leaves_nothing_spare(bench: Bench) -> None:
-    bench.execute("a", Argv(("true",)))
-    bench.kill_supervisor()
+    bench.execute("a", Argv(("true",)), inputs=(stored_folder(bench),))
     bench.execute("b", Argv(("true",)))
+    assert os.listdir(bench.folder / "work")
+    bench.kill_supervisor()
+    bench.execute("c", Argv(("true",)))
     bench.session.close()
 
     assert os.listdir(bench.folder / "work") == os.listdir(bench.logs) == []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from longshore.remote.calls import Worker
     from longshore.remote.collecting import Rows
+    from longshore.remote.laid import Laid
     from longshore.remote.limits import MemoryLimit
     from longshore.remote.logs import Logs
     from longshore.remote.watch import Timer
@@ -51,6 +52,7 @@ class Attempt:
         "grace",
         "has_room",
         "id",
+        "laid",
         "leader",
         "limit",
         "logs",
@@ -92,6 +94,8 @@ class Attempt:
         self.has_room = False
         """Whether it has taken what it needs from the room there is."""
         self.workdir = ""
+        self.laid: list[Laid] = []
+        """The folders in its workdir that another attempt may have after it, if it leaves them as they are."""
         self.logs: Logs | None = None
         self.limit: MemoryLimit | None = None
         self.worker: Worker | None = None

@@ -37,6 +37,7 @@ MODULES = (
     "forgetting",
     "helpers",
     "ignoring",
+    "laid",
     "launcher",
     "laying",
     "lending",

@@ -166,6 +166,7 @@ class Closing:
             return ""
         if attempt.order.get("keep") or not (attempt.succeeded or attempt.cancelled):
             return services.workdirs.keep(path, attempt.name)
+        services.staging.take_back(attempt)
         if not services.workdirs.give_back(path, own=attempt.has_own_folder):
             services.staging.remove(path)
         return ""

@@ -28,20 +28,20 @@ _CANNOT = (
 )
 
 
-def copy_file(source: str, target: str, mode: int) -> int:
+def copy_file(source: str, target: str, mode: int) -> os.stat_result:
     """Copy a file to where there is none, sharing its blocks where that is possible; never a hard link.
 
     A change to one of the two is never seen in the other. After a failure there is no target.
 
     Returns:
-        The size of the copy.
+        What the copy looks like.
 
     Raises:
         OSError: when it cannot be read or written, or the target exists.
     """
     if sys.platform == "darwin" and _clone_darwin(source, target):
         os.chmod(target, mode)
-        return os.stat(target).st_size
+        return os.stat(target)
     read = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
         write = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -49,7 +49,7 @@ def copy_file(source: str, target: str, mode: int) -> int:
             if not _clone(read, write):
                 _copy(read, write)
             os.fchmod(write, mode)
-            return os.fstat(write).st_size
+            return os.fstat(write)
         except BaseException:
             os.unlink(target)
             raise

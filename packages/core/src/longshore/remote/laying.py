@@ -19,7 +19,9 @@ from longshore.remote.walking import project_of, walk_input
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Dict, Protocol, Tuple
+    from typing import Dict, List, Optional, Protocol, Tuple
+
+    from longshore.remote.laid import Laid, SpareFolders
 
     StatKey = Tuple[int, int, int, int, int]
     Verified = Dict[StatKey, str]
@@ -74,28 +76,38 @@ def main(folder: str) -> None:
     lay_items([Piece(*row) for row in order["pieces"]], order["store"], order["target"], {})
 
 
-def lay_items(items: Iterable[Layable], store: str, workdir: str, verified: Verified) -> None:
+def lay_items(
+    items: Iterable[Layable], store: str, workdir: str, verified: Verified, spare: Optional[SpareFolders] = None
+) -> List[Laid]:
     """Lay artifacts into a workdir, each with its mode; folders between are made.
 
     What comes from the store is trusted. What comes from a path of this computer is looked at before and after, and
-    digested the first time; ``verified`` remembers what was found good.
+    digested the first time; ``verified`` remembers what was found good. A folder of the store that is ``spare`` since
+    an earlier attempt had it need not be copied.
+
+    Returns:
+        The folders from the store that may become spare in their turn.
 
     Raises:
         StagingProblem: when one cannot be laid; it names the path and says why.
     """
     real = os.path.realpath(workdir)
     parents = {workdir}
+    folders = []
     for item in items:
         if not inside(item.path):
             raise StagingProblem("the input path %r leads out of the workdir" % item.path)
         target = os.path.join(workdir, item.path)
         try:
             _make_parent(target, real, parents)
-            _lay(item, store, target, verified)
+            laid = _lay(item, store, target, verified, spare)
+            if laid is not None:
+                folders.append(laid)
         except OSError as error:
             raise translate(error, "input %s" % item.path) from error
         except NotStorable as error:
             raise StagingProblem("input %s: %s" % (item.path, error)) from error
+    return folders
 
 
 def _make_parent(target: str, real: str, parents: set[str]) -> None:
@@ -109,26 +121,33 @@ def _make_parent(target: str, real: str, parents: set[str]) -> None:
     parents.add(parent)
 
 
-def _lay(item: Layable, store: str, target: str, verified: Verified) -> None:
+def _lay(item: Layable, store: str, target: str, verified: Verified, spare: Optional[SpareFolders]) -> Optional[Laid]:
+    if item.kind == "folder" and not item.source:
+        laid = spare.give(item.sha256, target) if spare is not None else None
+        if laid is not None:
+            os.chmod(target, item.mode)
+            return laid
+        return _lay_stored_folder(item, store, target, spare)
     if item.kind == "folder":
-        if item.source:
-            _lay_project_folder(item, target)
-        else:
-            _lay_stored_folder(item, store, target)
+        _lay_project_folder(item, target)
     elif item.source:
         _lay_project_file(item, target, verified)
     else:
         _lay_object(store, item.sha256, item.size, target, item.mode)
+    return None
 
 
-def _lay_object(store: str, sha256: str, size: int, target: str, mode: int) -> None:
+def _lay_object(store: str, sha256: str, size: int, target: str, mode: int) -> os.stat_result:
     try:
         copied = copy_file(object_path(store, sha256), target, mode)
     except FileNotFoundError as error:
         raise StagingProblem("%s: the store does not have %s any more" % (target, sha256)) from error
-    if copied != size:
+    if copied.st_size != size:
         os.unlink(target)
-        raise StagingProblem("%s: the store's copy of %s has %d bytes instead of %d" % (target, sha256, copied, size))
+        raise StagingProblem(
+            "%s: the store's copy of %s has %d bytes instead of %d" % (target, sha256, copied.st_size, size)
+        )
+    return copied
 
 
 def stat_key(status: os.stat_result) -> StatKey:
@@ -195,7 +214,7 @@ def _copy_folder(found: Iterable[tuple[str, os.DirEntry[str]]], target: str) -> 
         os.chmod(place, mode)
 
 
-def _lay_stored_folder(item: Layable, store: str, target: str) -> None:
+def _lay_stored_folder(item: Layable, store: str, target: str, spare: Optional[SpareFolders]) -> Optional[Laid]:
     try:
         with open(object_path(store, item.sha256), "rb") as file:
             listing = file.read()
@@ -207,12 +226,13 @@ def _lay_stored_folder(item: Layable, store: str, target: str) -> None:
         raise StagingProblem("input %s: the store's listing of folder %s is damaged" % (item.path, item.sha256))
     os.mkdir(target)
     entries = parse_listing(listing)
+    files = {}
     for entry in entries:
         place = os.path.join(target, entry.path)
         if entry.kind == "d":
             os.mkdir(place)
         elif entry.kind == "f":
-            _lay_object(store, entry.sha256, entry.size, place, entry.mode)
+            files[entry.path] = _lay_object(store, entry.sha256, entry.size, place, entry.mode)
     # Links come last, so that nothing above can be laid through one; modes after them, deepest first, as a folder may
     # be read-only.
     for entry in entries:
@@ -222,6 +242,7 @@ def _lay_stored_folder(item: Layable, store: str, target: str) -> None:
         if entry.kind == "d":
             os.chmod(os.path.join(target, entry.path), entry.mode)
     os.chmod(target, item.mode)
+    return spare.note(target, item.sha256, entries, files) if spare is not None else None
 
 
 def write_secret(workdir: str, path: str, content: bytes) -> None:

@@ -17,9 +17,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List
 
-__all__ = ["Blobs", "Workdirs"]
+__all__ = ["Blobs", "Workdirs", "spare_name"]
 
 _FEW = 16
+
+
+def spare_name(name: str) -> str:
+    """Give a name for a folder that has nobody's name: it tells which supervisor has it."""
+    return ".spare-%d-%s" % (os.getpid(), name)
 
 
 class Workdirs:
@@ -34,7 +39,7 @@ class Workdirs:
 
     def stale(self) -> List[str]:
         """Give the spare folders of supervisors before us."""
-        own = ".spare-%d-" % os.getpid()
+        own = spare_name("")
         names = [name for name in os.listdir(self._folder) if name.startswith(".spare-") and not name.startswith(own)]
         return [os.path.join(self._folder, name) for name in names]
 
@@ -68,7 +73,7 @@ class Workdirs:
 
     def _fresh(self) -> str:
         self._count += 1
-        return "%s/.spare-%d-%d" % (self._folder, os.getpid(), self._count)
+        return "%s/%s" % (self._folder, spare_name(str(self._count)))
 
     def give_back(self, path: str, *, own: bool) -> bool:
         """Take a folder back if it can be used again; False when it cannot, and the caller must see to it.

@@ -80,7 +80,7 @@ class Services:
         self.workdirs = Workdirs(os.path.join(folder, "work"))
         self.blobs = Blobs(os.path.join(folder, "blobs"))
         self.helpers = Helpers(watch)
-        self.staging = Staging(self.helpers)
+        self.staging = Staging(self.helpers, os.path.join(folder, "work"))
         self.staging.modules = os.path.join(folder, "modules")
         status = os.stat(folder)
         self.place = "%x-%x" % (status.st_dev, status.st_ino)
@@ -134,6 +134,7 @@ class Services:
         self._neighbours.leave()
         self.workers.close()
         self.shelf.close()
+        self.staging.close()
         self.workdirs.close()
 
 

@@ -10,16 +10,18 @@ import binascii
 import os
 
 from longshore.remote.collecting import OutputProblem, collect_outputs, find_outputs
+from longshore.remote.laid import SpareFolders
 from longshore.remote.laying import Piece, lay_items, write_secret
 from longshore.remote.store import StagingProblem, remove_tree, translate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Collection
+    from typing import Any, List
 
     from longshore.remote.attempt import Attempt
     from longshore.remote.helpers import Helpers
+    from longshore.remote.laid import Laid
 
     Job = Callable[[], Any]
     Then = Callable[[Any, "BaseException | None"], None]
@@ -34,8 +36,10 @@ _SMALL_COUNT = 16
 class Staging:
     """Lays and collects for attempts."""
 
-    def __init__(self, helpers: Helpers) -> None:
+    def __init__(self, helpers: Helpers, workdirs: str) -> None:
+        """Begin; ``workdirs`` is the folder of the workdirs."""
         self._helpers = helpers
+        self._spare = SpareFolders(workdirs)
         self._verified: dict[tuple[int, int, int, int, int], str] = {}
         self.store = ""
         self.modules = ""
@@ -48,17 +52,21 @@ class Staging:
         modules = attempt.order.get("modules", "")
         new_modules = bool(modules) and not os.path.exists(os.path.join(self.modules, modules))
 
-        def job() -> None:
+        def job() -> List[Laid]:
             if new_modules:
                 self._lay_modules(modules)
-            lay_items(pieces, self.store, attempt.workdir, self._verified)
+            laid = lay_items(pieces, self.store, attempt.workdir, self._verified, self._spare)
             for path, content in secrets:
                 write_secret(attempt.workdir, path, binascii.a2b_base64(content))
+            return laid
 
-        def done(_nothing: Any, error: BaseException | None) -> None:
+        def done(laid: Any, error: BaseException | None) -> None:
             if error is not None:
                 _note(attempt, error)
+            else:
+                attempt.laid = laid
             then(attempt)
+            self._remove_useless()
 
         small = len(pieces) <= _SMALL_COUNT and sum(piece.size for piece in pieces) <= _SMALL_BYTES
         small = small and not new_modules and not any(piece.kind == "folder" for piece in pieces)
@@ -97,6 +105,30 @@ class Staging:
         move = not attempt.order.get("keep")
         small = found.file_bytes <= _SMALL_BYTES and len(found.paths) <= _SMALL_COUNT and not found.has_folder
         self._do(lambda: collect_outputs(attempt.workdir, found, self.store, move=move), done, small=small)
+
+    def take_back(self, attempt: Attempt) -> None:
+        """Take folders out of the workdir of an attempt that is over, for the next one that reads the same."""
+        laid, attempt.laid = attempt.laid, []
+        for folder in laid:
+            self._spare.take(folder, attempt.workdir)
+        self._remove_useless()
+
+    def forget(self, digests: Collection[str]) -> None:
+        """Keep no spare folders of these digests."""
+        self._spare.forget(digests)
+        self._remove_useless()
+
+    def close(self) -> None:
+        """Remove what is spare."""
+        for path in self._spare.close():
+            try:
+                remove_tree(path)
+            except OSError:
+                continue
+
+    def _remove_useless(self) -> None:
+        for path in self._spare.useless():
+            self.remove(path)
 
     def remove(self, path: str) -> None:
         """Remove a folder that nobody needs, sooner or later."""

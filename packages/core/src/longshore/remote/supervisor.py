@@ -240,6 +240,7 @@ class Supervisor:
         # What is being stored just now may be the same; then none of it goes, and the end of the run sees to it.
         if not any(attempt.state == COLLECTING for attempt in self._closing.attempts.values()):
             discard(self._services.staging.store, message["digests"], self._ended.values())
+        self._services.staging.forget(message["digests"])
         self._links.tell(_DISCARDED)
 
     def _gpus(self, message: dict[str, Any]) -> None:

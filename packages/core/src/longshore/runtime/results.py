@@ -52,7 +52,7 @@ def deliver(store: Path, outputs: Sequence[Artifact], to: Path) -> list[Path]:
 def _deliver_file(store: Path, output: Artifact, to: Path, beside: Path) -> None:
     """Bring one file home, which is all that most tasks have: it needs no folder to be laid in first."""
     try:
-        copied = copy_file(object_path(str(store), output.sha256), str(beside), output.mode)
+        copied = copy_file(object_path(str(store), output.sha256), str(beside), output.mode).st_size
     except FileNotFoundError:
         raise StagingProblem(f"{output.path}: the store does not have {output.sha256} any more") from None
     try:
