@@ -148,3 +148,11 @@ def test_the_tables_can_be_scrolled_by_keyboard_on_a_phone(tab: Tab, page: Path)
     assert tab.value(f"{wide}.scrollWidth > {wide}.clientWidth")
     tab.value(f"{wide}.focus()")
     tab.press_until("ArrowRight", f"{wide}.scrollLeft > 0")
+
+
+def test_a_phone_shows_without_scrolling_how_long_the_slowest_took_and_what_failed(tab: Tab, page: Path) -> None:
+    open_page(tab, page, PHONE)
+
+    for section, heading in (("slowest", "time"), ("trouble", "proof")):
+        cell = f"[...document.querySelectorAll('#{section} th')].find(each => each.textContent === '{heading}')"
+        assert tab.value(f"{cell}.getBoundingClientRect().left") < PHONE[0] - 100

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -56,7 +57,7 @@ def table(
     body = [
         element(
             "tr",
-            _cell("th", row[0], "name", scope="row"),
+            _cell("th", _breakable(row[0]), "name", scope="row"),
             *(_cell("td", value, classes.get(at, "")) for at, value in enumerate(row[1:], start=1)),
         )
         for row in rows
@@ -68,6 +69,13 @@ def table(
         element("tbody", joined(body)),
     )
     return element("div", inside, class_="wide", role="region", tabindex="0", aria_label=caption)
+
+
+def _breakable(name: str | Html) -> Html:
+    """Let a long name go on in the next line where a part of it ends."""
+    if isinstance(name, Html):
+        return name
+    return Html(re.sub(r"(?<=[\[,/])(?=.)", "<wbr>", escape(clean(name))))
 
 
 def _cell(name: str, value: str | Html, class_: str, **attributes: str) -> Html:

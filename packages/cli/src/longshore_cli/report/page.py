@@ -100,7 +100,7 @@ def _figures(repetitions: Sequence[Figures]) -> Html:
         "went into such attempts; workers are the most attempts of one moment."
     )
     rows = [[row[0] or "which", *row[1:]] for row in shown.rows]
-    caption = f"Figures of {counted(len(repetitions), 'repetition')}" if shown.headings else "Figures"
+    caption = f"Figures of {counted(len(repetitions), 'repetition')}" if shown.headings else "Figures of the run"
     return joined([table(caption, ["figure", *headings[1:]], rows), element("p", words)])
 
 

@@ -73,13 +73,14 @@ def slowest(record: Record) -> Html:
     if not ended:
         return element("p", "Nothing has run.")
     rows = [
-        [each.task, str(each.attempt), each.machine, kind_of(each), _seconds(each.seconds), _share(each)]
+        [each.task, _seconds(each.seconds), _share(each), kind_of(each), each.machine, str(each.attempt)]
         for each in ended[:_MOST_SLOW]
     ]
-    headings = ["task", "attempt", "machine", "state", "time", "cpu"]
+    # What matters comes first: on a phone the rest is to be scrolled to.
+    headings = ["task", "time", "cpu", "state", "machine", "attempt"]
     return joined(
         [
-            table("The attempts that took longest", headings, rows, numbers=(1, 4, 5)),
+            table("The attempts that took longest", headings, rows, numbers=(1, 2, 5)),
             *_more(len(ended), "logs.csv", _MOST_SLOW),
         ]
     )
@@ -100,21 +101,21 @@ def trouble(record: Record) -> Html:
         return element("p", "Nothing failed.")
     rows = [_failed_row(record, each) for each in failed[:_MOST_ROWS]]
     rows += [_refused_row(record, name) for name in refused[: _MOST_ROWS - len(rows)]]
-    headings = ["task", "attempt", "machine", "class", "how", "then", "proof"]
+    headings = ["task", "proof", "class", "how", "then", "machine", "attempt"]
     tried = sum(_then(record, each) == "tried again" for each in failed)
     words = f"{counted(len(failed), 'attempt')} failed; tried again: {tried:,}."
-    found = [element("p", words), table("Attempts that failed", headings, rows, numbers=(1,), words=(6,))]
+    found = [element("p", words), table("Attempts that failed", headings, rows, numbers=(6,), words=(1,))]
     return joined([*found, *_more(len(failed) + len(refused), "errors.csv")])
 
 
 def _failed_row(record: Record, each: AttemptRow) -> list[str | Html]:
     failure, then = each.failure or "lost", _then(record, each)
-    return [each.task, str(each.attempt), each.machine, failure, each.outcome, then, _proof(each.evidence)]
+    return [each.task, _proof(each.evidence), failure, each.outcome, then, each.machine, str(each.attempt)]
 
 
 def _refused_row(record: Record, name: str) -> list[str | Html]:
     proof = _proof(record.refusals.get(name, ""))
-    return [name, "-", "-", record.stands[name].failure, "did not begin", "given up", proof]
+    return [name, proof, record.stands[name].failure, "did not begin", "given up", "-", "-"]
 
 
 def _then(record: Record, attempt: AttemptRow) -> str:
@@ -184,7 +185,7 @@ def environments(record: Record) -> Html:
         for each in record.builds[:_MOST_ROWS]
     ]
     headings = ["environment", "machine", "how", "time", "Python", "locked"]
-    return table("Environments", headings, rows, numbers=(3,), words=(5,))
+    return table("Environments that were built", headings, rows, numbers=(3,), words=(5,))
 
 
 def _locks(build: BuildRow) -> Html:
