@@ -31,17 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["AttemptInfo", "RunInfo", "RunReader", "TaskInfo"]
 
 # A name is that of a task as written; its members have ids such as fit[year=2001].
-_TASKS = """
-    SELECT id, phase, attempts, machine, failure FROM tasks
-    WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)
-        AND (?3 IS NULL OR id = ?3 OR substr(id, 1, length(?3) + 1) = ?3 || '[') AND (?4 IS NULL OR instr(id, ?4))
-    ORDER BY ord LIMIT ?5 OFFSET ?6
-"""
-_COUNT = """
-    SELECT count(*) FROM tasks
+_MEANT = """ FROM tasks
     WHERE (?1 IS NULL OR phase = ?1) AND (?2 IS NULL OR machine = ?2)
         AND (?3 IS NULL OR id = ?3 OR substr(id, 1, length(?3) + 1) = ?3 || '[') AND (?4 IS NULL OR instr(id, ?4))
 """
+_TASKS = "SELECT id, phase, attempts, machine, failure" + _MEANT + "ORDER BY ord LIMIT ?5 OFFSET ?6"
+_COUNT = "SELECT count(*)" + _MEANT
 
 
 @frozen(kw_only=True)

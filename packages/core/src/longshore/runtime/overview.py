@@ -139,8 +139,7 @@ class Overview:
         return self.reader.count_tasks()
 
     def _untouched(self, name: str | None, search: str | None) -> list[str]:
-        with self.reader._reading() as db:
-            touched = {row[0] for row in db.execute("SELECT id FROM tasks")}
+        touched = {each.id for each in self.reader.tasks()}
         return [
             task
             for task in self.shape.ids
