@@ -63,6 +63,7 @@ APT = """\
 echo "apt-get $1" >> "$CALLS"
 case ${FAILS-} in
 locked) echo "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)" >&2; exit 100 ;;
+untrusted) echo "E: Failed to fetch https://d/x.deb  Certificate verification failed" >&2; exit 100 ;;
 offline) echo "E: Failed to fetch http://d/x.deb  Temporary failure in name resolution" >&2; exit 100 ;;
 esac
 if [ "$1" = update ]; then touch "$CALLS.updated"; exit; fi

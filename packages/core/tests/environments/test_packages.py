@@ -211,6 +211,7 @@ def test_apt_looks_for_newer_lists_before_it_gives_a_package_up(machine: Path) -
         ("nosuch", "", "apt: nosuch\nexit code 100"),
         ("tool", "locked", "apt: E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7 (apt)\n"),
         ("tool", "offline", "apt: apt-get install (this machine does not reach the network)\n"),
+        ("tool", "untrusted", "apt: apt-get install (this machine does not trust the certificate of the server"),
     ],
 )
 def test_why_apt_cannot_install_is_said(machine: Path, package: str, fails: str, says: str) -> None:

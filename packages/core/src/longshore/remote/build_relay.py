@@ -22,6 +22,7 @@ _OFFLINE = re.compile(
     "failed to establish a new connection|connection refused|dns error|error sending request",
     re.IGNORECASE,
 )
+_UNTRUSTED = re.compile("certificate verif|peer certificate|self.signed certificate", re.IGNORECASE)
 
 
 class BuildProblem(Exception):
@@ -64,7 +65,9 @@ class Relay:
         """Say what has failed, how it ended, and what it printed last."""
         ended = "exit code %d" % code if code >= 0 else "signal %d" % -code
         tail = "\n".join(self.tail)[-_TAIL_BYTES:]
-        if _OFFLINE.search(tail):
+        if _UNTRUSTED.search(tail):
+            what += " (this machine does not trust the certificate of the server, or of a proxy before it)"
+        elif _OFFLINE.search(tail):
             what += " (this machine does not reach the network)"
         return "%s\n%s\n%s" % (what, ended, tail) if tail else "%s\n%s" % (what, ended)
 
