@@ -29,16 +29,19 @@ image = "IMAGE"
 """
 
 
-@pytest.fixture(params=["podman", "docker"])
-def engine(
-    request: pytest.FixtureRequest, tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Engine]:
-    """What executes tasks in images here; it has one."""
-    with podman(IMAGE) if request.param == "podman" else docker(IMAGE) as engine:
-        (project / ".env").write_text("".join(f"{name}={value}\n" for name, value in engine.settings.items()))
-        if request.param == "docker":  # podman is preferred where both are
-            monkeypatch.setenv("PATH", str(programs_without(tmp_path / "programs", "podman", "uv")))
+@pytest.fixture(scope="module", params=[podman, docker], ids=["podman", "docker"])
+def started(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    with request.param(IMAGE) as engine:
         yield engine
+
+
+@pytest.fixture
+def engine(started: Engine, tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """What executes tasks in images here; it has one."""
+    (project / ".env").write_text("".join(f"{name}={value}\n" for name, value in started.settings.items()))
+    if "DOCKER_HOST" in started.settings:  # podman is preferred where both are
+        monkeypatch.setenv("PATH", str(programs_without(tmp_path / "programs", "podman", "uv")))
+    return started
 
 
 def ends(run: Run) -> list[EnvironmentBuilt | EnvironmentFailed]:
