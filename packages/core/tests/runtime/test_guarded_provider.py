@@ -11,6 +11,7 @@ import pytest
 
 from longshore.errors import CloudUnreachable, OutOfCapacity, PluginBroken
 from longshore.model.offer import Needs
+from longshore.plugin.clusters import CLUSTER_ABILITIES
 from longshore.plugin.provider import ABILITIES, Prices, Provider, Quotas, Terms
 from longshore.runtime.guarded_provider import _ANSWERS, _methods, guarded
 from longshore.testing import FakeProvider, FakeRig, ProviderContract
@@ -45,7 +46,7 @@ class TestGuarded(ProviderContract):
 
 
 def test_the_guard_knows_what_each_method_answers() -> None:
-    methods = {name for ability in ABILITIES for name in _methods(ability)}
+    methods = {name for ability in (*ABILITIES, *CLUSTER_ABILITIES) for name in _methods(ability)}
     own = {name for name in _methods(Provider) if name != "terms"}
 
     assert set(_ANSWERS) == methods | own

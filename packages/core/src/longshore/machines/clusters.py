@@ -47,6 +47,8 @@ def _executors(folder: Path, words: Collection[str]) -> Iterator[dict[str, Pods]
         registry = Registry()
         found: dict[str, Pods] = {}
         for pool in read_renting(folder).pools.values():
+            if pool.rented is not None:
+                continue  # what is on a rented cluster ends with it; `longshore clusters kubeconfig` leads there
             executor = make_executor(registry, pool, folder, Path(aside))
             if isinstance(executor, Pods):
                 found[pool.name] = executor
@@ -168,7 +170,9 @@ def enter(
     place = Path(folder)
     with tempfile.TemporaryDirectory(prefix="longshore-enter-") as aside:
         spec = read_renting(place).pools.get(pool)
-        executor = None if spec is None else make_executor(Registry(), spec, place, Path(aside))
+        executor = (
+            None if spec is None or spec.rented is not None else make_executor(Registry(), spec, place, Path(aside))
+        )
         if not isinstance(executor, Enters):
             raise UsageError(f"{attempt} runs on {machine} of pool {pool}, whose executor lets nobody in")
         try:

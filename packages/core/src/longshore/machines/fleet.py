@@ -243,7 +243,7 @@ def open_fleet(folder: Path, *, tell: Progress = _silent, ledger: Path | None = 
 
     def open_executor(pool: PoolSpec, context: ExecutorContext) -> object:
         record = registry.executor(pool.executor)
-        options = registry.options(record.config, pool.options, f"pools.{pool.name}")
+        options = registry.pool_options(record, pool)
         return registry.make_executor(record, options, context)
 
     providers = Providers(renting.providers, registry, places=renting.places)

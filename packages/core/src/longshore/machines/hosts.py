@@ -63,7 +63,7 @@ def make_executor(registry: Registry, pool: PoolSpec, folder: Path, aside: Path)
     """
     project = Project(folder)
     record = registry.executor(pool.executor)
-    options = registry.options(record.config, pool.options, f"pools.{pool.name}")
+    options = registry.pool_options(record, pool)
     context = ExecutorContext(
         run="by-hand", run_folder=aside, project_folder=project.folder, store_folder=project.store
     )

@@ -10,7 +10,7 @@ from attrs.validators import min_len, optional
 
 from longshore.model.times import aware
 
-__all__ = ["ClusterAccess", "Kubernetes", "Registries", "RegistryLogin"]
+__all__ = ["CLUSTER_ABILITIES", "ClusterAccess", "Kubernetes", "Registries", "RegistryLogin"]
 
 
 @frozen(kw_only=True)
@@ -48,7 +48,7 @@ class Kubernetes(Protocol):
         ...
 
     def nodes(self, address: str) -> int:
-        """Say how many nodes a cluster is to have now; 0 for an unknown one."""
+        """Say how many nodes a cluster is to have now; 0 for an unknown one, and before they were asked for."""
         ...
 
     def scale(self, address: str, nodes: int) -> None:
@@ -71,3 +71,7 @@ class Registries(Protocol):
     def delete_image(self, repository: str, digest: str) -> bool:
         """Delete an image by its digest, silently when there is none; False when it is not of this cloud's registry."""
         ...
+
+
+CLUSTER_ABILITIES: tuple[type, ...] = (Kubernetes, Registries)
+"""What a provider whose machines are clusters may implement besides the rest."""

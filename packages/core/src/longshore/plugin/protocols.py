@@ -98,6 +98,8 @@ class ExecutorContext:
     project_folder: Path
     store_folder: Path
     """The project's artifacts by digest: ``<store>/objects/ab/abcdef...``."""
+    provider: Provider | None = None
+    """Who rents the pool's machines, for abilities that executing on them needs; None for machines that are given."""
     unattended: timedelta = field(default=timedelta(days=7))
     """How long attempts may live on when no controller attends to them; then their machine must end them itself."""
 

@@ -68,6 +68,8 @@ class Terms:
     """How long after a launch duplicates under its token may still turn up."""
     deadline: timedelta = field(default=timedelta(seconds=60), validator=gt(timedelta(0)))
     """No call takes longer (law P5)."""
+    ending: timedelta = field(default=timedelta(0), validator=ge(timedelta(0)))
+    """How long a machine may take to end, once told to, beyond what all others of these times allow for."""
     power_off_still_costs: bool = False
     """Whether a machine that has powered itself off is still paid for, so that somebody must end it."""
 
@@ -299,4 +301,6 @@ ABILITIES: tuple[type, ...] = (
     Sweeps,
     Takings,
 )
-"""All protocols that a provider may implement besides `Provider`."""
+"""All protocols that a provider may implement besides `Provider`; `longshore.plugin.clusters` has two more, for those
+whose machines are clusters.
+"""

@@ -78,7 +78,10 @@ class Engine:
         self._reach = Reach(run, state, self.runner.post)
         self._pools = used_pools(state)
         self._reach.areas = _areas(self._pools, run, project, self.runner.post)
-        self._executors = {pool.name: executor_of(self._registry, pool, project, run) for pool in self._pools}
+        providers = state.workflow.providers
+        self._executors = {
+            pool.name: executor_of(self._registry, pool, project, run, providers) for pool in self._pools
+        }
 
     @classmethod
     def create(cls, spec: WorkflowSpec, project: Project, options: RunOptions, run: str = "") -> Engine:

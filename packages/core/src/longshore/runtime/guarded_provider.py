@@ -14,6 +14,7 @@ from longshore.errors import CloudUnreachable, LongshoreError, PluginBroken
 from longshore.model.machine import Machine
 from longshore.model.machine_spec import SideResource
 from longshore.model.offer import Offer, Price
+from longshore.plugin.clusters import CLUSTER_ABILITIES, ClusterAccess, RegistryLogin
 from longshore.plugin.provider import ABILITIES, Provider, Quota, Scope, SpotNotice, Terms
 from longshore.runtime.within import TookTooLong, within
 
@@ -33,9 +34,11 @@ class _Many:
 _NOTHING = type(None)
 _ANSWERS: Mapping[str, Any] = MappingProxyType(
     {
+        "access": ClusterAccess | None,
         "address": str | None,
         "admit": _NOTHING,
         "caller": str,
+        "delete_image": bool,
         "delete_images": _NOTHING,
         "find": _Many(Machine),
         "find_sides": _Many(SideResource),
@@ -43,12 +46,15 @@ _ANSWERS: Mapping[str, Any] = MappingProxyType(
         "images": _Many(SideResource),
         "launch": _Many(Machine),
         "launch_together": _Many(Machine),
+        "login": RegistryLogin | None,
         "make_image": SideResource,
+        "nodes": int,
         "notices": _Many(SpotNotice),
         "offers": _Many(Offer),
         "price": Price | None,
         "quotas": _Many(Quota),
         "room": int | None,
+        "scale": _NOTHING,
         "scope": Scope,
         "sides_of": _Many(SideResource),
         "start": _NOTHING,
@@ -69,7 +75,10 @@ def guarded(provider: Any, label: str, *, patience: timedelta = _PATIENCE) -> Pr
 
     Its calls raise `PluginBroken` for what breaks laws P3 and P6, and `CloudUnreachable` for what breaks P5.
     """
-    names = {*_PROVIDER, *(name for each in ABILITIES if isinstance(provider, each) for name in _methods(each))}
+    names = {
+        *_PROVIDER,
+        *(name for each in (*ABILITIES, *CLUSTER_ABILITIES) if isinstance(provider, each) for name in _methods(each)),
+    }
     made = type("GuardedProvider", (_Guarded,), {name: _passing(name) for name in sorted(names)})
     return cast("Provider", made(provider, label, patience))
 

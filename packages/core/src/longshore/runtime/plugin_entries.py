@@ -76,6 +76,7 @@ OFFICIAL = {
     ("provider", "aws"): "longshore-aws",
     ("provider", "azure"): "longshore-azure",
     ("provider", "do"): "longshore-do",
+    ("provider", "eks"): "longshore-aws",
     ("provider", "gcp"): "longshore-gcp",
     ("store", "az"): "longshore-fsspec",
     ("store", "gs"): "longshore-fsspec",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -19,7 +21,12 @@ from longshore.runtime.registry import Registry
 from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.state import RunState
 
+if TYPE_CHECKING:
+    from longshore.plugin.provider import Provider
+
 __all__ = ["check", "executor_of", "machines_of", "used_pools"]
+
+_NO_PROVIDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 def check(
@@ -103,7 +110,7 @@ def _check_rented(spec: WorkflowSpec, pool: PoolSpec, provider: str, registry: R
     from longshore.runtime.providers import Providers  # noqa: PLC0415  most runs rent nothing
 
     record = registry.executor(pool.executor)
-    registry.options(record.config, pool.options, f"pools.{pool.name}")
+    registry.pool_options(record, pool)
     providers = Providers(spec.providers, registry)
     providers.open(provider)
     reaching = providers.described(provider)[0].executors
@@ -155,23 +162,38 @@ def used_pools(state: RunState) -> list[PoolSpec]:
     return [pool for pool in state.workflow.pools if pool.name in used]
 
 
-def executor_of(registry: Registry, pool: PoolSpec, project: Project, run: str) -> Executor:
-    """Make the executor of a pool for a run.
+def executor_of(
+    registry: Registry,
+    pool: PoolSpec,
+    project: Project,
+    run: str,
+    providers: Mapping[str, Mapping[str, Any]] = _NO_PROVIDERS,
+) -> Executor:
+    """Make the executor of a pool for a run. ``providers`` are the tables of those who rent its machines.
 
     Raises:
         ConfigError: when the pool's options do not fit it.
         PluginError: when it is missing or broken.
     """
     record = registry.executor(pool.executor)
-    options = registry.options(record.config, pool.options, f"pools.{pool.name}")
+    options = registry.pool_options(record, pool)
     context = ExecutorContext(
         run=run,
         run_folder=project.run_folder(run),
         project_folder=project.folder,
         store_folder=project.store,
+        provider=_provider_of(registry, pool, providers),
         unattended=pool.unattended,
     )
     return registry.make_executor(record, options, context)
+
+
+def _provider_of(registry: Registry, pool: PoolSpec, providers: Mapping[str, Mapping[str, Any]]) -> Provider | None:
+    if pool.provider is None:
+        return None
+    from longshore.runtime.providers import Providers  # noqa: PLC0415  most runs rent nothing
+
+    return Providers(providers, registry).open(pool.provider).provider
 
 
 def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list[Machine]:
@@ -184,7 +206,7 @@ def machines_of(registry: Registry, pool: PoolSpec, options: RunOptions) -> list
     record = registry.executor(pool.executor)
     if record.machines is None or pool.rented is not None:
         return []
-    settings = registry.options(record.config, pool.options, f"pools.{pool.name}")
+    settings = registry.pool_options(record, pool)
     machines = list(registry.machines(record, settings, pool.name))
     if options.jobs is not None and pool.executor == "local":
         machines = [_with_jobs(machine, options.jobs) for machine in machines]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
@@ -17,7 +18,7 @@ import pluggy
 from longshore.errors import PluginBroken, PluginClash, PluginMissing
 from longshore.model.machine import Machine
 from longshore.model.names import near
-from longshore.model.workflow import StrategySpec
+from longshore.model.workflow import PoolSpec, StrategySpec
 from longshore.plugin import (
     API_VERSION,
     AssignmentStrategy,
@@ -161,10 +162,22 @@ class Registry:
         """
         fields = attrs.fields(cast("type[attrs.AttrsInstance]", config))
         if not values and all(field.default is not attrs.NOTHING or not field.init for field in fields):
-            return config()
+            with suppress(TypeError, ValueError):  # what is wrong with them together is said below
+                return config()
         from longshore.runtime.plugin_options import structure  # noqa: PLC0415 - 30 ms that runs without options save
 
         return structure(config, values, key, place=place, plugin=self._label_of(config))
+
+    def pool_options(self, record: ExecutorRecord, pool: PoolSpec) -> Any:
+        """Turn a pool's options into those of its executor; raises as `options` does.
+
+        The image of a pool that rents is its machines', or what the executor makes of it, where it knows images.
+        """
+        values = pool.options
+        names = {field.name for field in attrs.fields(cast("type[attrs.AttrsInstance]", record.config))}
+        if pool.rented is not None and pool.rented.image and "image" in names:
+            values = {**values, "image": pool.rented.image}
+        return self.options(record.config, values, f"pools.{pool.name}")
 
     def _label_of(self, config: type) -> str:
         owner = self._owners.get(config)

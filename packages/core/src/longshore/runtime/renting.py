@@ -242,7 +242,7 @@ class Renter:
     def _let_go(self) -> None:
         """Wait no longer for what should have been gone for some time."""
         terms = self._source.provider.terms
-        bound = terms.deadline + terms.settle + 4 * terms.listing_lag + _PATIENCE
+        bound = terms.deadline + terms.settle + terms.ending + 4 * terms.listing_lag + _PATIENCE
         leaving = self._rentals.leaving
         late = tuple(name for name in self._mirror.leases() if _now() > leaving.get(name, _now()) + bound)
         if late:
