@@ -14,7 +14,7 @@ from attrs.validators import ge, gt, in_, le, optional
 from longshore.plugin.caller import networks
 from longshore.plugin.keys import MADE, Key
 
-__all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "NamedImage"]
+__all__ = ["IMAGES", "Address", "AwsConfig", "Disk", "NamedImage", "check_tags"]
 
 Address = Literal["public", "private", "id"]
 
@@ -107,7 +107,8 @@ def _address(_: object, __: Attribute[str], value: str) -> None:
         raise ValueError(f"{value!r} is no address; write {', '.join(get_args(Address))}")
 
 
-def _tags(_: object, __: Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
+def check_tags(_: object, __: Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
+    """Raise ValueError for tags that AWS would refuse, or that are ours."""
     if len(value) > _TAGS_LEFT:
         raise ValueError(f"{len(value)} tags are more than the {_TAGS_LEFT} that AWS leaves beside ours")
     for name, text in value.items():
@@ -155,7 +156,7 @@ class AwsConfig:
     """Name of the instance profile whose rights the machine has; empty for none."""
     user_data: str = ""
     """A script that is executed as root after ours at first boot."""
-    tags: Mapping[str, str] = field(factory=dict[str, str], validator=_tags)
+    tags: Mapping[str, str] = field(factory=dict[str, str], validator=check_tags)
     """More tags for everything that is made: cost centre, team."""
     deadline: timedelta = field(default=timedelta(seconds=60), validator=gt(timedelta(0)))
     """How long one request may take, with all that is repeated."""

@@ -80,9 +80,11 @@ _TABLE = Refusals(
         # Nobody answers for it.
         "Internal*": (CloudUnreachable, ""),
         "RequestTimeout*": (CloudUnreachable, ""),
+        "ServerException": (CloudUnreachable, ""),
         "ServiceUnavailable*": (CloudUnreachable, ""),
         "Unavailable": (CloudUnreachable, ""),
         # AWS will never take it.
+        "ClientException": (InvalidRequest, ""),
         "DefaultVpcDoesNotExist": (InvalidRequest, "name a subnet in [providers.aws]"),
         "DependencyViolation": (InvalidRequest, "something still uses it; once that has gone, so does this"),
         "IdempotentParameterMismatch": (InvalidRequest, ""),
@@ -98,15 +100,18 @@ _TABLE = Refusals(
         "NoSuch*": (InvalidRequest, ""),
         "OperationNotPermitted": (InvalidRequest, ""),
         "ParameterNotFound": (InvalidRequest, "the image has another name, or is not published in this region"),
+        "ResourceInUseException": (InvalidRequest, "something of this name is there, or is being changed"),
+        "ResourceNotFoundException": (InvalidRequest, ""),
         "TagLimitExceeded": (InvalidRequest, "use fewer tags in [providers.aws] tags"),
         "Unknown*": (InvalidRequest, ""),
+        "UnsupportedAvailabilityZoneException": (InvalidRequest, "name other zones, or subnets in others"),
         "UnsupportedOperation": (InvalidRequest, ""),
         "VPCIdNotSpecified": (InvalidRequest, "the account has no default network; name a subnet in [providers.aws]"),
         "VPCResourceNotSpecified": (InvalidRequest, "the type needs a network; name a subnet in [providers.aws]"),
         "ValidationError*": (InvalidRequest, ""),
     },
 )
-"""From the list of error codes in the EC2 API reference, and those of STS, SSM, Service Quotas and Pricing."""
+"""From the list of error codes in the EC2 API reference, and those of STS, SSM, EKS, ECR, Quotas and Pricing."""
 
 _LOGIN_PROBLEMS = (
     sdk.NoCredentialsError,

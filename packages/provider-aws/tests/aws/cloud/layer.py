@@ -13,6 +13,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from aws.cloud.clusters import Entries, action_of
 from aws.cloud.refusals import error, is_error, refusal
 from aws.cloud.services import NOT_MOTO, PLACEMENTS, QUOTAS, console, spot_requests, statuses
 
@@ -22,6 +23,7 @@ Start = Callable[..., Any]
 Answer = tuple[str, list[tuple[str, str]], bytes]
 
 _ACTIONS = {"RunInstances": "create", "DescribeInstances": "list", "TerminateInstances": "end"}
+_ACTIONS |= {"CreateCluster": "create", "ListClusters": "list", "DeleteCluster": "end"}
 _HANG_SECONDS = 5.0
 _CATALOGUE = frozenset({"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"})
 _SIZES = "nano micro small medium large xlarge 2xlarge 4xlarge 9xlarge 12xlarge 16xlarge 18xlarge 24xlarge metal"
@@ -49,6 +51,7 @@ class Layer:
 
     def _reset(self) -> None:
         PLACEMENTS.clear()
+        self._entries = Entries()
         self._faults: list[tuple[str, str, int]] = []
         self._seen: list[tuple[str, dict[str, str]]] = []
         self._called: list[tuple[float, str]] = []
@@ -85,6 +88,8 @@ class Layer:
                     return self._seen
                 case "called":
                     return self._called
+                case "entries":
+                    return self._entries.let_in
                 case "births":
                     return self._births
                 case "reclaim":
@@ -111,7 +116,10 @@ class Layer:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         form = {} if target else dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-        name = target.partition(".")[2] or form.get("Action", "")
+        path, kubernetes = environ["PATH_INFO"], action_of(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if kubernetes:
+            target, form = "eks", {"path": path, "body": body.decode()}
+        name = kubernetes or target.partition(".")[2] or form.get("Action", "")
         action = _ACTIONS.get(name, name)
         with self._lock:
             self._seen.append((action, form))
@@ -124,9 +132,10 @@ class Layer:
             answer = refusal(fault, action, name, target)
         elif fault == "hang":
             time.sleep(_HANG_SECONDS)
-            answer = error("ServiceUnavailable", 503, "too late")
+            answer = error("ServiceUnavailable", 503, "too late", target)
         else:
-            answer = self._do(environ, name, form, body, target, fault)
+            own = self._entries.answer(kubernetes, path, body)
+            answer = own or self._do(environ, name, form, body, "" if kubernetes else target, fault)
         status, headers, content = answer
         if fault == "reply lost":
             headers = [("Content-Length", "1000000"), ("Connection", "close")]
@@ -310,7 +319,14 @@ def _machines(tree: ET.Element) -> list[ET.Element]:
 def _service(target: str, form: Mapping[str, str]) -> str:
     """Name a service as policies do; those of forms are told apart by the version of their protocol."""
     prefix = target.partition(".")[0]
-    known = {"AWSPriceListService": "pricing", "ServiceQuotasV20190624": "servicequotas", "AmazonSSM": "ssm"}
+    if prefix == "eks":
+        return "eks"
+    known = {
+        "AmazonEC2ContainerRegistry_V20150921": "ecr",
+        "AWSPriceListService": "pricing",
+        "ServiceQuotasV20190624": "servicequotas",
+        "AmazonSSM": "ssm",
+    }
     return known[prefix] if prefix else {"2016-11-15": "ec2", "2011-06-15": "sts"}[form["Version"]]
 
 
