@@ -21,6 +21,7 @@ from longshore_k8s.config import PER_RUN, K8sConfig
 from longshore_k8s.errors import AlreadyThere, NotThere, message_of, of_api, plain_text, translated
 from longshore_k8s.manifests import CONTAINER, FINALIZER
 from longshore_k8s.names import OURS, RUN, labels_of_run, object_name
+from longshore_k8s.rented import RentedWay, settings_of
 from longshore_k8s.watches import Watch
 
 __all__ = ["Namespace"]
@@ -46,14 +47,15 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 class Namespace:
     """Where our pods are. Several threads may use it at once."""
 
-    def __init__(self, config: K8sConfig, run: str = "") -> None:
-        """Find the cluster; nothing is asked of it. ``run`` names the namespace that is made for a run.
+    def __init__(self, config: K8sConfig, run: str = "", way: RentedWay | None = None) -> None:
+        """Find the cluster; nothing is asked of it. ``run`` names the namespace that is made for a run, and ``way``
+        leads to a rented cluster.
 
         Raises:
             ExecutorError: when there is no kubeconfig, or it has no such context.
         """
         with translated("looking for a cluster"):
-            settings, namespace = _settings(config)
+            settings, namespace = _settings(config) if way is None else (settings_of(way), "")
         settings.retries = _REPEATS
         self._labels = labels_of_run(run) if config.namespace == PER_RUN else None
         self.name = config.namespace or namespace or "default"

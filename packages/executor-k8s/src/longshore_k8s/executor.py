@@ -12,6 +12,7 @@ from attrs import evolve
 from longshore.errors import ExecutorError
 from longshore.model.attempt import split_attempt_id
 from longshore.model.machine import Machine
+from longshore.plugin.clusters import Kubernetes, Registries, RegistryLogin
 from longshore.plugin.hosts import Finding, PodInfo
 from longshore.plugin.protocols import ExecutorContext, Session, Sink
 from longshore_k8s.checking import check_cluster
@@ -24,6 +25,7 @@ from longshore_k8s.overview import names_of_attempt, pods_of, remove_run, runs_o
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
 from longshore_k8s.registries import stored_login
+from longshore_k8s.rented import RentedWay, see_that_it_can_be_rented
 from longshore_k8s.reviewing import manifest_of
 from longshore_k8s.session import WorkerSession
 from longshore_k8s.templates import read_template
@@ -72,13 +74,21 @@ def machines_of(config: K8sConfig, pool: str) -> Sequence[Machine]:
 
 
 class K8sExecutor:
-    """All of its sessions share one client."""
+    """All of its sessions to a cluster share one client."""
 
     def __init__(self, config: K8sConfig, context: ExecutorContext) -> None:
+        """Take the options; nothing is asked.
+
+        Raises:
+            ConfigError: when they do not go with a cluster that is rented.
+        """
         self._config = config
         self._context = context
         self._lock = threading.Lock()
         self._found: Namespace | None = None
+        self._clusters: dict[str, Namespace] = {}
+        if context.provider is not None:
+            see_that_it_can_be_rented(config, context.provider)
 
     def open(self, machine: Machine, *, fence: int, sink: Sink) -> Session:
         """Link to a worker, whose pod is made when there is none, or to the cluster.
@@ -88,8 +98,8 @@ class K8sExecutor:
             MachineUnreachable: when the cluster does not answer, or the pod does not run in time.
             ExecutorError: when the cluster is another one than the machine was described in, or does not take the pod.
         """
-        namespace = self._namespace()
-        if machine.tags.get(_UID, "") != namespace.uid():
+        namespace = self._namespace() if self._context.provider is None else self._rented(machine.address)
+        if self._context.provider is None and machine.tags.get(_UID, "") != namespace.uid():
             raise ExecutorError(
                 f"namespace {namespace.name} is not the one that {machine.id} belongs to: another cluster, or it was "
                 "made anew; give the kubeconfig and context that the run began with"
@@ -152,8 +162,19 @@ class K8sExecutor:
         config = self._config
         if config.build is None:
             return None
-        host = config.registry.partition("/")[0]
-        return Images(config.build, config.registry, lambda: stored_login(host), run_folder)
+        return Images(config.build, config.registry, self._login, self._deleted, run_folder)
+
+    def _login(self) -> RegistryLogin | None:
+        """Find a login to the registry: the cloud's, else what was kept."""
+        provider: object = self._context.provider
+        name = self._config.registry
+        own = provider.login(name) if isinstance(provider, Registries) else None
+        return own or stored_login(name.partition("/")[0])
+
+    def _deleted(self, digest: str) -> bool:
+        """Let the cloud delete an image, when it is in the cloud's own registry."""
+        provider: object = self._context.provider
+        return isinstance(provider, Registries) and provider.delete_image(self._config.registry, digest)
 
     def _built(self, images: Images) -> K8sConfig:
         """Say what pods are made of, once it was built."""
@@ -177,6 +198,16 @@ class K8sExecutor:
             if self._found is None:
                 self._found = Namespace(self._config, self._context.run)
             return self._found
+
+    def _rented(self, address: str) -> Namespace:
+        """Give the namespace of a rented cluster, once that is there."""
+        with self._lock:
+            provider: object = self._context.provider
+            if address not in self._clusters and isinstance(provider, Kubernetes):
+                way = RentedWay(provider, address)
+                way()
+                self._clusters[address] = Namespace(self._config, self._context.run, way)
+            return self._clusters[address]
 
     def _template(self) -> Mapping[str, Any]:
         path = self._config.pod_template

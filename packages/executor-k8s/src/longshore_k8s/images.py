@@ -35,9 +35,17 @@ class Images:
     """The images of one pool in one run."""
 
     def __init__(
-        self, build: ImageBuild, registry: str, login: Callable[[], RegistryLogin | None], run_folder: Path
+        self,
+        build: ImageBuild,
+        registry: str,
+        login: Callable[[], RegistryLogin | None],
+        deleted: Callable[[str], bool],
+        run_folder: Path,
     ) -> None:
-        """Nothing is built or asked for. ``registry`` names the repository, such as ``host/team/tool``."""
+        """Nothing is built or asked for. ``registry`` names the repository, such as ``host/team/tool``; ``deleted``
+        deletes an image by its digest where registries of that kind do it by a way of their own, and says whether.
+        """
+        self._deleted = deleted
         self._build = build
         self._login = login
         self._repository = Repository(registry, login)
@@ -82,7 +90,7 @@ class Images:
             if not note.get("remove") or note.get("removed"):
                 continue
             digest = self._repository.digest(tag) or note.get("digest")
-            if digest:
+            if digest and not self._deleted(digest):
                 self._repository.delete(digest)
             with suppress(EnvironmentBuildError):
                 find_builder().forget(f"{self._repository.name}:{tag}", self._log_of(tag))

@@ -37,7 +37,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def images(registry: Registry, project: Path, run: str = "r1", build: ImageBuild = BUILD) -> Images:
-    return Images(build, f"{registry.host}/team/tool", lambda: None, project / ".longshore" / "runs" / run)
+    return Images(
+        build, f"{registry.host}/team/tool", lambda: None, lambda _: False, project / ".longshore" / "runs" / run
+    )
 
 
 def logs(project: Path) -> list[str]:
@@ -140,7 +142,7 @@ def test_a_registry_that_wants_a_login_gets_it_and_nobody_else_sees_it(tmp_path:
     with tokens() as (auth, shown), serving(tmp_path / "closed", auth=auth) as registry:
         login = RegistryLogin(host=registry.host, user="ada", password="hunter2-hunter2")
         folder = project / ".longshore/runs/r1"
-        mine = Images(BUILD, f"{registry.host}/team/tool", lambda: login, folder)
+        mine = Images(BUILD, f"{registry.host}/team/tool", lambda: login, lambda _: False, folder)
 
         mine.reference(project, "r1", remove=True)
         mine.remove()
