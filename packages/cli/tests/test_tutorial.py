@@ -53,6 +53,7 @@ _VARYING = [
 ]
 _COMMAND_SECONDS = 120.0
 _NEEDED = {
+    "cluster-for-the-run": ("longshore_aws", "longshore_k8s", "moto"),
     "bucket": ("longshore_fsspec", "s3fs", "moto"),
     "mixed": ("longshore_sandbox",),
     "reports": ("vl_convert",),

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "export": "Write a run, by default the latest, in a format of others.",
         "graph": "Draw a workflow as Mermaid, DOT or SVG.",
         "machines": "List, rent, stop, start and end machines, by the same words on every cloud.",
+        "clusters": "List, rent, scale and end Kubernetes clusters of the clouds.",
         "hosts": "Say whether the hosts that pools name can be used.",
         "k8s": "Say of Kubernetes clusters whether they can be used, and what runs have there.",
         "exec": "Run one command on a machine of a pool, or beside a task that runs, and show what it writes.",
