@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import shlex
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .images import Image, Images
 from .objects import Objects, Refusal, now
 
 __all__ = ["Kubelet"]
@@ -19,42 +22,68 @@ __all__ = ["Kubelet"]
 _NODE = "node-1"
 _NODE_CPUS = 64.0
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-_ENTER = 'exec 3>&1 >"$2" 2>&1 && mount --bind "$1" /tmp && cd /tmp && echo >&3 && shift 2 && exec "$@" 3>&-'
+_BEGIN = """
+import os, sys, warnings  # which execvp imports, when there is no library any more
+root, os.environ["PATH"], *argv = sys.argv[1:]
+os.chroot(root)
+os.chdir("/tmp")
+os.write(3, b".")
+os.close(3)
+os.execvp(argv[0], argv)
+"""
+"""Becomes a container's program, and tells on descriptor 3 that all is laid out."""
+
+Mount = tuple[Path, str, bool]
+"""What of this computer lies where in a container, and whether it can only be read."""
 
 
 class _Container:
     """A pod's process, and the way in."""
 
-    def __init__(self, folder: Path, argv: Sequence[str], env: dict[str, str]) -> None:
-        (folder / "tmp").mkdir(parents=True)
-        self.folder = folder
+    def __init__(
+        self, folder: Path, image: Image, mounts: Sequence[Mount], argv: Sequence[str], env: dict[str, str]
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.image = image
         self.log = folder / "log"
-        self._env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/tmp", **env}
-        words = ["sh", "-c", _ENTER, "sh", str(folder / "tmp"), str(self.log), *argv]
+        self._mounts = [(source, at) for source, at, _ in mounts]
+        self._env = {"PATH": image.path, "HOME": "/tmp", **env}
+        script = folder / "begin.sh"
+        root = folder / "root"
+        script.write_text(_script(root, self.log, image, mounts))
+        become = [sys.executable, "-I", "-S", "-c", _BEGIN, str(root), image.path]
         self.process = subprocess.Popen(
-            [*_UNSHARE, *words],
+            [*_UNSHARE, "sh", str(script), *become, *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            env=self._env,
+            env={**self._env, "PATH": os.environ.get("PATH", os.defpath)},
             start_new_session=True,
         )
         assert self.process.stdout is not None
         with self.process.stdout as told:
-            self.runs = bool(told.read(1))
+            told.read(1)
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if self.runs else []
+        try:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        except OSError:
+            children = []
         self.init = int(children[0]) if children else 0
+
+    def finds(self, program: str) -> bool:
+        """Say whether there is such a program in it."""
+        return self.image.finds(program, self._mounts)
 
     def execute(self, argv: Sequence[str]) -> subprocess.Popen[bytes]:
         """Begin a program in it, with pipes."""
         enter = [
-            "nsenter",
+            shutil.which("nsenter") or "nsenter",
             f"--target={self.init}",
             "--user",
             "--mount",
             "--pid",
             "--preserve-credentials",
-            "--wd=/tmp",
+            "--root",
+            f"--wd=/proc/{self.init}/cwd",
         ]
         pipe = subprocess.PIPE
         return subprocess.Popen(
@@ -78,6 +107,9 @@ class Kubelet:
     def __init__(self, objects: Objects, folder: Path) -> None:
         self._objects = objects
         self._folder = folder
+        self._images = Images(folder.with_name("images"))
+        self.claims = folder.with_name("claims")
+        """What lies in each volume that pods can claim."""
         self._containers: dict[str, _Container] = {}
         self._fates: dict[str, tuple[dict[str, str], str]] = {}
         """Of pods that are made to end: how their status will be, and the reason of their container's end."""
@@ -131,21 +163,25 @@ class Kubelet:
                 container.process.wait()
 
     def _live(self, pod: dict[str, Any]) -> None:
-        [spec] = pod["spec"]["containers"]
-        cpus = spec.get("resources", {}).get("requests", {}).get("cpu", "0")
-        if (float(cpus[:-1]) / 1000 if cpus.endswith("m") else float(cpus)) > _NODE_CPUS:
-            text = "0/1 nodes are available: 1 Insufficient cpu."
-            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": text}
+        why = self._unschedulable(pod)
+        if why:
+            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
             self._status(pod, lambda status: status.update(phase="Pending", conditions=[condition]))
             return
         self._change(pod, lambda found: found["spec"].update(nodeName=_NODE))
-        if spec["image"].startswith("missing"):
-            waiting = {"reason": "ErrImagePull", "message": f'failed to pull "{spec["image"]}": not found'}
-            self._container_is(pod, {"phase": "Pending"}, {"waiting": waiting})
+        folder = self._folder / pod["metadata"]["uid"]
+        for spec in pod["spec"].get("initContainers", []):
+            container = self._begin(pod, spec, folder / spec["name"], "initContainerStatuses")
+            if container is None:
+                return
+            if code := container.process.wait():
+                ended = {"exitCode": code, "reason": "Error", "message": container.log.read_text()}
+                self._is(pod, spec, "initContainerStatuses", {"phase": "Failed"}, {"terminated": ended})
+                return
+        [spec] = pod["spec"]["containers"]
+        container = self._begin(pod, spec, folder, "containerStatuses")
+        if container is None:
             return
-        argv = [*spec.get("command", []), *spec.get("args", [])]
-        env = {each["name"]: each.get("value", "") for each in spec.get("env", [])}
-        container = _Container(self._folder / pod["metadata"]["uid"], argv, env)
         with self._lock:
             self._containers[pod["metadata"]["uid"]] = container
         self._container_is(pod, {"phase": "Running"}, {"running": {"startedAt": now()}})
@@ -160,6 +196,43 @@ class Kubelet:
         ended = {"exitCode": code, "reason": reason, "finishedAt": now()}
         self._container_is(pod, status, {"terminated": ended})
 
+    def _unschedulable(self, pod: dict[str, Any]) -> str:
+        """Say why no node takes a pod, as a scheduler does; nothing when one does."""
+        [spec] = pod["spec"]["containers"]
+        cpus = spec.get("resources", {}).get("requests", {}).get("cpu", "0")
+        if (float(cpus[:-1]) / 1000 if cpus.endswith("m") else float(cpus)) > _NODE_CPUS:
+            return "0/1 nodes are available: 1 Insufficient cpu."
+        claims = [each["persistentVolumeClaim"] for each in pod["spec"]["volumes"] if "persistentVolumeClaim" in each]
+        there = {each["metadata"]["name"] for each in self._objects.all("persistentvolumeclaims")[1]}
+        missing = [each["claimName"] for each in claims if each["claimName"] not in there]
+        return f'persistentvolumeclaim "{missing[0]}" not found' if missing else ""
+
+    def _begin(self, pod: dict[str, Any], spec: dict[str, Any], folder: Path, kind: str) -> _Container | None:
+        """Begin a container; None when it cannot begin, which the pod's status says."""
+        if spec["image"].startswith("missing"):
+            waiting = {"reason": "ErrImagePull", "message": f'failed to pull "{spec["image"]}": not found'}
+            self._is(pod, spec, kind, {"phase": "Pending"}, {"waiting": waiting})
+            return None
+        image, mounts = self._images.of(spec["image"]), list(self._mounts(pod, spec))
+        argv = [*spec.get("command", []), *spec.get("args", [])]
+        if not image.finds(argv[0], [(source, at) for source, at, _ in mounts]):
+            text = f'exec: "{argv[0]}": executable file not found in $PATH: unknown'
+            ended = {"exitCode": 128, "reason": "StartError", "message": f"failed to create containerd task: {text}"}
+            self._is(pod, spec, kind, {"phase": "Failed"}, {"terminated": ended})
+            return None
+        env = {each["name"]: each.get("value", "") for each in spec.get("env", [])}
+        return _Container(folder, image, mounts, argv, env)
+
+    def _mounts(self, pod: dict[str, Any], spec: dict[str, Any]) -> Iterator[Mount]:
+        volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
+        for each in spec.get("volumeMounts", []):
+            claim = volumes[each["name"]].get("persistentVolumeClaim")
+            place = self._folder / pod["metadata"]["uid"] / "volumes" / each["name"]
+            if claim is not None:
+                place = self.claims / claim["claimName"]
+            place.mkdir(parents=True, exist_ok=True)
+            yield place, each["mountPath"], each.get("readOnly", False)
+
     def _die(self, pod: dict[str, Any]) -> None:
         with self._lock:
             container = self._containers.get(pod["metadata"]["uid"])
@@ -171,8 +244,13 @@ class Kubelet:
 
     def _container_is(self, pod: dict[str, Any], status: dict[str, str], state: dict[str, Any]) -> None:
         [spec] = pod["spec"]["containers"]
+        self._is(pod, spec, "containerStatuses", status, state)
+
+    def _is(
+        self, pod: dict[str, Any], spec: dict[str, Any], kind: str, status: dict[str, str], state: dict[str, Any]
+    ) -> None:
         whole = {"name": spec["name"], "image": spec["image"], "ready": "running" in state, "state": state}
-        self._status(pod, lambda found: found.update(status, containerStatuses=[whole]))
+        self._status(pod, lambda found: found.update(status, **{kind: [whole]}))
 
     def _status(self, pod: dict[str, Any], work: Callable[[dict[str, Any]], None]) -> None:
         self._change(pod, lambda found: work(found.setdefault("status", {})))
@@ -183,3 +261,23 @@ class Kubelet:
             return
         with suppress(Refusal):  # the pod has gone
             self._objects.change(("pods", meta["namespace"], meta["name"]), work, uid=meta["uid"])
+
+
+def _script(root: Path, log: Path, image: Image, mounts: Sequence[Mount]) -> str:
+    """Write what lays out a container's files, by a shell of this computer in the container's namespaces."""
+    root.mkdir()
+    for name, target in image.links:
+        (root / name).symlink_to(target)
+    lines = [f"exec 3>&1 >{shlex.quote(str(log))} 2>&1", "set -e", f"root={shlex.quote(str(root))}"]
+    lines.append('mount --bind "$root" "$root"')
+    places = [*image.folders, *((name, Path("/", name)) for name in ("proc", "dev", "sys"))]
+    for name, source in places:
+        (root / name).mkdir()
+        lines.append(f'mount --rbind {shlex.quote(str(source))} "$root"/{shlex.quote(name)}')
+    for source, at, only_read in sorted(mounts, key=lambda mount: mount[1]):
+        place = f'"$root"{shlex.quote(at)}'
+        lines.append(f"mkdir -p {place} && mount --bind {shlex.quote(str(source))} {place}")
+        if only_read:
+            lines.append(f"mount -o remount,bind,ro {place}")
+    lines += ['mount -o remount,bind,ro "$root"', 'exec "$@"']
+    return "\n".join(lines)

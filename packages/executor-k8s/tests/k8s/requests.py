@@ -27,6 +27,7 @@ KINDS = {
     "leases": "Lease",
     "jobs": "Job",
     "resourcequotas": "ResourceQuota",
+    "persistentvolumeclaims": "PersistentVolumeClaim",
     "selfsubjectaccessreviews": "SelfSubjectAccessReview",
 }
 """What there may be."""
@@ -167,11 +168,22 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         link = Socket(self.rfile, self.connection)  # type: ignore[arg-type]  # a file that reads
+        if not container.finds(argv[0]):
+            self._cannot_execute(argv[0], link)
+            return
         with self.cluster.streaming(self.connection), container.execute(argv) as process:
             _pump(process, link)
             with suppress(OSError):
                 link.send(bytes([_ERROR]) + json.dumps(_ending(process.wait())).encode())
                 link.close()
+
+    def _cannot_execute(self, program: str, link: Socket) -> None:
+        """Say what the runtime of a node says of a program that is not there."""
+        text = f'OCI runtime exec failed: exec: "{program}": executable file not found in $PATH: unknown'
+        status = {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": text, "code": 500}
+        with suppress(OSError):
+            link.send(bytes([_ERROR]) + json.dumps(status).encode())
+            link.close()
 
 
 def _pump(process: subprocess.Popen[bytes], link: Socket) -> None:
@@ -209,13 +221,6 @@ def _pass_on(handle: int, channel: int, link: Socket) -> None:
 def _ending(code: int) -> dict[str, Any]:
     if code == 0:
         return {"metadata": {}, "status": "Success"}
-    if code == 127:
-        return {
-            "metadata": {},
-            "status": "Failure",
-            "reason": "InternalError",
-            "message": "executable file not found in $PATH",
-        }
     causes = [{"reason": "ExitCode", "message": str(code)}]
     message = f"command terminated with non-zero exit code: exit status {code}"
     return {

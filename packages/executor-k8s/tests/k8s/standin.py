@@ -1,7 +1,7 @@
 """A stand-in for a cluster: a server of its API, with watches, exec, logs, and refusals.
 
 It holds every pod that it is given to the schema of Kubernetes, strictly. What it leaves out: rights, admission, more
-nodes, users within pods, and images (a pod sees this computer's own programs).
+nodes, and users within pods. Images are few: see `images`.
 """
 
 from __future__ import annotations
