@@ -35,7 +35,8 @@ def enter_attempt(invocation: Invocation, folder: Path, running: tuple[str, str,
     """Execute a command beside an attempt, of which pool, machine and id are given; give its exit code."""
     shown = {1: Shown(sys.stdout.fileno()), 2: Shown(sys.stderr.fileno())}
     invocation.began = True
-    code = enter(*running, words, folder=folder, tell=lambda stream, data: shown[stream].write(data))
+    feed = sys.stdin.fileno()
+    code = enter(*running, words, folder=folder, feed=feed, tell=lambda stream, data: shown[stream].write(data))
     for each in shown.values():
         each.close()
     return code

@@ -110,7 +110,7 @@ class PipeLink:
     def stop_waiting(self) -> None:
         """Never waits."""
 
-    def close(self) -> None:
+    def close(self, *, over: bool = False) -> None:
         for pipe in self._pipes:
             pipe.close()
 

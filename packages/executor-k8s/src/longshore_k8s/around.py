@@ -15,14 +15,14 @@ from longshore.model.events import AttemptEnded, AttemptStarted
 from longshore.model.machine import Machine
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import ExecutorContext, Sink
-from longshore.remote.shim_session import ShimSession
+from longshore.remote.remote_session import RemoteSession
 from longshore_k8s.attempt_objects import AttemptObjects
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.evidence import PodState, nothing_runs, state_of
 from longshore_k8s.hands import Hands
 from longshore_k8s.manifests import CONTAINER
-from longshore_k8s.session import PodLink, hello
+from longshore_k8s.session import PodLink, hello, session_by
 
 __all__ = ["Around", "SeenPod", "brought_home", "link_to"]
 
@@ -66,27 +66,27 @@ class SeenPod:
         return cls(name=name, uid=uid, gpus=_gpus(pod, resource), state=state_of(pod), is_over=nothing_runs(pod))
 
 
-def link_to(pod: SeenPod, around: Around, sink: Sink) -> ShimSession:
+def link_to(pod: SeenPod, around: Around, sink: Sink) -> RemoteSession:
     """Link to the shim in a pod that runs. As long as the cluster says that the pod is there, the link is not lost.
 
     Raises:
         FenceRefused: when a newer controller has been there.
         LongshoreError: as `PodLink.open` does.
     """
-    link = PodLink(around.namespace, pod.name, pod.uid, _PLACE, math.inf)
+    link = PodLink(around.namespace, pod.name, pod.uid, _PLACE, math.inf, helped=bool(around.config.helper_image))
     try:
         link.open()
         if around.fence < link.fence:
             raise FenceRefused(f"a newer controller has the run (its fence is {link.fence})")
         has = evolve(around.machine.resources, gpus=pod.gpus)
         first = hello(has, None, link.folder, around.fence, around.context.unattended)
-        return ShimSession(around.machine.id, first, link, sink, around.context)
+        return session_by(around.machine.id, first, link, sink, around.context)
     except BaseException:
         link.close()
         raise
 
 
-def brought_home(event: AttemptEnded, inner: ShimSession | None, around: Around) -> AttemptEnded:
+def brought_home(event: AttemptEnded, inner: RemoteSession | None, around: Around) -> AttemptEnded:
     """Bring the outputs of an attempt home; when that fails its end is another one."""
     try:
         if inner is not None and event.outputs:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from attrs import evolve
+
 from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.outcome import Cancelled, FailureClass, Lost
 from longshore.plugin.protocols import SessionEvent
-from longshore.remote.shim_session import ShimSession
+from longshore.remote.remote_session import RemoteSession
 from longshore_k8s.around import Around, SeenPod, brought_home, link_to
 from longshore_k8s.errors import PodGone, QuotaExceeded, failure_of
 from longshore_k8s.evidence import PodPhase, state_of
@@ -37,7 +39,7 @@ class AttemptPod:
         self._spec: AttemptSpec | None = None
         self._items: Sequence[Item] = ()
         self._pod: SeenPod | None = None
-        self._inner: ShimSession | None = None
+        self._inner: RemoteSession | None = None
         self._wanted = False
         self._asked = False
         self._went = False
@@ -66,7 +68,7 @@ class AttemptPod:
         """Whether there has been a pod."""
         return self._pod is not None
 
-    def linked(self) -> ShimSession:
+    def linked(self) -> RemoteSession:
         """Give the link to what runs in the pod; raises MachineUnreachable when there is none."""
         if self._inner is None:
             raise MachineUnreachable(f"{self._id} has no pod that runs")
@@ -204,7 +206,7 @@ class AttemptPod:
                 self._went = True
                 inner.adopt([self._id])
             elif self._spec is not None:
-                inner.create(self._spec)
+                inner.create(evolve(self._spec, environment=""))  # it is the image
                 inner.put(self._id, self._items)
                 if not self._cancelled:
                     self._went = True

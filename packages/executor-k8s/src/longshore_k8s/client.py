@@ -231,13 +231,13 @@ class Namespace:
                     break  # another one may have its name by now
                 yield changed
 
-    def execute(self, pod: str, argv: Sequence[str], *, feed: bool = True) -> WSClient:
-        """Begin a program in a pod, with its standard output and errors, and with ``feed`` its input."""
+    def execute(self, pod: str, argv: Sequence[str]) -> WSClient:
+        """Begin a program in a pod, with its standard input, output and errors."""
         settings = self._client.configuration
         words = [("command", word) for word in argv]
         flags = [
             ("container", CONTAINER),
-            ("stdin", str(feed).lower()),
+            ("stdin", "true"),
             ("stdout", "true"),
             ("stderr", "true"),
             ("tty", "false"),

@@ -99,6 +99,8 @@ class K8sConfig:
     """The repository that it is pushed to, such as ``registry.example/team/tool``."""
     remove_image: bool = False
     """It is the run's own, and is deleted when the run has ended."""
+    helper_image: str = field(default="", validator=_is_image)
+    """An image with a busybox that needs no libraries, for pods whose own image has no shell; empty for none."""
     workers: int | None = field(default=None, validator=optional([instance_of(int), gt(0)]))
     """So many pods that stay, each a machine; None for a pod for each attempt."""
     kubeconfig: str = ""

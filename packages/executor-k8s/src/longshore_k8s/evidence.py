@@ -11,7 +11,7 @@ from attrs import frozen
 from longshore.model.outcome import FailureClass
 from longshore_k8s.errors import plain_text
 
-__all__ = ["PodPhase", "PodState", "nothing_runs", "state_of"]
+__all__ = ["TOOLS_CONTAINER", "PodPhase", "PodState", "nothing_runs", "state_of"]
 
 _NO_IMAGE = frozenset(
     {"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError"}
@@ -19,6 +19,9 @@ _NO_IMAGE = frozenset(
 _NO_CONTAINER = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff"}
 )
+_NO_START = frozenset({"StartError", "ContainerCannotRun"})
+TOOLS_CONTAINER = "tools"
+"""What brings tools into a pod whose image has none."""
 _REASONS = {
     "Evicted": FailureClass.PREEMPTED,
     "Preempting": FailureClass.PREEMPTED,
@@ -93,6 +96,14 @@ def nothing_runs(pod: Mapping[str, Any]) -> bool:
 def _over(pod: Mapping[str, Any], status: Mapping[str, Any]) -> PodState | None:
     for name, state in _containers(status):
         ended = state.get("terminated") or {}
+        if ended.get("reason") in _NO_START:
+            text = plain_text(f"{name}: {ended['reason']}: {ended.get('message', '')}")
+            if 'exec: "sh"' in text:
+                text += "; its image has no sh: take another one, or give the pool a helper_image such as busybox"
+            return PodState(phase=PodPhase.OVER, failure=FailureClass.ENVIRONMENT, evidence=text)
+        if name == TOOLS_CONTAINER and ended.get("exitCode"):
+            text = plain_text(f"the helper_image has no busybox that can be copied: {ended.get('message', '')}")
+            return PodState(phase=PodPhase.OVER, failure=FailureClass.ENVIRONMENT, evidence=text)
         if ended.get("reason") == "OOMKilled":
             text = f"{name}: OOMKilled, exit code {ended.get('exitCode')}"
             return PodState(phase=PodPhase.OVER, failure=FailureClass.OUT_OF_MEMORY, evidence=text)

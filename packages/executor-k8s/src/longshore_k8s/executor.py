@@ -27,7 +27,6 @@ from longshore_k8s.quotas import room_of
 from longshore_k8s.registries import stored_login
 from longshore_k8s.rented import RentedWay, see_that_it_can_be_rented
 from longshore_k8s.reviewing import manifest_of
-from longshore_k8s.session import WorkerSession
 from longshore_k8s.templates import read_template
 from longshore_k8s.workers import open_worker
 
@@ -108,11 +107,9 @@ class K8sExecutor:
         images = self._images(self._context.run_folder)
         config = self._config if images is None else self._built(images)
         namespace.make()
-        begin: Callable[..., PodsSession | WorkerSession] = PodsSession if config.workers is None else open_worker
-        session = begin(namespace, config, template, self._context, machine, fence, sink)
-        if images is not None:
-            session.afterwards = images.remove_or_tell
-        return session
+        begin: Callable[..., Session] = PodsSession if config.workers is None else open_worker
+        afterwards = _do_nothing if images is None else images.remove_or_tell
+        return begin(namespace, config, template, self._context, machine, fence, sink, afterwards)
 
     # --- by hand
 
@@ -144,7 +141,15 @@ class K8sExecutor:
         if images is not None:
             images.remove()
 
-    def enter(self, machine: str, attempt: str, words: Sequence[str], *, tell: Callable[[int, bytes], None]) -> int:
+    def enter(
+        self,
+        machine: str,
+        attempt: str,
+        words: Sequence[str],
+        *,
+        feed: int | None,
+        tell: Callable[[int, bytes], None],
+    ) -> int:
         """Execute a command in an attempt's workdir."""
         run, task, number = split_attempt_id(attempt)
         namespace = self._namespace().of(run)
@@ -152,7 +157,7 @@ class K8sExecutor:
             pod = object_name(run, machine)
         else:
             [pod] = names_of_attempt(namespace, run, task, number) or [object_name(run, task, str(number))]
-        return enter_pod(namespace, pod, attempt, words, tell)
+        return enter_pod(namespace, pod, attempt, words, feed=feed, tell=tell, helped=bool(self._config.helper_image))
 
     @property
     def _runs(self) -> Path:
@@ -212,3 +217,7 @@ class K8sExecutor:
     def _template(self) -> Mapping[str, Any]:
         path = self._config.pod_template
         return read_template(self._context.project_folder / path) if path else {}
+
+
+def _do_nothing() -> None:
+    """Nothing is left but what is in the cluster."""

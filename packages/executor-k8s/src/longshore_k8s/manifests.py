@@ -9,9 +9,21 @@ from typing import Any
 from longshore.errors import ExecutorError
 from longshore.model.resources import Resources
 from longshore_k8s.config import K8sConfig
+from longshore_k8s.evidence import TOOLS_CONTAINER
 from longshore_k8s.names import label_value
 
-__all__ = ["ATTEMPT", "CONTAINER", "FINALIZER", "FOLDER", "attempt_pod", "job_of", "see_ours", "worker_pod"]
+__all__ = [
+    "ATTEMPT",
+    "CONTAINER",
+    "FINALIZER",
+    "FOLDER",
+    "TOOLS",
+    "attempt_pod",
+    "job_of",
+    "see_ours",
+    "shell_of",
+    "worker_pod",
+]
 
 ATTEMPT = "longshore/attempt-id"
 """The annotation that says of which attempt a pod is."""
@@ -20,9 +32,27 @@ FINALIZER = "longshore/outcome"
 """Holds a pod of one attempt until its outcome is in the journal."""
 FOLDER = "/tmp/longshore"  # noqa: S108  of the pod, whose /tmp is its own volume
 """Where all that is ours lies in a pod."""
+TOOLS = "/longshore/tools"
+"""Where a pod has the tools that were brought from another image."""
+_BRING = (
+    'cp "/proc/$$/exe" "$1/busybox" && '
+    '"$1/busybox" --list | while read -r each; do [ -e "$1/$each" ] || ln -s busybox "$1/$each"; done; '
+    'test -x "$1/sh"'
+)
+"""Brings them."""
 _WAIT = "trap 'exit 0' TERM; while :; do sleep 86400 & wait $!; done"
 """What a pod's main program does: it reaps what attempts leave behind, and ends when it is told to."""
 _GRACE_SECONDS = 5
+_SECURITY: Mapping[str, Any] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def shell_of(*, helped: bool) -> str:
+    """Name the shell of a pod; ``helped`` says that it has tools from another image."""
+    return f"{TOOLS}/sh" if helped else "sh"
 
 
 def worker_pod(name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[str, Any]:
@@ -79,7 +109,17 @@ def _pod(name: str, labels: Mapping[str, str], config: K8sConfig, spec: dict[str
 def _spec(
     labels: Mapping[str, str], config: K8sConfig, image: str, needs: Resources, longest: timedelta
 ) -> dict[str, Any]:
-    return {
+    container = {
+        "name": CONTAINER,
+        "image": image,
+        "command": [shell_of(helped=bool(config.helper_image)), "-c", _WAIT],
+        "workingDir": "/tmp",  # noqa: S108  as above
+        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108  as above
+        "resources": _resources(config, needs),
+        "securityContext": dict(_SECURITY),
+        "volumeMounts": [{"name": "work", "mountPath": "/tmp"}],  # noqa: S108  as above
+    }
+    spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": max(1, round(longest.total_seconds())),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
@@ -100,25 +140,29 @@ def _spec(
                 "labelSelector": {"matchLabels": {"longshore/run": labels["longshore/run"]}},
             }
         ],
-        "containers": [
-            {
-                "name": CONTAINER,
-                "image": image,
-                "command": ["sh", "-c", _WAIT],
-                "workingDir": "/tmp",  # noqa: S108  as above
-                "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108  as above
-                "resources": _resources(config, needs),
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-                "volumeMounts": [{"name": "work", "mountPath": "/tmp"}],  # noqa: S108  as above
-            }
-        ],
+        "containers": [container],
         "volumes": [{"name": "work", "emptyDir": {"sizeLimit": str(needs.disk_bytes)} if needs.disk_bytes else {}}],
         **_wishes(config),
     }
+    if config.helper_image:
+        _help(spec, container, config.helper_image)
+    return spec
+
+
+def _help(spec: dict[str, Any], container: dict[str, Any], image: str) -> None:
+    """Have a pod bring tools from another image, before its own has to do anything."""
+    spec["volumes"].append({"name": "tools", "emptyDir": {}})
+    container["volumeMounts"].append({"name": "tools", "mountPath": TOOLS, "readOnly": True})
+    spec["initContainers"] = [
+        {
+            "name": TOOLS_CONTAINER,
+            "image": image,
+            "command": ["sh", "-c", _BRING, "sh", TOOLS],
+            "resources": container["resources"],
+            "securityContext": dict(_SECURITY),
+            "volumeMounts": [{"name": "tools", "mountPath": TOOLS}],
+        }
+    ]
 
 
 def _resources(config: K8sConfig, needs: Resources) -> dict[str, Any]:

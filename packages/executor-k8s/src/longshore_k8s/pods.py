@@ -32,7 +32,6 @@ from longshore_k8s.fences import raise_fence
 from longshore_k8s.following import Follower
 from longshore_k8s.hands import Hands
 from longshore_k8s.names import object_name
-from longshore_k8s.session import do_nothing
 
 __all__ = ["PodsSession"]
 
@@ -55,8 +54,12 @@ class PodsSession:
         machine: Machine,
         fence: int,
         sink: Sink,
+        afterwards: Callable[[], None],
     ) -> None:
-        """Take the run's pods over. No pod is made; the errors are those of `K8sExecutor.open`."""
+        """Take the run's pods over. No pod is made; the errors are those of `K8sExecutor.open`.
+
+        ``afterwards`` is done when nothing of the run is to be left.
+        """
         self._context = context
         self._machine = machine
         self._sink = sink
@@ -68,8 +71,7 @@ class PodsSession:
         self._said: set[str] = set()
         self._problem: LongshoreError | None = None
         self._cleared = False
-        self.afterwards: Callable[[], None] = do_nothing
-        """Done when nothing of the run is to be left."""
+        self._afterwards = afterwards
         self._closed = False
         self._objects = AttemptObjects(namespace, config, template, context, machine.pool)
         lease = object_name(context.run, machine.pool)
@@ -177,7 +179,7 @@ class PodsSession:
         if self._cleared:
             with suppress(LongshoreError):
                 self._objects.remove_all(self._around.lease)
-            self.afterwards()
+            self._afterwards()
 
     # --- what attempts ask of us
 

@@ -1,32 +1,50 @@
-"""Starting the shim in a pod: sent through the stream when it is not there, and verified by digest."""
+"""Starting programs in a pod: by its Python, or by the shim; each sent through the stream when it is not there, and
+verified by digest.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import cache
+from typing import Any
+
+from attrs import frozen
 
 from longshore.errors import DiskFull, MachineUnreachable
+from longshore.remote.beginning import CHECK, LOADER, NAMES, bundle, order, starter
 from longshore.remote.packing import Broken
 from longshore.remote.shim_session import shim_program
+from longshore.remote.starter import MARK
 from longshore_k8s.client import Namespace
 from longshore_k8s.errors import ImageLacks, plain_text
-from longshore_k8s.manifests import FOLDER
+from longshore_k8s.manifests import FOLDER, TOOLS, shell_of
 from longshore_k8s.streams import ExecStream
 
-__all__ = ["begin", "read_line"]
+__all__ = ["USE_TOOLS", "Begun", "begin", "read_line"]
 
 _MOST_LINE = 1 << 16
-_SCRIPT = """
+USE_TOOLS = f'[ ! -d {TOOLS} ] || export PATH="${{PATH:-/usr/local/bin:/usr/bin:/bin}}:{TOOLS}"'
+"""For a shell: after those of its own image a pod has the tools that were brought from another one."""
+_SCRIPT = f"""
 umask 077
-f=$1 digest=$2 size=$3 program=$4 place=$5
-fail() { echo "problem $1"; exit 1; }
+f=$1 digest=$2 size=$3 program=$4 place=$5 starter=$6
+fail() {{ echo "problem $1"; exit 1; }}
+{USE_TOOLS}
+for python in {" ".join(NAMES)}; do
+    command -v "$python" >/dev/null 2>&1 || continue
+    "$python" -I -S -c "{CHECK}" </dev/null >/dev/null 2>&1 || continue
+    echo python
+    loader="{LOADER}"
+    exec "$python" -I -S -X utf8 -c "$loader" "$starter" 2>/dev/null
+done
 mkdir -p "$f/bin" || fail folder
 cd "$f" || fail folder
 if [ ! -e "bin/$digest.sh" ]; then
     echo need
-    head -c "$size" >"bin/$$" || { rm -f "bin/$$"; fail full; }
+    head -c "$size" >"bin/$$" || {{ rm -f "bin/$$"; fail full; }}
     found=$(sha256sum <"bin/$$") || fail sha256sum
-    [ "${found%% *}" = "$digest" ] || { rm -f "bin/$$"; fail digest; }
+    [ "${{found%% *}}" = "$digest" ] || {{ rm -f "bin/$$"; fail digest; }}
     mv "bin/$$" "bin/$digest.sh" || fail folder
 fi
 echo ready
@@ -39,20 +57,33 @@ _PROBLEMS = {
 }
 
 
-def begin(namespace: Namespace, pod: str, program: str, place: str, seconds: float) -> ExecStream:
-    """Start ``link`` or ``exchange``, which serves a place below our folder; give the stream to it.
+@frozen(kw_only=True)
+class Begun:
+    """A program that has begun."""
+
+    stream: ExecStream
+    python: str
+    """The pod's Python that executes it; empty where the shim does."""
+
+
+def begin(namespace: Namespace, pod: str, program: str, place: str, seconds: float, *, helped: bool) -> Begun:
+    """Start ``link`` or ``exchange``, which serves a place below our folder.
+
+    With ``helped`` the pod has tools from another image than its own.
 
     Raises:
         MachineUnreachable: when there is no way to the pod, or it takes too long.
-        DiskFull: when there is no room for the shim.
+        DiskFull: when there is no room for the program.
         ImageLacks: when the image has no shell, or not what the shim needs.
         ExecutorError: when we may not execute.
     """
     content, digest = _shim()
-    argv = ["sh", "-c", _SCRIPT, "sh", FOLDER, digest, str(len(content)), program, place]
-    stream = ExecStream(namespace.execute(pod, argv))
+    words = [FOLDER, digest, str(len(content)), program, place, str(len(starter()))]
+    stream = ExecStream(namespace.execute(pod, [shell_of(helped=helped), "-c", _SCRIPT, "sh", *words]))
     try:
         line = read_line(stream, pod, seconds)
+        if line == "python":
+            return Begun(stream=stream, python=_by_python(stream, pod, program, place, seconds))
         if line == "need":
             stream.send(content)
             line = read_line(stream, pod, seconds)
@@ -67,7 +98,30 @@ def begin(namespace: Namespace, pod: str, program: str, place: str, seconds: flo
     except BaseException:
         stream.close()
         raise
-    return stream
+    return Begun(stream=stream, python="")
+
+
+def _by_python(stream: ExecStream, pod: str, program: str, place: str, seconds: float) -> str:
+    """Have the pod's Python become the program; give its path."""
+    stream.send(order(FOLDER, program, place))
+    told = _told(read_line(stream, pod, seconds))
+    if told.get("need"):
+        stream.send(bundle()[0])
+        told = _told(read_line(stream, pod, seconds))
+    if "problem" in told:
+        kind = DiskFull if told.get("kind") == "full" else ImageLacks
+        raise kind(f"pod {pod}: {plain_text(str(told['problem']))}")
+    if "facts" not in told:
+        raise MachineUnreachable(f"pod {pod} hung up while a program was being started")
+    return str(told["executable"])
+
+
+def _told(line: str) -> dict[str, Any]:
+    try:
+        told = json.loads(line.removeprefix(MARK))
+    except ValueError:
+        told = {}
+    return told if isinstance(told, dict) else {}
 
 
 def read_line(stream: ExecStream, pod: str, seconds: float) -> str:

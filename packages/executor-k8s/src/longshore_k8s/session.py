@@ -7,27 +7,26 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from typing import Any, TypeVar
 
-from longshore.errors import ExecutorError, LongshoreError, MachineUnreachable
+from longshore.errors import ExecutorError, MachineUnreachable
 from longshore.model.resources import Resources
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.asking import DataStream
 from longshore.remote.patience import Patience
 from longshore.remote.protocol import VERSION
+from longshore.remote.remote_session import RemoteSession
 from longshore.remote.session import Deaths
 from longshore.remote.shim_session import ShimSession
 from longshore_k8s.client import Namespace
 from longshore_k8s.errors import NotThere, PodGone, plain_text
 from longshore_k8s.evidence import PodPhase, state_of
 from longshore_k8s.manifests import FOLDER
-from longshore_k8s.programs import begin, read_line
+from longshore_k8s.programs import Begun, begin, read_line
 from longshore_k8s.streams import as_socket
 
-__all__ = ["PodLink", "WorkerSession", "do_nothing", "hello"]
+__all__ = ["PodLink", "hello", "session_by"]
 
 _CONNECT_SECONDS = 30.0
 
@@ -37,7 +36,17 @@ _Result = TypeVar("_Result")
 class PodLink:
     """A `longshore.remote.remote_session.RemoteLink`: one stream for what is said, another for data."""
 
-    def __init__(self, namespace: Namespace, pod: str, uid: str, place: str, reconnect: float) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        pod: str,
+        uid: str,
+        place: str,
+        reconnect: float,
+        *,
+        helped: bool,
+        over: Callable[[], None] | None = None,
+    ) -> None:
         """Prepare; nothing is opened before `open`.
 
         Args:
@@ -46,6 +55,8 @@ class PodLink:
             uid: what tells it from a later pod of this name.
             place: the shim's folder, below ours.
             reconnect: how long the link may be down, in seconds.
+            helped: whether the pod has tools from another image.
+            over: what is done when the run has ended for good and the link is closed.
         """
         self._namespace = namespace
         self._pod = pod
@@ -53,6 +64,10 @@ class PodLink:
         self._place = place
         self._patience = Patience(budget=reconnect)
         self._budget = reconnect
+        self._helped = helped
+        self._when_over = over
+        self.python = ""
+        """The pod's Python; empty where the shim does all there is to do."""
         self._deaths = Deaths()
         self._stopped = threading.Event()
         self._first: socket.socket | None = None
@@ -79,9 +94,7 @@ class PodLink:
 
     def open_data(self) -> DataStream:
         """Give a stream to the exchange."""
-        place = f"{self._place}/store"
-        work = partial(begin, self._namespace, self._pod, "exchange", place, _CONNECT_SECONDS)
-        return self._insist(work, _waiting(self._budget))
+        return self._insist(lambda: self._begin("exchange", f"{self._place}/store").stream, _waiting(self._budget))
 
     def trouble(self) -> str:
         """Give the end of what shims have left in words."""
@@ -91,33 +104,36 @@ class PodLink:
         """Wait for nothing any more."""
         self._stopped.set()
 
-    def close(self) -> None:
+    def close(self, *, over: bool = False) -> None:
         """Let go of all that was opened; streams end with the sockets that they are joined to."""
         self._stopped.set()
         if self._first is not None:
             self._first.close()
-
-    def remove(self) -> None:
-        """Delete the pod, and the namespace of the run if it has one, as far as the cluster lets us."""
-        with suppress(LongshoreError):
-            self._namespace.delete("pods", self._pod)
-            self._namespace.remove()
+        if over and self._when_over is not None:
+            self._when_over()
 
     def _link(self) -> socket.socket:
-        stream = begin(self._namespace, self._pod, "link", self._place, _CONNECT_SECONDS)
+        begun = self._begin("link", self._place)
+        stream = begun.stream
         try:
             told = _told(read_line(stream, self._pod, _CONNECT_SECONDS))
             self._trouble = plain_text(str(told.get("trouble", "")))
             if told.get("event") != "linked":
-                raise ExecutorError(f"pod {self._pod}: no shim can be started: {plain_text(str(told.get('reason')))}")
+                raise ExecutorError(
+                    f"pod {self._pod}: nothing of ours can be started: {plain_text(str(told.get('reason')))}"
+                )
             if told["fresh"]:
                 self._deaths.note_start()
         except BaseException:
             stream.close()
             raise
         self.fence = int(told["fence"])
+        self.python = begun.python
         self._patience.linked(time.monotonic())
         return as_socket(stream, b"", f"longshore-{self._pod}")
+
+    def _begin(self, program: str, place: str) -> Begun:
+        return begin(self._namespace, self._pod, program, place, _CONNECT_SECONDS, helped=self._helped)
 
     def _insist(self, work: Callable[[], _Result], patience: Patience) -> _Result:
         """Do something again until it works, the pod is over, or patience has an end."""
@@ -149,30 +165,13 @@ class PodLink:
             raise PodGone(f"pod {self._pod}: {state.evidence}") from cause
 
 
-class WorkerSession(ShimSession):
-    """A link to a pod that is a machine."""
-
-    def __init__(
-        self, machine: str, hello: dict[str, Any], link: PodLink, sink: Sink, context: ExecutorContext
-    ) -> None:
-        """Link to the shim in the pod; arguments and errors are those of `RemoteSession`."""
-        self._pod_link = link
-        self._cleared = False
-        self.afterwards: Callable[[], None] = do_nothing
-        """Done when nothing of the run is to be left."""
-        super().__init__(machine, hello, link, sink, context)
-
-    def clear(self) -> None:
-        """Leave no pod behind, as soon as the link is closed."""
-        super().clear()
-        self._cleared = True
-
-    def close(self) -> None:
-        """Drop the link; the pod lives on, unless the run is over."""
-        super().close()
-        if self._cleared:
-            self._pod_link.remove()
-            self.afterwards()
+def session_by(
+    machine: str, hello: dict[str, Any], link: PodLink, sink: Sink, context: ExecutorContext
+) -> RemoteSession:
+    """Give a session over a link that is open; arguments and errors are those of `RemoteSession`."""
+    if link.python:
+        return RemoteSession(machine, {**hello, "python": link.python}, link, sink, context)
+    return ShimSession(machine, hello, link, sink, context)
 
 
 def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended: timedelta) -> dict[str, Any]:
@@ -192,10 +191,6 @@ def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended
         "unattended": unattended.total_seconds(),
         "tied": False,
     }
-
-
-def do_nothing() -> None:
-    """Nothing."""
 
 
 def _waiting(budget: float) -> Patience:

@@ -95,6 +95,9 @@ class ExecStream:
         except WebSocketTimeoutException as error:
             raise TimeoutError from error
         except _BROKEN as error:
+            if self._status:  # all was said, but for good-bye
+                self._over = True
+                return _NOTHING, b""
             raise Broken(str(error) or "the stream has ended") from error
         if code == ABNF.OPCODE_CLOSE:
             self._over = True

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from longshore.errors import ExecutorError, FenceRefused, MachineUnreachable
+from longshore.errors import ExecutorError, FenceRefused, LongshoreError, MachineUnreachable
 from longshore.model.machine import Machine
+from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.remote.remote_session import RemoteSession
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.errors import AlreadyThere
 from longshore_k8s.evidence import PodPhase, PodState, state_of
 from longshore_k8s.manifests import see_ours, worker_pod
 from longshore_k8s.names import labels_of, object_name
-from longshore_k8s.session import PodLink, WorkerSession, hello
+from longshore_k8s.session import PodLink, hello, session_by
 from longshore_k8s.templates import merged
 
 __all__ = ["open_worker"]
@@ -33,21 +37,42 @@ def open_worker(
     machine: Machine,
     fence: int,
     sink: Sink,
-) -> WorkerSession:
-    """Link to a worker; its pod is made when there is none. The errors are those of `K8sExecutor.open`."""
+    afterwards: Callable[[], None],
+) -> RemoteSession:
+    """Link to a worker; its pod is made when there is none. The errors are those of `K8sExecutor.open`.
+
+    ``afterwards`` is done when nothing of the run is to be left.
+    """
     name, labels = object_name(context.run, machine.id), labels_of(context.run, machine.id)
     manifest = merged(worker_pod(name, labels, config), template)
     pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds())
-    link = PodLink(namespace, name, pod["metadata"]["uid"], _PLACE, config.reconnect.total_seconds())
+    seconds, helped = config.reconnect.total_seconds(), bool(config.helper_image)
+    link = PodLink(
+        namespace,
+        name,
+        pod["metadata"]["uid"],
+        _PLACE,
+        seconds,
+        helped=helped,
+        over=partial(_remove, namespace, name, afterwards),
+    )
     try:
         link.open()
         if fence < link.fence:
             raise FenceRefused(f"a newer controller has taken run {context.run} over (its fence is {link.fence})")
         first = hello(machine.resources, machine.slots, link.folder, fence, context.unattended)
-        return WorkerSession(machine.id, first, link, sink, context)
+        return session_by(machine.id, first, link, sink, context)
     except BaseException:
         link.close()
         raise
+
+
+def _remove(namespace: Namespace, pod: str, afterwards: Callable[[], None]) -> None:
+    """Delete a pod, and the namespace of the run if it has one, as far as the cluster lets us."""
+    with suppress(LongshoreError):
+        namespace.delete("pods", pod)
+        namespace.remove()
+    afterwards()
 
 
 def _running(namespace: Namespace, manifest: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -71,11 +96,6 @@ def _running(namespace: Namespace, manifest: dict[str, Any], seconds: float) -> 
             if state.phase is PodPhase.OVER and not made_before:
                 made_before = True
                 namespace.delete("pods", name)
-                if not _ended(pod):
+                if state.failure is FailureClass.ENVIRONMENT:
                     raise ExecutorError(f"pod {name} cannot begin: {state.evidence}")
     raise MachineUnreachable(f"pod {name} does not run yet: {state.evidence or 'its node is still preparing it'}")
-
-
-def _ended(pod: Mapping[str, Any]) -> bool:
-    """Whether a pod has run and ended, or is on its way out."""
-    return "deletionTimestamp" in pod["metadata"] or (pod.get("status") or {}).get("phase") in {"Failed", "Succeeded"}

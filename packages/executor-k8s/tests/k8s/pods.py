@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,9 +24,9 @@ _NODE_CPUS = 64.0
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _BEGIN = """
 import os, sys, warnings  # which execvp imports, when there is no library any more
-root, os.environ["PATH"], *argv = sys.argv[1:]
+root, place, os.environ["PATH"], *argv = sys.argv[1:]
 os.chroot(root)
-os.chdir("/tmp")
+os.chdir(place)
 os.write(3, b".")
 os.close(3)
 os.execvp(argv[0], argv)
@@ -41,7 +41,13 @@ class _Container:
     """A pod's process, and the way in."""
 
     def __init__(
-        self, folder: Path, image: Image, mounts: Sequence[Mount], argv: Sequence[str], env: dict[str, str]
+        self,
+        folder: Path,
+        image: Image,
+        mounts: Sequence[Mount],
+        argv: Sequence[str],
+        env: dict[str, str],
+        place: str,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.image = image
@@ -51,7 +57,7 @@ class _Container:
         script = folder / "begin.sh"
         root = folder / "root"
         script.write_text(_script(root, self.log, image, mounts))
-        become = [sys.executable, "-I", "-S", "-c", _BEGIN, str(root), image.path]
+        become = [sys.executable, "-I", "-S", "-c", _BEGIN, str(root), place, image.path]
         self.process = subprocess.Popen(
             [*_UNSHARE, "sh", str(script), *become, *argv],
             stdin=subprocess.DEVNULL,
@@ -221,7 +227,7 @@ class Kubelet:
             self._is(pod, spec, kind, {"phase": "Failed"}, {"terminated": ended})
             return None
         env = {each["name"]: each.get("value", "") for each in spec.get("env", [])}
-        return _Container(folder, image, mounts, argv, env)
+        return _Container(folder, image, mounts, argv, env, spec.get("workingDir", "/"))
 
     def _mounts(self, pod: dict[str, Any], spec: dict[str, Any]) -> Iterator[Mount]:
         volumes = {each["name"]: each for each in pod["spec"]["volumes"]}

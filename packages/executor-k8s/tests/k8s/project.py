@@ -62,26 +62,27 @@ class Project:
         (self.folder / "longshore.toml").write_text(text.replace("{options}", options))
 
     @contextmanager
-    def begin(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """Begin a command, which is killed at the end of the block."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "longshore_cli", *words],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **self.settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def begin(self, *words: str, feed: str = "/dev/null") -> Iterator[subprocess.Popen[str]]:
+        """Begin a command, which reads a file and is killed at the end of the block."""
+        with open(feed, "rb") as given:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "longshore_cli", *words],
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", **self.settings},
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         try:
             yield process
         finally:
             process.kill()
             process.communicate()
 
-    def say(self, *words: str) -> str:
+    def say(self, *words: str, feed: str = "/dev/null") -> str:
         """Give what a command says that succeeds."""
-        with self.begin(*words) as process:
+        with self.begin(*words, feed=feed) as process:
             said, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, said
         return said

@@ -73,7 +73,7 @@ def test_a_task_that_runs_is_listed_with_its_pod_and_can_be_entered(cluster: Sta
         until(lambda: "running" in project.say("status", "wait"))
 
         [pod, *_] = json.loads(project.say("k8s", "pods", "--json"))["pods"]
-        said = project.say("exec", "wait", "--", "cat", "note.txt")
+        said = project.say("exec", "wait", "--", "cat", "note.txt", "-", feed=str(project.folder / "longshore.toml"))
         with project.begin("exec", "wait", "--", "sh", "-c", "exit 7") as failing:
             failing.communicate(timeout=60)
         (project.counts / "go").touch()
@@ -87,7 +87,7 @@ def test_a_task_that_runs_is_listed_with_its_pod_and_can_be_entered(cluster: Sta
         64 << 20,
     )
     assert (pod["task"], pod["machine"]) in {("wait", ""), ("", "cluster.1")}
-    assert said == "here\n"
+    assert said == "here\n" + (project.folder / "longshore.toml").read_text()
     assert failing.returncode == 7
     assert controller.returncode == 0
 

@@ -39,7 +39,7 @@ while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
 
 
 def crash(cluster: StandIn) -> None:
-    """Kill the shim's server in each pod that runs, as a crash would."""
+    """Kill the shim's server, or the supervisor, in each pod that runs, as a crash would."""
     for pod in cluster.objects.all("pods")[1]:
         with suppress(Refusal), cluster.kubelet.container(pod).execute(["sh", "-c", _CRASH]) as process:
             _, complaint = process.communicate(timeout=20)
@@ -69,6 +69,16 @@ class TestWorkers(ExecutorContract):
     @pytest.fixture
     def bench(self, cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
         bench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"))
+        yield bench
+        bench.close()
+
+
+class TestPythonWorkers(ExecutorContract):
+    """All laws, on an image with Python."""
+
+    @pytest.fixture
+    def bench(self, cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
+        bench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"), image="python:3")
         yield bench
         bench.close()
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 from typing import Any, TypeVar
 
 import paramiko
 from attrs import frozen
 
 from longshore.errors import MachineUnreachable
-from longshore.remote.bundle import build_bundle
+from longshore.remote.beginning import CHECK, LOADER, NAMES, bundle, order, starter
 from longshore.remote.shim_session import shim_program
+from longshore.remote.starter import MARK
 from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.speech import Speech
-from longshore_ssh.starter import MARK
 
 __all__ = ["SHIM", "Begun", "begin"]
 
@@ -28,24 +26,16 @@ _Begun = TypeVar("_Begun", "Begun", "Begun | None")
 SHIM = "sh"
 """Stands for the Python of a host that has none: there the shim does all that there is to do."""
 
-_NEEDED = "errno,fcntl,hashlib,heapq,json,os,select,signal,socket,struct,sys,zipimport,zlib"
-_CHECK = f"import {_NEEDED};sys.exit(sys.version_info<(3,8))"
-# Reads the starter and executes it; written without a line end, for -c. A host that hangs up meanwhile ends it.
-_LOADER = (
-    "import os,sys;n=int(sys.argv[1]);s=[];"
-    r"exec(\"while n:s.append(os.read(0,n)or os._exit(1));n-=len(s[-1])\");"
-    r"exec(b\"\".join(s))"
-)
-_NAMES = " ".join(("python3", *(f"python3.{minor}" for minor in range(15, 7, -1))))
+_NAMES = " ".join(NAMES)
 # One line without ', ! and \ at ends, so that sh, csh and fish all hand it over as it is. What is ours to say is said
 # on standard input.
 _SCRIPT = (
     "IFS= read -r size; IFS= read -r known; IFS= read -r wanted; "
-    f'l="{_LOADER}"; '
+    f'l="{LOADER}"; '
     'if [ -n "$known" ]; then exec "$known" -I -S -X utf8 -c "$l" "$size"; fi; '
     f'for p in "$wanted" {_NAMES}; do '
     '[ -n "$p" ] || continue; p=$(command -v "$p" 2>/dev/null) || continue; '
-    f'"$p" -I -S -c "{_CHECK}" </dev/null >/dev/null 2>&1 && exec "$p" -I -S -X utf8 -c "$l" "$size"; '
+    f'"$p" -I -S -c "{CHECK}" </dev/null >/dev/null 2>&1 && exec "$p" -I -S -X utf8 -c "$l" "$size"; '
     "done; "
     rf'echo "{MARK}{{\"python\": null}}"'
 )
@@ -128,15 +118,11 @@ def _begin(connection: Connection, command: str, seconds: float, talk: Callable[
 
 def _by_python(speech: Speech, config: SshConfig, program: str, place: str, known: str) -> Begun | None:
     """Begin with the host's Python; None when it has none that would do."""
-    bundle, digest = _bundle()
-    order = {"folder": config.folder, "digest": digest, "size": len(bundle), "program": program, "place": place}
-    text = json.dumps(order).encode("ascii")
-    starter = _starter()
-    head = f"{len(starter)}\n{known}\n{config.python}\n".encode()
-    speech.send(head + starter + b"%08d" % len(text) + text)
+    head = f"{len(starter())}\n{known}\n{config.python}\n".encode()
+    speech.send(head + order(config.folder, program, place))
     told = speech.hear()
     if told.get("need"):
-        speech.send(bundle)
+        speech.send(bundle()[0])
         told = speech.hear()
     if "facts" not in told:
         return None
@@ -170,17 +156,6 @@ def _bare(speech: Speech, config: SshConfig, program: str, place: str) -> Begun:
 
 
 @cache
-def _bundle() -> tuple[bytes, str]:
-    content = build_bundle()
-    return content, hashlib.sha256(content).hexdigest()
-
-
-@cache
 def _shim() -> tuple[bytes, str]:
     content = shim_program()
     return content, hashlib.sha256(content).hexdigest()
-
-
-@cache
-def _starter() -> bytes:
-    return files("longshore_ssh").joinpath("starter.py").read_bytes()

@@ -130,7 +130,7 @@ class SshLink:
         """Wait for nothing any more."""
         self._stopped.set()
 
-    def close(self) -> None:
+    def close(self, *, over: bool = False) -> None:
         """Let go of all that was opened."""
         self._stopped.set()
         if self._first is not None:

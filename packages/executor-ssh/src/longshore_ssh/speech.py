@@ -9,8 +9,8 @@ from typing import Any
 import paramiko
 
 from longshore.errors import DiskFull, ExecutorError, MachineUnreachable
+from longshore.remote.starter import MARK
 from longshore_ssh.errors import plain_text
-from longshore_ssh.starter import MARK
 
 __all__ = ["Speech"]
 

@@ -23,6 +23,7 @@ __all__ = ["command"]
     longshore exec --cpus 4 lab -- sh -c 'uptime; df -h'
     longshore exec local -- hostname > where.txt
     longshore exec fit[year=2001] -- tail -n 3 progress.txt
+    longshore exec fit -- tee settings.json < settings.json
     """,
 )
 @click.option("--cpus", type=click.FloatRange(min=0), default=1, show_default=True, help="It takes so many cores.")
@@ -49,7 +50,7 @@ def command(
     Options go before POOL. The exit code is the command's own.
 
     Where there is no such pool, a TASK of the latest run is meant that runs now: the command is executed in its
-    workdir, in the pod that it is in.
+    workdir, in the pod that it is in, and reads what this one is given on standard input.
     """
     from longshore.model.resources import Resources
     from longshore_cli.executing import execute

@@ -158,9 +158,12 @@ def enter(
     words: Sequence[str],
     *,
     folder: Path | str = ".",
+    feed: int | None = None,
     tell: Callable[[int, bytes], None],
 ) -> int:
     """Execute a command beside an attempt that runs; give its exit code.
+
+    ``feed`` and ``tell`` are as in `longshore.plugin.Shell.execute`.
 
     Raises:
         UsageError: when its pool's executor lets nobody in.
@@ -176,6 +179,6 @@ def enter(
         if not isinstance(executor, Enters):
             raise UsageError(f"{attempt} runs on {machine} of pool {pool}, whose executor lets nobody in")
         try:
-            return executor.enter(machine, attempt, words, tell=tell)
+            return executor.enter(machine, attempt, words, feed=feed, tell=tell)
         except MachineUnreachable as error:
             raise MachineUnreachable(f"{attempt} cannot be entered: {error}") from error

@@ -109,10 +109,18 @@ class Shells(Protocol):
 class Enters(Protocol):
     """Ability of an executor: it lets its user do something beside an attempt that runs."""
 
-    def enter(self, machine: str, attempt: str, words: Sequence[str], *, tell: Callable[[int, bytes], None]) -> int:
-        """Execute a command in the attempt's workdir, without input and a shell of its own; give its exit code.
+    def enter(
+        self,
+        machine: str,
+        attempt: str,
+        words: Sequence[str],
+        *,
+        feed: int | None,
+        tell: Callable[[int, bytes], None],
+    ) -> int:
+        """Execute a command in the attempt's workdir, without a shell of its own; give its exit code.
 
-        ``machine`` is the id of the one that the attempt is on. ``tell`` is as in `Shell.execute`.
+        ``machine`` is the id of the one that the attempt is on. ``feed`` and ``tell`` are as in `Shell.execute`.
 
         Raises:
             MachineUnreachable: when there is no way there, or the attempt has no place that runs.

@@ -54,8 +54,8 @@ class RemoteLink(Protocol):
         """Wait for nothing any more: `connect` and `open_data` raise when there is no way at once."""
         ...
 
-    def close(self) -> None:
-        """Let go of all that was opened."""
+    def close(self, *, over: bool = False) -> None:
+        """Let go of all that was opened; when the run is ``over`` for good, of the machine too if it is the run's."""
         ...
 
 
@@ -174,7 +174,7 @@ class RemoteSession(SupervisorSession):
         self._link.stop_waiting()
         self._transfers.close()
         super().close()
-        self._link.close()
+        self._link.close(over=self._over)
 
     def _leave_line(self) -> bytes:
         return self._encode({"op": "leave", "over": True}) if self._over else super()._leave_line()

@@ -150,7 +150,7 @@ class _BareLink:
             return (self.folder / "trouble").read_text(errors="replace")
         return ""
 
-    def close(self) -> None:
+    def close(self, *, over: bool = False) -> None:
         """Leave nothing open."""
         self.drop()
         for program in self._programs:

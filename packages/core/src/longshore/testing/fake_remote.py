@@ -175,7 +175,7 @@ class FakeRemoteLink:
         """Wait for nothing any more."""
         self._closed.set()
 
-    def close(self) -> None:
+    def close(self, *, over: bool = False) -> None:
         """Hold nothing open: sessions close what they were given."""
 
 
