@@ -204,7 +204,7 @@ class EksProvider:
             raise problem
 
     def _end(self, region: str, name: str) -> None:
-        if self._row(region, name) is None:
+        if self._row(region, name, once=True) is None:
             return
         with translated(f"ending cluster {name}"):
             try:
@@ -284,10 +284,12 @@ class EksProvider:
             if row is not None:
                 yield self._read(region, row)
 
-    def _row(self, region: str, name: str) -> Mapping[str, Any] | None:
+    def _row(self, region: str, name: str, *, once: bool = False) -> Mapping[str, Any] | None:
+        """Give what AWS says of a cluster; None when there is none. With ``once`` the SDK does not repeat itself."""
         with translated(f"looking at cluster {name}"):
             try:
-                row: Mapping[str, Any] = self._clients.of("eks", region).describe_cluster(name=name)["cluster"]
+                client = self._clients.of("eks", region, create=once)
+                row: Mapping[str, Any] = client.describe_cluster(name=name)["cluster"]
             except ClientError as error:
                 if code_of(error) == GONE:
                     return None
