@@ -288,7 +288,7 @@ def toml(value: Any) -> str:
     return json.dumps(value)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(tasks=st.dictionaries(st.from_regex(r"[a-z][a-z0-9_.-]{0,5}", fullmatch=True), WORDS, min_size=1, max_size=4))
 def test_any_workflow_is_the_same_in_toml_and_in_python(read: Read, folder: Path, tasks: dict[str, Any]) -> None:
     text = "".join(

@@ -84,7 +84,8 @@ def test_a_value_keeps_its_look_in_a_file_name(value: str, name: str) -> None:
     assert file_safe(value) == name
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # every name is made and removed
+# Every name is made and removed.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(value=VALUES)
 def test_every_value_names_a_file_that_can_be_made(value: str, tmp_path: Path) -> None:
     name = file_safe(value)
