@@ -20,7 +20,7 @@ from attrs import frozen
 
 __all__ = ["Engine", "docker", "podman", "programs_without"]
 
-_SECONDS = 60.0
+_SECONDS = 120.0
 _PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _PROGRAMS = "cat chmod echo env grep id ls mkdir mv rm sh sleep test touch true".split()
 _CONTAINERS = """\
@@ -28,10 +28,14 @@ _CONTAINERS = """\
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
+lock_type = "file"
+tmp_dir = "{store}/t"
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 """
-"""What podman needs where there is neither systemd nor much that it may raise."""
+"""What podman needs where there is neither systemd nor much that it may raise. Its locks and notes are its own, too:
+those that all podmans of a user have in common are made anew by whoever comes first.
+"""
 
 
 @frozen(kw_only=True)
@@ -84,7 +88,7 @@ def podman(image: str, *, user: str = "") -> Iterator[Engine]:
     _needed("runc")
     # In a folder with a long name podman waits 20 s for the end of each container.
     store = Path(tempfile.mkdtemp(prefix="ls-"))
-    (store / "containers.conf").write_text(_CONTAINERS)
+    (store / "containers.conf").write_text(_CONTAINERS.format(store=store))
     places = f'graphroot = "{store}/g"\nrootless_storage_path = "{store}/g"\nrunroot = "{store}/r"\n'
     (store / "storage.conf").write_text(f'[storage]\ndriver = "vfs"\n{places}')
     settings = {
