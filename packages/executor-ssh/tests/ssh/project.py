@@ -16,9 +16,9 @@ from longshore.errors import JournalError
 from longshore.runtime.history import RunReader
 from longshore_ssh.testing import Lab
 
-__all__ = ["DIAMOND", "Project"]
+__all__ = ["DIAMOND", "Project", "until"]
 
-SECONDS = 120.0
+SECONDS = 300.0
 T = TypeVar("T")
 
 DIAMOND = """
@@ -44,6 +44,16 @@ outputs = ["c.txt"]
 command = "cat workflow:///B/b.txt workflow:///C/c.txt > d.txt; echo x >> $HOME/D"
 outputs = ["d.txt"]
 """
+
+
+def until(look: Callable[[], T | None], lament: Callable[[], str] = str) -> T:
+    """Wait until something can be seen."""
+    deadline = time.monotonic() + SECONDS
+    glance = threading.Event()
+    while not (found := look()):
+        assert time.monotonic() < deadline, lament()
+        glance.wait(0.02)
+    return found
 
 
 class Project:
@@ -124,12 +134,7 @@ class Project:
 
     def until(self, look: Callable[[], T | None], what: str) -> T:
         """Wait until something can be seen."""
-        deadline = time.monotonic() + SECONDS
-        glance = threading.Event()
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"{what} did not happen: {(self.folder / 'said').read_text()}"
-            glance.wait(0.02)
-        return found
+        return until(look, lambda: f"{what} did not happen: {(self.folder / 'said').read_text()}")
 
     def events(self, kind: type[T]) -> list[T]:
         """List the events of one kind of the only run; none when there is no run yet."""

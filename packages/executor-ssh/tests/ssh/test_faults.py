@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import attrs
 import pytest
 
 from longshore.errors import MachineUnreachable
-from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 from longshore.model.command import Shell
 from longshore.model.events import MachineGone
 from longshore.model.outcome import Exited, Lost
 from longshore.remote.digest import digest_file
 from longshore.remote.store import object_path
-from longshore_ssh.testing import Lab
+from longshore_ssh.testing import Lab, Meter
 
 from .test_contract import Bench
 
@@ -30,6 +29,18 @@ BIG_BYTES = 64 << 20
 def bench(lab: Lab, tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path, lab, lab.host())
     yield bench
+    bench.close()
+
+
+@pytest.fixture
+def metered(lab: Lab, tmp_path: Path) -> Iterator[tuple[Bench, Meter]]:
+    """The same behind a way that can be cut in the middle of what it carries."""
+    host = lab.host()
+    meter = lab.meter(host)
+    (tmp_path / "ssh_config").write_text(lab.ssh_config("h1"))
+    bench = Bench(tmp_path, lab, host, ssh_config=str(tmp_path / "ssh_config"))
+    bench.machine = attrs.evolve(bench.machine, address="h1")
+    yield bench, meter
     bench.close()
 
 
@@ -113,49 +124,37 @@ def test_a_link_that_stays_away_longer_than_the_budget_is_told_once(lab: Lab, tm
     bench.close()
 
 
-def test_a_transfer_that_is_cut_goes_on_where_it_was(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_transfer_that_is_cut_goes_on_where_it_was(
+    metered: tuple[Bench, Meter], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "longshore.remote.asking")
+    bench, meter = metered
     item = big_file(bench.project / "big")
     part = bench.host.cache / "runs"
-    cutter = threading.Thread(target=_cut_when_some_is_there, args=(bench, part, item.sha256))
-    cutter.start()
+    bench.open()
 
+    meter.cut_after(BIG_BYTES // 4)
     bench.session.put("r/a/1", [item])
 
-    cutter.join()
     assert "a transfer is taken up again" in caplog.text
     [stored] = part.glob(f"*/store/objects/*/{item.sha256}")
     assert digest_file(str(stored)) == (item.sha256, item.size)
     assert not list(part.glob("*/store/tmp/*"))
 
 
-def _cut_when_some_is_there(bench: Bench, runs: Path, sha256: str) -> None:
-    glance = threading.Event()
-    while not any(path.stat().st_size > BIG_BYTES // 8 for path in runs.glob(f"*/store/tmp/{sha256}.part")):
-        glance.wait(0.005)
-    bench.host.cut()
-
-
-def test_what_comes_home_goes_on_where_it_was_cut(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_comes_home_goes_on_where_it_was_cut(
+    metered: tuple[Bench, Meter], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO", "longshore.remote.asking")
+    bench, meter = metered
     ended = bench.execute("a", Shell(f"head -c {BIG_BYTES} /dev/urandom > big"), outputs=("big",))
     [artifact] = ended.outputs
-    cutter = threading.Thread(target=_cut_when_some_is_here, args=(bench, artifact))
-    cutter.start()
 
+    meter.cut_after(BIG_BYTES // 4)
     bench.session.get([artifact])
 
-    cutter.join()
     assert "a transfer is taken up again" in caplog.text
     assert digest_file(object_path(str(bench.store), artifact.sha256)) == (artifact.sha256, BIG_BYTES)
-
-
-def _cut_when_some_is_here(bench: Bench, artifact: Artifact) -> None:
-    glance = threading.Event()
-    path = bench.store / "tmp" / f"{artifact.sha256}.part"
-    while not (path.exists() and path.stat().st_size > BIG_BYTES // 8):
-        glance.wait(0.005)
-    bench.host.cut()
 
 
 def test_the_next_run_is_not_sent_again_what_the_host_was_sent(lab: Lab, tmp_path: Path) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from longshore.remote.digest import digest_file
 from longshore.remote.store import object_path
 from longshore_ssh.testing import Lab, no_islands
 
-from .project import DIAMOND, Project
+from .project import DIAMOND, Project, until
 from .test_contract import Bench
 
 SLOW = Path(__file__).with_name("slow_way.py")
@@ -96,15 +93,6 @@ def test_a_link_that_is_dead_without_a_word_is_made_again_and_the_run_goes_on(la
 
     assert project.count(["first", "second"]) == {"first": 1, "second": 1}
     assert project.events(MachineGone) == []
-
-
-def until(look: Callable[[], bool]) -> None:
-    """Wait until something can be seen."""
-    deadline = time.monotonic() + 60
-    glance = threading.Event()
-    while not look():
-        assert time.monotonic() < deadline
-        glance.wait(0.05)
 
 
 def is_linked(address: str) -> bool:

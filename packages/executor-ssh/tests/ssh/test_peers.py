@@ -8,7 +8,6 @@ import os
 import socket
 import sqlite3
 import ssl
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from longshore.remote.peers import PeerSession
 from longshore.remote.store import object_path
 from longshore_ssh.door_keys import make_key
 from longshore_ssh.executor import SshExecutor
-from longshore_ssh.testing import Lab, Sshd, no_islands
+from longshore_ssh.testing import SECONDS, Lab, Sshd, no_islands
 
-from .project import Project
+from .project import Project, until
 from .test_contract import config
 
 BIG_BYTES = 8 << 20
@@ -154,7 +153,7 @@ def test_nobody_enters_with_another_key(net: Net) -> None:
 
     def ask() -> bytes:
         with (
-            socket.create_connection((ticket.hosts[0], ticket.port), 10) as raw,
+            socket.create_connection((ticket.hosts[0], ticket.port), SECONDS) as raw,
             context.wrap_socket(raw) as link,
         ):
             link.sendall(json.dumps({"op": "give", "objects": [["07" * 32, 0]]}).encode() + b"\n")
@@ -185,7 +184,7 @@ def test_who_has_the_key_may_ask_for_objects_and_for_nothing_else(net: Net, orde
     context.load_cert_chain(key)
     context.load_verify_locations(key)
 
-    with socket.create_connection((ticket.hosts[0], ticket.port), 10) as raw, context.wrap_socket(raw) as link:
+    with socket.create_connection((ticket.hosts[0], ticket.port), SECONDS) as raw, context.wrap_socket(raw) as link:
         link.sendall(json.dumps(order).encode() + b"\n")
         assert link.recv(100)[: max(1, len(answer))] == answer
 
@@ -201,15 +200,14 @@ def test_the_door_is_closed_with_the_session_and_its_key_lies_nowhere(lab: Lab, 
     assert secrets == []
     one.close()
 
-    deadline = threading.Event()
-    for _ in range(200):
+    def is_closed() -> bool:
         try:
-            socket.create_connection((ticket.hosts[0], ticket.port), 10).close()
+            socket.create_connection((ticket.hosts[0], ticket.port), SECONDS).close()
         except ConnectionRefusedError:
-            break
-        deadline.wait(0.05)
-    else:
-        raise AssertionError("the door is still open")
+            return True
+        return False
+
+    until(is_closed)
 
 
 def test_the_key_is_in_no_text_of_the_ticket() -> None:
@@ -249,25 +247,16 @@ def test_hosts_that_cannot_reach_each_other_are_helped_and_asked_only_once(lab: 
     net.close()
 
 
-def test_a_relay_that_breaks_goes_on(lab: Lab, tmp_path: Path) -> None:
+def test_a_relay_that_breaks_goes_on(lab: Lab, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "longshore.remote.asking")
     net = Net(tmp_path, lab, [lab.host(), lab.host()], direct=False)
     one, two = net.sessions
     artifact = net.big(one, 64 << 20)
-    glance = threading.Event()
 
-    def cut() -> None:
-        deadline = 600
-        while not any(path.stat().st_size > (8 << 20) for path in lab.hosts[1].cache.rglob("*.part")):
-            deadline -= 1
-            assert deadline
-            glance.wait(0.01)
-        lab.hosts[1].cut()
-
-    cutter = threading.Thread(target=cut)
-    cutter.start()
+    net.meters[1].cut_after(16 << 20)
     two.pull([artifact], one)
-    cutter.join()
 
+    assert "a transfer is taken up again" in caplog.text
     assert digest_file(str(stored(lab.hosts[1], artifact))) == (artifact.sha256, artifact.size)
     net.close()
 

@@ -163,6 +163,6 @@ def _greet(listener: socket.socket, greeting: bytes) -> None:
             link, _ = listener.accept()
             with link:
                 link.sendall(greeting)
-                link.settimeout(5)
+                link.settimeout(120)
                 with contextlib.suppress(OSError):
                     link.recv(1 << 16)

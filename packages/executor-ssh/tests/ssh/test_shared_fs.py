@@ -30,7 +30,11 @@ outputs = ["made"]
 
 [tasks.use]
 for_each.n = { range = [1, 6] }
-command = "cmp given workflow:///make/made; wc -c workflow:///make/made > size; echo x >> $HOME/use; sleep 0.5"
+needs = { cpus = 0.6 }
+command = '''
+cmp given workflow:///make/made; wc -c workflow:///make/made > size; echo x >> $HOME/use
+touch {folder}/by-$(echo "$HOME" | tr / .); until test $(ls {folder}/by-* | wc -l) = 3; do sleep 0.02; done
+'''
 inputs = ["given"]
 outputs = ["size"]
 """
