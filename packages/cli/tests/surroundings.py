@@ -34,11 +34,10 @@ REGISTRY = "LONGSHORE_TEST_REGISTRY"
 """The variable that names the registry which stands for the one that a page asks for."""
 _AWS = Path(__file__).resolve().parents[2] / "provider-aws" / "tests"
 _K8S = Path(__file__).resolve().parents[2] / "executor-k8s" / "tests"
-_SECONDS = 30.0
+_SECONDS = 120.0
 _SETTINGS = """
 [providers.aws]
 admit = ["203.0.113.7/32"]
-deadline = "12 s"
 listing_lag = "200 ms"
 user_data = """
 """The stand-in answers at once, and there is no network in which a caller has an address."""

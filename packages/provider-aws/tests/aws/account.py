@@ -48,7 +48,7 @@ class AwsAccount:
     provider: str = field(default="aws", init=False)
     pool: str = field(default='type = "t3.micro"', init=False)
     user: str = field(default="ubuntu", init=False)
-    deadline: str = field(default="8 s", init=False)
+    deadline: str = field(default="60 s", init=False)
 
     @classmethod
     def of(cls, cloud: Cloud, disks: Path) -> AwsAccount:

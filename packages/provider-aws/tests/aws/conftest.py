@@ -54,5 +54,5 @@ def cloud(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 @pytest.fixture
-def rig(cloud: Cloud, tmp_path: Path) -> AwsRig:
-    return AwsRig(cloud, tmp_path / "catalogues")
+def rig(request: pytest.FixtureRequest, cloud: Cloud, tmp_path: Path) -> AwsRig:
+    return AwsRig(cloud, tmp_path / "catalogues", test=request.node.name)

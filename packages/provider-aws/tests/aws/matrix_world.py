@@ -62,7 +62,7 @@ class _World:
         self._cloud = cloud
         self._story = story
         self._said = folder / "said"
-        story.write(f'unattended = "{_UNATTENDED}"', _TASKS)
+        story.write(f'unattended = "{_UNATTENDED}"', _TASKS, deadline="8 s")  # a lost launch is waited for so long
 
     def live(self) -> Left:
         """Let the controller die as the case says, then let come who comes; say what is left."""

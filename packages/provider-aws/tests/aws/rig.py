@@ -24,7 +24,7 @@ from longshore.model.offer import Offer
 from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import Paid
+from longshore.testing.provider_rig import Paid, answer_within
 from longshore_aws.config import AwsConfig
 from longshore_aws.provider import AwsProvider
 
@@ -37,8 +37,9 @@ _NOBODY: Mapping[str, Any] = {"aws_access_key_id": "admin", "aws_secret_access_k
 IMAGE = "ami-03cf127a"
 """An image that this AWS has."""
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
-_ANSWER = timedelta(seconds=2)
 _ENDING_SECONDS = 120.0
+_LONGEST_SECONDS = 600.0
+"""What is asked for may itself be something to wait for."""
 _LIVING = ["pending", "running", "stopping", "stopped"]
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
@@ -59,13 +60,13 @@ class Cloud:
     def control(self, what: str, **body: Any) -> Any:
         """Tell the layer something, or ask it."""
         request = urllib.request.Request(f"{self.books}/-/{what}", data=json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=_LONGEST_SECONDS) as answer:
             return json.load(answer)
 
     def reset(self) -> None:
         """Begin with an empty account."""
         with urllib.request.urlopen(
-            urllib.request.Request(f"{self.books}/moto-api/reset", method="POST"), timeout=30
+            urllib.request.Request(f"{self.books}/moto-api/reset", method="POST"), timeout=_LONGEST_SECONDS
         ) as answer:
             answer.read()
         self.control("reset")
@@ -122,8 +123,9 @@ class AwsRig:
     owner = "me"
     secrets: Sequence[str] = ("s3cr3t-host-key", "s3cr3t-login-key")
 
-    def __init__(self, cloud: Cloud, folder: Path) -> None:
+    def __init__(self, cloud: Cloud, folder: Path, *, test: str = "") -> None:
         self.cloud = cloud
+        self._answer = answer_within(test)
         self._folder = folder
         self._made = 0
         self._began = self.now()
@@ -132,9 +134,10 @@ class AwsRig:
         """Log in anew, and remember nothing of what was listed before; ``address_url`` says from where we call."""
         self._made += 1
         admit = () if address_url else ("203.0.113.7/32",)
-        config = AwsConfig(endpoint_url=self.cloud.url, admit=admit, **{"regions": (REGION,), **options})
+        given = {"regions": (REGION,), "deadline": timedelta(minutes=1) + 6 * self._answer, **options}
+        config = AwsConfig(endpoint_url=self.cloud.url, admit=admit, **given)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
-        return AwsProvider(config, catalogue=kept, answer=_ANSWER, address_url=address_url)
+        return AwsProvider(config, catalogue=kept, answer=self._answer, address_url=address_url)
 
     def spec(self) -> MachineSpec:
         """Describe a small machine."""

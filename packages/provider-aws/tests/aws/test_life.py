@@ -101,7 +101,7 @@ class Life:
         """Rent a machine, switch a computer on for it, and wait until it is in use; give its id."""
         self.rentals.rent([Rent("cloud-1", "cloud", 0, offer, _now() + timedelta(hours=8))])
         while self.rentals.launches.asked:
-            self._orders.get(timeout=30)()
+            self._orders.get(timeout=120)()
         (machine,) = [lease.machine for lease in self.ledger.leases()]
         self.computer(machine).prepare(machine)
         self.until(MachineAdded)
@@ -120,7 +120,7 @@ class Life:
     def until(self, kind: type[Event]) -> Event:
         """Do what is ordered until something of this kind has happened."""
         while not (found := [each for each in self.events if isinstance(each, kind)]):
-            self._orders.get(timeout=30)()
+            self._orders.get(timeout=120)()
         return found[0]
 
     def look(self) -> None:

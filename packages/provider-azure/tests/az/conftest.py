@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,6 @@ from longshore.testing.fake_hosts import missing
 
 from .description import check
 from .rig import ACCOUNT, SUBSCRIPTION, AzureRig
-
-_SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=3)
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +38,10 @@ def rig(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AzureRig]:
     """What a machine with an identity of its own finds about it."""
-    # No answer comes where law P5 is tested, and the sooner it is given up the better; all else has time.
-    answer = _SOON if "_P5_" in request.node.name else _LATE
     with cloud.serving(trust.context) as url:
         for name, value in azure_login(url, subscription=SUBSCRIPTION).items():
             monkeypatch.setenv(name, value)
-        yield AzureRig(cloud, url, tmp_path / "catalogues", answer=answer)
+        yield AzureRig(cloud, url, tmp_path / "catalogues", test=request.node.name)
 
 
 @pytest.fixture

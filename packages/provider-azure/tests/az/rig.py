@@ -14,7 +14,7 @@ from longshore.model.times import read_time
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.clouds import Azure
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import Paid
+from longshore.testing.provider_rig import Paid, answer_within
 from longshore_azure.config import AzureConfig
 from longshore_azure.provider import AzureProvider
 from longshore_azure.sides import side_of
@@ -37,18 +37,23 @@ class AzureRig:
     nobody = "longshore/longshore-nobody"
     secrets: Sequence[str] = ("s3cr3t-host-key", "s3cr3t-identity", "PRIVATE KEY")
 
-    def __init__(self, cloud: Azure, url: str, folder: Path, *, answer: timedelta = timedelta(seconds=3)) -> None:
+    def __init__(self, cloud: Azure, url: str, folder: Path, *, test: str = "") -> None:
         self.cloud = cloud
         self.url = url
         self.folder = folder
-        self._answer = answer
+        self._answer = answer_within(test)
         self._made = 0
         self._began = self.now()
 
     def provider(self, **options: Any) -> AzureProvider:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
-        given = {"admit": ("203.0.113.7/32",), "regions": (REGION,), **options}
+        given = {
+            "admit": ("203.0.113.7/32",),
+            "regions": (REGION,),
+            "deadline": timedelta(minutes=1) + 6 * self._answer,
+            **options,
+        }
         config = AzureConfig(endpoint_url=self.url, prices_url=self.url, **given)
         kept = Catalogue(self.folder / str(self._made), now=lambda: datetime.now(UTC))
         return AzureProvider(config, catalogue=kept, answer=self._answer, pause=_PAUSE)

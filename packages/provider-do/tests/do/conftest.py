@@ -30,10 +30,16 @@ def cloud() -> Iterator[DigitalOcean]:
 
 
 @pytest.fixture
-def rig(cloud: DigitalOcean, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoRig]:
+def rig(
+    request: pytest.FixtureRequest,
+    cloud: DigitalOcean,
+    trust: Trust,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[DoRig]:
     monkeypatch.setenv("DIGITALOCEAN_TOKEN", TOKEN)
     with cloud.serving(trust.context) as url:
-        yield DoRig(cloud, url, tmp_path / "catalogues")
+        yield DoRig(cloud, url, tmp_path / "catalogues", test=request.node.name)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.clouds import DigitalOcean
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import Paid
+from longshore.testing.provider_rig import Paid, answer_within
 from longshore_do.config import DoConfig
 from longshore_do.machines import as_tags, of_tags
 from longshore_do.provider import DoProvider
@@ -24,7 +24,6 @@ __all__ = ["PUBLIC_KEY", "TOKEN", "DoRig"]
 
 TOKEN = "dop_v1_s3cr3t"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
-_ANSWER = timedelta(seconds=2)
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
 
@@ -35,8 +34,9 @@ class DoRig:
     nobody = "1"
     secrets: Sequence[str] = ("s3cr3t-host-key", TOKEN)
 
-    def __init__(self, cloud: DigitalOcean, url: str, folder: Path) -> None:
+    def __init__(self, cloud: DigitalOcean, url: str, folder: Path, *, test: str = "") -> None:
         self.cloud = cloud
+        self._answer = answer_within(test)
         self.url = url
         self._folder = folder
         self._made = 0
@@ -45,9 +45,10 @@ class DoRig:
     def provider(self, **options: Any) -> DoProvider:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
-        config = DoConfig(endpoint_url=self.url, **{"admit": ("203.0.113.7/32",), **options})
+        given = {"admit": ("203.0.113.7/32",), "deadline": timedelta(minutes=1) + 6 * self._answer, **options}
+        config = DoConfig(endpoint_url=self.url, **given)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
-        return DoProvider(config, catalogue=kept, answer=_ANSWER)
+        return DoProvider(config, catalogue=kept, answer=self._answer)
 
     def spec(self) -> MachineSpec:
         """Describe a small machine."""

@@ -37,12 +37,17 @@ def cloud() -> Iterator[GoogleCloud]:
 
 @pytest.fixture
 def rig(
-    cloud: GoogleCloud, trust: Trust, login: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    cloud: GoogleCloud,
+    trust: Trust,
+    login: Mapping[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[GcpRig]:
     for name, value in login.items():
         monkeypatch.setenv(name, value)
     with cloud.serving(trust.context) as url:
-        yield GcpRig(cloud, url, tmp_path / "catalogues")
+        yield GcpRig(cloud, url, tmp_path / "catalogues", test=request.node.name)
 
 
 @pytest.fixture

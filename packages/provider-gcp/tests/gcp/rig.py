@@ -13,7 +13,7 @@ from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.clouds import GoogleCloud
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import Paid
+from longshore.testing.provider_rig import Paid, answer_within
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.labels import TAGS_ITEM, labels, read_tags, write_tags
 from longshore_gcp.provider import GcpProvider
@@ -25,7 +25,6 @@ PROJECT = "my-project"
 ACCOUNT = "me@my-project.iam.gserviceaccount.com"
 ZONE = "europe-west4-a"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
-_ANSWER = timedelta(seconds=3)
 
 
 class GcpRig:
@@ -35,8 +34,9 @@ class GcpRig:
     nobody = f"longshore-nobody.{ZONE}"
     secrets: Sequence[str] = ("s3cr3t-host-key", "PRIVATE KEY")
 
-    def __init__(self, cloud: GoogleCloud, url: str, folder: Path) -> None:
+    def __init__(self, cloud: GoogleCloud, url: str, folder: Path, *, test: str = "") -> None:
         self.cloud = cloud
+        self._answer = answer_within(test)
         self.url = url
         self._folder = folder
         self._made = 0
@@ -45,10 +45,15 @@ class GcpRig:
     def provider(self, **options: Any) -> GcpProvider:
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
-        given = {"admit": ("203.0.113.7/32",), "regions": ("europe-west4",), **options}
+        given = {
+            "admit": ("203.0.113.7/32",),
+            "regions": ("europe-west4",),
+            "deadline": timedelta(minutes=1) + 6 * self._answer,
+            **options,
+        }
         config = GcpConfig(endpoint_url=self.url, billing_url=self.url, **given)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
-        return GcpProvider(config, catalogue=kept, answer=_ANSWER)
+        return GcpProvider(config, catalogue=kept, answer=self._answer)
 
     def spec(self) -> MachineSpec:
         """Describe a small machine."""

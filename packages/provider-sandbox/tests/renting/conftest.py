@@ -18,7 +18,6 @@ from longshore_sandbox import CloudClient
 CLOUD = """
 listing_lag = "50 ms"
 latency = "5 ms"
-deadline = "2 s"
 quota = 6
 """
 HEAD = """
@@ -31,10 +30,11 @@ executor = "sandbox"
 reconnect = "300 ms"
 """
 Play = Callable[..., Run]
+Sandbox = Callable[..., CloudClient]
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], CloudClient]]:
+def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Open the user's cloud with more settings; it is closed when the test has ended."""
     state = tmp_path / "state"
     monkeypatch.setenv("XDG_STATE_HOME", str(state))
@@ -42,9 +42,9 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     folder = state / "longshore" / "sandbox"
     client = CloudClient(folder)
 
-    def open_with(settings: str = "") -> CloudClient:
+    def open_with(settings: str = "", *, deadline: str = "60 s") -> CloudClient:
         folder.mkdir(parents=True)
-        (folder / "cloud.toml").write_text(CLOUD + settings)
+        (folder / "cloud.toml").write_text(f'{CLOUD}deadline = "{deadline}"\n{settings}')
         return client
 
     yield open_with
@@ -55,9 +55,9 @@ def sandbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @pytest.fixture
-def cloud(sandbox: Callable[[str], CloudClient]) -> CloudClient:
+def cloud(sandbox: Sandbox) -> CloudClient:
     """As it is."""
-    return sandbox("")
+    return sandbox()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def other(tmp_path: Path) -> Iterator[CloudClient]:
     """Another cloud, which calls its machines as the first one does."""
     folder = tmp_path / "other"
     folder.mkdir()
-    (folder / "cloud.toml").write_text(CLOUD)
+    (folder / "cloud.toml").write_text(f'{CLOUD}deadline = "60 s"\n')
     client = CloudClient(folder)
     yield client
     client.reset()

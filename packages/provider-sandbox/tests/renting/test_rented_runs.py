@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from longshore.testing.faults import Fault
 from longshore_sandbox import CloudClient
 from longshore_sandbox.hardware import SandboxComputer
 
-from .conftest import Play, check_nothing_is_left, phases
+from .conftest import Play, Sandbox, check_nothing_is_left, phases
 
 FAN = """
 [tasks.part]
@@ -75,7 +74,7 @@ def test_a_run_rents_its_machines_runs_its_tasks_there_brings_the_results_home_a
     cloud: CloudClient, play: Play
 ) -> None:
     with play("machines = { max = 2 }", FAN) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert (run.results / "sum" / "all.txt").read_text() == "1\n2\n3\n4\n5\n6\n"
@@ -86,10 +85,10 @@ def test_a_run_rents_its_machines_runs_its_tasks_there_brings_the_results_home_a
 
 def test_a_second_run_finds_everything_up_to_date_and_rents_nothing(cloud: CloudClient, play: Play) -> None:
     with play("", FAN) as first:
-        first.wait(timeout=60)
+        first.wait(timeout=120)
 
     with play("count = 2", FAN) as second:
-        second.wait(timeout=60)
+        second.wait(timeout=120)
 
     assert set(phases(second).values()) == {"up to date"}
     assert leases(second) == []
@@ -97,7 +96,7 @@ def test_a_second_run_finds_everything_up_to_date_and_rents_nothing(cloud: Cloud
 
 def test_a_failed_run_ends_its_machines_too(cloud: CloudClient, play: Play) -> None:
     with play("", '[tasks.bad]\ncommand = "exit 3"\n') as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "failed"
     check_nothing_is_left(cloud, run)
@@ -105,20 +104,21 @@ def test_a_failed_run_ends_its_machines_too(cloud: CloudClient, play: Play) -> N
 
 def test_a_cancelled_run_ends_its_machines_too(cloud: CloudClient, play: Play) -> None:
     run = play("machines = { max = 2 }", TWO)
-    run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.wait(until=lambda each: started(each, 2), timeout=120)
     run.cancel()
-    run.wait(timeout=60)
+    run.wait(timeout=120)
 
     assert run.state == "cancelled"
     check_nothing_is_left(cloud, run)
 
 
-def test_a_run_that_is_cancelled_while_it_rents_leaves_nothing(cloud: CloudClient, play: Play) -> None:
+def test_a_run_that_is_cancelled_while_it_rents_leaves_nothing(sandbox: Sandbox, play: Play) -> None:
+    cloud = sandbox(deadline="3 s")
     cloud.fail(Fault.REPLY_LOST, on="create")
     run = play("machines = { max = 2 }", TWO)
-    run.wait(until=lambda each: any(phase is LeasePhase.REQUESTED for phase in told(each)), timeout=60)
+    run.wait(until=lambda each: any(phase is LeasePhase.REQUESTED for phase in told(each)), timeout=120)
     run.cancel()
-    run.wait(timeout=60)
+    run.wait(timeout=120)
 
     assert run.state == "cancelled"
     check_nothing_is_left(cloud, run)
@@ -141,11 +141,11 @@ reconnect = "300 ms"
         'command = "until test -e go; do sleep 0.05; done; echo $LONGSHORE_ATTEMPT > out.txt"\noutputs = ["out.txt"]\n'
     )
     with play(pool, f'[tasks.near]\npool = "cloud"\n{task}[tasks.away]\npool = "far"\n{task}') as run:
-        run.wait(until=lambda each: started(each, 2), timeout=60)
+        run.wait(until=lambda each: started(each, 2), timeout=120)
         assert set(cloud.machines) == set(other.machines)
         assert machines(run) == {f"{name}:{each}" for name in ("sandbox", "other") for each in cloud.machines}
         let_go(run)
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert other.living() == []
@@ -163,14 +163,14 @@ command = "until test -e go; do sleep 0.05; done"
 after = ["short"]
 """
     run = play('machines = { max = 2 }\nidle = "200 ms"', tasks)
-    run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.wait(until=lambda each: started(each, 2), timeout=120)
     let_go(run, task="wide[i=1]")
-    run.wait(until=lambda each: bool(gone(each)), timeout=60)
+    run.wait(until=lambda each: bool(gone(each)), timeout=120)
 
     assert [event.machine for event in gone(run)] == [run.task("wide[i=1]").machine]
     assert run.task("wide[i=2]").phase == "running"
     run.cancel()
-    run.wait(timeout=60)
+    run.wait(timeout=120)
     check_nothing_is_left(cloud, run)
 
 
@@ -178,14 +178,14 @@ def test_a_spot_machine_that_is_taken_back_is_replaced_and_its_attempts_run_else
     cloud: CloudClient, play: Play
 ) -> None:
     run = play("machines = { max = 2 }\nspot = true", TWO)
-    run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.wait(until=lambda each: started(each, 2), timeout=120)
     [victim, other] = sorted(machine.id for machine in cloud.living())
     cloud.reclaim(victim, after=timedelta(0))
     assert [machine.id for machine in cloud.living()] == [other]
 
-    run.wait(until=lambda each: started(each, 3), timeout=60)
+    run.wait(until=lambda each: started(each, 3), timeout=120)
     let_go(run)
-    run.wait(timeout=60)
+    run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert [(event.machine, event.failure) for event in gone(run)] == [(victim, FailureClass.PREEMPTED)]
@@ -199,34 +199,34 @@ def test_what_ran_on_a_machine_that_does_not_answer_runs_again_only_when_that_ma
     cloud: CloudClient, play: Play
 ) -> None:
     run = play("", '[tasks.work]\ncommand = "until test -e go; do sleep 0.05; done"\n')
-    run.wait(until=lambda each: started(each, 1), timeout=60)
+    run.wait(until=lambda each: started(each, 1), timeout=120)
     [silent] = cloud.living()
     computer = SandboxComputer(cloud.folder / "machines" / silent.id)
     computer.cut()
     computer.crash(run.id)
 
-    run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.wait(until=lambda each: started(each, 2), timeout=120)
     [second] = cloud.living()
     assert second.id != silent.id
     [old, new] = [cloud.machines[name] for name in (silent.id, second.id)]
     assert old.ended is not None
     assert old.ended <= new.born
     let_go(run)
-    run.wait(timeout=60)
+    run.wait(timeout=120)
     assert [event.failure for event in gone(run)] == [FailureClass.MACHINE_LOST]
     check_nothing_is_left(cloud, run)
 
 
-def test_what_a_cloud_has_none_of_is_sought_elsewhere(sandbox: Callable[[str], CloudClient], play: Play) -> None:
+def test_what_a_cloud_has_none_of_is_sought_elsewhere(sandbox: Sandbox, play: Play) -> None:
     cloud = sandbox(
         '[[kinds]]\ntype = "small"\ncpus = 2\nmemory = "4 GiB"\nrate = "0.10"\ncapacity = 1\n'
         '[[kinds]]\ntype = "small"\nzone = "north-b"\ncpus = 2\nmemory = "4 GiB"\nrate = "0.20"\n'
     )
     run = play("machines = { max = 2 }", TWO)
-    run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.wait(until=lambda each: started(each, 2), timeout=120)
     zones = sorted(machine.kind.zone for machine in cloud.living())
     let_go(run)
-    run.wait(timeout=60)
+    run.wait(timeout=120)
 
     assert zones == ["north-a", "north-b"]
     refused = [event for _, event in run.reader().events() if isinstance(event, LeaseChanged) and event.failure]
@@ -234,10 +234,11 @@ def test_what_a_cloud_has_none_of_is_sought_elsewhere(sandbox: Callable[[str], C
     check_nothing_is_left(cloud, run)
 
 
-def test_a_reply_that_is_lost_makes_no_second_machine(cloud: CloudClient, play: Play) -> None:
+def test_a_reply_that_is_lost_makes_no_second_machine(sandbox: Sandbox, play: Play) -> None:
+    cloud = sandbox(deadline="3 s")
     cloud.fail(Fault.REPLY_LOST, on="create")
     with play("", FAN) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert len(cloud.machines) == 1
@@ -245,8 +246,8 @@ def test_a_reply_that_is_lost_makes_no_second_machine(cloud: CloudClient, play: 
 
 
 def test_a_machine_that_is_attended_to_lives_on_beyond_its_unattended_time(cloud: CloudClient, play: Play) -> None:
-    with play('unattended = "2 s"', '[tasks.long]\ncommand = "sleep 5"\n') as run:
-        run.wait(timeout=60)
+    with play('unattended = "5 s"', '[tasks.long]\ncommand = "sleep 7"\n') as run:
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert run.task("long").attempts == 1
@@ -268,16 +269,16 @@ def test_a_budget_is_set_aside_before_each_launch_and_admits_no_more_than_it_bea
     cloud: CloudClient, play: Play
 ) -> None:
     run = play('machines = { max = 4 }\nlifetime = "1 h"\nmax_cost = "0.15 USD"', TWO)
-    run.wait(until=lambda each: started(each, 1), timeout=60)
+    run.wait(until=lambda each: started(each, 1), timeout=120)
     with Ledger.open() as ledger:
         account = ledger.account(f"pool/{run.id}/cloud")
         assert account is not None
         assert account.committed.amount <= account.budget.limit.amount
     assert len(cloud.machines) == 1
     let_go(run)
-    run.wait(until=lambda each: started(each, 2), timeout=60)
+    run.wait(until=lambda each: started(each, 2), timeout=120)
     let_go(run)
-    run.wait(timeout=60)
+    run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert len(cloud.machines) == 1
@@ -286,7 +287,7 @@ def test_a_budget_is_set_aside_before_each_launch_and_admits_no_more_than_it_bea
 
 def test_a_budget_that_bears_no_machine_fails_its_tasks_in_words(cloud: CloudClient, play: Play) -> None:
     with play('max_cost = "0.01 USD"', FAN) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "failed"
     assert cloud.machines == {}
@@ -297,7 +298,7 @@ def test_a_budget_that_bears_no_machine_fails_its_tasks_in_words(cloud: CloudCli
 def test_tasks_that_no_machine_could_take_fail_in_words_and_the_others_run(cloud: CloudClient, play: Play) -> None:
     tasks = '[tasks.big]\ncommand = "true"\nneeds = { cpus = 99 }\n[tasks.small]\ncommand = "true"\n'
     with play("", tasks) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert phases(run) == {"big": "failed", "small": "succeeded"}
     check_nothing_is_left(cloud, run)
@@ -306,18 +307,18 @@ def test_tasks_that_no_machine_could_take_fail_in_words_and_the_others_run(cloud
 def test_a_machine_that_is_kept_serves_the_next_run_of_its_project_and_no_other(cloud: CloudClient, play: Play) -> None:
     pool = 'when_idle = "keep"\nlifetime = "1 h"'
     with play(pool, '[tasks.one]\ncommand = "true"\n') as first:
-        first.wait(timeout=60)
+        first.wait(timeout=120)
     [kept] = cloud.living()
 
     with play(pool, '[tasks.two]\ncommand = "true"\n') as second:
-        second.wait(timeout=60)
+        second.wait(timeout=120)
     assert machines(second) == {kept.id}
     told = [event for _, event in second.reader().events() if isinstance(event, LeaseChanged)]
     assert (told[0].warm, told[0].phase) == (True, LeasePhase.KNOWN)
     assert [machine.id for machine in cloud.living()] == [kept.id]
 
     with play(f'{pool}\n[tasks.three]\ncommand = "true"\n', "", fresh=True) as third:
-        third.wait(timeout=60)
+        third.wait(timeout=120)
     assert machines(third) == {machine.id for machine in cloud.living()}
     assert machines(third) != {kept.id}
 
@@ -325,14 +326,14 @@ def test_a_machine_that_is_kept_serves_the_next_run_of_its_project_and_no_other(
 def test_a_machine_that_is_stopped_is_started_again_for_the_next_run(cloud: CloudClient, play: Play) -> None:
     pool = 'when_idle = "stop"\nlifetime = "1 h"'
     with play(pool, '[tasks.one]\ncommand = "true"\n') as first:
-        first.wait(timeout=60)
+        first.wait(timeout=120)
     [stopped] = cloud.living()
     assert stopped.stopped is not None
     with Ledger.open() as ledger:
         assert [(lease.phase, lease.kept) for lease in ledger.leases()] == [(LeasePhase.STOPPED, True)]
 
     with play(pool, '[tasks.two]\ncommand = "true"\n') as second:
-        second.wait(timeout=60)
+        second.wait(timeout=120)
     assert second.state == "succeeded"
     assert list(cloud.machines) == [stopped.id]
 
@@ -348,7 +349,7 @@ command = "cat $LONGSHORE_ENVIRONMENT/word > out.txt"
 outputs = ["out.txt"]
 """
     with play('idle = "10 ms"\nmachines = { max = 1 }\n', work) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert (run.results / "work" / "out.txt").read_text() == "word\n"

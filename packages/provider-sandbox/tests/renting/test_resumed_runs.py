@@ -58,14 +58,14 @@ def test_a_run_that_was_let_go_leaves_its_machines_and_resume_finds_them_and_the
     cloud: CloudClient, play: Play, tmp_path: Path
 ) -> None:
     first = play(POOL, WORK)
-    first.wait(until=lambda each: len(started(each.reader())) == 2, timeout=60)
+    first.wait(until=lambda each: len(started(each.reader())) == 2, timeout=120)
     first.detach()
     assert len(cloud.living()) == 2
 
     with resume(tmp_path / "project") as second:
-        second.wait(until=lambda each: len(list(each.reader().events(kind="MachineAdded"))) == 4, timeout=60)
+        second.wait(until=lambda each: len(list(each.reader().events(kind="MachineAdded"))) == 4, timeout=120)
         let_go(second.reader())
-        second.wait(timeout=60)
+        second.wait(timeout=120)
 
     check_each_ran_once(second)
     assert len(cloud.machines) == 2
@@ -83,7 +83,7 @@ def test_a_controller_that_is_killed_is_continued_by_another_and_nothing_runs_tw
     let_go(latest(project))
 
     with resume(project) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     check_each_ran_once(run)
     assert len(cloud.machines) == 2
@@ -103,9 +103,9 @@ def test_a_controller_that_is_killed_while_it_rents_leaves_no_second_machine(
         controller.kill()
 
     with resume(project) as run:
-        run.wait(until=lambda each: len(started(each.reader())) >= 2, timeout=60)
+        run.wait(until=lambda each: len(started(each.reader())) >= 2, timeout=120)
         let_go(run.reader())
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert len({event.task for event in started(run.reader())}) == len(started(run.reader())) == 2
@@ -137,12 +137,12 @@ def test_a_run_that_was_let_go_and_is_cancelled_ends_its_machines(
     cloud: CloudClient, play: Play, tmp_path: Path
 ) -> None:
     first = play(POOL, WORK)
-    first.wait(until=lambda each: len(started(each.reader())) == 2, timeout=60)
+    first.wait(until=lambda each: len(started(each.reader())) == 2, timeout=120)
     first.detach()
 
     second = resume(tmp_path / "project")
     second.cancel()
-    second.wait(timeout=60)
+    second.wait(timeout=120)
 
     assert second.state == "cancelled"
     check_nothing_is_left(cloud, second)

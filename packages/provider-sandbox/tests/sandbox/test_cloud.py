@@ -80,7 +80,7 @@ def is_on(machine: Machine) -> bool:
     if not power.exists():
         return False
     program = "import fcntl, sys; fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)"
-    done = subprocess.run([sys.executable, "-c", program, power], capture_output=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program, power], capture_output=True, check=False, timeout=120)
     return done.returncode != 0
 
 
@@ -407,13 +407,13 @@ def test_a_machine_whose_folder_was_thrown_away_ends_itself(tmp_path: Path) -> N
 
 def test_importing_the_plugin_imports_no_test_runner() -> None:
     program = "import sys, longshore_sandbox.plugin, longshore_sandbox.server; print('pytest' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout == "False\n"
 
 
 def operate(cloud: CloudClient, *words: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "longshore_sandbox", "--folder", str(cloud.folder), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 

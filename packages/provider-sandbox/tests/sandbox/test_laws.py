@@ -36,7 +36,7 @@ class Bench(ExecutorBench):
         super().__init__(
             folder,
             SandboxExecutor,
-            ExecutorConfig(reconnect=timedelta(seconds=0.5)),
+            ExecutorConfig(reconnect=timedelta(seconds=60)),
             machine,
             cut=self.drop,
             kill=lambda: self.computer.crash("r"),

@@ -19,7 +19,7 @@ def test_the_story_for_real_accounts_runs_brings_its_result_home_and_leaves_noth
     project, home = tmp_path / "project", tmp_path / "cloud"
     project.mkdir()
     home.mkdir()
-    (home / "cloud.toml").write_text('listing_lag = "50 ms"\nlatency = "1 ms"\ndeadline = "2 s"\n')
+    (home / "cloud.toml").write_text('listing_lag = "50 ms"\nlatency = "1 ms"\ndeadline = "60 s"\n')
     cloud = CloudClient(home)
     try:
         run = live.play(project, "sandbox", options=f'owner = "me"\nfolder = "{home}"', executor="sandbox")

@@ -23,7 +23,19 @@ from longshore.model.machine_spec import MachineSpec, SideResource
 from longshore.plugin.provider import Provider
 from longshore.testing.faults import Fault
 
-__all__ = ["Paid", "ProviderRig", "ReclaimsSpot", "ShowsFirewall", "failure", "ids", "overheard", "remembered_offers"]
+__all__ = [
+    "Paid",
+    "ProviderRig",
+    "ReclaimsSpot",
+    "ShowsFirewall",
+    "answer_within",
+    "failure",
+    "ids",
+    "overheard",
+    "remembered_offers",
+]
+
+_SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=60)
 
 
 @frozen(kw_only=True)
@@ -103,6 +115,15 @@ class ShowsFirewall(Protocol):
     def admitted(self) -> Sequence[str]:
         """List the addresses that are let in, whoever's machines they may reach."""
         ...
+
+
+def answer_within(test: str) -> timedelta:
+    """Say how long a rig's provider waits for each answer of its cloud, by the name of the test.
+
+    No answer comes where law P5 is tested, and the sooner it is given up the better. Everywhere else one comes, on a
+    busy computer as well.
+    """
+    return _SOON if "_P5_" in test else _LATE
 
 
 def failure(call: Callable[[], object]) -> ProviderError:

@@ -56,7 +56,7 @@ pool = "cloud"
 """
 _LONG = """
 [tasks.long]
-command = "sleep 8"
+command = "sleep 11"
 pool = "cloud"
 
 [tasks.longer]
@@ -138,7 +138,7 @@ class ProviderStory(Contract):
 
     def test_a_machine_lives_while_it_is_attended_to_powers_itself_off_then_and_is_swept(self, story: Story) -> None:
         """It needs nobody to end, and whatever of it is left at the cloud is found and ended by whoever comes."""
-        story.write('unattended = "6 s"', _LONG)
+        story.write('unattended = "10 s"', _LONG)
         with story.controller() as controller:
             hear(controller, "AttemptEnded")  # longer than the machine lives alone
             assert len(story.account.hosts.living()) == 1

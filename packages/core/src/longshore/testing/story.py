@@ -24,7 +24,7 @@ from longshore.testing.mortal import begin
 
 __all__ = ["SECONDS", "Account", "Story", "VisibleHosts", "machines_of", "started_in"]
 
-SECONDS = 90.0
+SECONDS = 300.0
 """No run is longer."""
 _HEAD = 'name = "pv"\nmax_cost = "5 USD"\n'
 _PROVIDER = """

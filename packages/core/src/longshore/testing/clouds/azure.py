@@ -59,7 +59,6 @@ admit = ["203.0.113.7/32"]
         pool='type = "Standard_D2s_v5"',
         user="longshore",
         spot=True,
-        deadline="16 s",  # operations are looked at each five seconds
     )
     limit = 24
     """Quota of cores, of each family of them, and of machines, in each region."""

@@ -82,7 +82,7 @@ class Place:
     """Who logs in there."""
     spot: bool
     """Whether the cloud takes machines back; then `HttpCloud.reclaim` does."""
-    deadline: str = "8 s"
+    deadline: str = "60 s"
     """How long a call may take."""
 
 
