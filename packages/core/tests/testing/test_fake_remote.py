@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,13 +32,13 @@ def machine(identity: str = "key-1") -> Machine:
 class Bench(ExecutorBench):
     """One run on a computer that is a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, reconnect: timedelta = timedelta(seconds=60)) -> None:
         self.computer = FakeRemoteComputer(folder / "world" / "far")
         self.computer.prepare("key-1")
         super().__init__(
             folder,
             FakeRemoteExecutor,
-            FakeRemoteConfig(folder=folder / "world", reconnect=timedelta(seconds=0.5)),
+            FakeRemoteConfig(folder=folder / "world", reconnect=reconnect),
             machine(),
             cut=self.drop,
             kill=lambda: self.computer.crash("r"),
@@ -50,14 +51,17 @@ class Bench(ExecutorBench):
         assert isinstance(session, FakeRemoteSession)
         session.drop()
 
+    def close(self) -> None:
+        """Leave nothing running."""
+        self.computer.mend()
+        super().close()
+        self.computer.wait_idle("r")
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    bench.computer.mend()
-    bench.close()
-    bench.computer.wait_idle("r")
+    with closing(Bench(tmp_path)) as bench:
+        yield bench
 
 
 class TestFakeRemote(ExecutorContract):
@@ -83,16 +87,17 @@ def test_a_link_that_comes_back_in_time_is_not_noticed(bench: Bench) -> None:
     assert bench.ended("a").outcome == Exited(0)
 
 
-def test_a_link_that_stays_away_is_told_once_and_the_attempt_lives_on(bench: Bench) -> None:
-    identity = bench.waiting("a")
-    bench.computer.cut()
-    bench.drop()
+def test_a_link_that_stays_away_is_told_once_and_the_attempt_lives_on(tmp_path: Path) -> None:
+    with closing(Bench(tmp_path, reconnect=timedelta(seconds=0.5))) as bench:
+        identity = bench.waiting("a")
+        bench.computer.cut()
+        bench.drop()
 
-    assert "no link for 0.5 s" in bench.gone().reason
-    with pytest.raises(MachineUnreachable, match="does not answer"):
-        bench.open(fence=2)
-    bench.computer.mend()
-    bench.open(fence=2).adopt([identity])
-    bench.open_gate()
+        assert "no link for 0.5 s" in bench.gone().reason
+        with pytest.raises(MachineUnreachable, match="does not answer"):
+            bench.open(fence=2)
+        bench.computer.mend()
+        bench.open(fence=2).adopt([identity])
+        bench.open_gate()
 
-    assert bench.ended("a").outcome == Exited(0)
+        assert bench.ended("a").outcome == Exited(0)

@@ -57,7 +57,7 @@ class ExecutorBench:
         kill: Callable[[], None] | None = None,
         imposter: Machine | None = None,
         peer: Callable[[], Machine] | None = None,
-        seconds: float = 30.0,
+        seconds: float = 120.0,
     ) -> None:
         """Prepare; nothing is opened before the first `open`.
 

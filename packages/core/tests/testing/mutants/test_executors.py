@@ -28,7 +28,7 @@ from longshore.remote.store import StagingProblem, has_object, object_path
 from longshore.testing import ExecutorContract
 from longshore.testing.executor_bench import Told
 
-from .wrapping import MutantBench, WrappedSession, Wrapping, far
+from .wrapping import IMPATIENT_SECONDS, MutantBench, WrappedSession, Wrapping, far
 
 LAWS = ExecutorContract()
 AGAIN = 99
@@ -348,8 +348,8 @@ Open = Callable[..., MutantBench]
 def mutant(tmp_path: Path) -> Iterator[Open]:
     benches: list[MutantBench] = []
 
-    def make(kind: type[WrappedSession], executor: type[Wrapping] = Wrapping) -> MutantBench:
-        benches.append(MutantBench(tmp_path, kind, executor))
+    def make(kind: type[WrappedSession], executor: type[Wrapping] = Wrapping, **options: float) -> MutantBench:
+        benches.append(MutantBench(tmp_path, kind, executor, **options))
         return benches[0]
 
     yield make
@@ -385,7 +385,7 @@ def test_an_executor_that_breaks_a_law_is_caught_by_it(
     kind: type[WrappedSession], law: Callable[..., None], mutant: Open
 ) -> None:
     with pytest.raises(AssertionError):
-        law(mutant(kind))
+        law(mutant(kind, seconds=IMPATIENT_SECONDS))
 
 
 BUILDS = [
@@ -401,7 +401,7 @@ def test_an_executor_that_builds_wrongly_is_caught(
     kind: type[WrappedSession], law: Callable[..., None], mutant: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(AssertionError):
-        law(mutant(kind), tmp_path, monkeypatch)
+        law(mutant(kind, seconds=IMPATIENT_SECONDS), tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("law", sorted({law for _, law in BUILDS}, key=str), ids=lambda law: law.__name__)
@@ -416,7 +416,7 @@ def test_an_executor_that_brings_half_a_file_is_caught(
     kind: type[WrappedSession], mutant: Open, tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError):
-        LAWS.test_E7_fetch_brings_a_whole_file_or_none(mutant(kind), tmp_path)
+        LAWS.test_E7_fetch_brings_a_whole_file_or_none(mutant(kind, seconds=IMPATIENT_SECONDS), tmp_path)
 
 
 def test_an_executor_that_discards_nothing_is_caught(mutant: Open) -> None:

@@ -24,7 +24,8 @@ from longshore.testing.executor_bench import Told
 from longshore.testing.fake_remote import FakeRemoteLink, FakeRemoteSession
 
 IMPATIENT_SECONDS = 3.0
-"""A mutant that never tells what a law waits for costs so much."""
+"""What is to be caught because it never tells what a law waits for costs so much."""
+_PATIENT_SECONDS = 120.0
 
 
 class WrappedSession:
@@ -124,20 +125,27 @@ def far(identity: str = "key-1") -> Machine:
 class MutantBench(ExecutorBench):
     """A run with a mutant on a computer that is a folder."""
 
-    def __init__(self, folder: Path, kind: type[WrappedSession], executor: type[Wrapping] = Wrapping) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kind: type[WrappedSession],
+        executor: type[Wrapping] = Wrapping,
+        *,
+        seconds: float = _PATIENT_SECONDS,
+    ) -> None:
         self.computer = FakeRemoteComputer(folder / "world" / "far")
         self.computer.prepare("key-1")
         self.other = FakeRemoteComputer(folder / "world" / "near")
         super().__init__(
             folder,
             lambda config, context: executor(kind, config, context),
-            FakeRemoteConfig(folder=folder / "world", reconnect=timedelta(seconds=1)),
+            FakeRemoteConfig(folder=folder / "world", reconnect=timedelta(seconds=seconds / 3)),
             far(),
             cut=self._drop,
             kill=lambda: self.computer.crash("r"),
             imposter=far("key-2"),
             peer=self._near,
-            seconds=IMPATIENT_SECONDS,
+            seconds=seconds,
         )
 
     def _near(self) -> Machine:
