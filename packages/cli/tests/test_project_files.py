@@ -22,7 +22,7 @@ def test_of_a_folder_that_is_an_input_goes_what_is_not_ignored_and_what_says_so(
     for path, content in {**files, "data/a": "a", "data/a.log": "a", "data/a.tmp": "a", "other.log": "a"}.items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(content)
-    subprocess.run(["git", "init", "-q", str(project)], check=True, timeout=20)
+    subprocess.run(["git", "init", "-q", str(project)], check=True, timeout=120)
     task = TaskSpec(name="read", command=Shell("true"), inputs=(FileInput("data"),))
 
     sent = sent_of(project, WorkflowSpec(name="w", tasks=(task,)), tmp_path / "store")

@@ -153,7 +153,7 @@ def test_what_is_scheduled_runs_as_it_stands_there(project: Project) -> None:
 
 def shell(project: Project, command: str) -> int:
     """Do what cron does."""
-    return subprocess.run(["/bin/sh", "-c", command], env=project.env, timeout=60, check=False).returncode
+    return subprocess.run(["/bin/sh", "-c", command], env=project.env, timeout=120, check=False).returncode
 
 
 def test_without_any_timer_it_is_said(project: Project) -> None:

@@ -51,7 +51,7 @@ _VARYING = [
     (re.compile(r"\b[0-9a-f]{8,64}\b"), "<digest>"),
     (re.compile(r"[ \t]+"), " "),
 ]
-_COMMAND_SECONDS = 120.0
+_COMMAND_SECONDS = 300.0
 _NEEDED = {
     "cluster-for-the-run": ("longshore_aws", "longshore_k8s", "moto"),
     "bucket": ("longshore_fsspec", "s3fs", "moto"),
@@ -170,7 +170,7 @@ class Terminal:
         """End bash; what it left behind is `ended` with the folder."""
         os.close(self._script)
         self._process.kill()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=120)
         if self._process.stdout is not None:
             self._process.stdout.close()
 

@@ -203,7 +203,7 @@ def test_output_into_a_pipe_that_closes_is_no_error(mixed: Project) -> None:
         env=mixed.env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.stderr == ""

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 
 import longshore
 
-PROGRAM_SECONDS = 60.0
+PROGRAM_SECONDS = 120.0
 
 NEVER = {"boto3", "click", "cloudpickle", "paramiko", "rich"}
 """Distributions that the core must do without, or that wait until somebody asks for them."""

@@ -141,7 +141,7 @@ waiting = [TaskView(id=f"t{n}", name="t", needs=Resources(cpus=1), priority=0, o
 assert len(named_strategy("knapsack").assign(waiting, machines, datetime.now(UTC))) == 2
 assert "ortools" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from longshore.model.resources import Resources
 from longshore.remote.watch import exit_handle
 from longshore.testing import ExecutorBench
 
-SECONDS = 30.0
+SECONDS = 120.0
 """No wait lasts longer; none comes near it."""
 
 

@@ -182,12 +182,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "small"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True, check=False, timeout=30
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)], capture_output=True, check=False, timeout=120
     )
     if mounted.returncode:
         pytest.skip("this user may not mount a small disk")
     yield place
-    subprocess.run(["umount", "-l", str(place)], check=True, timeout=30)
+    subprocess.run(["umount", "-l", str(place)], check=True, timeout=120)
 
 
 def on_small_disk(bench: Bench, small_disk: Path) -> None:

@@ -277,11 +277,11 @@ def test_what_joins_a_run_cannot_read_what_its_tasks_do_not_keep(read: Read, fol
 
 def test_an_env_file_in_the_repository_is_warned_of(read: Read, folder: Path) -> None:
     git = ["git", "-C", str(folder), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    subprocess.run([*git, "init", "-q"], check=True, timeout=30)
+    subprocess.run([*git, "init", "-q"], check=True, timeout=120)
     text = 'name = "w"\nenv_file = ".env"\n[tasks.a]\ncommand = "true"\n'
 
     before = read(text, {".env": "KEY=hunter2\n"})
-    subprocess.run([*git, "add", ".env"], check=True, timeout=30)
+    subprocess.run([*git, "add", ".env"], check=True, timeout=120)
     after = load(folder)
 
     assert before.warnings == ()

@@ -282,14 +282,14 @@ def test_tasks_that_join_a_run_may_bring_an_environment(project: Path, tmp_path:
 
     with start(loaded.spec, loaded.folder) as run:
         run.add(load(project / "more.toml").spec)
-        deadline, glance = time.monotonic() + 60, Event()
+        deadline, glance = time.monotonic() + 120, Event()
         while phases(run).get("late") != "succeeded":
             assert time.monotonic() < deadline, (phases(run), ends(run))
             glance.wait(0.05)
         with pytest.raises(UsageError, match="an environment 'late' with another content"):
             run.add(load(project / "other.toml").spec)
         gate.touch()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert log_paths(run.folder, "late", 1)[0].read_text() == "late\n"
     assert "late" in [each.name for each in run.reader().replay().workflow.environments]

@@ -20,7 +20,7 @@ from longshore.runtime.asking import ask
 from longshore.runtime.journal import Journal
 from longshore.runtime.project import Project
 
-SECONDS = 60.0
+SECONDS = 120.0
 CONTROLLER = """
 import sys
 from pathlib import Path

@@ -98,7 +98,7 @@ def test_an_exit_code_comes_out_of_the_image_and_a_timeout_ends_all_in_it(play: 
     outcomes = {task: [*run.reader().attempts(task)][-1] for task in ("code", "slow")}
     assert "exit code 7" in outcomes["code"].evidence
     assert str(outcomes["slow"].failure) == "timeout"
-    living = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, timeout=60, check=True).stdout
+    living = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, timeout=120, check=True).stdout
     assert "sleep 4321" not in living
     assert engine.containers == [], "a container is left"
 
@@ -120,14 +120,14 @@ def test_a_container_whose_supervisor_was_killed_is_removed_by_the_next_one(proj
 
     with start(loaded.spec, loaded.folder) as run:
         machine = run.folder / "machines" / "local"
-        deadline, glance = time.monotonic() + 60, Event()
+        deadline, glance = time.monotonic() + 120, Event()
         while not list(machine.glob("work/*/here")):
             assert time.monotonic() < deadline, ends(run)
             glance.wait(0.05)
         record = [json.loads(line) for line in (machine / "record").read_text().splitlines()]
         os.kill(next(each["pid"] for each in record if each["event"] == "supervisor"), signal.SIGKILL)
         run.cancel()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "cancelled"
     assert engine.containers == [], "a container is left"

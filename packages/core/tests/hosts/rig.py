@@ -104,7 +104,7 @@ class Rig:
     def play(self, text: str, **options: object) -> Run:
         """Run this workflow to its end."""
         with self.start(text, **options) as run:
-            run.wait(timeout=60)
+            run.wait(timeout=120)
         return run
 
     def events(self, run: str) -> list[Event]:

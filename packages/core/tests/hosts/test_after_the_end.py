@@ -37,7 +37,7 @@ def killed_at_its_end(rig: Rig) -> str:
         [sys.executable, "-c", _KILLED_AT_ITS_END, str(rig.project.folder)],
         env={**os.environ, "PYTHONPATH": str(rig.plugins)},
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == -signal.SIGKILL
     [run] = rig.project.run_ids()
@@ -112,7 +112,7 @@ pool = "near"
 
         assert path.read_text() == "one\n"
         (rig.world / "gate").touch()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
 
 def test_what_was_only_on_hosts_is_told_to_be_gone_with_the_run(rig: Rig, tmp_path: Path) -> None:

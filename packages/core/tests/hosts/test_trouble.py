@@ -57,7 +57,7 @@ def test_a_link_that_is_cut_while_inputs_travel_is_not_noticed(rig: Rig) -> None
         rig.until(lambda: seen(rig, run, AttemptIntended, task="b"), "the staging of b")
         assert {task.id: task.phase for task in run.tasks()}["b"] == TaskPhase.STAGING
         rig.hosts["h2"].mend()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert (counted(rig, "a"), counted(rig, "b")) == (1, 1)
@@ -69,7 +69,7 @@ def test_a_link_that_is_cut_while_outputs_travel_is_not_noticed(rig: Rig) -> Non
         rig.until(lambda: seen(rig, run, AttemptEnded, task="b"), "the end of b")
         assert not rig.result(run, "b/b.txt").exists()
         rig.hosts["h2"].mend()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert rig.result(run, "b/b.txt").read_text() == "two\n"
@@ -80,7 +80,7 @@ def test_inputs_that_do_not_get_through_are_tried_again_as_a_lost_machine(rig: R
     with rig.start(pair(rig, a=f"touch {rig.world}/h2/cut", reconnect=0.2)) as run:
         rig.until(lambda: seen(rig, run, AttemptEnded, task="b", failure=FailureClass.MACHINE_LOST), "a failed staging")
         rig.hosts["h2"].mend()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert (counted(rig, "a"), counted(rig, "b")) == (1, 1)
@@ -92,7 +92,7 @@ def test_a_staging_that_is_cancelled_starts_nothing(rig: Rig) -> None:
         run.cancel("b")
         rig.until(lambda: seen(rig, run, AttemptEnded, task="b"), "the end of b")
         rig.hosts["h2"].mend()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert {task.id: task.phase for task in run.tasks()} == {"a": "succeeded", "b": "cancelled"}
     assert not (rig.world / "b").exists()
@@ -127,7 +127,7 @@ def test_what_was_lost_with_its_machine_is_made_again_and_the_reason_is_told(rig
         shutil.rmtree(host.store(run.id))
         rig.until(lambda: len(seen(rig, run, AttemptEnded, task="a")) == 2, "the second run of a")
         (rig.world / "gate").touch()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert rig.result(run, "b/b.txt").read_text() == "one\n"
@@ -141,7 +141,7 @@ def test_what_a_host_has_lost_by_itself_is_made_again(rig: Rig) -> None:
         rig.until(lambda: seen(rig, run, AttemptEnded, task="a"), "the end of a")
         shutil.rmtree(rig.hosts["h1"].store(run.id) / "objects")
         (rig.world / "gate").touch()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     assert counted(rig, "a") == 2
@@ -191,7 +191,7 @@ pool = "far"
         rig.until(lambda: seen(rig, run, ObjectsDiscarded), "the discarding")
         rig.until(lambda: len(objects(run)) <= 1, "the removal")
         (rig.world / "gate").touch()
-        run.wait(timeout=60)
+        run.wait(timeout=120)
 
     assert run.state == "succeeded"
     moved = Counter(each.sha256 for event in seen(rig, run, Moved) for each in event.artifacts)

@@ -34,7 +34,7 @@ def _play(rig: Rig, text: str, name: str) -> str:
     (folder / "longshore.toml").write_text(text)
     loaded = load(folder / "longshore.toml")
     with start(loaded.spec, loaded.folder) as run:
-        run.wait(timeout=60)
+        run.wait(timeout=120)
     rig.hosts["h1"].wait_idle(run.id)
     return str(run.state)
 

@@ -21,7 +21,7 @@ from longshore.runtime.ledger import Ledger
 from longshore.testing import FakeProvider, FakeRig
 from longshore.testing.faults import Fault
 
-SECONDS = 30
+SECONDS = 120
 SLOW = "slow"
 
 

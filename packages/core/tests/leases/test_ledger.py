@@ -26,7 +26,7 @@ from longshore.runtime.ledger_file import default_path
 
 from .things import HOUR, MINUTE, NOW, lease, offer, price, spec, usd
 
-PROCESS_SECONDS = 60.0
+PROCESS_SECONDS = 120.0
 KEY = SideResource(id="key-1", kind="key", region="north")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from longshore.model.shell import Role, plain_argv, problem, references, replace, words
 
-SHELL_SECONDS = 60.0
+SHELL_SECONDS = 120.0
 SH = "/bin/sh"
 DASH = shutil.which("dash")
 BASH = shutil.which("bash")

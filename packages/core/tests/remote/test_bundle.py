@@ -43,7 +43,7 @@ CONTROLLERS = {
 """The controller's side of the link."""
 LOCAL = {"__init__", "build", "bundle", "start"}
 """Needed on the controller's computer only."""
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 def test_every_module_is_sent_or_known_not_to_be() -> None:

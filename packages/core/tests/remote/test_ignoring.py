@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from longshore.remote.ignoring import Ignoring
 from longshore.remote.walking import walk_input
 
-SECONDS = 20
+SECONDS = 120
 NAMES = st.sampled_from(
     ["a", "b", "ab", "a.o", "ba", "A", "a b", "a ", "!a", "#a", "[a]", "a*", "-", "\\", "é", "]", ".a"]
 )

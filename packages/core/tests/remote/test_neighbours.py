@@ -12,7 +12,7 @@ import pytest
 
 from longshore.remote.neighbours import Neighbours, Use
 
-SECONDS = 30.0
+SECONDS = 120.0
 NOTHING = Use(0.0, 0, [])
 GPUS = ["0", "1"]
 

@@ -15,7 +15,7 @@ from longshore.remote.computer import gpu_names, memory_bytes, usable_cpus
 from longshore.remote.processes import MARKER, Programs, boot_seconds, find_members, spawn, started_at
 from longshore.remote.room import Room
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 WATCHER = """
 import os, sys

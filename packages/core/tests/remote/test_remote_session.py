@@ -29,7 +29,7 @@ from longshore.remote.remote_session import RemoteSession
 from longshore.remote.watch import exit_handle
 from longshore.testing import ExecutorBench, ExecutorContract
 
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 class Pipe:

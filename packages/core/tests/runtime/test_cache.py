@@ -19,7 +19,7 @@ from longshore.remote.store import object_path, put_bytes, put_folder
 from longshore.runtime.cache import Cache, Cleaned, Success
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SECONDS = 60.0
+SECONDS = 120.0
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from longshore.model.resources import Resources
 from longshore.runtime.capacity import Capacity, Grant, capacity_folder
 
-SECONDS = 30.0
+SECONDS = 120.0
 TOTAL = Resources(cpus=4, memory_bytes=1000, gpus=2)
 NONE = Resources(cpus=0)
 

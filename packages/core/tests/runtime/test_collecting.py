@@ -33,7 +33,7 @@ def play(tmp_path: Path) -> Play:
         (tmp_path / "longshore.toml").write_text(text)
         loaded = load(tmp_path / "longshore.toml")
         with start(loaded.spec, loaded.folder, RunOptions(**options)) as running:  # type: ignore[arg-type]  # test sugar
-            running.wait(timeout=60)
+            running.wait(timeout=120)
         return running
 
     return run
@@ -240,7 +240,7 @@ def test_a_reader_of_a_table_that_lacks_members_is_skipped_until_it_is_whole(pla
     )
     skipped = {task.id: task.phase for task in run.tasks()}["report"]
     again = resume(tmp_path, run.id, retry=True)
-    again.wait(timeout=60)
+    again.wait(timeout=120)
 
     assert (run.state, skipped) == ("failed", "skipped")
     assert again.state == "failed", "the same outputs make the same table"
@@ -263,7 +263,7 @@ def test_members_that_are_tried_again_and_succeed_come_into_the_table(play: Play
 
     (tmp_path / "sub" / "on").touch()
     again = resume(tmp_path, run.id, retry=True)
-    again.wait(timeout=60)
+    again.wait(timeout=120)
 
     assert again.state == "succeeded"
     assert [row["a"] for row in table(run)] == ["1", "2"]
@@ -362,7 +362,7 @@ def test_parquet_without_pyarrow_is_refused_before_anything_runs(tmp_path: Path)
 
     code = f"import sys; sys.path.insert(0, {str(libraries)!r})\n{WITHOUT_PYARROW}"
     said = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
     )
 
     [line] = said.stdout.splitlines()

@@ -46,7 +46,7 @@ def play(tmp_path: Path) -> Play:
         (tmp_path / "longshore.toml").write_text(text)
         loaded = load(tmp_path / "longshore.toml")
         with start(loaded.spec, loaded.folder, RunOptions()) as running:
-            running.wait(timeout=60)
+            running.wait(timeout=120)
         return running
 
     return run

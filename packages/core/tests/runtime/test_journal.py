@@ -58,7 +58,7 @@ for number in range(100):
     journal.commit()
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=False, timeout=120)
 
     journal = Journal.open(tmp_path)
 
@@ -169,7 +169,7 @@ connect = sqlite3.connect
 sqlite3.connect = lambda path, **words: connect(path, factory=Killed, **words)
 journal.Journal.create(Path({str(tmp_path)!r}), dict(name="w", total="0", created="2026-01-01T00:00:00+00:00"))
 """
-    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], check=False, timeout=120)
     assert ended.returncode == -signal.SIGKILL
 
     info = RunReader(tmp_path).info()

@@ -13,7 +13,7 @@ from longshore.errors import JournalError, RunLocked
 from longshore.runtime.lock import acquire, holder, is_held
 from longshore.runtime.processes import ProcessMark, boot_id, is_alive, start_of, this_process
 
-SECONDS = 60.0
+SECONDS = 120.0
 
 HOLD = """
 import sys

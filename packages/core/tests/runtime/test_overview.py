@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     file.write_text(WORKFLOW)
     loaded = load(file)
     with start(loaded.spec, loaded.folder) as running:
-        running.wait(timeout=60)
+        running.wait(timeout=120)
     return running
 
 
@@ -113,11 +113,11 @@ def test_a_run_that_goes_on_again_is_seen_to(tmp_path: Path) -> None:
     (tmp_path / "longshore.toml").write_text(f'name = "w"\n[tasks.a]\ncommand = "test -e {tmp_path}/there"\n')
     loaded = load(tmp_path / "longshore.toml")
     with start(loaded.spec, loaded.folder) as running:
-        running.wait(timeout=60)
+        running.wait(timeout=120)
     before = read_overview(running.reader())
     (tmp_path / "there").touch()
     with resume(tmp_path, running.id, retry=True) as again:
-        again.wait(timeout=60)
+        again.wait(timeout=120)
 
     after = refreshed(before)
 

@@ -242,7 +242,7 @@ def test_a_run_without_options_does_not_import_cattrs() -> None:
     program = "import sys; from longshore.runtime.registry import Registry; Registry().strategy('critical-path')\n"
     program += "print('cattrs' in sys.modules, 'importlib.metadata' in sys.modules)"
 
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
 
     assert said.stdout.split() == ["False", "False"]
 

@@ -54,7 +54,7 @@ def execute(folder: Path) -> dict[str, timedelta | None]:
     """Run the workflow for real, and give how long its attempts took."""
     loaded = load(folder)
     with start(loaded.spec, loaded.folder) as run:
-        assert run.wait(timeout=60) == "succeeded"
+        assert run.wait(timeout=120) == "succeeded"
     return {attempt.task: attempt.duration for attempt in run.reader().attempts()}
 
 

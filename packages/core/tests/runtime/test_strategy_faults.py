@@ -36,7 +36,7 @@ def run(folder: Path, strategy: str) -> LongshoreError:
     (folder / "longshore.toml").write_text(TEXT.format(strategy=strategy))
     loaded = load(folder)
     with pytest.raises(LongshoreError) as raised, start(loaded.spec, loaded.folder) as running:
-        running.wait(timeout=60)
+        running.wait(timeout=120)
     return raised.value
 
 
@@ -74,7 +74,7 @@ def test_a_run_that_a_strategy_has_ended_is_continued_when_it_is_mended(install:
     importlib.reload(sys.modules[module])
 
     with resume(tmp_path) as again:
-        assert again.wait(timeout=60) == "succeeded"
+        assert again.wait(timeout=120) == "succeeded"
 
 
 @pytest.mark.parametrize(

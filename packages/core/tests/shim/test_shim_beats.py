@@ -65,7 +65,7 @@ class _Link:
 
     def close(self) -> None:
         self.say(op="leave")
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=120)
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: str(shell.name))

@@ -15,7 +15,7 @@ from .standin import StandIn
 
 __all__ = ["DIAMOND", "SECONDS", "Project", "until"]
 
-SECONDS = 90.0
+SECONDS = 300.0
 
 _HEAD = """
 name = "diamond"

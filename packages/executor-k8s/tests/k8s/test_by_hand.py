@@ -30,7 +30,7 @@ def project(tmp_path: Path, shared: Path, cluster: StandIn, request: pytest.Fixt
 
 def checks(project: Project) -> dict[str, tuple[str, str]]:
     with project.begin("k8s", "check", "--json") as process:
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
     [host] = json.loads(said)["hosts"]
     return {each["name"]: (each["state"], each["says"]) for each in host["checks"]}
 
@@ -75,9 +75,9 @@ def test_a_task_that_runs_is_listed_with_its_pod_and_can_be_entered(cluster: Sta
         [pod, *_] = json.loads(project.say("k8s", "pods", "--json"))["pods"]
         said = project.say("exec", "wait", "--", "cat", "note.txt", "-", feed=str(project.folder / "longshore.toml"))
         with project.begin("exec", "wait", "--", "sh", "-c", "exit 7") as failing:
-            failing.communicate(timeout=60)
+            failing.communicate(timeout=120)
         (project.counts / "go").touch()
-        controller.communicate(timeout=60)
+        controller.communicate(timeout=120)
 
     assert (pod["node"], pod["state"], pod["restarts"], pod["cpus"], pod["memory_bytes"]) == (
         "node-1",

@@ -42,7 +42,7 @@ def crash(cluster: StandIn) -> None:
     """Kill the shim's server, or the supervisor, in each pod that runs, as a crash would."""
     for pod in cluster.objects.all("pods")[1]:
         with suppress(Refusal), cluster.kubelet.container(pod).execute(["sh", "-c", _CRASH]) as process:
-            _, complaint = process.communicate(timeout=20)
+            _, complaint = process.communicate(timeout=120)
             assert process.returncode == 0, complaint
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from longshore_k8s.hands import Hands
 
-SECONDS = 20.0
+SECONDS = 120.0
 
 
 def _fail() -> None:

@@ -21,7 +21,7 @@ from longshore_fsspec.buckets import Bucket
 
 AZURITE = shutil.which("azurite-blob")
 HOUR = timedelta(hours=1)
-SECONDS = 60.0
+SECONDS = 120.0
 
 pytestmark = pytest.mark.skipif(AZURITE is None, reason="azurite is not installed")
 

@@ -19,7 +19,7 @@ from longshore_fsspec.parts import IN_PARTS_BYTES, parts_of
 
 from .wire import Asked, Wire, begun
 
-SECONDS = 60.0
+SECONDS = 120.0
 MIB = 1 << 20
 BEGUN = datetime(2010, 11, 10, 20, 48, 33, tzinfo=UTC)
 """When all uploads have begun, says moto."""

@@ -21,7 +21,7 @@ from longshore.testing import FakeRemoteComputer
 
 from .wire import Asked, Wire
 
-SECONDS = 60.0
+SECONDS = 120.0
 MIB = 1 << 20
 
 _PLUGIN = """

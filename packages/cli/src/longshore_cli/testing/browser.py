@@ -20,7 +20,7 @@ import pytest
 __all__ = ["Tab", "browser"]
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-_SECONDS = 60.0
+_SECONDS = 120.0
 _LEFT = "Inspected target navigated or closed"
 """What the browser says when the page went away while it was asked something."""
 

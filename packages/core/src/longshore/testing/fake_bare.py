@@ -26,7 +26,7 @@ from longshore.testing.fake_remote import SocketStream
 
 __all__ = ["FakeBareComputer", "FakeBareConfig", "FakeBareExecutor", "FakeBareSession"]
 
-_FIRST_LINE_SECONDS = 30.0
+_FIRST_LINE_SECONDS = 120.0
 
 
 @frozen(kw_only=True)

@@ -18,7 +18,7 @@ from longshore.remote.watch import exit_handle
 
 __all__ = ["FakeRemoteComputer", "wait_over"]
 
-_END_SECONDS = 30.0
+_END_SECONDS = 120.0
 _IDENTITY = "identity"
 _TRAVELLED = "travelled"
 

@@ -21,7 +21,7 @@ from urllib.parse import quote
 __all__ = ["FakeHosts", "missing"]
 
 _PROGRAMS = ("busybox", "ip", "mount", "nsenter", "pivot_root", "sshd", "ssh-keygen", "unshare", "useradd")
-_SECONDS = 30.0
+_SECONDS = 120.0
 _NAME = "longshore"
 _NETWORKS = count(1)
 _SYS_ADMIN = 21

@@ -21,7 +21,7 @@ __all__ = ["Said", "ask", "missing", "path_with", "serve"]
 
 _ENTER = ("unshare", "--net", "--map-root-user")
 _ADDRESS = "169.254.169.254"
-_SECONDS = 60.0
+_SECONDS = 120.0
 
 
 @frozen(kw_only=True)
