@@ -246,5 +246,5 @@ def test_ticks_come_though_nothing_happens() -> None:
     found: list[object] = []
     thread = Thread(target=lambda: found.extend(next(batches) for _ in range(2)), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(120)
     assert found == [[], []]

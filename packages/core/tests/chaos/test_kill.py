@@ -62,7 +62,7 @@ def control(folder: Path, edge: int = 0, seconds: float | None = None, only: str
         return process.wait(seconds if seconds is not None else 120)
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.wait(10)
+        return process.wait(120)
 
 
 def assert_everything_ran_once(folder: Path) -> None:

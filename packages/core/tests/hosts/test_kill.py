@@ -65,7 +65,7 @@ def control(rig: Rig, edge: int = 0, seconds: float = 120) -> int:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         process.kill()
-        return process.wait(10)
+        return process.wait(120)
 
 
 def assert_everything_ran_once(rig: Rig) -> None:

@@ -68,7 +68,7 @@ def test_what_a_killed_supervisor_had_is_free_for_others(rig: Rig) -> None:
 
         rig.hosts["h1"].crash(holder.id)
 
-        assert other.result(60) == "succeeded"
+        assert other.result(120) == "succeeded"
 
 
 def _waits(rig: Rig) -> bool:

@@ -74,7 +74,7 @@ def test_data_wait_until_every_request_is_answered() -> None:
     discards.answered()
     assert not settled.is_set()
     discards.answered()
-    thread.join(10)
+    thread.join(120)
     assert settled.is_set()
 
 

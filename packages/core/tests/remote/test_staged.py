@@ -168,7 +168,7 @@ class Stream:
 
     def close(self) -> None:
         self._link.close()
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 class Machine:

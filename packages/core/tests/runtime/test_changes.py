@@ -12,7 +12,7 @@ def waited(changes: Changes, also: list[int]) -> list[int] | None:
     answers: list[list[int]] = []
     thread = Thread(target=lambda: answers.append(changes.wait(also)), daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(120)
     return answers[0] if answers else None
 
 

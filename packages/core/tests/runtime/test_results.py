@@ -196,7 +196,7 @@ def test_small_outputs_of_several_tasks_come_home_in_one_go(tmp_path: Path, stor
 
 def test_what_a_crash_left_is_removed_the_next_time(tmp_path: Path, store: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait(60)
+    process.wait(120)
     home = tmp_path / "home"
     written(home / f".longshore-{process.pid}-abcd" / "half")
     written(home / f".longshore-{process.pid}-efgh")

@@ -45,7 +45,7 @@ def make_bench(cluster: StandIn, tmp_path: Path) -> Callable[..., ExecutorBench]
 
 
 def phases(namespace: Namespace, name: str, found: list[str], done: threading.Event) -> None:
-    for pod in namespace.states(name, 20):
+    for pod in namespace.states(name, 120):
         found.append("gone" if pod is None else pod["status"]["phase"])
         if pod is None or pod["status"]["phase"] == "Running":
             done.set()
@@ -69,10 +69,10 @@ def test_a_watch_sees_all_changes_and_asks_but_twice(cluster: StandIn, namespace
     running, found = threading.Event(), list[str]()
     watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
     watcher.start()
-    assert running.wait(20)
+    assert running.wait(120)
 
     namespace.delete("pods", "x")
-    watcher.join(20)
+    watcher.join(120)
 
     assert found[-1] == "gone"
     assert [method for method, path in cluster.asked if path.endswith("/pods")] == ["POST", "GET"]
@@ -84,13 +84,13 @@ def test_a_watch_that_ends_is_taken_up_again(cluster: StandIn, namespace: Namesp
     running, found = threading.Event(), list[str]()
     watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
     watcher.start()
-    assert running.wait(20)
+    assert running.wait(120)
 
     if forgetful:
         cluster.objects.compact()
     cluster.objects.cut()
     namespace.delete("pods", "x")
-    watcher.join(20)
+    watcher.join(120)
 
     assert found[-1] == "gone"
 
@@ -233,5 +233,5 @@ def test_nothing_is_left_when_the_run_is_over(
     bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
     bench.session.close()
 
-    assert list(namespace.states(POD, 20))[-1] is None
+    assert list(namespace.states(POD, 120))[-1] is None
     assert cluster.objects.all("pods")[1] == []

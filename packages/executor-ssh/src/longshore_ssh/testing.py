@@ -132,6 +132,10 @@ class Lab:
             file.write(host.known_line)
         return host
 
+    def address(self, number: int) -> str:
+        """Give an address of this computer on which no other test run listens."""
+        return f"127.{1 + (os.getpid() >> 8) % 254}.{os.getpid() % 256}.{number}"
+
     def ssh_config(self, *names: str) -> str:
         """Give text for ``~/.ssh/config`` by which hosts are reached under names, in their order."""
         return "".join(
@@ -166,7 +170,7 @@ class Sshd:
     ) -> None:
         """Prepare; `Lab.host` starts it."""
         self.lab = lab
-        self.address = f"127.0.0.{number}" if island is None else island.address
+        self.address = lab.address(number) if island is None else island.address
         self.port = free_port(self.address) if island is None else _SSH_PORT
         self.island = island
         self.folder = lab.folder / f"h{number}"

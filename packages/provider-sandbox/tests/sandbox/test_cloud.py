@@ -197,7 +197,7 @@ def test_a_cloud_that_is_killed_while_it_makes_machines_loses_none(
             stderr=subprocess.DEVNULL,
         )
         os.kill(process, signal.SIGKILL)
-        done.wait(30)
+        done.wait(120)
     cloud.time.wait(provider.terms.settle)
 
     known = {each.id for each in cloud.living()}
