@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "cancel": "End a running run, or some of its tasks.",
         "runs": "List the runs of this project, or compare two of them.",
         "attach": "Find runs whose controllers are on a machine, also from another computer.",
+        "takeover": "Go on here with a run whose controller is gone with its machine.",
         "report": "Tell what a run came to: figures, tables, pictures and a page.",
         "import": "Write a workflow like one of another system.",
         "export": "Write a run, by default the latest, in a format of others.",

@@ -198,7 +198,11 @@ class PeerOutOfReach(ExecutorError):
 
 
 class FenceRefused(ExecutorError):
-    """A newer controller has taken the run over; this one must stop."""
+    """A newer controller has taken the run over; this one must stop. ``fence`` is the newer one's, if it is known."""
+
+    def __init__(self, *args: object, fence: int = 0) -> None:
+        super().__init__(*args)
+        self.fence = fence
 
 
 class StagingError(LongshoreError):

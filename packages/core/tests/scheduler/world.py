@@ -6,7 +6,7 @@ import random
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from longshore.builtin.strategies import CriticalPath
 from longshore.model.artifact import Artifact, Input
@@ -22,7 +22,7 @@ from longshore.model.events import (
     RunEnded,
     TasksIdentified,
 )
-from longshore.model.move_events import InputsStaged, Moved, MoveFailed, ObjectsDiscarded
+from longshore.model.move_events import HomeLost, InputsStaged, Moved, MoveFailed, ObjectsDiscarded
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome
 from longshore.model.resources import Resources
 from longshore.model.workflow import WorkflowSpec
@@ -32,6 +32,7 @@ from longshore.scheduler.away_actions import Discard, LoseMachine, Move, StageAt
 from longshore.scheduler.building import begin, waits_of
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
+from longshore.scheduler.proving import Found, prove
 from longshore.scheduler.state import TaskPhase
 from longshore.testing import EPOCH
 
@@ -194,6 +195,57 @@ class World:
             for each in self.asked
             if host.name not in {getattr(each, name, "") for name in ("source", "target", "machine")}
         }
+
+    def take_over(self, seen: int) -> None:
+        """Let another computer take the run over, from a copy with so many events. All that was at home is gone;
+        machines tell of all that was not in the copy.
+        """
+        before, late = self.history[:seen], self.history[seen:]
+        ends = {(each.task, each.attempt): each for each in late if isinstance(each, AttemptEnded)}
+        far = {host.name for host in self.hosts if host.store}
+        self.running = {task: run for task, run in self.running.items() if run[1] in far}
+        found = [
+            Found(task=each.task, attempt=each.attempt, machine=each.machine, end=ends.get((each.task, each.attempt)))
+            for each in self.history
+            if isinstance(each, AttemptIntended)
+            and each.machine in far
+            and ((each.task, each.attempt) in ends or self.running.get(each.task) == (each.attempt, each.machine))
+        ]
+        self.history, self.state = before, begin(self.spec)
+        for event in before:
+            apply(self.state, event)
+        self.fence += 1
+        self.take(RunContinued(at=self.now, fence=self.fence))
+        for host in self.hosts:
+            if host.store:
+                self.add(host)
+            else:
+                self.take(MachineGone(at=self.now, machine=host.name, reason="it was the controller's"))
+        events, left = prove(self.state, found, self.now)
+        assert left == []
+        self.history += events
+        for each in (self.home, self.listed, self.delivered):
+            each.clear()
+        self.take(HomeLost(at=self.now, reason="it was the controller's"))
+        self._bring_listings()
+        self.control()
+
+    def _bring_listings(self) -> None:
+        where = self.state.where
+        for digest, entry in list(where.elsewhere.items()):
+            for store in [store for store, has in where.stores.items() if digest in has and not entry.listed]:
+                place = next((host.name for host in self.hosts if host.store == store), store)
+                if digest in self.stores[store] and entry.artifact.kind == "folder":
+                    listing = evolve(entry.artifact, kind="file", size=0)
+                    self.listed.add(digest)
+                    self.take(Moved(at=self.now, artifacts=(listing,), source=place))
+                elif entry.artifact.kind == "folder":
+                    failure, artifact = FailureClass.STAGING, entry.artifact
+                    self.take(
+                        MoveFailed(
+                            at=self.now, artifact=artifact, source=place, failure=failure, reason="no", lost=True
+                        )
+                    )
 
     # --- what is asked for
 

@@ -112,7 +112,8 @@ class SshExecutor:
             link.open()
             link.meet()
             if fence < link.fence:
-                raise FenceRefused(f"a newer controller has taken run {run} over (its fence is {link.fence})")
+                newer = f"a newer controller has taken run {run} over (its fence is {link.fence})"
+                raise FenceRefused(newer, fence=link.fence)
             hello = _hello(machine, link, self._context, fence)
             kind = ShimSession if link.python == SHIM else PeerSession
             return kind(machine.id, hello, link, sink, self._context, shared=self._shared if machine.store else None)

@@ -15,25 +15,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from attrs import evolve
 
 from longshore.config.document import from_document
-from longshore.errors import LongshoreError, RunError, UsageError
+from longshore.errors import FenceRefused, LongshoreError, RunError, UsageError
 from longshore.model.events import Event
 from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.runtime.processes import watch
 from longshore.runtime.project import Project
 from longshore.runtime.run import Run, resume, start
+from longshore_cli.away.seats import Order
 from longshore_cli.driving import attend
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
 
 __all__ = [
-    "Order",
+    "close_order",
     "control",
+    "forget_order",
     "is_kept",
     "is_over",
     "keep",
@@ -50,9 +51,6 @@ _BEGUN = b"begun\n"
 _TRIES = 6
 _GLANCE_SECONDS = 0.01
 """`is_kept` has the lock for some microseconds; whoever meets it looks again, as for the lock of a run."""
-
-Order = dict[str, Any]
-"""What was asked for: ``name``, that of the workflow, ``workflow``, its document, and ``options``."""
 
 
 def _order_file(project: Project, run: str) -> Path:
@@ -78,6 +76,20 @@ def write_order(project: Project, run: str, order: Order) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(target)
+
+
+def close_order(project: Project, run: str) -> None:
+    """Keep of an order but that there was one, so that nothing is ever begun by it again; and nothing handed over."""
+    order = order_of(project, run)
+    if order is not None:
+        write_order(project, run, {"name": order["name"]})
+    keep_environment(project, run, {})
+
+
+def forget_order(project: Project, run: str) -> None:
+    """Forget that a run was asked for here."""
+    for ending in (".json", ".env", ".lock", ".log"):
+        _order_file(project, run).with_suffix(ending).unlink(missing_ok=True)
 
 
 def keep_environment(project: Project, run: str, variables: Mapping[str, str]) -> None:
@@ -219,9 +231,9 @@ class _Keeper:
             assert self._controller is not None
             began = time.monotonic()
             code = self._controller.wait()
-            over = is_over(self._project, self._run)
+            over = is_over(self._project, self._run) or order_of(self._project, self._run) is None
             if over:
-                keep_environment(self._project, self._run, {})
+                close_order(self._project, self._run)
             if over or self._asked.is_set() or not self._has_begun():
                 return 0
             quick = quick + 1 if time.monotonic() - began < _QUICK_SECONDS else 0
@@ -252,7 +264,7 @@ def control(project: Project, run: str, invocation: Invocation, *, tell: int, re
             begun = resume(project.folder, run, retry=retry, jobs=jobs, listen=listen)
         else:
             order = order_of(project, run)
-            if order is None:
+            if order is None or "workflow" not in order:
                 raise UsageError(f"nobody has asked for a run {run} here")
             shutil.rmtree(project.run_folder(run), ignore_errors=True)  # of one that was killed before it had begun
             options = RunOptions.from_json(order["options"])
@@ -266,4 +278,8 @@ def control(project: Project, run: str, invocation: Invocation, *, tell: int, re
             os.close(tell)
         return begun
 
-    return attend(begin, invocation)
+    try:
+        return attend(begin, invocation)
+    except FenceRefused:
+        forget_order(project, run)  # somebody has taken it over; nothing is to be started again
+        raise

@@ -6,13 +6,17 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from attrs import asdict, frozen
 
 from longshore.errors import JournalError
 from longshore.runtime.project import Project
 
-__all__ = ["Seat", "forget_seat", "keep_seat", "seats_of"]
+__all__ = ["Order", "Seat", "forget_seat", "keep_order", "keep_seat", "order_kept", "seats_of"]
+
+Order = dict[str, Any]
+"""What was asked for: ``name``, that of the workflow, ``workflow``, its document, and ``options``."""
 
 
 @frozen(kw_only=True)
@@ -60,22 +64,41 @@ def keep_seat(project: Project, seat: Seat) -> None:
     Raises:
         JournalError: when the project's folder cannot be written.
     """
+    _write(project, f"{seat.run}.json", asdict(seat))
+
+
+def keep_order(project: Project, run: str, order: Order) -> None:
+    """Keep what a run was asked to be, for whoever has to begin its record anew; errors as of `keep_seat`."""
+    _write(project, f"{run}.order", order)
+
+
+def order_kept(project: Project, run: str) -> Order | None:
+    """Read it; None when the run was begun by another computer."""
+    try:
+        order: Order = json.loads((_place(project) / f"{run}.order").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return order
+
+
+def forget_seat(project: Project, run: str) -> None:
+    """Forget one; harmless when it is not known."""
+    for ending in ("json", "order"):
+        with suppress(OSError):
+            (_place(project) / f"{run}.{ending}").unlink()
+
+
+def _write(project: Project, name: str, body: dict[str, Any]) -> None:
     place = _place(project)
-    target = place / f"{seat.run}.json"
-    fresh = place / f".{seat.run}.new"
+    target = place / name
+    fresh = place / f".{name}.new"
     try:
         project.make_home()
         place.mkdir(mode=0o700, exist_ok=True)
         with fresh.open("w", encoding="utf-8") as file:
-            json.dump(asdict(seat), file, indent=1)
+            json.dump(body, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(target)
     except OSError as error:
         raise JournalError(f"{target} cannot be written: {error.strerror}") from error
-
-
-def forget_seat(project: Project, run: str) -> None:
-    """Forget one; harmless when it is not known."""
-    with suppress(OSError):
-        (_place(project) / f"{run}.json").unlink()

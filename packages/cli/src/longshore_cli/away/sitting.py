@@ -19,6 +19,7 @@ from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.runtime.records import copy_record
 from longshore_cli.away.keeping import (
+    forget_order,
     is_kept,
     is_over,
     keep_environment,
@@ -134,7 +135,9 @@ def list_runs(root: Path) -> list[dict[str, Any]]:
         for file in folder.glob("2*.json"):
             run = file.stem
             order = order_of(project, run)
-            if order is not None:
+            if order is not None and "workflow" not in order and not (project.run_folder(run) / "run.db").exists():
+                forget_order(project, run)  # it is over, and somebody has removed what there was of it
+            elif order is not None:
                 found.append(
                     {
                         "run": run,

@@ -64,6 +64,7 @@ def needed_plugins(spec: WorkflowSpec) -> set[str]:
             wanted.add(("provider", str(spec.providers.get(pool.provider, {}).get("plugin", pool.provider))))
     urls = [each.url for task in spec.tasks for each in task.inputs if isinstance(each, UrlInput)]
     urls += [task.results_to for task in spec.tasks if task.results_to]
+    urls += [pool.store for pool in spec.pools if pool.store]
     wanted |= {("store", url.partition("://")[0].lower()) for url in urls}
     entries = Registry().entries()
     return {entry.distribution for entry in entries if (entry.role, entry.name) in wanted or entry.several}

@@ -30,7 +30,7 @@ from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
 from longshore_cli.away.moving import asked, feed_bytes, open_transfers
 from longshore_cli.away.project_files import Sent, described, sent_of
-from longshore_cli.away.seats import Seat, forget_seat, keep_seat, seats_of
+from longshore_cli.away.seats import Seat, forget_seat, keep_order, keep_seat, seats_of
 from longshore_cli.away.sitting import VERSION
 from longshore_cli.away.software import bring_software, needed_plugins
 from longshore_cli.fleet import agreement
@@ -71,7 +71,7 @@ def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, where:
     order = {
         "name": spec.name,
         "workflow": to_document(_as_there(spec)),
-        "options": options.to_json(),
+        "options": evolve(options, copied=True).to_json(),
         "environment": handed,
     }
     run = new_run_id()
@@ -142,6 +142,7 @@ def _seated(
         name = _folder_name(spec.name, project)
         seat = evolve(seat, python=python, folder=f".longshore/away/{name}")
         keep_seat(project, seat)
+        keep_order(project, seat.run, {key: order[key] for key in ("name", "workflow", "options")})
         tell(f"bringing {counted(len(sent.files), 'file')} there")
         try:
             _begin(shell, seat, name, project, sent, order)

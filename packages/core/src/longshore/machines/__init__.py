@@ -27,6 +27,7 @@ from longshore.machines.images import delete_images, list_images, make_image
 from longshore.machines.offers import find_offers
 from longshore.machines.renting import rent
 from longshore.machines.shells import open_shell
+from longshore.machines.taking import end_machines_of
 from longshore.machines.values import (
     Collected,
     Deed,
@@ -57,6 +58,7 @@ __all__ = [
     "build_on",
     "check_hosts",
     "down",
+    "end_run",
     "gc",
     "images",
     "list",
@@ -174,6 +176,18 @@ def stop(
     """
     with open_fleet(Path(folder), tell=tell) as fleet:
         return stop_these(fleet, chosen(fleet, names, providers=providers, pool=pool, foreign=foreign))
+
+
+def end_run(run: str, *, label: str = "", folder: Path | str = ".", tell: Progress = _silent) -> builtins.list[str]:
+    """End all machines that were rented for a run by whatever computer, and those called ``label``; name them.
+
+    Returns when the clouds have proven that they are gone. Nobody may control the run any more.
+
+    Raises:
+        ProviderError: when a cloud cannot be asked, or still lists one after some minutes.
+    """
+    with open_fleet(Path(folder), tell=tell) as fleet:
+        return end_machines_of(fleet, run, label)
 
 
 def gc(

@@ -9,7 +9,7 @@ from attrs import frozen
 from longshore.model.artifact import Artifact
 from longshore.model.outcome import FailureClass
 
-__all__ = ["InputsStaged", "MoveEvent", "MoveFailed", "Moved", "ObjectsDiscarded"]
+__all__ = ["HomeLost", "InputsStaged", "MoveEvent", "MoveFailed", "Moved", "ObjectsDiscarded"]
 
 
 @frozen(kw_only=True)
@@ -61,4 +61,12 @@ class ObjectsDiscarded:
     digests: tuple[str, ...]
 
 
-MoveEvent = InputsStaged | Moved | MoveFailed | ObjectsDiscarded
+@frozen(kw_only=True)
+class HomeLost:
+    """The project's store is another one from now on, since the computer that had it is gone with its controller."""
+
+    at: datetime
+    reason: str
+
+
+MoveEvent = HomeLost | InputsStaged | Moved | MoveFailed | ObjectsDiscarded

@@ -35,6 +35,7 @@ from longshore.plugin.protocols import (
     Store,
     StoreRecord,
     StrategyRecord,
+    Surveys,
 )
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ __all__ = [
     "Store",
     "StoreRecord",
     "StrategyRecord",
+    "Surveys",
     "Sweeps",
     "Takings",
     "Terms",

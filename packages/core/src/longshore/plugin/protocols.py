@@ -63,6 +63,7 @@ __all__ = [
     "Store",
     "StoreRecord",
     "StrategyRecord",
+    "Surveys",
     "Together",
 ]
 
@@ -253,6 +254,21 @@ class Clears(Protocol):
 
         Called when the run has ended for good and none of its attempts is live. May take some seconds; what cannot be
         removed is left.
+        """
+        ...
+
+
+@runtime_checkable
+class Surveys(Protocol):
+    """Ability of a session: to name what its machine has of the run, for a controller that does not know all of it."""
+
+    def survey(self) -> Mapping[str, bool]:
+        """Name all attempts that the machine knows and was not told to release, by id; True for those that are over.
+
+        Those that wait for room are among them. Builds of environments, which have ids of the same form, may be.
+
+        Raises:
+            MachineUnreachable: when it does not say.
         """
         ...
 

@@ -26,6 +26,9 @@ The controller sends ``op``:
 ``adopt``
     ids: tell of each that it runs (started), how it ended (ended), or that it was never started (ended, with ``never``
     true). Of one that waits for room nothing is told until it starts.
+``survey``
+    Nothing: name all attempts and builds that you know and were not told to release, each by a ``known``, and then say
+    ``surveyed``.
 ``beat``
     unattended: that many seconds from now on without another line, and the supervisor ends its attempts and itself.
     Answered by ``beat``, so that a link can be seen to live.
@@ -64,6 +67,10 @@ The supervisor answers with ``event``:
     The answer to a ``beat``. While ``measure`` is on it comes by itself too, and then has attempts: rows of id, busy
     cores, bytes of memory and bytes written to disks (null where that is not known). And, where they are known: cpus
     (busy cores of the machine), memory and disk (bytes used, and all bytes).
+``known``
+    id, over: one of the answers to a ``survey``; whether it has ended.
+``surveyed``
+    All of them have been named.
 ``notice``
     at: when the machine will be taken away, as its own watch has heard. Told to each link.
 ``discarded``

@@ -8,10 +8,12 @@ import os
 import socket
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from attrs import evolve
 
+from longshore.errors import MachineUnreachable
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded
@@ -28,6 +30,8 @@ __all__ = ["RemoteLink", "RemoteSession"]
 _log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 15.0
+_SURVEY_SECONDS = 120.0
+"""A machine that names nothing for so long has forgotten that it was asked: the link was made anew."""
 _STREAMS = ("out", "err")
 
 
@@ -93,6 +97,7 @@ class RemoteSession(SupervisorSession):
         self._store = context.store_folder
         self._transfers = self._new_transfers()
         self._over = False
+        self._known: SimpleQueue[dict[str, Any]] = SimpleQueue()
         if shared is not None:
             shared.meet(machine, self._transfers)
         super().__init__(machine, hello, link.connect, sink, link.trouble, patience=_PATIENCE_SECONDS)
@@ -150,6 +155,24 @@ class RemoteSession(SupervisorSession):
                 self._send(self._follow_line([*self._outstanding.running, *attempts]))
             super().adopt(attempts)
 
+    def survey(self) -> Mapping[str, bool]:
+        """Name all that the machine has of the run; True for what is over."""
+        self._check()
+        with self._lock:
+            self._send(self._encode({"op": "survey"}))
+        found: dict[str, bool] = {}
+        while (told := self._named())["event"] == "known":
+            found[told["id"]] = told["over"]
+        if told["event"] == "gone":
+            raise MachineUnreachable(told["reason"])
+        return found
+
+    def _named(self) -> dict[str, Any]:
+        try:
+            return self._known.get(timeout=_SURVEY_SECONDS)
+        except Empty:
+            raise MachineUnreachable(f"{self._machine} does not say what it has of the run") from None
+
     def clear(self) -> None:
         """Leave nothing of the run there, as soon as the link is closed."""
         self._over = True
@@ -176,6 +199,10 @@ class RemoteSession(SupervisorSession):
         super().close()
         self._link.close(over=self._over)
 
+    def _give_up(self, reason: str) -> str:
+        self._known.put({"event": "gone", "reason": reason})
+        return super()._give_up(reason)
+
     def _leave_line(self) -> bytes:
         return self._encode({"op": "leave", "over": True}) if self._over else super()._leave_line()
 
@@ -189,6 +216,9 @@ class RemoteSession(SupervisorSession):
         if told["event"] == "log":
             if told["id"] in self._outstanding.running:
                 self._output.write(told)
+            return None
+        if told["event"] in {"known", "surveyed"}:
+            self._known.put(told)
             return None
         event = super()._take(told)
         if isinstance(event, AttemptEnded) and event.failure is FailureClass.STAGING:

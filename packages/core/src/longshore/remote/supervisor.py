@@ -215,6 +215,13 @@ class Supervisor:
             elif attempt.state not in (WAITING, STAGING):
                 self._starting.announce(attempt)
 
+    def _survey(self, message: dict[str, Any]) -> None:
+        self._services.workers.take_back()
+        for over, identities in ((False, self._closing.attempts), (True, self._ended)):
+            for identity in identities:
+                self._links.tell(encode({"event": "known", "id": identity, "over": over}))
+        self._links.tell(encode({"event": "surveyed"}))
+
     def _release(self, message: dict[str, Any]) -> None:
         gone = [identity for identity in message["ids"] if identity in self._ended]
         for identity in gone:
@@ -258,6 +265,7 @@ _OPERATIONS: dict[str, Callable[[Supervisor, dict[str, Any]], None]] = {
     "cancel": Supervisor._cancel,
     "discard": Supervisor._discard,
     "adopt": Supervisor._adopt,
+    "survey": Supervisor._survey,
     "release": Supervisor._release,
     "beat": Supervisor._beat,
     "follow": Supervisor._follow,

@@ -31,6 +31,8 @@ The words of a message are its name and then:
     seconds.
 ``measure``
     seconds.
+``survey``
+    nothing.
 ``discard``
     digests.
 ``gpus``
@@ -175,6 +177,10 @@ def _discard(message: _Message) -> Iterator[list[bytes]]:
     yield [b"discard", *map(word, message["digests"])]
 
 
+def _survey(_message: _Message) -> Iterator[list[bytes]]:
+    yield [b"survey"]
+
+
 def _gpus(message: _Message) -> Iterator[list[bytes]]:
     yield [b"gpus", *map(word, message["names"])]
 
@@ -194,6 +200,7 @@ _WRITERS: Mapping[str, Callable[[_Message], Iterator[list[bytes]]]] = {
     "beat": _beat,
     "discard": _discard,
     "measure": _measure,
+    "survey": _survey,
     "gpus": _gpus,
     "leave": _leave,
 }

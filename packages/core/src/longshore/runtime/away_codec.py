@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from longshore.model.environment_events import BuildIntended, EnvironmentBuilt, EnvironmentFailed
-from longshore.model.move_events import InputsStaged, Moved, MoveFailed, ObjectsDiscarded
+from longshore.model.move_events import HomeLost, InputsStaged, Moved, MoveFailed, ObjectsDiscarded
 from longshore.model.outcome import FailureClass
 from longshore.runtime import lease_event_codec
 from longshore.runtime.codec import read_artifacts, write_artifacts
@@ -38,6 +38,7 @@ ENCODERS: Mapping[str, Callable[[Any], Body]] = MappingProxyType(
             "failure": None if e.failure is None else e.failure.value,
             "evidence": e.evidence,
         },
+        "HomeLost": lambda e: {"reason": e.reason},
         "InputsStaged": lambda e: {"task": e.task, "attempt": e.attempt},
         "MoveFailed": lambda e: {
             "artifact": write_artifacts((e.artifact,))[0],
@@ -79,6 +80,7 @@ DECODERS: Mapping[str, Callable[[datetime, Body], Any]] = MappingProxyType(
             failure=None if b["failure"] is None else FailureClass(b["failure"]),
             evidence=b["evidence"],
         ),
+        "HomeLost": lambda at, b: HomeLost(at=at, reason=b["reason"]),
         "InputsStaged": lambda at, b: InputsStaged(at=at, task=b["task"], attempt=b["attempt"]),
         "MoveFailed": lambda at, b: MoveFailed(
             at=at,

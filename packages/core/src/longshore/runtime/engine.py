@@ -32,7 +32,7 @@ from longshore.runtime.logs import pack
 from longshore.runtime.objects import resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
-from longshore.runtime.pools import check, executor_of, machines_of, used_pools
+from longshore.runtime.pools import bucket_of, check, executor_of, machines_of, used_pools
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.reach import Reach
 from longshore.runtime.registry import Registry
@@ -45,6 +45,7 @@ from longshore.scheduler.state import DONE, ENDED, RunState, TaskPhase
 
 if TYPE_CHECKING:
     from longshore.runtime.areas import BucketArea
+    from longshore.runtime.copies import JournalCopies
     from longshore.runtime.renters import Renters
 
 __all__ = ["Engine"]
@@ -156,6 +157,7 @@ class Engine:
         answering = Answering(self.run, self.runner, self.add, self.retry, reach.loads.listing, self.fetch)
         try:
             with ExitStack() as opened:
+                crew.copies = self._copies()
                 linking = Linking(self.runner, reach, self._lock.fence)
                 opened.callback(linking.close)
                 for pool in self._pools:
@@ -185,6 +187,8 @@ class Engine:
             if crew.renters is not None:
                 crew.renters.close(over=self.runner.state.over)
             crew.close()
+            if crew.copies is not None:
+                crew.copies.close()
             mark_latest(self.project.results(self.run).parent, self.run)
             if self.runner.state.over:
                 pack(self.folder)
@@ -277,6 +281,24 @@ class Engine:
             fence=self._lock.fence,
             host=RunHost(self.runner, reach),
         )
+
+    def _copies(self) -> JournalCopies | None:
+        """Begin to copy the journal, if that is wanted and there is a bucket.
+
+        Raises:
+            FenceRefused: when another computer has taken the run over.
+        """
+        folder = bucket_of(self._pools, self.run) if self.options.copied else ""
+        if not folder:
+            return None
+        from longshore.runtime.copies import JournalCopies  # noqa: PLC0415  as above
+        from longshore.runtime.objects import Stores  # noqa: PLC0415  as above
+
+        copies = JournalCopies(
+            self.folder / "run.db", folder, self._lock.fence, fail=self.runner.fail, stores=Stores(self._registry)
+        )
+        copies.begin()
+        return copies
 
     def _machines(self, pool: PoolSpec) -> Sequence[Machine]:
         return machines_of(self._registry, pool, self.options)

@@ -28,6 +28,8 @@ class RunOptions:
     keep_workdirs: bool = False
     fresh: bool = False
     """Whether machines that earlier runs have kept are ended and not used."""
+    copied: bool = False
+    """Whether the journal is copied to a pool's bucket, so that another computer can take the run over."""
     group: str = ""
     """Names the runs that were made as repetitions of each other; empty for a run that was made alone."""
 

@@ -42,6 +42,7 @@ from longshore.scheduler.actions import (
 from longshore.scheduler.state import DONE, TaskState
 
 if TYPE_CHECKING:
+    from longshore.runtime.copies import JournalCopies
     from longshore.runtime.environments import Environments
     from longshore.runtime.renters import Renters
     from longshore.scheduler.away_actions import StageAttempt
@@ -61,6 +62,8 @@ class Crew:
         self.reach = reach
         self.renters: Renters | None = None
         """Who rents machines for the run; None when no pool has a provider."""
+        self.copies: JournalCopies | None = None
+        """Who copies the journal to where it outlives this computer; None when nobody does."""
         self._project = project
         self._run = run
         self._options = options
@@ -260,6 +263,10 @@ class Crew:
     def committed(self, events: Sequence[Event]) -> None:
         """Let machines forget attempts whose ends are in the journal, and note successes for the cache."""
         self.reach.committed(events)
+        if self.copies is not None:
+            self.copies.committed(events)
+            for safe in self.copies.safe():
+                self.reach.release(safe)
         for event in events:
             if isinstance(event, AttemptEnded):
                 self._ended(event)
@@ -271,7 +278,10 @@ class Crew:
     def _ended(self, event: AttemptEnded) -> None:
         if event.task not in self._state.tasks:
             return
-        self.reach.release(event)
+        if self.copies is not None:
+            self.copies.hold(event)
+        else:
+            self.reach.release(event)
         if event.task in self._state.where.settling:
             self._settling[event.task] = event
         else:

@@ -24,7 +24,7 @@ from longshore.scheduler.state import RunState
 if TYPE_CHECKING:
     from longshore.plugin.provider import Provider
 
-__all__ = ["check", "executor_of", "machines_of", "used_pools"]
+__all__ = ["bucket_of", "check", "executor_of", "machines_of", "used_pools"]
 
 _NO_PROVIDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -160,6 +160,11 @@ def used_pools(state: RunState) -> list[PoolSpec]:
     """List the pools that tasks go to, in the order of the workflow."""
     used = {state.pool_of(group.spec) for group in state.groups.values()}
     return [pool for pool in state.workflow.pools if pool.name in used]
+
+
+def bucket_of(pools: Sequence[PoolSpec], run: str) -> str:
+    """Give the URL of a run's folder in the first bucket that these pools have; empty when they have none."""
+    return next((f"{pool.store}/{run}" for pool in pools if pool.store), "")
 
 
 def executor_of(

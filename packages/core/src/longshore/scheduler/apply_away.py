@@ -17,7 +17,7 @@ from longshore.model.lease_events import (
     OffersMissing,
     TasksRefused,
 )
-from longshore.model.move_events import InputsStaged, Moved, MoveEvent, MoveFailed, ObjectsDiscarded
+from longshore.model.move_events import HomeLost, InputsStaged, Moved, MoveEvent, MoveFailed, ObjectsDiscarded
 from longshore.scheduler import losing, moving
 from longshore.scheduler.endings import end_badly, fail_move, settle
 from longshore.scheduler.environments import apply_build
@@ -38,6 +38,8 @@ def apply_away(state: RunState, event: EnvironmentEvent | LeaseEvent | MoveEvent
                 settle(state, name)
         case MoveFailed():
             fail_move(state, event)
+        case HomeLost(reason=reason):
+            losing.lose_home(state, reason)
         case ObjectsDiscarded():
             losing.discarded(state, event)
         case BuildIntended() | EnvironmentBuilt() | EnvironmentFailed():

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from longshore.model.events import TableMade
 from longshore.scheduler.actions import MakeTable
 from longshore.scheduler.queues import met
-from longshore.scheduler.state import ENDED, GroupState, RunState
+from longshore.scheduler.state import ENDED, GroupState, RunState, TaskState
 
-__all__ = ["collections", "is_finished", "recollect", "table_made"]
+__all__ = ["collections", "is_finished", "is_result", "recollect", "table_made"]
 
 
 def collections(state: RunState, *, ending: bool = False) -> Iterator[MakeTable]:
@@ -29,6 +29,12 @@ def is_finished(state: RunState, group: GroupState) -> bool:
     return group.spec.collect is None or not (
         group.spec.name in state.unmade_tables or group.spec.name in state.spoiled
     )
+
+
+def is_result(state: RunState, task: TaskState) -> bool:
+    """Say whether what a task has written comes home when it has succeeded."""
+    spec = task.task.spec
+    return bool(task.outputs) and (spec.keep or bool(spec.results_to) or not state.groups[task.view.name].read)
 
 
 def table_made(state: RunState, event: TableMade) -> bool:

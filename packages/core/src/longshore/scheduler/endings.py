@@ -10,7 +10,7 @@ from longshore.model.artifact import Artifact
 from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.scheduler import losing, moving
-from longshore.scheduler.collecting import is_finished
+from longshore.scheduler.collecting import is_finished, is_result
 from longshore.scheduler.queues import consider, leave_machine, met, unqueue
 from longshore.scheduler.state import PENDING, RunState, TaskPhase, TaskState
 
@@ -139,8 +139,7 @@ def succeed(
     task.result = result
     task.failure = None
     group = state.groups[task.view.name]
-    spec = task.task.spec
-    if outputs and (spec.keep or spec.results_to or not group.read):
+    if is_result(state, task):
         state.undelivered[task.task.id] = None
     group.unfinished -= 1
     if state.where.stores:

@@ -82,16 +82,15 @@ def sort_machines(book: Book, listing: Listing) -> Sorted:
     # Another cloud may call a machine of its own the same.
     by_machine = {lease.machine: lease.id for lease in book.leases if lease.provider == listing.provider}
     leased: dict[str, tuple[Machine, ...]] = {}
-    strays, foreign = [], []
+    strays: list[Machine] = []
+    foreign: list[Machine] = []
     for machine in sorted(listing.machines, key=lambda each: each.id):
-        if machine.tags.get(Tag.LEDGER) != book.ledger:
-            foreign.append(machine)
-            continue
+        # One that was taken over has the tag of the ledger that it was rented under.
         lease = by_machine.get(machine.id) or book.tokens.get(machine.tags.get(Tag.TOKEN, ""))
-        if lease is None:
-            strays.append(machine)
-        else:
+        if lease is not None:
             leased[lease] = (*leased.get(lease, ()), machine)
+        else:
+            (strays if machine.tags.get(Tag.LEDGER) == book.ledger else foreign).append(machine)
     return Sorted(leased=leased, strays=tuple(strays), foreign=tuple(foreign))
 
 

@@ -12,14 +12,25 @@ from typing import TYPE_CHECKING
 
 from longshore.model.outcome import FailureClass
 from longshore.scheduler.building import waits_of
-from longshore.scheduler.collecting import is_finished, recollect
+from longshore.scheduler.collecting import is_finished, is_result, recollect
 from longshore.scheduler.queues import consider, leave_machine, unqueue
 from longshore.scheduler.state import DONE, PENDING, RunState, TaskPhase, TaskState
+from longshore.scheduler.whereabouts import Elsewhere
 
 if TYPE_CHECKING:
     from longshore.model.move_events import MoveFailed, ObjectsDiscarded
 
-__all__ = ["discarded", "doubt", "forget", "forget_all", "lose_object", "lose_store", "no_longer_reads", "require"]
+__all__ = [
+    "discarded",
+    "doubt",
+    "forget",
+    "forget_all",
+    "lose_home",
+    "lose_object",
+    "lose_store",
+    "no_longer_reads",
+    "require",
+]
 
 
 def lose_object(state: RunState, event: MoveFailed) -> list[str]:
@@ -48,6 +59,41 @@ def lose_store(state: RunState, store: str, why: str) -> None:
         return
     where.garbage.pop(store, None)
     run_again(state, _needed(state, _lose(state, list(where.elsewhere), why)))
+
+
+def lose_home(state: RunState, why: str) -> None:
+    """Note that all is gone that was at home: results are to come there again, and what no store has is made again."""
+    where = state.where
+    where.arrived.clear()
+    for entry in where.elsewhere.values():
+        entry.listed = False
+    losers = [task.task.id for task in state.tasks.values() if task.phase in DONE and _leaves_home(state, task, why)]
+    for task in state.tasks.values():
+        if task.phase in DONE and is_result(state, task) and not task.task.spec.results_to:
+            state.undelivered[task.task.id] = None
+            for garbage in where.garbage.values():
+                for each in task.outputs:
+                    garbage.pop(each.sha256, None)
+    for group in state.groups.values():
+        if group.spec.collect is not None:
+            readers = group.readers if is_finished(state, group) else ()
+            recollect(state, group)
+            for name in readers:
+                if name in state.tasks:
+                    _hold(state, state.tasks[name], group.spec.name)
+    where.unread.clear()
+    run_again(state, _needed(state, losers))
+
+
+def _leaves_home(state: RunState, task: TaskState, why: str) -> bool:
+    """Note where outputs are that are not at home any more; say whether one of them is nowhere."""
+    where = state.where
+    for each in task.outputs:
+        if each.sha256 in where.elsewhere or any(each.sha256 in store for store in where.stores.values()):
+            where.elsewhere.setdefault(each.sha256, Elsewhere(each)).tasks[task.task.id] = None
+        else:
+            where.lost[task.task.id] = why
+    return task.task.id in where.lost
 
 
 def doubt(state: RunState, task: TaskState) -> None:

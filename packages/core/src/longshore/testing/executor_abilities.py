@@ -19,7 +19,7 @@ from longshore.model.environment import BuildSpec, EnvironmentSpec, Script
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.load import MachineLoad
 from longshore.model.outcome import Exited, FailureClass, Lost
-from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Together
+from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Surveys, Together
 from longshore.remote.store import has_object
 from longshore.testing.contract import Contract
 from longshore.testing.executor_bench import ExecutorBench
@@ -209,6 +209,21 @@ class SessionAbilityLaws(Contract):
                 bench.go(f"t{number}", Shell(f"exit {number}"))
 
         assert [bench.ended(f"t{number}").outcome for number in range(10)] == [Exited(n) for n in range(10)]
+
+    # --- Surveys
+
+    def test_Surveys_all_that_was_not_released_is_named(self, bench: ExecutorBench) -> None:
+        """Of a session that surveys: `Surveys.survey` names what runs, waits and has ended, and nothing else."""
+        session = bench.session
+        if not isinstance(session, Surveys):
+            pytest.skip("its sessions do not have the ability `Surveys`")
+        bench.execute("gone", Shell("true"))
+        bench.execute("over", Shell("exit 3"))
+        session.release("r/gone/1")
+        running = bench.waiting("on")
+        waiting = bench.go("later", Shell("true"), needs=bench.machine.resources)
+
+        assert session.survey() == {"r/over/1": True, running: False, waiting: False}
 
 
 def _build(bench: ExecutorBench, number: int, script: str, name: str = "env") -> EnvironmentBuilt | EnvironmentFailed:

@@ -68,7 +68,9 @@ class FakeRemoteExecutor:
         folder = computer.run_folder(self._context.run)
         known = read_fence(str(folder))
         if fence < known:
-            raise FenceRefused(f"a newer controller has taken run {self._context.run} over (its fence is {known})")
+            raise FenceRefused(
+                f"a newer controller has taken run {self._context.run} over (its fence is {known})", fence=known
+            )
         link = FakeRemoteLink(computer, folder, self._config.reconnect)
         hello = _hello(machine, computer, folder, self._context, fence)
         return self._session(machine.id, hello, link, sink)

@@ -249,6 +249,7 @@ obey() {
     blob) take_blob "$1" "$2" ;;
     cancel) cancel "$@" ;;
     adopt) adopt "$@" ;;
+    survey) survey ;;
     release) release "$@" ;;
     follow)
         while [ $# -gt 2 ]; do

@@ -79,6 +79,35 @@ adopt() {
     done
 }
 
+# Name all attempts that are known: those that run or wait, and those whose ends are recorded.
+survey() {
+    check
+    for slot in $running; do
+        eval "known \"\$id_$slot\" false"
+    done
+    each=$q_head
+    while [ "$each" -lt "$q_tail" ]; do
+        eval "order=\${q_$each}"
+        [ -z "$order" ] || known "${order%% *}" false
+        each=$((each + 1))
+    done
+    set +f
+    for each in record/*; do
+        set -f
+        [ ! -e "$each" ] || read -r _ id _ <"$each"
+        case " $spent " in
+        *" $each "*) continue ;;
+        esac
+        [ ! -e "$each" ] || slot_of "$id" || known "$id" true
+    done
+    set -f
+    tell '{"event":"surveyed"}'
+}
+
+known() {
+    tell "{\"event\":\"known\",\"id\":\"$1\",\"over\":$2}"
+}
+
 is_waiting() {
     each=$q_head
     while [ "$each" -lt "$q_tail" ]; do
