@@ -287,16 +287,21 @@ def test_what_has_vanished_from_a_store_is_sent_or_made_again(world: World, moth
     assert world.delivered == wanted(world)
 
 
+def goes_on(world: World, turns: int) -> bool:
+    """Play for so many turns; say whether the run has not ended by then."""
+    for _ in range(turns):
+        if world.state.ended is None:
+            world.turn()
+            world.step()
+    return world.state.ended is None
+
+
 @settings(max_examples=120, deadline=None)
 @given(world=worlds(), turns=st.integers(0, 40), copied=st.floats(0, 1))
 def test_a_run_whose_home_is_gone_ends_well_from_any_copy_of_its_journal(
     world: World, turns: int, copied: float
 ) -> None:
-    for _ in range(turns):
-        if world.state.ended is None:
-            world.turn()
-            world.step()
-    if world.state.ended is not None:
+    if not goes_on(world, turns):
         return
     world.moths = True  # a copy knows nothing of what was discarded later
 
@@ -314,11 +319,7 @@ def test_what_is_in_a_bucket_runs_once_though_the_controller_is_gone(
 ) -> None:
     hosts = [Host(name=name, store=name) for name in ("h1", "h2")]
     world = World(workflow(*specs, pools=(PoolSpec(name="local", store=BUCKET),)), hosts, seed)
-    for _ in range(turns):
-        if world.state.ended is None:
-            world.turn()
-            world.step()
-    if world.state.ended is not None:
+    if not goes_on(world, turns):
         return
     world.moths = True
 

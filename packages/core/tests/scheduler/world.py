@@ -32,7 +32,7 @@ from longshore.scheduler.away_actions import Discard, LoseMachine, Move, StageAt
 from longshore.scheduler.building import begin, waits_of
 from longshore.scheduler.decide import decide
 from longshore.scheduler.graph import producers
-from longshore.scheduler.proving import Found, prove
+from longshore.scheduler.proving import Found, kept, prove
 from longshore.scheduler.state import TaskPhase
 from longshore.testing import EPOCH
 
@@ -211,6 +211,8 @@ class World:
             and each.machine in far
             and ((each.task, each.attempt) in ends or self.running.get(each.task) == (each.attempt, each.machine))
         ]
+        for each in found:  # what was not released a machine keeps
+            self.store(each.machine).update(output.sha256 for output in (each.end.outputs if each.end else ()))
         self.history, self.state = before, begin(self.spec)
         for event in before:
             apply(self.state, event)
@@ -223,7 +225,10 @@ class World:
                 self.take(MachineGone(at=self.now, machine=host.name, reason="it was the controller's"))
         events, left = prove(self.state, found, self.now)
         assert left == []
-        self.history += events
+        self.history += [
+            *events,
+            *kept(self.state, {url: self.stores[url] for url in self.state.where.buckets}, self.now),
+        ]
         for each in (self.home, self.listed, self.delivered):
             each.clear()
         self.take(HomeLost(at=self.now, reason="it was the controller's"))

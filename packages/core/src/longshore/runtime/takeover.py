@@ -6,7 +6,7 @@ computer had that is gone, results and outputs at home, is made again as far as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,12 @@ from longshore.model.move_events import HomeLost, Moved, MoveFailed
 from longshore.model.outcome import FailureClass
 from longshore.model.workflow import PoolSpec, WorkflowSpec
 from longshore.plugin.protocols import Executor, Session, SessionEvent, Surveys
+from longshore.remote.bringing import entries_of
+from longshore.remote.store import object_path
 from longshore.runtime.areas import areas_of
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal, task_row
-from longshore.runtime.objects import resolve_all
+from longshore.runtime.objects import Stores, resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.pools import executor_of, machines_of, used_pools
 from longshore.runtime.project import Project
@@ -35,7 +37,7 @@ from longshore.runtime.reach import store_of
 from longshore.runtime.registry import Registry
 from longshore.scheduler.apply import apply
 from longshore.scheduler.building import begin
-from longshore.scheduler.proving import Found, prove, unproven
+from longshore.scheduler.proving import Found, kept, prove, unproven
 from longshore.scheduler.state import RunState
 
 __all__ = ["Taken", "begin_anew", "take_over"]
@@ -87,7 +89,7 @@ def take_over(
             survey = _Survey(project, run, state, fence, opened, tell)
             survey.ask(_hosts(project, run, state), gone)
             taking = _Taking(state, datetime.now(UTC))
-            taken = taking.take(survey, gone, whole=whole)
+            taken = taking.take(survey, gone, _contents(project, run, state), whole=whole)
             taking.note(*_listings(project, run, state, survey))
         journal.write(taking.events, map(task_row, state.tasks.values()))
         journal.set_meta("options", evolve(RunOptions.from_json(meta["options"]), copied=False).to_json())
@@ -226,8 +228,10 @@ class _Taking:
             apply(self._state, event)
             self.events.append(event)
 
-    def take(self, survey: _Survey, gone: Collection[str], *, whole: bool) -> Taken:
-        """Take in what was found.
+    def take(
+        self, survey: _Survey, gone: Collection[str], buckets: Mapping[str, Container[str]], *, whole: bool
+    ) -> Taken:
+        """Take in what was found on machines and in buckets.
 
         Raises:
             UsageError: when it cannot have happened as far as is known.
@@ -241,7 +245,7 @@ class _Taking:
         self.note(*(_added(host, now) for name, host in survey.hosts.items() if name in survey.sessions))
         before = {name: task.attempts for name, task in state.tasks.items()}
         events, left = prove(state, survey.found, now)
-        self.events += events
+        self.events += [*events, *kept(state, buckets, now)]
         if left and whole:
             names = ", ".join(sorted({f"{each.task} on {each.machine}" for each in left})[:5])
             raise UsageError(
@@ -266,6 +270,22 @@ def _added(host: _Host, now: datetime) -> MachineAdded:
         slots=machine.slots,
         store=store_of(machine),
     )
+
+
+def _contents(project: Project, run: str, state: RunState) -> dict[str, set[str]]:
+    """Say which digests buckets have; of folders only those of which they have everything."""
+    stores = Stores()
+    found: dict[str, set[str]] = {}
+    for url, area in areas_of(used_pools(state), run, project.store).items():
+        has = found[url] = {each.rpartition("/")[2] for each in stores.list(f"{url}/{run}/*")}
+        outputs = [output for end in state.where.settling.values() for output in end.outputs]
+        for folder in [each for each in outputs if each.kind == "folder" and each.sha256 in has]:
+            area.fetch(evolve(folder, kind="file", size=0))
+            listing = Path(object_path(str(project.store), folder.sha256)).read_bytes()
+            if any(each.kind == "f" and each.sha256 not in has for each in entries_of(listing, folder.path)):
+                has.discard(folder.sha256)
+        area.close()
+    return found
 
 
 def _listings(project: Project, run: str, state: RunState, survey: _Survey) -> list[Event]:

@@ -4,7 +4,7 @@ of the journal finds on machines what has happened since.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import sha256
 
@@ -19,7 +19,7 @@ from longshore.scheduler.building import waits_of
 from longshore.scheduler.moving import must_settle
 from longshore.scheduler.state import PENDING, RunState
 
-__all__ = ["Found", "prove", "unproven"]
+__all__ = ["Found", "kept", "prove", "unproven"]
 
 _FOLLOWED = "another attempt was begun after it"
 
@@ -130,6 +130,19 @@ class _Proof:
     def _note(self, event: Event) -> None:
         apply(self._state, event)
         self.events.append(event)
+
+
+def kept(state: RunState, buckets: Mapping[str, Container[str]], at: datetime) -> list[Event]:
+    """Let a run know that buckets, by their URLs, have what was to come there; give the events that say it."""
+    events: list[Event] = []
+    for name, end in list(state.where.settling.items()):
+        task = state.tasks[name]
+        for artifact, target in list(must_settle(state, task, end.outputs)):
+            if artifact.sha256 in buckets.get(target, ()):
+                moved = Moved(at=at, artifacts=(artifact,), source=task.machine, target=target, straight=True)
+                apply(state, moved)
+                events.append(moved)
+    return events
 
 
 def unproven(state: RunState) -> list[str]:

@@ -83,12 +83,12 @@ adopt() {
 survey() {
     check
     for slot in $running; do
-        eval "known \"\$id_$slot\" false"
+        eval "name_known \"\$id_$slot\" false"
     done
     each=$q_head
     while [ "$each" -lt "$q_tail" ]; do
         eval "order=\${q_$each}"
-        [ -z "$order" ] || known "${order%% *}" false
+        [ -z "$order" ] || name_known "${order%% *}" false
         each=$((each + 1))
     done
     set +f
@@ -98,13 +98,13 @@ survey() {
         case " $spent " in
         *" $each "*) continue ;;
         esac
-        [ ! -e "$each" ] || slot_of "$id" || known "$id" true
+        [ ! -e "$each" ] || slot_of "$id" || name_known "$id" true
     done
     set -f
     tell '{"event":"surveyed"}'
 }
 
-known() {
+name_known() {
     tell "{\"event\":\"known\",\"id\":\"$1\",\"over\":$2}"
 }
 
