@@ -225,12 +225,10 @@ class World:
                 self.take(MachineGone(at=self.now, machine=host.name, reason="it was the controller's"))
         events, left = prove(self.state, found, self.now)
         assert left == []
-        self.history += [
-            *events,
-            *kept(self.state, {url: self.stores[url] for url in self.state.where.buckets}, self.now),
-        ]
-        for each in (self.home, self.listed, self.delivered):
-            each.clear()
+        buckets = {url: self.stores[url] for url in self.state.where.buckets}
+        self.history += [*events, *kept(self.state, buckets, self.now)]
+        for place in (self.home, self.listed, self.delivered):
+            place.clear()
         self.take(HomeLost(at=self.now, reason="it was the controller's"))
         self._bring_listings()
         self.control()

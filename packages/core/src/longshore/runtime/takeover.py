@@ -89,7 +89,7 @@ def take_over(
             survey = _Survey(project, run, state, fence, opened, tell)
             survey.ask(_hosts(project, run, state), gone)
             taking = _Taking(state, datetime.now(UTC))
-            taken = taking.take(survey, gone, _contents(project, run, state), whole=whole)
+            taken = taking.take(survey, gone, lambda: _contents(project, run, state), whole=whole)
             taking.note(*_listings(project, run, state, survey))
         journal.write(taking.events, map(task_row, state.tasks.values()))
         journal.set_meta("options", evolve(RunOptions.from_json(meta["options"]), copied=False).to_json())
@@ -229,7 +229,12 @@ class _Taking:
             self.events.append(event)
 
     def take(
-        self, survey: _Survey, gone: Collection[str], buckets: Mapping[str, Container[str]], *, whole: bool
+        self,
+        survey: _Survey,
+        gone: Collection[str],
+        buckets: Callable[[], Mapping[str, Container[str]]],
+        *,
+        whole: bool,
     ) -> Taken:
         """Take in what was found on machines and in buckets.
 
@@ -245,7 +250,7 @@ class _Taking:
         self.note(*(_added(host, now) for name, host in survey.hosts.items() if name in survey.sessions))
         before = {name: task.attempts for name, task in state.tasks.items()}
         events, left = prove(state, survey.found, now)
-        self.events += [*events, *kept(state, buckets, now)]
+        self.events += [*events, *kept(state, buckets(), now)]
         if left and whole:
             names = ", ".join(sorted({f"{each.task} on {each.machine}" for each in left})[:5])
             raise UsageError(
