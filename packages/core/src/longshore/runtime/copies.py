@@ -31,7 +31,7 @@ _PAUSE_SECONDS = 20.0
 _FOLDER = "journal"
 _ENDING = ".db.gz"
 _URGENT = (MembersMade, TasksAdded)
-"""Of tasks that no copy knows nothing can be proven."""
+"""Of tasks that no copy knows, nothing can be proven."""
 
 
 class JournalCopies:
