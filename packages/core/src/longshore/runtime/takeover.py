@@ -42,6 +42,8 @@ from longshore.scheduler.state import RunState
 
 __all__ = ["Taken", "begin_anew", "take_over"]
 
+_Buckets = Mapping[str, Container[str]]
+
 _GONE = "the computer of the controller before is gone"
 _END_SECONDS = 120.0
 """A machine that has said of an attempt that it is over tells how within this time."""
