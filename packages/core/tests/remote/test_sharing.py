@@ -42,7 +42,7 @@ class World:
         self.home = folder / "home"
         self.project = folder / "project"
         self.project.mkdir()
-        self.shared = SharedStore()
+        self.shared = SharedStore("let them share one")
         self._open: list[Transfers] = []
         Meter.carried = 0
 
@@ -104,7 +104,7 @@ def test_machines_that_have_no_store_in_common_are_told_apart(world: World) -> N
     with pytest.raises(ExecutorError, match="h3 does not see what h1 has just written") as refused:
         world.shared.meet("h3", world.machine("another"))
 
-    assert "shared_fs" in str(refused.value)
+    assert "let them share one" in str(refused.value)
 
 
 def test_objects_of_a_store_on_the_same_file_system_are_linked_and_not_sent(world: World) -> None:

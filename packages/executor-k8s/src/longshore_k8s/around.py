@@ -79,7 +79,7 @@ def link_to(pod: SeenPod, around: Around, sink: Sink) -> RemoteSession:
         if around.fence < link.fence:
             raise FenceRefused(f"a newer controller has the run (its fence is {link.fence})")
         has = evolve(around.machine.resources, gpus=pod.gpus)
-        first = hello(has, None, link.folder, around.fence, around.context.unattended)
+        first = hello(has, None, link, around.fence, around.context.unattended)
         return session_by(around.machine.id, first, link, sink, around.context)
     except BaseException:
         link.close()

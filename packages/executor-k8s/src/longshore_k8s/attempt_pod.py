@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,12 +11,13 @@ from typing import Any
 from attrs import evolve
 
 from longshore.errors import FenceRefused, LongshoreError, MachineUnreachable
-from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
+from longshore.model.attempt import AttemptSpec, Item
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
-from longshore.model.outcome import Cancelled, FailureClass, Lost
+from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import SessionEvent
 from longshore.remote.remote_session import RemoteSession
 from longshore_k8s.around import Around, SeenPod, brought_home, link_to
+from longshore_k8s.ending import Ending
 from longshore_k8s.errors import PodGone, QuotaExceeded, failure_of
 from longshore_k8s.evidence import PodPhase, state_of
 from longshore_k8s.fences import see_fence
@@ -34,7 +34,6 @@ class AttemptPod:
 
     def __init__(self, identity: str, around: Around) -> None:
         self._id = identity
-        _, self._task, self._number = split_attempt_id(identity)
         self._around = around
         self._spec: AttemptSpec | None = None
         self._items: Sequence[Item] = ()
@@ -46,9 +45,7 @@ class AttemptPod:
         """Whether its command may have been started."""
         self._cancelled = False
         self._doom = ""
-        self._lock = threading.Lock()
-        self._over = False
-        """Whether its end was told; its lock is held where that changes."""
+        self._ending = Ending(identity, around.tell)
 
     # --- by any thread
 
@@ -96,7 +93,7 @@ class AttemptPod:
     def make(self) -> None:
         """Make the pod, or find it."""
         around = self._around
-        if self._spec is None or self._over or self._pod is not None:
+        if self._spec is None or self._ending.over or self._pod is not None:
             return
         try:
             see_fence(around.namespace, around.lease, around.fence)
@@ -125,7 +122,7 @@ class AttemptPod:
         self._act(seen)
 
     def _act(self, pod: SeenPod) -> None:
-        if self._over:
+        if self._ending.over:
             return
         if pod.state.phase is PodPhase.OVER:
             if not self._went or pod.is_over:
@@ -141,8 +138,7 @@ class AttemptPod:
 
     def go(self) -> None:
         """Start the command as soon as the pod runs and has its inputs; or tell its end again."""
-        with self._lock:
-            self._over = False
+        self._ending.ask_again()
         if self._inner is not None:
             self._inner.go(self._id)
             return
@@ -152,7 +148,7 @@ class AttemptPod:
 
     def cancel(self) -> None:
         """End it."""
-        if self._over:
+        if self._ending.over:
             return
         if self._spec is None and self._pod is None:
             # An earlier controller may have started it and died before it could say so.
@@ -162,12 +158,11 @@ class AttemptPod:
         elif self._spec is not None or self._pod is not None:
             self._try(lambda: self._around.objects.remove(self._id), self.cancel)
             if not self._went:
-                self._end(AttemptEnded(**self._told(), outcome=Cancelled()))
+                self._ending.cancel()
 
     def adopt(self) -> None:
         """Tell what became of it."""
-        with self._lock:
-            self._over = False
+        self._ending.ask_again()
         if self._inner is not None:
             self._inner.adopt([self._id])
         else:
@@ -175,7 +170,7 @@ class AttemptPod:
 
     def release(self) -> None:
         """Let the pod go."""
-        self._over = True
+        self._ending.forget()
         self.close()
         self._try(lambda: self._around.objects.release(self._id), self.release)
 
@@ -240,7 +235,7 @@ class AttemptPod:
 
     def _see_late(self) -> None:
         """See whether the pod runs, now that it should."""
-        if self._over or self._pod is None or self._pod.state.phase is not PodPhase.WAITS:
+        if self._ending.over or self._pod is None or self._pod.state.phase is not PodPhase.WAITS:
             return
         seconds = (self._around.config.start_timeout or timedelta()).total_seconds()
         why = self._pod.state.evidence or "its node is still preparing it"
@@ -252,7 +247,7 @@ class AttemptPod:
             if isinstance(event, AttemptStarted):
                 self._around.tell(event)
             elif isinstance(event, AttemptEnded):
-                self._end(brought_home(event, self._inner, self._around))
+                self._ending.tell(brought_home(event, self._inner, self._around))
             elif isinstance(event, MachineGone):
                 self._around.hands.do(self._id, partial(self._part, event))
 
@@ -268,7 +263,7 @@ class AttemptPod:
         except MachineUnreachable:
             pass
         self.look()
-        if self._over or self._pod is None:
+        if self._ending.over or self._pod is None:
             return
         if self._pod.state.phase is not PodPhase.OVER:
             self._doom = event.reason
@@ -288,15 +283,4 @@ class AttemptPod:
             _log.warning("%s: %s", self._id, error)
 
     def _lose(self, failure: FailureClass, evidence: str) -> None:
-        reason = evidence if self._went else "never started"
-        self._end(AttemptEnded(**self._told(), outcome=Lost(reason), failure=failure, evidence=evidence))
-
-    def _end(self, event: AttemptEnded) -> None:
-        with self._lock:
-            if self._over:
-                return
-            self._over = True
-        self._around.tell(event)
-
-    def _told(self) -> dict[str, Any]:
-        return {"at": datetime.now(UTC), "task": self._task, "attempt": self._number}
+        self._ending.lose(failure, evidence, went=self._went)

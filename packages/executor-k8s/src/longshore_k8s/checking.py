@@ -10,8 +10,9 @@ from longshore.plugin.hosts import Finding, Soundness
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.errors import QuotaExceeded
-from longshore_k8s.quotas import limits_of
+from longshore_k8s.quotas import empty_of, limits_of
 from longshore_k8s.reviewing import rights_of, sample_of
+from longshore_k8s.volumes import see_shareable
 
 __all__ = ["check_cluster"]
 
@@ -28,6 +29,8 @@ def check_cluster(namespace: Namespace, config: K8sConfig, template: Mapping[str
     yield from _rights(namespace, config)
     if namespace.lasts:
         yield from _quota(namespace)
+        if config.volume:
+            yield from _volume(namespace, config.volume)
         yield from _pod(namespace, sample_of(config, template))
 
 
@@ -53,13 +56,22 @@ def _rights(namespace: Namespace, config: K8sConfig) -> Iterator[Finding]:
 def _quota(namespace: Namespace) -> Iterator[Finding]:
     hard = dict(limits_of(namespace))
     says = ", ".join(f"{name} {amount:g}" for name, amount in sorted(hard.items())) or "none is set"
-    empty = [name for name, amount in hard.items() if amount == 0 and name.removeprefix("requests.") in {"cpu", "pods"}]
+    empty = empty_of(hard)
     yield Finding(
         name="quota",
         state=Soundness.BAD if empty else Soundness.OK,
         says=says,
-        remedy=f"the quota allows no {empty[0]}: ask who runs the cluster" if empty else "",
+        remedy=f"the quota allows no {empty}: ask who runs the cluster" if empty else "",
     )
+
+
+def _volume(namespace: Namespace, claim: str) -> Iterator[Finding]:
+    try:
+        see_shareable(namespace, claim)
+    except LongshoreError as error:
+        yield Finding(name="volume", state=Soundness.BAD, says=str(error))
+    else:
+        yield Finding(name="volume", state=Soundness.OK, says=f"all workers can write to {claim}")
 
 
 def _pod(namespace: Namespace, pod: dict[str, Any]) -> Iterator[Finding]:

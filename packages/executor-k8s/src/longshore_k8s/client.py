@@ -29,7 +29,13 @@ __all__ = ["Namespace"]
 _CALL_SECONDS = 30.0
 _SYSTEM = "kube-system"
 """A namespace that each cluster has from its beginning to its end."""
-_WORDS = {"pods": "pod", "leases": "lease", "jobs": "job", "resourcequotas": "resource_quota"}
+_WORDS = {
+    "pods": "pod",
+    "leases": "lease",
+    "jobs": "job",
+    "resourcequotas": "resource_quota",
+    "persistentvolumeclaims": "persistent_volume_claim",
+}
 """In the plural and in the singular, as the client has them."""
 _REPEATS = urllib3.Retry(
     total=6,

@@ -21,6 +21,11 @@ PER_RUN = "per-run"
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*", re.ASCII)
 _REPOSITORY = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+", re.ASCII)
+_LABEL = re.compile(
+    r"([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?",
+    re.ASCII,
+)
+_MOST_NAME = 63
 _EFFECTS = ("", "NoSchedule", "PreferNoSchedule", "NoExecute")
 _MOST_WORKERS = 1000
 
@@ -41,6 +46,16 @@ def _are_texts(_instance: object, attribute: Attribute[Any], value: Mapping[str,
     for name, text in value.items():
         if not isinstance(text, str):
             raise TypeError(f'{attribute.name}: {name} is text, as in "{text}"')
+
+
+def _are_labels(instance: object, attribute: Attribute[Any], value: Mapping[str, str]) -> None:
+    _are_texts(instance, attribute, value)
+    for name in value:
+        if not _LABEL.fullmatch(name) or len(name.rpartition("/")[2]) > _MOST_NAME:
+            raise ValueError(
+                f"{attribute.name}: {name!r} is no name of a label: at most 63 letters, digits, -, _ and ., "
+                "and before that at most one domain with a slash, as in example.org/team"
+            )
 
 
 def _positive(_instance: object, attribute: Attribute[timedelta], value: timedelta) -> None:
@@ -103,6 +118,8 @@ class K8sConfig:
     """An image with a busybox that needs no libraries, for pods whose own image has no shell; empty for none."""
     workers: int | None = field(default=None, validator=optional([instance_of(int), gt(0)]))
     """So many pods that stay, each a machine; None for a pod for each attempt."""
+    volume: str = field(default="", validator=_is_name)
+    """A claim of a volume, ReadWriteMany, that is the store of all workers: what one has got or made all have."""
     kubeconfig: str = ""
     """A file; empty for ``$KUBECONFIG``, then ``~/.kube/config``, then the account of the pod that we are in."""
     context: str = ""
@@ -132,9 +149,9 @@ class K8sConfig:
     """A local queue of Kueue that lets the pods in."""
     pull_secrets: tuple[str, ...] = field(default=(), converter=_names)
     """Secrets of the namespace with logins to the image's registry."""
-    node_selector: Mapping[str, str] = field(factory=dict[str, str], validator=_are_texts)
+    node_selector: Mapping[str, str] = field(factory=dict[str, str], validator=_are_labels)
     tolerations: tuple[str, ...] = field(default=(), converter=_tolerations)
-    labels: Mapping[str, str] = field(factory=dict[str, str], validator=_are_texts)
+    labels: Mapping[str, str] = field(factory=dict[str, str], validator=_are_labels)
     """Tags of the machines, and labels of the pods."""
     user: int = field(default=65532, validator=gt(0))
     """The number of the user that tasks run as; never root."""
@@ -167,6 +184,13 @@ class K8sConfig:
             gpus=self.gpus or 0,
             disk_bytes=self.disk or 0,
         )
+
+    @volume.validator
+    def _for_workers_of_one_place(self, _attribute: Attribute[str], value: str) -> None:
+        if value and self.workers is None:
+            raise ValueError("volume is a store for workers: say how many, as in workers = 4, or leave it out")
+        if value and self.namespace == PER_RUN:
+            raise ValueError("volume names a claim in a namespace that is there before the run: name that, not per-run")
 
     @workers.validator
     def _not_too_many(self, _attribute: Attribute[int | None], value: int | None) -> None:

@@ -15,6 +15,7 @@ from longshore.model.machine import Machine
 from longshore.plugin.clusters import Kubernetes, Registries, RegistryLogin
 from longshore.plugin.hosts import Finding, PodInfo
 from longshore.plugin.protocols import ExecutorContext, Session, Sink
+from longshore.remote.sharing import SharedStore
 from longshore_k8s.checking import check_cluster
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
@@ -46,11 +47,12 @@ def machines_of(config: K8sConfig, pool: str) -> Sequence[Machine]:
     namespace = Namespace(config)
     try:
         tags = {**config.labels, _UID: namespace.uid()}
+        room = room_of(namespace, config)
         if config.workers is None:
             whole = Machine(
                 id=pool,
                 pool=pool,
-                resources=room_of(namespace, config),
+                resources=room,
                 slots=config.slots or _MOST_PODS,
                 address=config.namespace or namespace.name,
                 tags=tags,
@@ -67,6 +69,7 @@ def machines_of(config: K8sConfig, pool: str) -> Sequence[Machine]:
             slots=config.slots,
             address=config.namespace or namespace.name,
             tags=tags,
+            store=pool if config.volume else None,
         )
         for number in range(1, config.workers + 1)
     ]
@@ -88,6 +91,7 @@ class K8sExecutor:
         self._clusters: dict[str, Namespace] = {}
         if context.provider is not None:
             see_that_it_can_be_rented(config, context.provider)
+        self._shared = SharedStore("let volume name a claim that is one file system") if config.volume else None
 
     def open(self, machine: Machine, *, fence: int, sink: Sink) -> Session:
         """Link to a worker, whose pod is made when there is none, or to the cluster.
@@ -107,9 +111,11 @@ class K8sExecutor:
         images = self._images(self._context.run_folder)
         config = self._config if images is None else self._built(images)
         namespace.make()
-        begin: Callable[..., Session] = PodsSession if config.workers is None else open_worker
+        given = (namespace, config, template, self._context, machine, fence, sink)
         afterwards = _do_nothing if images is None else images.remove_or_tell
-        return begin(namespace, config, template, self._context, machine, fence, sink, afterwards)
+        if config.workers is None:
+            return PodsSession(*given, afterwards)
+        return open_worker(*given, afterwards, self._shared)
 
     # --- by hand
 

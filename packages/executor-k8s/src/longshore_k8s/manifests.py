@@ -18,6 +18,7 @@ __all__ = [
     "FINALIZER",
     "FOLDER",
     "TOOLS",
+    "VOLUME",
     "attempt_pod",
     "job_of",
     "see_ours",
@@ -34,6 +35,8 @@ FOLDER = "/tmp/longshore"  # noqa: S108  of the pod, whose /tmp is its own volum
 """Where all that is ours lies in a pod."""
 TOOLS = "/longshore/tools"
 """Where a pod has the tools that were brought from another image."""
+VOLUME = "/longshore/volume"
+"""Where workers have the volume that they share."""
 _BRING = (
     'cp "/proc/$$/exe" "$1/busybox" && '
     '"$1/busybox" --list | while read -r each; do [ -e "$1/$each" ] || ln -s busybox "$1/$each"; done; '
@@ -57,7 +60,11 @@ def shell_of(*, helped: bool) -> str:
 
 def worker_pod(name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[str, Any]:
     """Describe a pod that stays until it is deleted, as restricted as a namespace may demand."""
-    return _pod(name, labels, config, _spec(labels, config, config.image, config.worker, config.lifetime))
+    spec = _spec(labels, config, config.image, config.worker, config.lifetime)
+    if config.volume:
+        spec["volumes"].append({"name": "volume", "persistentVolumeClaim": {"claimName": config.volume}})
+        spec["containers"][0]["volumeMounts"].append({"name": "volume", "mountPath": VOLUME})
+    return _pod(name, labels, config, spec)
 
 
 def attempt_pod(

@@ -48,7 +48,11 @@ if [ ! -e "bin/$digest.sh" ]; then
     mv "bin/$$" "bin/$digest.sh" || fail folder
 fi
 echo ready
-exec sh "bin/$digest.sh" "$program" "$f/$place" 2>/dev/null
+case $place in
+/*) ;;
+*) place=$f/$place ;;
+esac
+exec sh "bin/$digest.sh" "$program" "$place" 2>/dev/null
 """
 _PROBLEMS = {
     "folder": f"{FOLDER} cannot be made there",

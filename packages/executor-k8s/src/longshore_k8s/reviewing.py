@@ -26,6 +26,8 @@ def rights_of(config: K8sConfig) -> Sequence[tuple[str, str, Sequence[str]]]:
         ("coordination.k8s.io", "leases", ("create", "get", "list", "update", "delete")),
         ("", "resourcequotas", ("list",)),
     ]
+    if config.volume:
+        rights.append(("", "persistentvolumeclaims", ("get",)))
     if config.kind == "job":
         rights.append(("batch", "jobs", ("create", "get", "list", "delete")))
     return rights

@@ -18,6 +18,7 @@ from longshore.remote.patience import Patience
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.session import Deaths
+from longshore.remote.sharing import SharedStore
 from longshore.remote.shim_session import ShimSession
 from longshore_k8s.client import Namespace
 from longshore_k8s.errors import NotThere, PodGone, plain_text
@@ -45,6 +46,7 @@ class PodLink:
         reconnect: float,
         *,
         helped: bool,
+        store: str = "",
         over: Callable[[], None] | None = None,
     ) -> None:
         """Prepare; nothing is opened before `open`.
@@ -56,6 +58,7 @@ class PodLink:
             place: the shim's folder, below ours.
             reconnect: how long the link may be down, in seconds.
             helped: whether the pod has tools from another image.
+            store: where its attempts' artifacts are; empty for a place beside the rest.
             over: what is done when the run has ended for good and the link is closed.
         """
         self._namespace = namespace
@@ -75,6 +78,7 @@ class PodLink:
         self.fence = 0
         """The highest that the pod has seen."""
         self.folder = f"{FOLDER}/{place}"
+        self.store = store or f"{self.folder}/store"
 
     def open(self) -> None:
         """Link to the shim, or start one; the errors are those of `begin`.
@@ -94,7 +98,7 @@ class PodLink:
 
     def open_data(self) -> DataStream:
         """Give a stream to the exchange."""
-        return self._insist(lambda: self._begin("exchange", f"{self._place}/store").stream, _waiting(self._budget))
+        return self._insist(lambda: self._begin("exchange", self.store).stream, _waiting(self._budget))
 
     def trouble(self) -> str:
         """Give the end of what shims have left in words."""
@@ -166,15 +170,21 @@ class PodLink:
 
 
 def session_by(
-    machine: str, hello: dict[str, Any], link: PodLink, sink: Sink, context: ExecutorContext
+    machine: str,
+    hello: dict[str, Any],
+    link: PodLink,
+    sink: Sink,
+    context: ExecutorContext,
+    *,
+    shared: SharedStore | None = None,
 ) -> RemoteSession:
     """Give a session over a link that is open; arguments and errors are those of `RemoteSession`."""
     if link.python:
-        return RemoteSession(machine, {**hello, "python": link.python}, link, sink, context)
-    return ShimSession(machine, hello, link, sink, context)
+        return RemoteSession(machine, {**hello, "python": link.python}, link, sink, context, shared=shared)
+    return ShimSession(machine, hello, link, sink, context, shared=shared)
 
 
-def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended: timedelta) -> dict[str, Any]:
+def hello(has: Resources, slots: int | None, link: PodLink, fence: int, unattended: timedelta) -> dict[str, Any]:
     """Give the first message to the shim in a pod that has so much."""
     return {
         "op": "hello",
@@ -185,9 +195,9 @@ def hello(has: Resources, slots: int | None, folder: str, fence: int, unattended
         "gpus": [str(index) for index in range(has.gpus)],
         "slots": slots,
         "env": None,
-        "project": folder,
-        "store": f"{folder}/store",
-        "logs": f"{folder}/logs",
+        "project": link.folder,
+        "store": link.store,
+        "logs": f"{link.folder}/logs",
         "unattended": unattended.total_seconds(),
         "tied": False,
     }

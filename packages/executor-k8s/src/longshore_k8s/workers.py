@@ -14,6 +14,7 @@ from longshore.model.machine import Machine
 from longshore.model.outcome import FailureClass
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.remote_session import RemoteSession
+from longshore.remote.sharing import SharedStore
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.errors import AlreadyThere
@@ -22,6 +23,7 @@ from longshore_k8s.manifests import see_ours, worker_pod
 from longshore_k8s.names import labels_of, object_name
 from longshore_k8s.session import PodLink, hello, session_by
 from longshore_k8s.templates import merged
+from longshore_k8s.volumes import see_shareable, store_on
 
 __all__ = ["open_worker"]
 
@@ -38,11 +40,14 @@ def open_worker(
     fence: int,
     sink: Sink,
     afterwards: Callable[[], None],
+    shared: SharedStore | None,
 ) -> RemoteSession:
     """Link to a worker; its pod is made when there is none. The errors are those of `K8sExecutor.open`.
 
-    ``afterwards`` is done when nothing of the run is to be left.
+    ``afterwards`` is done when nothing of the run is to be left; ``shared`` is what the workers of a volume share.
     """
+    if config.volume:
+        see_shareable(namespace, config.volume)
     name, labels = object_name(context.run, machine.id), labels_of(context.run, machine.id)
     manifest = merged(worker_pod(name, labels, config), template)
     pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds())
@@ -54,14 +59,15 @@ def open_worker(
         _PLACE,
         seconds,
         helped=helped,
+        store=store_on(context.run, machine.pool) if config.volume else "",
         over=partial(_remove, namespace, name, afterwards),
     )
     try:
         link.open()
         if fence < link.fence:
             raise FenceRefused(f"a newer controller has taken run {context.run} over (its fence is {link.fence})")
-        first = hello(machine.resources, machine.slots, link.folder, fence, context.unattended)
-        return session_by(machine.id, first, link, sink, context)
+        first = hello(machine.resources, machine.slots, link, fence, context.unattended)
+        return session_by(machine.id, first, link, sink, context, shared=shared)
     except BaseException:
         link.close()
         raise

@@ -1,7 +1,7 @@
 """What images of the stand-in are: folders of this computer, below which a container sees nothing else.
 
-``busybox`` has busybox and nothing more, ``distroless`` one program and no shell; every other name is this computer
-with all that is installed on it, Python included.
+``busybox`` has busybox and nothing more, ``curl`` curl besides, ``distroless`` one program and no shell; every other
+name is this computer with all that is installed on it, Python included.
 """
 
 from __future__ import annotations
@@ -53,6 +53,9 @@ class Images:
         for kind in ("busybox", "distroless"):
             if name.startswith(kind):
                 return Image(folders=(("bin", self._made(kind)),))
+        if name.startswith("curl"):
+            libraries = tuple((each, Path("/", each).resolve()) for each in ("lib", "lib64", "etc"))
+            return Image(folders=(("bin", self._made("curl")), *libraries))
         entries = [entry for entry in os.scandir("/") if entry.name not in _OWN]
         return Image(
             folders=tuple((entry.name, Path(entry.path)) for entry in entries if entry.is_dir(follow_symlinks=False)),
@@ -67,11 +70,13 @@ class Images:
             beside.mkdir(parents=True)
             program = shutil.which("busybox")
             assert program is not None, "tests of pods need busybox"
-            if kind == "busybox":
+            if kind != "distroless":
                 shutil.copy(program, beside / "busybox")
                 for name in subprocess.check_output([program, "--list"], text=True).split():
                     if name != "busybox":
                         (beside / name).symlink_to("busybox")
+                if kind == "curl":
+                    shutil.copy(shutil.which("curl") or "curl", beside / "curl")
             else:
                 shutil.copy(program, beside / "uname")
             try:

@@ -136,6 +136,16 @@ def test_a_cluster_that_is_not_there_is_told_before_the_run(
         machines_of(config(cluster, **options), "p")
 
 
+@pytest.mark.parametrize("workers", [None, 2], ids=["pods", "workers"])
+@pytest.mark.parametrize("name", ["pods", "requests.cpu", "limits.memory"])
+def test_a_quota_of_nothing_is_told_before_the_run(cluster: StandIn, workers: int | None, name: str) -> None:
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {name: "0"}}}
+    cluster.post("resourcequotas", "default", quota)
+
+    with pytest.raises(ExecutorError, match=f"allows no pods: {name} is 0"):
+        machines_of(config(cluster, workers=workers), "p")
+
+
 # --- streams
 
 
@@ -165,6 +175,13 @@ def test_an_image_that_is_not_there_is_told_with_the_words_of_its_registry(
 ) -> None:
     with pytest.raises(ExecutorError, match='cannot begin: tasks: ErrImagePull: failed to pull "missing'):
         make_bench(image="missing/tool:1").open()
+
+
+def test_a_worker_whose_image_has_no_shell_is_told_with_what_mends_it(
+    make_bench: Callable[..., ExecutorBench],
+) -> None:
+    with pytest.raises(ExecutorError, match=r"cannot begin: tasks: StartError: .* give the pool a helper_image"):
+        make_bench(image="distroless:1").open()
 
 
 def test_a_pod_that_finds_no_node_says_what_is_missing(make_bench: Callable[..., ExecutorBench]) -> None:

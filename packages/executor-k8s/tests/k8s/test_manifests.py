@@ -27,6 +27,8 @@ FULL = K8sConfig(
     tolerations=("gpu", "team=bio:NoSchedule"),
     labels={"project": "a/b", "longshore/run": "forged"},
     lifetime=timedelta(hours=2),
+    helper_image="busybox:1.36",
+    volume="data",
 )
 
 
@@ -94,6 +96,13 @@ def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:
         ({"tolerations": "x"}, "a list"),
         ({"pull_secrets": "login"}, "a list"),
         ({"labels": {"a": 1}}, "is text"),
+        ({"labels": {"a/b/c": "x"}}, "'a/b/c' is no name of a label"),
+        ({"labels": {"x" * 64: "x"}}, "is no name of a label"),
+        ({"node_selector": {"disk type": "ssd"}}, "'disk type' is no name of a label"),
+        ({"volume": "Data_1"}, "no name in Kubernetes"),
+        ({"volume": "data", "workers": None}, "a store for workers"),
+        ({"volume": "data", "namespace": "per-run"}, "there before the run"),
+        ({"helper_image": "a b"}, "no name of an image"),
         ({"lifetime": timedelta(0)}, "longer than nothing"),
         ({"user": 0}, "user"),
     ],

@@ -48,6 +48,33 @@ def test_the_diamond_runs_and_leaves_nothing(cluster: StandIn, tmp_path: Path, s
     assert [each["metadata"]["name"] for each in cluster.objects.all("namespaces")[1]] == ["default", "kube-system"]
 
 
+@pytest.mark.parametrize("options", ["workers = 1", ""], ids=["worker", "pod"])
+def test_a_python_call_is_made_by_the_python_of_the_image(
+    cluster: StandIn, tmp_path: Path, shared: Path, options: str
+) -> None:
+    task = '[tasks.where]\ncall = "model:where"\noutputs = ["place.txt"]\n'
+    project = Project(tmp_path, shared, cluster, options, task)
+    path = project.folder / "longshore.toml"
+    path.write_text(path.read_text().replace('image = "busybox"', 'image = "python:3"'))
+    (project.folder / "model.py").write_text("import os\ndef where():\n    open('place.txt', 'w').write(os.getcwd())\n")
+
+    project.say("run")
+
+    [result] = project.folder.glob("results/latest/where/place.txt")
+    assert result.read_text().startswith("/tmp/longshore/run/work/")
+
+
+def test_a_python_call_says_that_its_image_has_no_python(cluster: StandIn, tmp_path: Path, shared: Path) -> None:
+    project = Project(tmp_path, shared, cluster, "", '[tasks.where]\ncall = "model:where"\n')
+    (project.folder / "model.py").write_text("def where():\n    return 1\n")
+
+    with project.begin("run") as process:
+        said, _ = process.communicate(timeout=SECONDS)
+
+    assert process.returncode == 1
+    assert "needs python3 (3.8 or later)" in said
+
+
 @pytest.mark.parametrize("seed", range(int(os.environ.get("LONGSHORE_CHAOS_SEEDS", "1"))))
 def test_a_controller_that_is_killed_at_any_moment_is_taken_over_and_nothing_runs_twice(
     project: Project, seed: int

@@ -37,6 +37,7 @@ from longshore_ssh.targets import Target, find_target, target_of
 
 __all__ = ["SshExecutor"]
 
+_NOT_SHARED = "leave shared_fs out, or let folder name one that they share"
 _PLAIN = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*", re.ASCII)
 
 
@@ -46,7 +47,7 @@ class SshExecutor:
     def __init__(self, config: SshConfig, context: ExecutorContext) -> None:
         self._config = config
         self._context = context
-        self._shared = SharedStore() if config.shared_fs else None
+        self._shared = SharedStore(_NOT_SHARED) if config.shared_fs else None
 
     def hosts(self) -> Sequence[str]:
         """Name the hosts of the config."""

@@ -27,7 +27,9 @@ __all__ = ["NearTransfers", "SharedStore"]
 class SharedStore:
     """What the sessions of such machines have in common here. Used by several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, remedy: str) -> None:
+        """``remedy`` says what mends it when machines do not have the same store after all."""
+        self._remedy = remedy
         self._condition = threading.Condition()
         self._under_way: set[str] = set()
         self._first = ("", "")
@@ -63,7 +65,7 @@ class SharedStore:
         if not transfers.has(sha256, len(mark)):
             raise ExecutorError(
                 f"{machine} does not see what {first} has just written, so their folder is not on one file system: "
-                "leave shared_fs out, or let folder name one that they share"
+                f"{self._remedy}"
             )
 
     def clear(self, transfers: Transfers) -> None:
