@@ -40,6 +40,7 @@ from longshore.plugin.protocols import (
 
 if TYPE_CHECKING:
     from longshore.plugin.areas import Area, Empties, Lends, Request, Stages, Upload
+    from longshore.plugin.clusters import ClusterAccess, Kubernetes, Registries, RegistryLogin
     from longshore.plugin.hosts import Checks, Enters, Finding, PodInfo, Pods, Shell, Shells, Soundness
     from longshore.plugin.provider import (
         Admits,
@@ -71,6 +72,7 @@ __all__ = [
     "Builds",
     "Checks",
     "Closes",
+    "ClusterAccess",
     "Clusters",
     "Empties",
     "Enters",
@@ -82,6 +84,7 @@ __all__ = [
     "HostKeys",
     "Identity",
     "Images",
+    "Kubernetes",
     "Lends",
     "Measures",
     "Observer",
@@ -95,6 +98,8 @@ __all__ = [
     "ProviderRecord",
     "Quota",
     "Quotas",
+    "Registries",
+    "RegistryLogin",
     "Request",
     "Scope",
     "Session",
@@ -126,6 +131,7 @@ _HOMES: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("Area", "Empties", "Lends", "Request", "Stages", "Upload"), "areas"),
         **dict.fromkeys(("BucketUse", "Want"), "rights"),
+        **dict.fromkeys(("ClusterAccess", "Kubernetes", "Registries", "RegistryLogin"), "clusters"),
         **dict.fromkeys(("Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"), "hosts"),
     }
 )
