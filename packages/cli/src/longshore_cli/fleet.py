@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from longshore import machines
-from longshore.machines import Collected, Quote
+from longshore.machines import Collected, MachineInfo, Quote
 from longshore.model.offer import Needs
 from longshore.model.quantity import Money
 from longshore.runtime.project import Project
@@ -46,6 +46,7 @@ __all__ = [
     "rent",
     "show_list",
     "show_offered",
+    "show_rented",
 ]
 
 
@@ -91,12 +92,17 @@ def rent(
             agree=agreement(invocation, asking=asking),
             tell=tell,
         )
+    show_rented(invocation, rows)
+    return 0
+
+
+def show_rented(invocation: Invocation, rows: Sequence[MachineInfo]) -> None:
+    """Print machines that have just been rented."""
     now = _now()
     if invocation.json:
         answer_json({"machines": [machine_document(row, now) for row in rows]})
     else:
         show_machines(rows, now)
-    return 0
 
 
 def agreement(invocation: Invocation, *, asking: bool) -> Callable[[Quote], bool]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from longshore.machines import kubernetes
 from longshore.model.quantity import Money
-from longshore_cli.fleet import agreement
+from longshore_cli.fleet import agreement, show_rented
 from longshore_cli.fleet_view import (
     deed_documents,
     machine_document,
@@ -71,11 +71,7 @@ def rent(
             agree=agreement(invocation, asking=asking),
             tell=tell,
         )
-    now = datetime.now(UTC)
-    if invocation.json:
-        answer_json({"machines": [machine_document(row, now) for row in rows]})
-    else:
-        show_machines(rows, now)
+    show_rented(invocation, rows)
     return 0
 
 
