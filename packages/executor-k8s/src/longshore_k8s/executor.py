@@ -29,6 +29,7 @@ from longshore_k8s.registries import stored_login
 from longshore_k8s.rented import RentedWay, see_that_it_can_be_rented
 from longshore_k8s.reviewing import manifest_of
 from longshore_k8s.templates import read_template
+from longshore_k8s.volumes import see_shareable
 from longshore_k8s.workers import open_worker
 
 __all__ = ["K8sExecutor", "machines_of"]
@@ -42,12 +43,14 @@ def machines_of(config: K8sConfig, pool: str) -> Sequence[Machine]:
 
     Raises:
         MachineUnreachable: when the cluster does not answer.
-        ExecutorError: when there is none, it does not know us, or has no such namespace.
+        ExecutorError: when there is none, it does not know us, has no such namespace or volume, or no quota for us.
     """
     namespace = Namespace(config)
     try:
         tags = {**config.labels, _UID: namespace.uid()}
         room = room_of(namespace, config)
+        if config.volume:
+            see_shareable(namespace, config.volume)
         if config.workers is None:
             whole = Machine(
                 id=pool,

@@ -23,7 +23,7 @@ from longshore_k8s.manifests import see_ours, worker_pod
 from longshore_k8s.names import labels_of, object_name
 from longshore_k8s.session import PodLink, hello, session_by
 from longshore_k8s.templates import merged
-from longshore_k8s.volumes import see_shareable, store_on
+from longshore_k8s.volumes import store_on
 
 __all__ = ["open_worker"]
 
@@ -46,8 +46,6 @@ def open_worker(
 
     ``afterwards`` is done when nothing of the run is to be left; ``shared`` is what the workers of a volume share.
     """
-    if config.volume:
-        see_shareable(namespace, config.volume)
     name, labels = object_name(context.run, machine.id), labels_of(context.run, machine.id)
     manifest = merged(worker_pod(name, labels, config), template)
     pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds())

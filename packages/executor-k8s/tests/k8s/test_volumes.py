@@ -14,14 +14,13 @@ from longshore.model.events import AttemptEnded
 from longshore.model.outcome import Exited
 from longshore.plugin.protocols import ExecutorContext
 from longshore.remote.digest import digest_file
-from longshore.testing import ExecutorBench
 from longshore_k8s.checking import check_cluster
 from longshore_k8s.client import Namespace
 from longshore_k8s.executor import K8sExecutor, machines_of
 
 from .project import SECONDS
 from .standin import StandIn
-from .test_contract import bench_of, config
+from .test_contract import config
 
 CLAIM = "data"
 
@@ -84,15 +83,12 @@ def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
         ("", "namespace default has no claim data"),
     ],
 )
-def test_a_volume_that_pods_cannot_share_is_refused_in_words(
-    cluster: StandIn, tmp_path: Path, mode: str, said: str
-) -> None:
+def test_a_volume_that_pods_cannot_share_is_refused_in_words(cluster: StandIn, mode: str, said: str) -> None:
     if mode:
         claim(cluster, mode)
-    bench: ExecutorBench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"), volume=CLAIM)
 
     with pytest.raises(ExecutorError, match=said):
-        bench.open()
+        machines_of(config(cluster, volume=CLAIM), "p")
 
     namespace = Namespace(config(cluster))
     found = {each.name: each.says for each in check_cluster(namespace, config(cluster, volume=CLAIM), {})}
