@@ -41,6 +41,7 @@ _IMAGE = re.compile(
 )
 _SUBNET = re.compile(rf"{_ID}/Microsoft\.Network/virtualNetworks/[\w.-]+/subnets/[\w.-]+|", re.IGNORECASE)
 _ROLE = re.compile(r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?")
+_IDENTITY = re.compile(rf"{_ID}/Microsoft\.ManagedIdentity/userAssignedIdentities/[\w-]+|", re.IGNORECASE)
 _REGION = re.compile(r"[a-z]+[a-z0-9]*")
 _TAG_KEY = re.compile(r"[^<>%&\\?/]{1,512}")
 _TAG_VALUE = 256
@@ -81,6 +82,11 @@ def _max_price(_: object, __: Attribute[float], value: float) -> None:
 def _end_role(_: object, __: Attribute[str], value: str) -> None:
     if not _ROLE.fullmatch(value):
         raise ValueError(f"{value!r} is no id of a role; `az role definition list --query [].name` prints them")
+
+
+def _identity(_: object, __: Attribute[str], value: str) -> None:
+    if not _IDENTITY.fullmatch(value):
+        raise ValueError(f"{value!r} is no id of a managed identity; `az identity list --query [].id` prints them")
 
 
 def _tags(_: object, __: Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
@@ -138,6 +144,10 @@ class AzureConfig:
     end_role: str = field(default="", validator=_end_role)
     """The id of a role by which each machine may delete itself, and nothing else, when it ends itself; empty where it
     powers itself off alone, and goes on costing until the run or ``longshore gc`` ends it.
+    """
+    identity: str = field(default="", validator=_identity)
+    """The id of a user-assigned managed identity, whose rights the programs on machines have, such as a controller
+    there (``longshore run --on``, which is told by ``--hand-over AZURE_CLIENT_ID`` which one is meant); empty for none.
     """
     user_data: str = ""
     """A script that is executed as root after ours at first boot."""

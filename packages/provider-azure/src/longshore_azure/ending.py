@@ -59,8 +59,12 @@ def finally_of(config: AzureConfig) -> str:
 
 
 def identity_of(config: AzureConfig) -> Mapping[str, Any]:
-    """Give what the body of a launch says of the machine's own identity."""
-    return {"identity": {"type": "SystemAssigned"}} if config.end_role else {}
+    """Give what the body of a launch says of the machine's identities."""
+    kinds = [*(["SystemAssigned"] if config.end_role else []), *(["UserAssigned"] if config.identity else [])]
+    if not kinds:
+        return {}
+    given: Mapping[str, Any] = {"userAssignedIdentities": {config.identity: {}}} if config.identity else {}
+    return {"identity": {"type": ", ".join(kinds), **given}}
 
 
 class Ending:

@@ -65,6 +65,7 @@ def least_role(config: AzureConfig) -> Mapping[str, Any]:
         # Addresses are listed in any case.
         "Microsoft.Network/publicIPAddresses/read",
         *(() if config.resource_group else _GROUP),
+        *(("Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",) if config.identity else ()),
         *(("Microsoft.Authorization/roleAssignments/write",) if config.end_role else ()),
     }
     return {

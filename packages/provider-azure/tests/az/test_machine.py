@@ -107,6 +107,21 @@ def test_a_role_that_there_is_not_is_named_and_nothing_stays_rented(rig: AzureRi
     assert rig.paid() == []
 
 
+def test_machines_have_the_identity_that_is_named_and_whoever_rents_needs_the_right_to_give_it(
+    rig: AzureRig, cloud: Azure
+) -> None:
+    right = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"
+    group = "/subscriptions/12345678-1234-1234-1234-123456789012/resourceGroups/rights"
+    identity = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/controller"
+    assert right not in least_role(AzureConfig())["Actions"]
+    assert right in least_role(AzureConfig(identity=identity))["Actions"]
+
+    rig.provider(identity=identity).launch(rig.spec(), token="t-1")
+
+    [given] = [row["identity"] for row in cloud.rows().values() if "identity" in row]
+    assert (given["type"], given["userAssignedIdentities"]) == ("UserAssigned", {identity: {}})
+
+
 def test_only_who_gives_machines_a_role_needs_the_right_to(rig: AzureRig, cloud: Azure) -> None:
     right = "Microsoft.Authorization/roleAssignments/write"
     assert right not in least_role(AzureConfig())["Actions"]

@@ -40,6 +40,7 @@ _IMAGE = re.compile(rf"projects/[a-z][a-z0-9.:-]+/global/images/(?:family/)?{_NA
 _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]|")
 _REGION = re.compile(r"[a-z]+-[a-z]+[0-9]+")
 _NETWORK = re.compile(rf"{_NAME}|")
+_SERVICE_ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+|")
 
 
 def _project(_: object, __: Attribute[str], value: str) -> None:
@@ -66,6 +67,11 @@ def _regions(_: object, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) 
 def _network(_: object, __: Attribute[str], value: str) -> None:
     if not _NETWORK.fullmatch(value):
         raise ValueError(f"{value!r} is no name of a network or subnetwork")
+
+
+def _service_account(_: object, __: Attribute[str], value: str) -> None:
+    if not _SERVICE_ACCOUNT.fullmatch(value):
+        raise ValueError(f"{value!r} is no address of a service account, as in name@project.iam.gserviceaccount.com")
 
 
 def _address(_: object, __: Attribute[str], value: str) -> None:
@@ -102,6 +108,10 @@ class GcpConfig:
     address: Address = field(default="public", validator=_address)
     """How machines are reached: by a ``public`` address, or by the ``private`` one, from inside the network or through
     a jump host; then they have no public one.
+    """
+    service_account: str = field(default="", validator=_service_account)
+    """Whose rights the programs on machines have, such as a controller there (``longshore run --on``): the address of a
+    service account; empty for none.
     """
     admit: tuple[str, ...] = field(default=(), validator=networks)
     """Networks from which SSH is let in, as ``203.0.113.7/32``; empty for the caller's own address, wherever it is."""

@@ -21,6 +21,7 @@ _HYPERDISK_ONLY = frozenset({"a4", "a4x", "c4", "c4a", "c4d", "h4d", "m4", "n4",
 """Series that take no ``pd-balanced``."""
 _ONCE = "#!/bin/sh\n[ ! -e /var/lib/longshore/boot/done ] || exit 0\n"
 """Google executes the boot data at each boot."""
+_ALL = "https://www.googleapis.com/auth/cloud-platform"
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -40,7 +41,15 @@ def body_of(spec: MachineSpec, config: GcpConfig, *, token: str, key: str, proje
         "scheduling": _scheduling(spec),
         "disks": [_disk(spec, config, project)],
         "network_interfaces": [_network(spec, config)],
+        **_rights(config),
     }
+
+
+def _rights(config: GcpConfig) -> dict[str, Any]:
+    """Say whose rights programs there have; what these are is said of the account, and not of its scopes."""
+    if not config.service_account:
+        return {}
+    return {"service_accounts": [{"email": config.service_account, "scopes": [_ALL]}]}
 
 
 def _size(spec: MachineSpec) -> dict[str, str]:

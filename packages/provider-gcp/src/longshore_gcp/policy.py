@@ -34,14 +34,16 @@ _PERMISSIONS = (
 )
 _EXTERNAL = "compute.subnetworks.useExternalIp"
 """Of machines that have an address of their own."""
+_ACT_AS = ("compute.instances.setServiceAccount", "iam.serviceAccounts.actAs")
+"""Of machines that have the rights of a service account."""
 
 
 def least_role(config: GcpConfig) -> Mapping[str, Any]:
     """Give the role as ``gcloud iam roles create --file`` takes it. Prices are for everybody who is logged in."""
-    external = (_EXTERNAL,) if config.address == "public" else ()
+    more = (*((_EXTERNAL,) if config.address == "public" else ()), *(_ACT_AS if config.service_account else ()))
     return {
         "title": "Longshore",
         "description": "What Longshore asks of Compute Engine",
         "stage": "GA",
-        "includedPermissions": sorted((*_PERMISSIONS, *external)),
+        "includedPermissions": sorted((*_PERMISSIONS, *more)),
     }

@@ -130,6 +130,21 @@ def test_a_whole_life_needs_every_permission_that_is_named_and_no_other(
     assert needed == set(least_role(GcpConfig())["includedPermissions"])
 
 
+def test_machines_have_the_rights_of_the_account_that_is_named_and_whoever_rents_may_act_as_it(
+    rig: GcpRig, cloud: GoogleCloud
+) -> None:
+    account = "controller@some-project.iam.gserviceaccount.com"
+    more = {"compute.instances.setServiceAccount", "iam.serviceAccounts.actAs"}
+    needed = set(least_role(GcpConfig(service_account=account))["includedPermissions"])
+    assert needed - set(least_role(GcpConfig())["includedPermissions"]) == more
+
+    rig.provider(service_account=account).launch(rig.spec(), token="t-1")
+
+    [row] = cloud.instances.rows.values()
+    [given] = row["serviceAccounts"]
+    assert given["email"] == account
+
+
 def test_any_tag_comes_back_and_those_that_can_be_are_labels(rig: GcpRig, cloud: GoogleCloud) -> None:
     tags = {"Équipe": "données ☀", "team": "a", "long": "x" * 100}
     assert read_tags([write_tags(tags)]) == tags
