@@ -94,7 +94,7 @@ def test_a_run_is_begun_lives_on_without_the_server_and_is_cancelled(live: Serve
     run = tab.value("location.pathname").removeprefix("/runs/")
     who = holder(live.project.folder / ".longshore" / "runs" / run)
     assert who is not None
-    assert os.getsid(who.process.pid) == who.process.pid != live.pid
+    assert os.getsid(who.process.pid) != os.getsid(live.pid)
 
     tab.value("document.querySelector('details').open = true")
     tab.value("[...document.querySelectorAll('button')].find(each => each.textContent === 'Cancel the run').click()")

@@ -4,25 +4,21 @@ lives on without us.
 
 from __future__ import annotations
 
-import os
-import re
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import Thread
 
 from longshore.errors import RunError, UsageError
 from longshore.runtime.asking import ask
-from longshore.runtime.changes import Changes
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
+from longshore_cli.away.detaching import resume_detached
 from longshore_cli.text import clean
 
 __all__ = ["cancel_run", "cancel_tasks", "resume_run", "retry_tasks", "start_run"]
 
-_BEGUN = re.compile(rb"^run ([0-9a-f-]+): ", re.MULTILINE)
 _LONGEST = 4000
 
 
@@ -60,7 +56,7 @@ def cancel_run(project: Project, run: str) -> str:
         return f"Run {run} is to be cancelled."
     if not info.resumable:
         return f"Run {run} has ended already: {info.state}."
-    _begin(project, ["cancel", run])
+    resume_detached(project, run, cancel=True)
     return f"Run {run} is to be cancelled."
 
 
@@ -76,7 +72,7 @@ def resume_run(project: Project, run: str, *, retry: bool) -> str:
         raise UsageError(f"Run {run} is running already.")
     if not retry and not info.resumable:
         raise UsageError(f"Run {run} has ended: {info.state}.")
-    _begin(project, ["resume", run, *(["--retry"] if retry else [])])
+    resume_detached(project, run, retry=retry)
     return f"Run {run} goes on."
 
 
@@ -88,54 +84,9 @@ def start_run(project: Project, *, pay: bool) -> str:
     Raises:
         RunError: when it cannot begin; nothing runs.
     """
-    return _begin(project, ["run", "--new", *(["--yes"] if pay else [])])
-
-
-def _begin(project: Project, words: Sequence[str]) -> str:
-    """Start a command of ours that controls a run, detached, and give the run's id as soon as it does.
-
-    Raises:
-        RunError: with what it said, when it ends before.
-    """
-    project.home.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix="begin-", dir=project.home) as folder:
-        said = Path(folder, "said")
-        with Changes([Path(folder)]) as changes, said.open("wb") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "longshore_cli", *words],
-                cwd=project.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=file,
-                start_new_session=True,
-            )
-            return _heard(process, said, changes)
-
-
-def _heard(process: subprocess.Popen[bytes], said: Path, changes: Changes) -> str:
-    """Wait until a command says which run it controls."""
-    over, mark = os.pipe()
-
-    def attend() -> None:
-        # Somebody has to take note of its end, or what is left of it stays; and we may have gone on by then.
-        process.wait()
-        os.close(mark)
-
-    Thread(target=attend, name="longshore-begun", daemon=True).start()
-    ended = False
-    try:
-        while True:
-            found = _BEGUN.search(said.read_bytes())
-            if found is not None:
-                return found[1].decode()
-            if ended:
-                raise RunError(_words(said) or f"It ended with exit code {process.returncode}.")
-            # Then the file is read once more: it may have written and ended.
-            ended = over in changes.wait([over])
-    finally:
-        os.close(over)
-
-
-def _words(said: Path) -> str:
-    text = clean(said.read_bytes()[-_LONGEST:].decode("utf-8", "replace")).strip()
-    return text.removeprefix("longshore: ")
+    words = [sys.executable, "-m", "longshore_cli", "run", "--new", "--detach", "--json", *(["--yes"] if pay else [])]
+    done = subprocess.run(words, cwd=project.folder, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        said = clean(done.stderr[-_LONGEST:].decode("utf-8", "replace")).strip().removeprefix("longshore: ")
+        raise RunError(said or f"It ended with exit code {done.returncode}.")
+    return str(json.loads(done.stdout)["run"])

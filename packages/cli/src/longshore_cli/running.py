@@ -53,6 +53,7 @@ class Wishes:
     locked: str | None
     on: str | None
     hand_over: tuple[str, ...]
+    detach: bool
 
     @property
     def options(self) -> RunOptions:
@@ -74,6 +75,8 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
         raise click.UsageError("--repeat begins new runs, and --continue continues one; give one of them")
     if wishes.run is not None:
         raise click.UsageError("--run goes with --add; `longshore resume RUN` continues a run")
+    if wishes.detach and (wishes.on is not None or wishes.repeat > 1):
+        raise click.UsageError("--detach leaves one run to a keeper on this computer; leave --on and --repeat out")
     loaded = load_workflow(wishes.file, wishes.sets, strategy=wishes.strategy, params=wishes.params)
     spec = narrowed(loaded, only=wishes.only, first=wishes.first)
     if wishes.keep_going is not None:
@@ -94,6 +97,11 @@ def run(wishes: Wishes, invocation: Invocation) -> int:
     if unfinished is not None and _continues(project, unfinished, spec, wishes):
         return _continue(project, unfinished, wishes, invocation)
     agree_to_pay(spec, yes=wishes.yes)
+    if wishes.detach:
+        from longshore_cli.away.detaching import start_detached, tell_detached
+
+        run = start_detached(spec, project, wishes.options)
+        return tell_detached(run, spec.name, len(spec.tasks), invocation)
     return attend(lambda listen: start(spec, loaded.folder, wishes.options, listen=listen), invocation)
 
 
@@ -199,6 +207,12 @@ def _continue(project: Project, name: str, wishes: Wishes, invocation: Invocatio
     meta = RunReader(project.run_folder(name)).meta()
     if evolve(RunOptions.from_json(meta["options"]), jobs=wishes.jobs) != wishes.options:
         warn("it keeps the cache and workdir options that it began with")
+    if wishes.detach:
+        from longshore_cli.away.detaching import resume_detached, tell_detached
+
+        resume_detached(project, name, jobs=wishes.jobs)
+        info = RunReader(project.run_folder(name)).info()
+        return tell_detached(name, info.workflow, info.tasks, invocation)
     return attend(lambda listen: resume(project.folder, name, jobs=wishes.jobs, listen=listen), invocation)
 
 
@@ -235,21 +249,25 @@ def join(wishes: Wishes, invocation: Invocation) -> int:
         raise click.UsageError("--locked is for runs that begin, and --add goes to one that is there; give one of them")
     place = workflow_file(wishes.file).parent if wishes.file is not None else folder_of(None)
     project = Project(place.absolute())
+    if (project.home / "away").is_dir():
+        from longshore_cli.away.forwarding import meant_seat
+
+        seat, _ = meant_seat(project, {"run": wishes.run})
+        if seat is not None:
+            from longshore_cli.away.joining import join_away
+
+            spec = join_away(seat, project, lambda reader: _joining(reader, project, wishes), invocation)
+            return _tell_joined(seat.run, spec, invocation)
     name = project.find_run(wishes.run) if wishes.run is not None else _open_run(project)
     reader = RunReader(project.run_folder(name))
     spec = _joining(reader, project, wishes)
-    names = [task.name for task in spec.tasks]
     info = reader.info()
     if info.state == "running":
         from longshore.config.document import to_document
         from longshore.runtime.asking import ask
 
         ask(reader.folder, "add", {"document": to_document(spec)})
-        if invocation.json:
-            answer_json({"run": name, "added": names})
-        elif not invocation.quiet:
-            say(f"{counted(len(names), 'task')} joined run {name}: {', '.join(names[:10])}")
-        return 0
+        return _tell_joined(name, spec, invocation)
     if not info.resumable:
         raise UsageError(f"run {name} has ended ({info.state}), so no task can join it; `longshore run` begins another")
 
@@ -259,6 +277,15 @@ def join(wishes: Wishes, invocation: Invocation) -> int:
         return continued
 
     return attend(begin, invocation)
+
+
+def _tell_joined(run: str, spec: WorkflowSpec, invocation: Invocation) -> int:
+    names = [task.name for task in spec.tasks]
+    if invocation.json:
+        answer_json({"run": run, "added": names})
+    elif not invocation.quiet:
+        say(f"{counted(len(names), 'task')} joined run {run}: {', '.join(names[:10])}")
+    return 0
 
 
 def _open_run(project: Project) -> str:

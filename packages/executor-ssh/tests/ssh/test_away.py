@@ -183,6 +183,28 @@ def test_another_computer_finds_the_run_and_ends_it(project: Project, tmp_path: 
     assert json.loads(project.say("status", "--json"))["state"] == "cancelled"
 
 
+def test_while_it_goes_on_it_is_reported_exported_added_to_and_explained_from_here(project: Project) -> None:
+    run = json.loads(project.say("run", "--on", "h1", "--json"))["run"]
+    project.until(lambda: project.count(["first"])["first"], "the end of the first task")
+    more = project.folder / "more.toml"
+    (project.folder / "extra.txt").write_text("extra\n")
+    more.write_text(
+        'name = "away"\n[tasks.added]\ncommand = "cat extra.txt > got.txt"\ninputs = ["extra.txt"]\n'
+        'outputs = ["got.txt"]\npool = "local"\n'
+    )
+
+    figures = json.loads(project.say("report", "--text", "--json"))["runs"]
+    assert [(each["run"], each["state"]) for each in figures] == [(run, "running")]
+    assert "first" in project.say("export", "mermaid")
+    assert json.loads(project.say("run", "--add", "more.toml", "--json")) == {"run": run, "added": ["added"]}
+    assert "second" in project.say("explain", "second")
+
+    _let_go(project)
+    _until_over(project)
+    project.say("fetch", "--to", "got")
+    assert (project.folder / "got" / "added" / "got.txt").read_text() == "extra\n"
+
+
 def test_what_only_this_computer_has_is_refused_before_anything_is_done(project: Project) -> None:
     file = project.folder / "longshore.toml"
     file.write_text(

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from longshore.runtime.project import Project
     from longshore_cli.away.seats import Seat
 
-__all__ = ["forwarded"]
+__all__ = ["asking", "forwarded", "meant_seat"]
 
+_READERS = frozenset({"export", "report"})
+"""Commands that read the record of a run whole, and write files here."""
 _FOLDER_WORDS = ("-C", "--folder")
 
 
@@ -42,23 +44,26 @@ def forwarded(ctx: click.Context, invocation: Invocation) -> int | None:
     from longshore_cli.fetching import tell_fetched
 
     project = Project(folder)
-    seat, named = _meant(project, ctx.params)
+    seat, named = meant_seat(project, ctx.params)
     if seat is None:
         return None
     name = ctx.info_name or ""
+    if name in _READERS:
+        _bring_record(ctx, seat, project, invocation)
+        return None
     if name == "fetch":
-        with _asking(seat, project, invocation) as shell:
+        with asking(seat, project, invocation) as shell:
             told = _fetch(shell, seat, project, ctx.params)
         if told["record"]:
             _finish(seat, project, invocation)
         return tell_fetched(told, seat.run, Path(ctx.params["to"]).absolute(), invocation, now=ctx.params["now"])
-    with _asking(seat, project, invocation) as shell:
+    with asking(seat, project, invocation) as shell:
         if name == "resume":
             return _resume(shell, seat, ctx.params, invocation)
         return _execute(shell, seat, _words(invocation.arguments, ctx, seat, named))
 
 
-def _meant(project: Project, params: Mapping[str, Any]) -> tuple[Seat | None, bool]:
+def meant_seat(project: Project, params: Mapping[str, Any]) -> tuple[Seat | None, bool]:
     """Find the seat of the run that is meant, and whether it was named; None when the run that is meant is here."""
     from longshore_cli.away.seats import seats_of
 
@@ -75,7 +80,12 @@ def _meant(project: Project, params: Mapping[str, Any]) -> tuple[Seat | None, bo
 
 
 @contextmanager
-def _asking(seat: Seat, project: Project, invocation: Invocation) -> Iterator[Shell]:
+def asking(seat: Seat, project: Project, invocation: Invocation) -> Iterator[Shell]:
+    """Log in to the machine of a run's controller.
+
+    Raises:
+        LongshoreError: when it lets nobody in; says that no more is known of the run.
+    """
     from longshore.errors import LongshoreError
     from longshore.machines import open_shell
     from longshore_cli.telling import telling
@@ -91,6 +101,16 @@ def _asking(seat: Seat, project: Project, invocation: Invocation) -> Iterator[Sh
         yield shell
     finally:
         context.__exit__(None, None, None)
+
+
+def _bring_record(ctx: click.Context, seat: Seat, project: Project, invocation: Invocation) -> None:
+    """Let a command read the record as it stands there now, and write where it would write if the run were here."""
+    from longshore_cli.away.records import record_of
+
+    if ctx.info_name == "report" and not ctx.params["text"] and ctx.params["to"] is None:
+        ctx.params["to"] = project.results(f"report-{seat.run}")
+    with asking(seat, project, invocation) as shell:
+        ctx.params["folder"] = ctx.with_resource(record_of(shell, seat, project))
 
 
 def _words(arguments: Sequence[str], ctx: click.Context, seat: Seat, named: bool) -> list[str]:
@@ -114,17 +134,14 @@ def _without_folder(arguments: Sequence[str]) -> Iterator[str]:
             yield word
 
 
-def _there(seat: Seat, *words: str) -> list[str]:
-    """Give a command of ours in the project's folder there."""
-    return ["sh", "-c", 'cd "$0" && exec "$@"', seat.folder, *seat.program, *words]
-
-
 def _execute(shell: Shell, seat: Seat, words: Sequence[str]) -> int:
     """Execute one of our commands there until it ends, or we do."""
+    from longshore_cli.away.seats import there
+
     shown = {1: Shown(sys.stdout.fileno()), 2: Shown(sys.stderr.fileno())}
     feed, held = os.pipe()  # that it stays open tells the other side that we are there
     try:
-        command = _there(seat, "away", "answer", "--", *words)
+        command = there(seat, "away", "answer", "--", *words)
         return shell.execute(command, feed=feed, tell=lambda stream, data: shown[stream].write(data))
     finally:
         os.close(held)
@@ -136,13 +153,14 @@ def _fetch(shell: Shell, seat: Seat, project: Project, params: Mapping[str, Any]
     from longshore.model.artifact import Artifact
     from longshore.remote.laying import Piece, lay_items
     from longshore_cli.away.moving import asked, open_transfers
+    from longshore_cli.away.seats import there
 
     tasks = [word for word in params["words"] if not seat.run.startswith(word)]
     to = Path(params["to"]).absolute()
     with open_transfers(shell, f"fetch-{seat.run}", project.store) as (transfers, place):
         more = ["--now"] if params["now"] else []
         told: dict[str, Any] = json.loads(
-            asked(shell, _there(seat, "away", "gather", seat.run, "--store", f"{place}/store", *more, "--", *tasks))
+            asked(shell, there(seat, "away", "gather", seat.run, "--store", f"{place}/store", *more, "--", *tasks))
         )
         sha256, size = str(told["sha256"]), int(told["size"])
         transfers.get([Artifact(path="all", sha256=sha256, size=size, mode=0o755, kind="folder")])
@@ -190,10 +208,11 @@ def _finish(seat: Seat, project: Project, invocation: Invocation) -> None:
 
 def _resume(shell: Shell, seat: Seat, params: Mapping[str, Any], invocation: Invocation) -> int:
     from longshore_cli.away.moving import asked
+    from longshore_cli.away.seats import there
     from longshore_cli.output import say
 
     more = [*(["--retry"] if params.get("retry") else []), *(["-j", str(params["jobs"])] if params.get("jobs") else [])]
-    asked(shell, _there(seat, "away", "resume", seat.run, *more))
+    asked(shell, there(seat, "away", "resume", seat.run, *more))
     if not invocation.quiet:
         say(f"run {seat.run} goes on, on {seat.machine}.")
     return 0

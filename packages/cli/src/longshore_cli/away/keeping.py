@@ -153,6 +153,11 @@ def _lock_file(project: Project, run: str) -> Path:
     return project.home / "seat" / f"{run}.lock"
 
 
+def _program() -> list[str]:
+    """Give the beginning of a command of ours; nothing that lies in the project's folder is imported by it."""
+    return [sys.executable, "-I" if sys.flags.isolated else "-P", "-m", "longshore_cli"]
+
+
 def start_keeper(project: Project, run: str, *, words: Sequence[str] = ()) -> None:
     """Start a keeper that outlives us, and wait until its controller has begun.
 
@@ -162,11 +167,12 @@ def start_keeper(project: Project, run: str, *, words: Sequence[str] = ()) -> No
         RunError: when the controller has not begun; with what it said.
     """
     log = project.home / "seat" / f"{run}.log"
+    log.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
     said, saying = os.pipe()
     with log.open("ab") as output:
         offset = output.tell()
         subprocess.Popen(
-            [sys.executable, "-I", "-m", "longshore_cli", "away", "keep", run, "--tell", str(saying), "--", *words],
+            [*_program(), "away", "keep", run, "--tell", str(saying), "--", *words],
             cwd=project.folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -231,7 +237,7 @@ class _Keeper:
             assert self._controller is not None
             began = time.monotonic()
             code = self._controller.wait()
-            over = is_over(self._project, self._run) or order_of(self._project, self._run) is None
+            over = is_over(self._project, self._run) or self._taken()
             if over:
                 close_order(self._project, self._run)
             if over or self._asked.is_set() or not self._has_begun():
@@ -243,12 +249,16 @@ class _Keeper:
                 return 0
             self._start([], [])
 
+    def _taken(self) -> bool:
+        """Say whether somebody else has taken the run over."""
+        return not _lock_file(self._project, self._run).exists()
+
     def _has_begun(self) -> bool:
         return (self._project.run_folder(self._run) / "run.db").exists()
 
     def _start(self, words: Sequence[str], descriptors: Sequence[int]) -> None:
         self._controller = subprocess.Popen(
-            [sys.executable, "-I", "-m", "longshore_cli", "away", "control", self._run, *words],
+            [*_program(), "away", "control", self._run, *words],
             cwd=self._project.folder,
             env=_environment(self._project, self._run),
             stdin=subprocess.DEVNULL,
@@ -256,7 +266,16 @@ class _Keeper:
         )
 
 
-def control(project: Project, run: str, invocation: Invocation, *, tell: int, retry: bool, jobs: int | None) -> int:
+def control(
+    project: Project,
+    run: str,
+    invocation: Invocation,
+    *,
+    tell: int,
+    retry: bool,
+    cancel: bool,
+    jobs: int | None,
+) -> int:
     """Be the run's controller until it has ended; begin it unless it has begun; give the exit code."""
 
     def begin(listen: Callable[[Sequence[Event]], None] | None) -> Run:
@@ -271,6 +290,8 @@ def control(project: Project, run: str, invocation: Invocation, *, tell: int, re
             if jobs is not None:
                 options = evolve(options, jobs=jobs)
             begun = start(from_document(order["workflow"]), project.folder, options, run=run, listen=listen)
+        if cancel:
+            begun.cancel()
         if retry:  # whoever looks at the journal from now on is not to see the end that it had
             begun.wait(until=lambda each: each.state == "running")
         if tell >= 0:

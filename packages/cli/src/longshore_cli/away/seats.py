@@ -13,7 +13,7 @@ from attrs import asdict, frozen
 from longshore.errors import JournalError
 from longshore.runtime.project import Project
 
-__all__ = ["Order", "Seat", "forget_seat", "keep_order", "keep_seat", "order_kept", "seats_of"]
+__all__ = ["Order", "Seat", "forget_seat", "keep_order", "keep_seat", "order_kept", "seats_of", "there"]
 
 Order = dict[str, Any]
 """What was asked for: ``name``, that of the workflow, ``workflow``, its document, and ``options``."""
@@ -38,6 +38,11 @@ class Seat:
     def program(self) -> tuple[str, ...]:
         """The beginning of a command of ours there; nothing that lies in the folder where it is begun is imported."""
         return (self.python, "-I", "-m", "longshore_cli")
+
+
+def there(seat: Seat, *words: str) -> list[str]:
+    """Give a command of ours in the project's folder there."""
+    return ["sh", "-c", 'cd "$0" && exec "$@"', seat.folder, *seat.program, *words]
 
 
 def _place(project: Project) -> Path:

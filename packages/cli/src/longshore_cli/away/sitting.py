@@ -15,6 +15,7 @@ from longshore.errors import LongshoreError, UsageError
 from longshore.remote.digest import digest_folder
 from longshore.remote.laying import Piece, lay_items
 from longshore.remote.store import inside, put_folder
+from longshore.runtime.asking import ask
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.runtime.records import copy_record
@@ -31,7 +32,7 @@ from longshore_cli.away.keeping import (
 from longshore_cli.away.lasting import last, last_no_more
 from longshore_cli.fetching import fetched
 
-__all__ = ["VERSION", "answer_for", "begin", "gather", "leave", "list_runs", "take_files", "wake"]
+__all__ = ["VERSION", "answer_for", "begin", "gather", "join", "leave", "list_runs", "record", "take_files", "wake"]
 
 VERSION = 1
 """Of what is said between the two computers; each tells the other in words when it knows only another one."""
@@ -199,3 +200,34 @@ def gather(project: Project, run: str, tasks: Sequence[str], store: Path, *, now
         folder = digest_folder(aside)
         put_folder(str(store), aside, folder, move=True)
         return told | {"sha256": folder.sha256, "size": folder.size}
+
+
+def record(project: Project, run: str, store: Path) -> dict[str, Any]:
+    """Put the record of a run, as it stands now, into a store; give its digest and size."""
+    with tempfile.TemporaryDirectory(prefix=".record.", dir=project.home) as aside:
+        place = Path(aside) / "record"
+        copy_record(project.run_folder(run), place)
+        folder = digest_folder(str(place))
+        put_folder(str(store), str(place), folder, move=True)
+        running = RunReader(project.run_folder(run)).info().state == "running"
+        return {"sha256": folder.sha256, "size": folder.size, "running": running}
+
+
+def join(project: Project, request: Mapping[str, Any]) -> None:
+    """Let tasks join a run, with their files; one that was interrupted goes on.
+
+    Raises:
+        UsageError: when it was asked for by another version, or the run is over.
+        LongshoreError: when its controller does not take them.
+    """
+    check_version(request)
+    run = str(request["run"])
+    info = RunReader(project.run_folder(run)).info()
+    if info.ended is not None and not info.resumable:
+        raise UsageError(
+            f"run {run} has ended ({info.state}), so no task can join it; `longshore run --on` begins another"
+        )
+    take_files(project, request)
+    if not is_kept(project, run):
+        start_keeper(project, run)
+    ask(project.run_folder(run), "add", {"document": request["document"]})

@@ -89,13 +89,14 @@ def _keep(_: Invocation, run: str, words: tuple[str, ...], tell: int) -> int:
 @click.argument("run")
 @click.option("--tell", type=int, default=-1)
 @click.option("--retry", is_flag=True)
+@click.option("--cancel", is_flag=True)
 @click.option("-j", "--jobs", type=click.IntRange(min=1))
-def _control(invocation: Invocation, run: str, tell: int, retry: bool, jobs: int | None) -> int:
+def _control(invocation: Invocation, run: str, tell: int, retry: bool, cancel: bool, jobs: int | None) -> int:
     """Be a run's controller until it has ended."""
     from longshore.runtime.project import Project
     from longshore_cli.away.keeping import control
 
-    return control(Project(Path.cwd()), run, invocation, tell=tell, retry=retry, jobs=jobs)
+    return control(Project(Path.cwd()), run, invocation, tell=tell, retry=retry, cancel=cancel, jobs=jobs)
 
 
 @subcommand(
@@ -125,6 +126,27 @@ def _gather(_: Invocation, run: str, tasks: tuple[str, ...], store: Path, now: b
     answer_json(gather(Project(Path.cwd()), run, tasks, store, now=now))
 
 
+@subcommand("record", examples="longshore away record 20260314-092653-0042 --store /tmp/store")
+@click.argument("run")
+@click.option("--store", type=click.Path(path_type=Path), required=True)
+def _record(_: Invocation, run: str, store: Path) -> None:
+    """Put the record of a run, as it stands now, into a store."""
+    from longshore.runtime.project import Project
+    from longshore_cli.away.sitting import record
+    from longshore_cli.output import answer_json
+
+    answer_json(record(Project(Path.cwd()), run, store))
+
+
+@subcommand("join", examples="longshore away join < request.json")
+def _join(_: Invocation) -> None:
+    """Let more tasks join a run of the project in this folder; the request comes by standard input."""
+    from longshore.runtime.project import Project
+    from longshore_cli.away.sitting import join
+
+    join(Project(Path.cwd()), json.load(sys.stdin))
+
+
 assert isinstance(command, click.Group)
-for _each in (_begin, _list, _wake, _resume, _keep, _control, _answer, _gather):
+for _each in (_begin, _list, _wake, _resume, _keep, _control, _answer, _gather, _record, _join):
     command.add_command(_each)

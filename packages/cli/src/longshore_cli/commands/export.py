@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "export",
+    of_run=True,
     examples="""
     longshore export wfformat --to run.json
     longshore export mermaid 20260314-092653 >> README.md

@@ -16,6 +16,7 @@ __all__ = ["command"]
 
 @subcommand(
     "report",
+    of_run=True,
     examples="""
     longshore report
     longshore report 20260314 --to /tmp/report

@@ -28,6 +28,7 @@ __all__ = ["command"]
     longshore run --repeat 5
     longshore run --locked 20260102-030405-ab12
     longshore run --on alice@h1
+    longshore run --detach
     longshore run --json > run.json
     """,
 )
@@ -88,6 +89,7 @@ __all__ = ["command"]
     metavar="VARIABLE",
     help="With --on: give the controller this environment variable, such as a token for a cloud; repeatable.",
 )
+@click.option("--detach", is_flag=True, help="Leave the run to a keeper on this computer; return when it has begun.")
 @click.option("--yes", is_flag=True, help="Rent what costs money without asking.")
 @json_option
 def command(invocation: Invocation, **flags: Any) -> int:
@@ -112,7 +114,7 @@ def command(invocation: Invocation, **flags: Any) -> int:
 
     The JSON document is {"run", "workflow", "state", "started", "ended", "seconds", "tasks", "phases", "failed":
     [{"task", "phase", "class", "outcome", "attempts", "evidence", "workdir"}], "undelivered", "results", "resumable"}.
-    With --on it is {"run", "workflow", "machine", "tasks"}.
+    With --on it is {"run", "workflow", "machine", "tasks"}, with --detach the same without the machine.
     With --repeat it is {"group", "runs": [such documents], "figures"}, the last as in `longshore report --json`.
     """
     # Imported here, so that the help of this command needs nothing of the core.
