@@ -13,7 +13,7 @@ from longshore_sandbox import CloudClient
 from .harness import SECONDS, Project
 
 SETTINGS = """
-deadline = "60 s"
+deadline = "10 s"
 listing_lag = "100 ms"
 latency = "5 ms"
 quota = 100
