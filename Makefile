@@ -8,7 +8,7 @@ TOX = .venv/bin/tox run --workdir .venv/tox
 TWO_AT_A_TIME = .venv/bin/tox run-parallel --workdir .venv/tox --parallel 2
 WITH_TOX = tools/make-venv .venv 'tox>=4.20'
 
-.PHONY: help demo test full chaos bench clean
+.PHONY: help demo test full chaos service bench clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -22,7 +22,12 @@ test:  ## everything that must hold: lint, types, layers, tests of each package,
 	@$(WITH_TOX)
 	@$(TWO_AT_A_TIME); status=$$?; tools/test-summary .venv/tox; exit $$status
 
-full: test chaos demo  ## test, and what takes long
+full: test chaos service demo  ## test, and what takes long
+
+service:  ## build the image of the service and lose a container of it; run the examples of Prefect and Dagster
+	@tools/system-packages
+	@$(WITH_TOX)
+	@$(TOX) -e container,prefect,dagster
 
 chaos:  ## kill the controller at many points of many runs; print the matrix of those on rented machines
 	@tools/system-packages

@@ -285,6 +285,12 @@ def test_the_tutorial_shows_the_examples_as_they_are() -> None:
     }
 
 
+def test_the_page_of_prefect_and_dagster_shows_the_examples_as_they_are() -> None:
+    page = (DOCS / "how-to" / "prefect-and-dagster.md").read_text(encoding="utf-8")
+    for example in (EXAMPLES / "prefect" / "flow.py", EXAMPLES / "dagster" / "assets.py"):
+        assert f"```python\n{example.read_text(encoding='utf-8')}```\n" in page
+
+
 def test_the_reference_has_every_key_of_a_workflow_file() -> None:
     page = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
     described = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))

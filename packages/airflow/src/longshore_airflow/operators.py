@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator, TriggerRule
+from airflow.sdk import BaseOperator
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowException
 
@@ -22,7 +22,7 @@ from longshore_cli.away.keeping import is_over
 from longshore_cli.fetching import fetched
 from longshore_cli.summary import summarize
 
-__all__ = ["FetchOperator", "LongshoreRunOperator", "MachinesDownOperator", "MachinesUpOperator"]
+__all__ = ["CleanUpOperator", "FetchOperator", "LongshoreRunOperator", "MachinesDownOperator", "MachinesUpOperator"]
 
 _FILE = "longshore.toml"
 
@@ -201,13 +201,18 @@ class MachinesUpOperator(_ForProject):
 
 
 class MachinesDownOperator(_ForProject):
-    """Ends the machines of a pool that are ours, whatever became of the tasks before it."""
+    """Ends the machines of a pool that are ours, whatever became of the tasks before it.
+
+    It is a teardown: that it succeeds does not make a DAG's run a success in which something else has failed, and that
+    it fails makes it a failure.
+    """
 
     template_fields: Sequence[str] = ("folder", "machine_pool")
 
-    def __init__(self, *, machine_pool: str, trigger_rule: str = TriggerRule.ALL_DONE, **words: Any) -> None:
-        super().__init__(trigger_rule=trigger_rule, **words)
+    def __init__(self, *, machine_pool: str, **words: Any) -> None:
+        super().__init__(**words)
         self.machine_pool = machine_pool
+        self.as_teardown(on_failure_fail_dagrun=True)
 
     def execute(self, context: Any) -> list[str]:
         """End them; fails when one could not be ended."""
@@ -218,6 +223,33 @@ class MachinesDownOperator(_ForProject):
         if problems:
             raise AirflowException("\n".join(problems))
         return [deed.what for deed in deeds]
+
+
+class CleanUpOperator(_ForProject):
+    """Ends what was forgotten on all clouds of the project. Gives what it has ended to XCom.
+
+    Args:
+        foreign: whether machines of other ledgers with the same owner are ended, too, whoever needs them.
+        patience: how long the clouds' proof is waited for that all is gone.
+    """
+
+    def __init__(self, *, foreign: bool = False, patience: timedelta = timedelta(minutes=15), **words: Any) -> None:
+        super().__init__(**words)
+        self.foreign = foreign
+        self.patience = patience
+
+    def execute(self, context: Any) -> list[str]:
+        """Clean up; fails when something of ours is left, or a cloud could not be asked."""
+        hook = self.hook
+        with hook.logged_in():
+            found = machines.gc(hook.project.folder, foreign=self.foreign, patience=self.patience, tell=self.log.info)
+        for deed in found.deeds:
+            self.log.info("ended %s", deed.what)
+        problems = [f"{deed.what}: {deed.error}" for deed in found.deeds if deed.error is not None]
+        problems += [f"{each.provider} cannot be asked: {each.error}" for each in found.unasked if each.expected]
+        if not found.clean:
+            raise AirflowException("\n".join([*problems, *(f"{each.what} is left" for each in found.remaining)]))
+        return [deed.what for deed in found.deeds]
 
 
 class FetchOperator(_ForProject):

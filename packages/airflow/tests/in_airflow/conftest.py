@@ -26,9 +26,10 @@ bag = BundleDagBag(sys.argv[1], bundle_path=Path(sys.argv[1]), bundle_name="dags
 assert not bag.import_errors, bag.import_errors
 sync_bag_to_db(bag, "dags-folder", None)
 at = datetime(2026, 3, 14, 9, 26, 53, tzinfo=timezone.utc)
-done = bag.dags["a"].test(logical_date=at, run_after=at)
+done = bag.dags[sys.argv[2]].test(logical_date=at, run_after=at)
 for each in done.get_task_instances():
     print("TASK", each.task_id, each.state)
+print("TASK", "(all)", done.state)
 """
 
 
@@ -54,12 +55,12 @@ class Airflow:
         """Make the default connection."""
         self.env["AIRFLOW_CONN_LONGSHORE_DEFAULT"] = json.dumps({"conn_type": "longshore", "extra": json.dumps(extra)})
 
-    def begin(self, text: str) -> subprocess.Popen[str]:
+    def begin(self, text: str, dag: str = "a") -> subprocess.Popen[str]:
         """Execute a DAG, and do not wait for its end."""
         dags = self.home / "airflow" / "dags"
         dags.mkdir(parents=True, exist_ok=True)
         (dags / "a_dag.py").write_text(text)
-        command = [sys.executable, "-c", _RUN, str(dags)]
+        command = [sys.executable, "-c", _RUN, str(dags), dag]
         return subprocess.Popen(
             command,
             cwd=self.home,
@@ -84,14 +85,18 @@ class Airflow:
 
     def machines(self) -> list[object]:
         """List the machines that the user has."""
-        command = [sys.executable, "-m", "longshore_cli", "machines", "list", "--json"]
-        done = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, check=True, timeout=_SECONDS)
-        found: list[object] = json.loads(done.stdout)["machines"]
+        found: list[object] = json.loads(self.call("machines", "list", "--json"))["machines"]
         return found
 
-    def execute(self, text: str) -> tuple[dict[str, str], str]:
+    def call(self, *words: str) -> str:
+        """Call the command; give what it writes to stdout."""
+        command = [sys.executable, "-m", "longshore_cli", *words]
+        done = subprocess.run(command, cwd=self.folder, env=self.env, capture_output=True, check=True, timeout=_SECONDS)
+        return done.stdout.decode()
+
+    def execute(self, text: str, dag: str = "a") -> tuple[dict[str, str], str]:
         """Execute a DAG; give the states of its tasks, and all that was written."""
-        process = self.begin(text)
+        process = self.begin(text, dag)
         written = process.communicate(timeout=_SECONDS)[0]
         lines = [line.split() for line in written.splitlines() if line.startswith("TASK ")]
         return {name: state for _, name, state in lines}, written

@@ -48,7 +48,7 @@ def test_a_run_is_a_task_whose_log_tells_what_happens_and_whose_results_the_next
 
     states, written = airflow.execute(_RUN.format(deferrable=False, to=airflow.home / "got"))
 
-    assert states == {"run": "success", "fetch": "success"}, written
+    assert states == {"run": "success", "fetch": "success", "(all)": "success"}, written
     assert (airflow.home / "got" / "hello" / "out.txt").read_text() == "hello Ann\n"
     assert "hello succeeded" in written
     [run] = _runs(airflow)
@@ -60,7 +60,7 @@ def test_a_deferred_run_is_told_by_the_trigger(airflow: Airflow) -> None:
 
     states, written = airflow.execute(_RUN.format(deferrable=True, to=airflow.home / "got"))
 
-    assert states == {"run": "success", "fetch": "success"}, written
+    assert states == {"run": "success", "fetch": "success", "(all)": "success"}, written
     assert "hello succeeded" in written
 
 
@@ -69,7 +69,7 @@ def test_a_run_that_fails_makes_its_task_fail_and_says_why(airflow: Airflow) -> 
 
     states, written = airflow.execute(_RUN.format(deferrable=False, to=airflow.home / "got"))
 
-    assert states == {"run": "failed", "fetch": "upstream_failed"}
+    assert states == {"run": "failed", "fetch": "upstream_failed", "(all)": "failed"}
     assert "exit code 3" in written
     assert "no luck" in written
 
@@ -82,7 +82,7 @@ def test_a_task_that_is_executed_again_goes_on_with_the_run_that_it_began(airflo
     (airflow.home / "go").touch()
     states, written = airflow.execute(dag)
 
-    assert states == {"run": "success", "fetch": "success"}, written
+    assert states == {"run": "success", "fetch": "success", "(all)": "success"}, written
     assert (airflow.folder / "count").read_text() == "x\n"
     assert len(_runs(airflow)) == 1
 
@@ -95,7 +95,7 @@ def test_what_failed_is_tried_again_when_the_task_is_and_what_succeeded_is_not(a
     (airflow.home / "go").touch()
     states, written = airflow.execute(dag)
 
-    assert states == {"run": "success", "fetch": "success"}, written
+    assert states == {"run": "success", "fetch": "success", "(all)": "success"}, written
     assert (airflow.folder / "count").read_text() == "x\n"
 
 
@@ -126,5 +126,5 @@ with DAG("a", start_date=datetime(2026, 1, 1), schedule=None) as dag:
     )
     states, written = airflow.execute(dag)
 
-    assert states == {"up": "success", "run": "failed", "down": "success"}, written
+    assert states == {"up": "success", "run": "failed", "down": "success", "(all)": "failed"}, written
     assert airflow.machines() == []
