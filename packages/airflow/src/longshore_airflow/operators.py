@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, TriggerRule
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from longshore import machines
 from longshore.runtime.history import RunReader
@@ -203,26 +203,34 @@ class MachinesUpOperator(_ForProject):
 class MachinesDownOperator(_ForProject):
     """Ends the machines of a pool that are ours, whatever became of the tasks before it.
 
-    It is a teardown: that it succeeds does not make a DAG's run a success in which something else has failed, and that
-    it fails makes it a failure.
+    Airflow takes the state of a DAG's run from its last tasks. So this one fails, after the machines are ended, when a
+    task before it has failed: a run that went wrong must not look green since its machines were ended well.
     """
 
     template_fields: Sequence[str] = ("folder", "machine_pool")
 
     def __init__(self, *, machine_pool: str, **words: Any) -> None:
-        super().__init__(**words)
+        super().__init__(trigger_rule=TriggerRule.ALL_DONE, **words)
         self.machine_pool = machine_pool
-        self.as_teardown(on_failure_fail_dagrun=True)
 
     def execute(self, context: Any) -> list[str]:
-        """End them; fails when one could not be ended."""
+        """End them; fails when one could not be ended, and without another try when something before has failed."""
         hook = self.hook
         with hook.logged_in():
             deeds = machines.down(folder=hook.project.folder, pool=self.machine_pool, tell=self.log.info)
         problems = [f"{deed.what}: {deed.error}" for deed in deeds if deed.error is not None]
         if problems:
             raise AirflowException("\n".join(problems))
+        failed = self._failed_before(context)
+        if failed:
+            raise AirflowFailException(f"the machines are ended; this task is red because of {', '.join(failed)}")
         return [deed.what for deed in deeds]
+
+    def _failed_before(self, context: Any) -> list[str]:
+        task = context["ti"]
+        before = sorted(self.get_flat_relative_ids(upstream=True))
+        states = task.get_task_states(dag_id=task.dag_id, task_ids=before, run_ids=[task.run_id])
+        return sorted(name for name, state in states.get(task.run_id, {}).items() if state == "failed")
 
 
 class CleanUpOperator(_ForProject):

@@ -126,5 +126,6 @@ with DAG("a", start_date=datetime(2026, 1, 1), schedule=None) as dag:
     )
     states, written = airflow.execute(dag)
 
-    assert states == {"up": "success", "run": "failed", "down": "success", "(all)": "failed"}, written
+    assert states == {"up": "success", "run": "failed", "down": "failed", "(all)": "failed"}, written
+    assert "the machines are ended; this task is red because of run" in written
     assert airflow.machines() == []
