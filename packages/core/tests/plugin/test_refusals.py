@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from longshore.errors import InvalidRequest, OutOfCapacity, ProviderError, Throttled
-from longshore.plugin.refusals import Refusals, each_of, in_our_words
+from longshore.plugin.refusals import Refusals, each_of, end_each, in_our_words
 
 TABLE = Refusals(
     "Cumulus",
@@ -72,6 +72,19 @@ def test_what_is_no_refusal_ends_it_at_once() -> None:
     with pytest.raises(ZeroDivisionError):
         each_of([1, 0, 1], do)
     assert done == [1]
+
+
+def test_machines_are_ended_in_order_each_once_and_one_that_is_gone_is_no_news() -> None:
+    asked: list[str] = []
+
+    def end(machine: str) -> None:
+        asked.append(machine)
+        if machine != "c":
+            raise InvalidRequest("there is none") if machine == "a" else OutOfCapacity("it is kept")
+
+    with pytest.raises(OutOfCapacity, match="it is kept"):
+        end_each(["c", "b", "a", "c"], end, gone=lambda error: isinstance(error, InvalidRequest))
+    assert asked == ["a", "b", "c"]
 
 
 def ours(error: Exception, doing: str) -> ProviderError | None:

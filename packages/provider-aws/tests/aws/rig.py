@@ -19,27 +19,25 @@ from typing import Any
 import boto3
 from attrs import frozen
 
-from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.model.machine_spec import MachineSpec, SideResource
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
 from longshore.plugin.catalogue import Catalogue
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import Paid, answer_within
+from longshore.testing.provider_rig import PUBLIC_KEY, Paid, answer_within, lookalikes, small_machine
 from longshore_aws.config import AwsConfig
 from longshore_aws.provider import AwsProvider
 
 from .cloud.network import open_network
 
-__all__ = ["IMAGE", "PUBLIC_KEY", "REGION", "AwsRig", "Cloud", "running_cloud"]
+__all__ = ["IMAGE", "REGION", "AwsRig", "Cloud", "running_cloud"]
 
 REGION = "eu-west-1"
 _NOBODY: Mapping[str, Any] = {"aws_access_key_id": "admin", "aws_secret_access_key": "admin"}
 IMAGE = "ami-03cf127a"
 """An image that this AWS has."""
-PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
-_ENDING_SECONDS = 120.0
-_LONGEST_SECONDS = 600.0
-"""What is asked for may itself be something to wait for."""
+_PATIENCE_SECONDS = 600.0
+"""So long the stand-in may take for anything: a busy computer is no fault of its."""
 _LIVING = ["pending", "running", "stopping", "stopped"]
 _WATCH = re.compile(r"setsid sh \S+longshore-watch (\d+) ")
 
@@ -60,13 +58,13 @@ class Cloud:
     def control(self, what: str, **body: Any) -> Any:
         """Tell the layer something, or ask it."""
         request = urllib.request.Request(f"{self.books}/-/{what}", data=json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=_LONGEST_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS) as answer:
             return json.load(answer)
 
     def reset(self) -> None:
         """Begin with an empty account."""
         with urllib.request.urlopen(
-            urllib.request.Request(f"{self.books}/moto-api/reset", method="POST"), timeout=_LONGEST_SECONDS
+            urllib.request.Request(f"{self.books}/moto-api/reset", method="POST"), timeout=_PATIENCE_SECONDS
         ) as answer:
             answer.read()
         self.control("reset")
@@ -112,7 +110,7 @@ def running_cloud(hosts: Path | None = None) -> Iterator[Cloud]:
             yield cloud
         finally:
             try:
-                process.communicate(timeout=_ENDING_SECONDS)  # it ends with its input, and its hosts with it
+                process.communicate(timeout=_PATIENCE_SECONDS)  # it ends with its input, and its hosts with it
             finally:
                 process.kill()
 
@@ -147,17 +145,7 @@ class AwsRig:
             zone=f"{REGION}a",
             resources=Resources(cpus=2, memory_bytes=1 << 30, disk_bytes=30 << 30),
         )
-        return MachineSpec(
-            offer=offer,
-            keys=(PUBLIC_KEY,),
-            boot_script=f"#!/bin/sh\nprintf %s {self.secrets[0]} >/etc/ssh/host_key\n",
-            owner=self.owner,
-            ledger="l-1",
-            project="pv",
-            run="r1",
-            pool="cloud",
-            ends_at=self._began.replace(microsecond=0) + timedelta(hours=8),
-        )
+        return small_machine(offer, owner=self.owner, secret=self.secrets[0], began=self._began)
 
     def now(self) -> datetime:
         """The cloud's time."""
@@ -215,16 +203,11 @@ class AwsRig:
 
     def crowd(self, count: int) -> None:
         """Let colleagues rent, and name their tags much like ours."""
-        others: list[Mapping[str, str]] = [
-            {Tag.OWNER: f"{self.owner}2"},
-            {Tag.OWNER: self.owner.upper()},
-            {Tag.PROJECT: self.owner},
-            {"owner": self.owner, Tag.LEDGER: "l-1"},
-        ]
         admin = self.cloud.admin()
         known = len(self.sides())
+        others = lookalikes(self.owner)
         for place, tags in enumerate(others):
-            rows = [{"Key": str(key), "Value": value} for key, value in tags.items()]
+            rows = [{"Key": key, "Value": value} for key, value in tags.items()]
             share = count // len(others) + (place < count % len(others))
             if not share:
                 continue

@@ -20,10 +20,11 @@ from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Needs
 from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
+from longshore.testing.provider_rig import PUBLIC_KEY
 from longshore_aws.config import AwsConfig, Disk
 from longshore_aws.provider import AwsProvider
 
-from .rig import PUBLIC_KEY, REGION, AwsRig, Cloud
+from .rig import REGION, AwsRig, Cloud
 
 
 def refused(rig: AwsRig, kind: type[ProviderError], *, spec: MachineSpec | None = None, **options: Any) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
-from longshore.plugin.refusals import each_of
+from longshore.plugin.refusals import end_each
 from longshore_azure.clients import Clients
 from longshore_azure.config import Address
 from longshore_azure.errors import is_gone, translated
@@ -141,14 +140,8 @@ class Machines:
         Raises:
             ProviderError: the first refusal, after all others were tried.
         """
-        each_of(sorted({each for each in machine_ids if "/" in each}), self._terminate)  # others are none of ours
-
-    def _terminate(self, machine_id: str) -> None:
-        try:
-            self.act(machine_id, "begin_delete", f"ending {machine_id}")
-        except ProviderError as error:
-            if not is_gone(error):
-                raise
+        ours = {each for each in machine_ids if "/" in each}
+        end_each(ours, lambda each: self.act(each, "begin_delete", f"ending {each}"), gone=is_gone)
 
     def act(self, machine_id: str, method: str, doing: str) -> None:
         """Begin to do something with a machine.

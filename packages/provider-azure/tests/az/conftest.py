@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from longshore.testing.clouds import Azure, HostedAccount, Trust, azure_login, hosted
+from longshore.testing.clouds import Azure, HostedAccount, Trust, azure_login, hosted, trusted
 from longshore.testing.fake_hosts import missing
 
 from .description import check
@@ -16,9 +16,7 @@ from .rig import ACCOUNT, SUBSCRIPTION, AzureRig
 
 @pytest.fixture(scope="session")
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trust]:
-    trust = Trust.made(tmp_path_factory.mktemp("tls"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REQUESTS_CA_BUNDLE", str(trust.authority))
+    with trusted(tmp_path_factory.mktemp("tls")) as trust:
         yield trust
 
 

@@ -15,9 +15,10 @@ from longshore.errors import InvalidRequest
 from longshore.model.offer import Needs
 from longshore.plugin.keys import Key
 from longshore.testing.clouds import Azure
+from longshore.testing.provider_rig import PUBLIC_KEY
 from longshore_azure.config import IMAGES, image_reference
 
-from .rig import PUBLIC_KEY, REGION, AzureRig
+from .rig import REGION, AzureRig
 
 _OWN = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/ours/images/base/versions/1.0.0"
 

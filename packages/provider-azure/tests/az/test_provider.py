@@ -20,11 +20,12 @@ from longshore.model.offer import Needs, Offer
 from longshore.plugin.keys import Key
 from longshore.testing.clouds import Answer, Azure, Request
 from longshore.testing.faults import Fault
+from longshore.testing.provider_rig import PUBLIC_KEY
 from longshore_azure.config import AzureConfig
 from longshore_azure.policy import least_role
 
 from .description import check
-from .rig import ACCOUNT, PUBLIC_KEY, REGION, SUBSCRIPTION, AzureRig
+from .rig import ACCOUNT, REGION, SUBSCRIPTION, AzureRig
 
 _NETWORK, _RESOURCES = "Microsoft.Network", "Microsoft.Resources/subscriptions"
 _VM = "Microsoft.Compute/virtualMachines"

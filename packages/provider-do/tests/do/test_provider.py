@@ -29,7 +29,7 @@ from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
 from longshore.testing.clouds import Answer, DigitalOcean, Request, Trust
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import remembered_offers
+from longshore.testing.provider_rig import PUBLIC_KEY, remembered_offers
 from longshore_do.config import DoConfig
 from longshore_do.errors import Refused, translated
 from longshore_do.machines import as_tags, of_tags
@@ -37,7 +37,7 @@ from longshore_do.plugin import longshore_providers
 from longshore_do.policy import least_scopes
 
 from .description import check
-from .rig import PUBLIC_KEY, TOKEN, DoRig
+from .rig import TOKEN, DoRig
 
 _SCOPES: Mapping[tuple[str, str], set[str]] = {
     ("GET", "/v2/account"): {"account:read"},

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from longshore.errors import ProviderError
 from longshore.model.machine import Machine, MachineState
 from longshore.model.machine_spec import Tag, login_address
 from longshore.model.resources import Resources
-from longshore.plugin.refusals import each_of
+from longshore.plugin.refusals import end_each
 from longshore_gcp.clients import Clients
 from longshore_gcp.config import Address
 from longshore_gcp.errors import is_gone, translated
@@ -120,14 +119,8 @@ class Machines:
         Raises:
             ProviderError: the first refusal, after all others were tried.
         """
-        each_of(sorted({each for each in machine_ids if "." in each}), self._terminate)  # others are none of ours
-
-    def _terminate(self, machine_id: str) -> None:
-        try:
-            self.act(machine_id, "delete_unary", f"ending {machine_id}")
-        except ProviderError as error:
-            if not is_gone(error):
-                raise
+        ours = {each for each in machine_ids if "." in each}
+        end_each(ours, lambda each: self.act(each, "delete_unary", f"ending {each}"), gone=is_gone)
 
     def act(self, machine_id: str, method: str, doing: str) -> None:
         """Begin to do something with a machine.

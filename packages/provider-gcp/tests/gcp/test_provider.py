@@ -22,7 +22,7 @@ from longshore.model.resources import Resources
 from longshore.plugin.keys import Key
 from longshore.testing.clouds import Answer, GoogleCloud, Request
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import remembered_offers
+from longshore.testing.provider_rig import PUBLIC_KEY, remembered_offers
 from longshore_gcp.config import GcpConfig
 from longshore_gcp.errors import Refused
 from longshore_gcp.labels import labels, read_tags, write_tags
@@ -31,7 +31,7 @@ from longshore_gcp.policy import least_role
 from longshore_gcp.quotas import used_by
 
 from .description import check
-from .rig import ACCOUNT, PROJECT, PUBLIC_KEY, ZONE, GcpRig
+from .rig import ACCOUNT, PROJECT, ZONE, GcpRig
 
 _PERMISSIONS: Mapping[str, set[str]] = {
     "projects.get": {"compute.projects.get"},

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from longshore.errors import ProviderError
 
-__all__ = ["Refusals", "each_of", "in_our_words"]
+__all__ = ["Refusals", "each_of", "end_each", "in_our_words"]
 
 Thing = TypeVar("Thing")
 _LONGEST = 500
@@ -75,3 +75,22 @@ def each_of(things: Iterable[Thing], do: Callable[[Thing], object]) -> None:
             refused.append(error)
     if refused:
         raise refused[0]
+
+
+def end_each(machine_ids: Collection[str], end: Callable[[str], object], *, gone: Callable[[Exception], bool]) -> None:
+    """End machines one by one, in the order of their ids, where a cloud ends no more at once (law P4).
+
+    ``gone`` says whether an error means that there is no such machine, which is no news.
+
+    Raises:
+        ProviderError: the first refusal, after all others were tried.
+    """
+
+    def end_one(machine_id: str) -> None:
+        try:
+            end(machine_id)
+        except ProviderError as error:
+            if not gone(error):
+                raise
+
+    each_of(sorted(set(machine_ids)), end_one)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.model.machine_spec import MachineSpec, SideResource
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
 from longshore.plugin.provider import Provider, Terms
@@ -14,7 +14,7 @@ from longshore.testing.fake_cloud import FakeCloud, Port
 from longshore.testing.fake_cloud_parts import CloudHabits, CloudMachine, Kind
 from longshore.testing.fake_provider import FakeProvider
 from longshore.testing.faults import Fault, Time
-from longshore.testing.provider_rig import Paid
+from longshore.testing.provider_rig import Paid, lookalikes, small_machine
 
 __all__ = ["FAKE_KINDS", "FakeRig"]
 
@@ -66,17 +66,7 @@ class FakeRig:
             zone=kind.zone,
             resources=Resources(cpus=kind.cpus, memory_bytes=kind.memory_bytes),
         )
-        return MachineSpec(
-            offer=offer,
-            keys=("ssh-ed25519 AAAA me",),
-            boot_script=f"#!/bin/sh\nprintf %s {self.secrets[0]} >/etc/ssh/host_key\n",
-            owner=self.owner,
-            ledger="l-1",
-            project="pv",
-            run="r1",
-            pool="cloud",
-            ends_at=self._began + timedelta(hours=8),
-        )
+        return small_machine(offer, owner=self.owner, secret=self.secrets[0], began=self._began)
 
     def now(self) -> datetime:
         """The cloud's time."""
@@ -96,16 +86,10 @@ class FakeRig:
 
     def crowd(self, count: int) -> None:
         """Let colleagues rent, and name their tags much like ours."""
-        others: list[dict[str, str]] = [
-            {Tag.OWNER: f"{self.owner}2"},
-            {Tag.OWNER: self.owner.upper()},
-            {Tag.PROJECT: self.owner},
-            {"owner": self.owner, Tag.LEDGER: "l-1"},
-            {},
-        ]
+        others: list[Mapping[str, str]] = [*lookalikes(self.owner), {}]
         kind = FAKE_KINDS[0]
         for index in range(count):
-            tags = {str(key): value for key, value in others[index % len(others)].items()}
+            tags = dict(others[index % len(others)])
             body = {
                 "count": 1,
                 "type": kind.type,

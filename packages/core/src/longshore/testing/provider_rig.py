@@ -19,11 +19,13 @@ from attrs import field, frozen
 
 from longshore.errors import ProviderError
 from longshore.model.machine import Machine
-from longshore.model.machine_spec import MachineSpec, SideResource
+from longshore.model.machine_spec import MachineSpec, SideResource, Tag
+from longshore.model.offer import Offer
 from longshore.plugin.provider import Provider
 from longshore.testing.faults import Fault
 
 __all__ = [
+    "PUBLIC_KEY",
     "Paid",
     "ProviderRig",
     "ReclaimsSpot",
@@ -31,10 +33,15 @@ __all__ = [
     "answer_within",
     "failure",
     "ids",
+    "lookalikes",
     "overheard",
     "remembered_offers",
+    "small_machine",
 ]
 
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
+"""A key that clouds take."""
+_LIFETIME = timedelta(hours=8)
 _SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=60)
 
 
@@ -124,6 +131,31 @@ def answer_within(test: str) -> timedelta:
     busy computer as well.
     """
     return _SOON if "_P5_" in test else _LATE
+
+
+def small_machine(offer: Offer, *, owner: str, secret: str, began: datetime) -> MachineSpec:
+    """Describe one machine with a secret in its boot script, which ends eight hours after the test began."""
+    return MachineSpec(
+        offer=offer,
+        keys=(PUBLIC_KEY,),
+        boot_script=f"#!/bin/sh\nprintf %s {secret} >/etc/ssh/host_key\n",
+        owner=owner,
+        ledger="l-1",
+        project="pv",
+        run="r1",
+        pool="cloud",
+        ends_at=began.replace(microsecond=0) + _LIFETIME,
+    )
+
+
+def lookalikes(owner: str) -> Sequence[Mapping[str, str]]:
+    """Give tags of others that are much like an owner's."""
+    return (
+        {str(Tag.OWNER): f"{owner}2"},
+        {str(Tag.OWNER): owner.upper()},
+        {str(Tag.PROJECT): owner},
+        {"owner": owner, str(Tag.LEDGER): "l-1"},
+    )
 
 
 def failure(call: Callable[[], object]) -> ProviderError:

@@ -26,12 +26,15 @@ import boto3
 from aws.cloud.hosted import Hosted
 from aws.cloud.layer import Layer
 from aws.cloud.network import open_network
+from botocore.config import Config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 Start = Callable[..., Any]
 
 _REGION = "eu-west-1"
+_READING_SECONDS = 600
+"""Moto reads for long at the first question, on a busy computer for minutes."""
 
 
 def serve() -> None:
@@ -75,7 +78,12 @@ def _prepare(aws: str, books: str) -> None:
 
     def client(service: str, url: str) -> Any:
         return boto3.client(
-            service, region_name=_REGION, endpoint_url=url, aws_access_key_id="admin", aws_secret_access_key="admin"
+            service,
+            region_name=_REGION,
+            endpoint_url=url,
+            aws_access_key_id="admin",
+            aws_secret_access_key="admin",
+            config=Config(read_timeout=_READING_SECONDS, retries={"total_max_attempts": 1}),
         )
 
     client("ec2", books).describe_images(ImageIds=["ami-03cf127a"])

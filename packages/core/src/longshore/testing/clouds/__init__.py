@@ -7,7 +7,8 @@ from longshore.testing.clouds.digitalocean import DigitalOcean
 from longshore.testing.clouds.google import GoogleCloud
 from longshore.testing.clouds.hosted import HostedAccount, hosted
 from longshore.testing.clouds.http_cloud import Answer, Check, HttpCloud, Place, Request
-from longshore.testing.clouds.trust import Trust, azure_login, google_login
+from longshore.testing.clouds.rig import StandInRig
+from longshore.testing.clouds.trust import Trust, azure_login, google_login, trusted
 
 __all__ = [
     "Answer",
@@ -19,8 +20,10 @@ __all__ = [
     "HttpCloud",
     "Place",
     "Request",
+    "StandInRig",
     "Trust",
     "azure_login",
     "google_login",
     "hosted",
+    "trusted",
 ]

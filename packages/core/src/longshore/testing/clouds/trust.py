@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from attrs import field, frozen
 
-__all__ = ["Trust", "azure_login", "google_login"]
+__all__ = ["Trust", "azure_login", "google_login", "trusted"]
 
 _UNIVERSE = "cloud.example"
 
@@ -37,6 +39,15 @@ class Trust:
         path = folder / "ca.pem"
         authority.cert_pem.write_to_path(str(path))
         return cls(context=context, authority=path)
+
+
+@contextmanager
+def trusted(folder: Path) -> Iterator[Trust]:
+    """Make both, and let the clouds' libraries of this process believe in them within the block."""
+    trust = Trust.made(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(trust.authority))
+        yield trust
 
 
 def azure_login(url: str, *, subscription: str) -> Mapping[str, str]:
