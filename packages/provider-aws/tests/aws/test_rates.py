@@ -11,6 +11,8 @@ from .rig import AwsRig
 MACHINES = 100
 AHEAD = 8
 """So many launches of a run are under way at once: they look around before it is their turn."""
+LOOK_SECONDS = 0.25
+"""No sooner does a run list its machines again, whatever has come up meanwhile."""
 
 
 def turns() -> list[float]:
@@ -38,6 +40,15 @@ def calls_of_launches(rig: AwsRig, count: int) -> list[list[str]]:
     return called
 
 
+def calls_of_a_list(rig: AwsRig) -> list[str]:
+    """List the machines that are there, and say what was asked for that."""
+    provider = rig.provider()
+    rig.wait(provider.terms.listing_lag)
+    before = len(rig.cloud.control("called"))
+    assert provider.find(owner=rig.owner)
+    return [name for _, name in rig.cloud.control("called")[before:]]
+
+
 def test_a_hundred_launches_stay_within_the_rates_that_aws_documents(rig: AwsRig) -> None:
     first, second, third = calls_of_launches(rig, 3)
     assert second == third, "each launch asks for the same as the one before it"
@@ -46,10 +57,13 @@ def test_a_hundred_launches_stay_within_the_rates_that_aws_documents(rig: AwsRig
     moments = turns()
     calls = []
     for number, turn in enumerate(moments):
-        looks = moments[number - AHEAD] if number >= AHEAD else 0.0
+        begun = moments[number - AHEAD] if number >= AHEAD else 0.0
         # All that are under way at first find that side resources are missing.
         asked = first if number < AHEAD else second
-        calls += [(turn if name == "ec2:RunInstances" else looks, name) for name in asked]
+        calls += [(turn if name == "ec2:RunInstances" else begun, name) for name in asked]
+
+    looks = calls_of_a_list(rig)
+    calls += [(at * LOOK_SECONDS, name) for at in range(int(moments[-1] / LOOK_SECONDS)) for name in looks]
 
     assert refused(calls) == []
     hasty = [(0.0, name) for _, name in calls]
