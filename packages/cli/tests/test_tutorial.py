@@ -52,9 +52,11 @@ _VARYING = [
     (re.compile(r"[ \t]+"), " "),
 ]
 _COMMAND_SECONDS = 300.0
+"""What takes so long hangs: the slowest command needs a tenth of it on a quiet computer."""
 _NEEDED = {
     "cluster-for-the-run": ("longshore_aws", "longshore_k8s", "moto"),
     "bucket": ("longshore_fsspec", "s3fs", "moto"),
+    "bucket-k8s": ("longshore_fsspec", "longshore_k8s", "s3fs", "moto"),
     "mixed": ("longshore_sandbox",),
     "reports": ("vl_convert",),
     "see-everything": ("longshore_web",),
