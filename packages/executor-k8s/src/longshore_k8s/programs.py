@@ -36,7 +36,7 @@ for python in {" ".join(NAMES)}; do
     "$python" -I -S -c "{CHECK}" </dev/null >/dev/null 2>&1 || continue
     echo python
     loader="{LOADER}"
-    exec "$python" -I -S -X utf8 -c "$loader" "$starter" 2>/dev/null
+    exec "$python" -I -S -X utf8 -c "$loader" "$starter"
 done
 mkdir -p "$f/bin" || fail folder
 cd "$f" || fail folder
@@ -52,8 +52,9 @@ case $place in
 /*) ;;
 *) place=$f/$place ;;
 esac
-exec sh "bin/$digest.sh" "$program" "$place" 2>/dev/null
+exec sh "bin/$digest.sh" "$program" "$place"
 """
+# Standard error stays open for as long as the program: containerd ends the input when either output ends.
 _PROBLEMS = {
     "folder": f"{FOLDER} cannot be made there",
     "sha256sum": "its image has no sha256sum",

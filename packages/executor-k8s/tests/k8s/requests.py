@@ -187,12 +187,24 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _pump(process: subprocess.Popen[bytes], link: Socket) -> None:
-    """Join a program with a stream; a stream that breaks ends the program's input, and not the program."""
+    """Join a program with a stream; a stream that breaks ends the program's input, and not the program.
+
+    So does either of its outputs that ends, as with containerd.
+    """
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
+
+    def end_input() -> None:
+        with suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]  # asserted above
+
+    def write(handle: int, channel: int) -> None:
+        _pass_on(handle, channel, link)
+        end_input()
+
     writers = [
-        threading.Thread(target=_pass_on, args=(pipe.fileno(), channel, link), daemon=True)
+        threading.Thread(target=write, args=(pipe.fileno(), channel), daemon=True)
         for pipe, channel in ((process.stdout, _STDOUT), (process.stderr, _STDERR))
     ]
 
@@ -202,8 +214,7 @@ def _pump(process: subprocess.Popen[bytes], link: Socket) -> None:
                 if message[:1] == bytes([_STDIN]):
                     process.stdin.write(message[1:])  # type: ignore[union-attr]  # asserted above
                     process.stdin.flush()  # type: ignore[union-attr]  # as above
-        with suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # as above
+        end_input()
 
     reader = threading.Thread(target=read, daemon=True)
     for thread in (*writers, reader):

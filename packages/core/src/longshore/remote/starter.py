@@ -132,7 +132,9 @@ def start(text: bytes) -> None:
     sys.path.insert(0, bundle)
     facts = facts_of(folder) if asked["program"] == "facts" else {"time": time.time()}
     tell({"facts": facts, "executable": sys.executable, "folder": folder, "place": place})
-    # What a program complains of must not get among what it says.
+    # What a program complains of must not get among what it says. The stream stays open for as long as we are there:
+    # containerd ends the input of a program when either of its outputs ends.
+    os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if asked["program"] == "link":
         from longshore.remote.relay import relay  # noqa: PLC0415  from the bundle
