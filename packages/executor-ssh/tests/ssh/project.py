@@ -93,23 +93,24 @@ class Project:
         return {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8"} | self.variables
 
     def say(self, *words: str, code: int = 0) -> str:
-        done = self._done(words)
+        done = self.call(*words)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
     def told(self, *words: str, code: int = 0) -> str:
         """Give what a command writes to stderr."""
-        done = self._done(words)
+        done = self.call(*words)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stderr
 
     def fail(self, *words: str) -> str:
         """Give what is said when it fails."""
-        done = self._done(words)
+        done = self.call(*words)
         assert done.returncode, done.stdout
         return done.stderr
 
-    def _done(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Give all that becomes of a command."""
         return subprocess.run(
             self.command(*words),
             cwd=self.folder,

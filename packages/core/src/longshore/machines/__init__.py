@@ -26,7 +26,7 @@ from longshore.machines.hosts import CheckedHost, check_hosts
 from longshore.machines.images import delete_images, list_images, make_image
 from longshore.machines.offers import find_offers
 from longshore.machines.renting import rent
-from longshore.machines.shells import open_shell
+from longshore.machines.shells import open_shell, shells_of
 from longshore.machines.taking import end_machines_of
 from longshore.machines.values import (
     Collected,
@@ -66,6 +66,7 @@ __all__ = [
     "offers",
     "open_shell",
     "remove_images",
+    "shells_of",
     "start",
     "stop",
     "up",

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from longshore.config.renting import read_renting
 from longshore.errors import UsageError
 from longshore.machines.ending import chosen
 from longshore.machines.fleet import open_fleet
 from longshore.machines.hosts import given_hosts, make_executor
 from longshore.machines.values import MachineInfo
+from longshore.model.machine import MachineState
+from longshore.model.names import near
+from longshore.model.workflow import PoolSpec
 from longshore.plugin.hosts import Shell, Shells
 from longshore.runtime.admission import Admission
 from longshore.runtime.registry import Registry
 
-__all__ = ["open_shell"]
+__all__ = ["open_shell", "shells_of"]
 
 
 def _silent(_: str) -> None:
@@ -45,6 +50,58 @@ def open_shell(name: str, *, folder: Path | str = ".", tell: Callable[[str], Non
             yield shell
         finally:
             shell.close()
+
+
+@contextmanager
+def shells_of(
+    pool: str, *, folder: Path | str = ".", tell: Callable[[str], None] = _silent
+) -> Iterator[Mapping[str, Callable[[], Shell]]]:
+    """Name all machines of a pool: its hosts, or those of this project that are rented and run.
+
+    Each has what logs in to it, from any thread, and raises ExecutorError as `open_shell` does. Whoever calls that
+    closes the shell.
+
+    Raises:
+        UsageError: when there is no such pool, or its executor lets nobody log in.
+        ConfigError: when pools are described wrongly.
+        PluginError: when the executor is missing or broken.
+    """
+    place = Path(folder)
+    pools = read_renting(place).pools
+    if pool not in pools:
+        close = near(pool, list(pools))
+        raise UsageError(
+            f"there is no pool {pool!r}; " + (f"did you mean {' or '.join(close)}?" if close else "see longshore.toml")
+        )
+    with tempfile.TemporaryDirectory(prefix="longshore-shell-") as made:
+        executor, machines = _all_of(pools[pool], place, Path(made), tell)
+        if not isinstance(executor, Shells):
+            raise UsageError(f"{pool}: the executor of this pool lets nobody log in by hand")
+        yield {
+            name: partial(executor.shell, address, host_key=host_key) for name, (address, host_key) in machines.items()
+        }
+
+
+def _all_of(
+    pool: PoolSpec, folder: Path, aside: Path, tell: Callable[[str], None]
+) -> tuple[object, Mapping[str, tuple[str, str]]]:
+    """Give the executor of a pool, and its machines: by name, address and the host key, if it is known."""
+    if pool.rented is None:
+        given = [host for host in given_hosts(folder, aside) if host.pool.name == pool.name]
+        executor = given[0].executor if given else make_executor(Registry(), pool, folder, aside)
+        return executor, {host.host: (host.host, "") for host in given}
+    with open_fleet(folder, tell=tell) as fleet:
+        rented = [
+            each
+            for each in chosen(fleet, [], pool=pool.name)
+            if isinstance(each, MachineInfo) and each.state is MachineState.RUNNING and each.address
+        ]
+        for provider in {each.provider for each in rented}:
+            keeper = fleet.keeper(provider)
+            Admission(keeper.provider, keeper.owner).follow()
+        return make_executor(Registry(), pool, folder, aside), {
+            each.name: (each.address, each.host_key) for each in rented
+        }
 
 
 def _meant(name: str, folder: Path, aside: Path, tell: Callable[[str], None]) -> tuple[object, str, str]:
