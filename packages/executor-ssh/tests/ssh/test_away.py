@@ -14,7 +14,7 @@ from longshore.runtime.history import RunReader
 from longshore_cli.testing.away import no_controllers
 from longshore_ssh.testing import Lab
 
-from .project import Project
+from .project import SECONDS, Project
 
 pytestmark = pytest.mark.skipif(bool(no_controllers()), reason=no_controllers())
 
@@ -203,6 +203,22 @@ def test_while_it_goes_on_it_is_reported_exported_added_to_and_explained_from_he
     _until_over(project)
     project.say("fetch", "--to", "got")
     assert (project.folder / "got" / "added" / "got.txt").read_text() == "extra\n"
+
+
+def test_two_that_cancel_and_retry_at_once_are_both_answered_and_nothing_runs_twice_at_once(project: Project) -> None:
+    project.say("run", "--on", "h1")
+    project.until(lambda: project.count(["first"])["first"], "the end of the first task")
+
+    both = [project.begin("cancel"), project.begin("cancel")]
+    assert [each.wait(SECONDS) for each in both] == [0, 0]
+    assert json.loads(project.say("status", "--json"))["state"] == "cancelled"
+    both = [project.begin("resume", "--retry"), project.begin("resume", "--retry")]
+    assert [each.wait(SECONDS) for each in both] == [0, 0]
+
+    _let_go(project)
+    project.until(lambda: _state(project) == "succeeded", "the end of the run")
+    assert project.count(["first", "second"]) == {"first": 1, "second": 1}
+    assert "Traceback" not in (project.folder / "said").read_text()
 
 
 def test_what_only_this_computer_has_is_refused_before_anything_is_done(project: Project) -> None:
