@@ -3,53 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from longshore.model.attempt import Item, SecretFile
+from longshore.model.attempt import SecretFile
 from longshore.model.command import Argv, Shell
 from longshore.model.environment import BuildSpec, EnvironmentSpec, Script
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.resources import Resources
-from longshore.remote.digest import digest_file
-from longshore.remote.store import object_path
 from longshore.testing import ExecutorBench
-from longshore_k8s.executor import K8sExecutor
 from longshore_k8s.manifests import FINALIZER
 from longshore_k8s.names import object_name
 
 from .standin import StandIn
-from .test_contract import bench_of, config
 
 POD = object_name("r", "a", "1")
 TOO_MUCH = Resources(cpus=1000.0)
-
-
-@pytest.fixture
-def make_bench(cluster: StandIn, tmp_path: Path, shared: Path) -> Iterator[Callable[..., ExecutorBench]]:
-    made: list[ExecutorBench] = []
-
-    def make(**options: Any) -> ExecutorBench:
-        made.append(bench_of(cluster, tmp_path / "bench", shared / "scratch", workers=None, **options))
-        return made[0]
-
-    yield make
-    for bench in made:
-        bench.close()
-
-
-@pytest.fixture
-def bench(make_bench: Callable[..., ExecutorBench]) -> ExecutorBench:
-    return make_bench(cpus=None)
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -296,63 +272,7 @@ def test_a_cluster_that_is_out_of_reach_for_a_while_is_waited_for(cluster: Stand
     bench.session.get(bench.ended("a").outputs)
 
 
-# --- beside an attempt
-
-
-@pytest.mark.parametrize("command", ["cat", "cat >/dev/null; echo", "true"], ids=["all", "nothing comes", "not read"])
-def test_a_command_beside_an_attempt_reads_what_it_is_given(
-    bench: ExecutorBench, cluster: StandIn, tmp_path: Path, command: str
-) -> None:
-    bench.waiting("a")
-    content = os.urandom(3 << 20)
-    (tmp_path / "given").write_bytes(content)
-    heard = {1: bytearray(), 2: bytearray()}
-
-    executor = K8sExecutor(config(cluster, workers=None), bench.context())
-    with (tmp_path / "given").open("rb") as given:
-        code = executor.enter(
-            "p",
-            "r/a/1",
-            ["sh", "-c", command],
-            feed=given.fileno(),
-            tell=lambda stream, data: heard[stream].extend(data),
-        )
-
-    assert (code, bytes(heard[2])) == (0, b"")
-    assert heard[1] == {"cat": content, "true": b""}.get(command, b"\n")
-
-
 # --- images
-
-
-def test_an_image_without_a_shell_is_told_with_what_mends_it(make_bench: Callable[..., ExecutorBench]) -> None:
-    ended = make_bench(image="distroless:1").execute("a", Argv(("uname",)))
-
-    assert (ended.outcome, ended.failure) == (Lost("never started"), FailureClass.ENVIRONMENT)
-    assert "its image has no sh: take another one, or give the pool a helper_image" in ended.evidence
-
-
-def test_an_image_without_a_shell_gets_its_tools_from_another_one(
-    make_bench: Callable[..., ExecutorBench], tmp_path: Path
-) -> None:
-    bench = make_bench(image="distroless:1", helper_image="busybox:1.36")
-    given = tmp_path / "given"
-    given.write_text("some\n")
-    sha256, size = digest_file(str(given))
-    item = Item(path="in.txt", sha256=sha256, size=size, source=str(given))
-
-    assert bench.execute("a", Argv(("uname",))).outcome == Exited(0), "its own program"
-    ended = bench.execute("b", Shell("uname >out.txt; cat in.txt >>out.txt"), inputs=(item,), outputs=("out.txt",))
-
-    assert ended.outcome == Exited(0), ended.evidence
-    [made] = ended.outputs
-    assert Path(object_path(str(bench.store), made.sha256)).read_text() == "Linux\nsome\n"
-
-
-def test_tools_that_cannot_be_had_are_told(make_bench: Callable[..., ExecutorBench]) -> None:
-    ended = make_bench(image="distroless:1", helper_image="missing/tools:1").execute("a", Argv(("uname",)))
-
-    assert (ended.failure, "missing/tools:1" in ended.evidence) == (FailureClass.ENVIRONMENT, True)
 
 
 def test_an_environment_with_an_image_gives_its_tasks_that_image(cluster: StandIn, bench: ExecutorBench) -> None:
