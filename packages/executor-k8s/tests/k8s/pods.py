@@ -120,6 +120,7 @@ class Kubelet:
         self._fates: dict[str, tuple[dict[str, str], str]] = {}
         """Of pods that are made to end: how their status will be, and the reason of their container's end."""
         self._stranded: set[str] = set()
+        self._closed = False
         self._lock = threading.Lock()
 
     def added(self, pod: dict[str, Any]) -> None:
@@ -164,6 +165,7 @@ class Kubelet:
     def close(self) -> None:
         """Leave nothing running."""
         with self._lock:
+            self._closed = True
             for container in self._containers.values():
                 container.process.kill()
                 container.process.wait()
@@ -178,7 +180,7 @@ class Kubelet:
         folder = self._folder / pod["metadata"]["uid"]
         for spec in pod["spec"].get("initContainers", []):
             container = self._begin(pod, spec, folder / spec["name"], "initContainerStatuses")
-            if container is None:
+            if container is None or not self._hold(f"{pod['metadata']['uid']}/{spec['name']}", container):
                 return
             if code := container.process.wait():
                 ended = {"exitCode": code, "reason": "Error", "message": container.log.read_text()}
@@ -186,10 +188,8 @@ class Kubelet:
                 return
         [spec] = pod["spec"]["containers"]
         container = self._begin(pod, spec, folder, "containerStatuses")
-        if container is None:
+        if container is None or not self._hold(pod["metadata"]["uid"], container):
             return
-        with self._lock:
-            self._containers[pod["metadata"]["uid"]] = container
         self._container_is(pod, {"phase": "Running"}, {"running": {"startedAt": now()}})
         try:
             code = container.process.wait(pod["spec"].get("activeDeadlineSeconds"))
@@ -201,6 +201,16 @@ class Kubelet:
         status, reason = self._fates.get(pod["metadata"]["uid"], (phase, "Error" if code else "Completed"))
         ended = {"exitCode": code, "reason": reason, "finishedAt": now()}
         self._container_is(pod, status, {"terminated": ended})
+
+    def _hold(self, key: str, container: _Container) -> bool:
+        """Know a container, so that it ends with all others; it ends at once when these have."""
+        with self._lock:
+            if self._closed:
+                container.process.kill()
+                container.process.wait()
+            else:
+                self._containers[key] = container
+            return not self._closed
 
     def _unschedulable(self, pod: dict[str, Any]) -> str:
         """Say why no node takes a pod, as a scheduler does; nothing when one does."""
