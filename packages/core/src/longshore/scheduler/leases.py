@@ -85,12 +85,13 @@ def sort_machines(book: Book, listing: Listing) -> Sorted:
     strays: list[Machine] = []
     foreign: list[Machine] = []
     for machine in sorted(listing.machines, key=lambda each: each.id):
-        # One that was taken over has the tag of the ledger that it was rented under.
-        lease = by_machine.get(machine.id) or book.tokens.get(machine.tags.get(Tag.TOKEN, ""))
+        ours = machine.tags.get(Tag.LEDGER) == book.ledger
+        # One that was taken over has the tag of the ledger that it was rented under; tokens are our ledger's alone.
+        lease = by_machine.get(machine.id) or (book.tokens.get(machine.tags.get(Tag.TOKEN, "")) if ours else None)
         if lease is not None:
             leased[lease] = (*leased.get(lease, ()), machine)
         else:
-            (strays if machine.tags.get(Tag.LEDGER) == book.ledger else foreign).append(machine)
+            (strays if ours else foreign).append(machine)
     return Sorted(leased=leased, strays=tuple(strays), foreign=tuple(foreign))
 
 
