@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from attrs import field, frozen
 
-from longshore.remote.digest import FolderDigest, digest_folder
+from longshore.remote.digest import Entry, FolderDigest, digest_folder
 from longshore.remote.laid import Laid, SpareFolders
 from longshore.remote.laying import Piece, lay_items
 from longshore.remote.store import put_folder
@@ -134,6 +134,24 @@ def test_what_a_task_has_changed_is_seen_by_nobody_else(desk: Desk, change: Call
     assert digest_folder(str(second / "in" / "d")).sha256 == desk.digest.sha256
     assert (second / "in" / "d" / "deep" / "1").stat().st_nlink == 1
     assert sorted(map(Path, desk.spare.useless())) == sorted(desk.folder / "work" / name for name in desk.left())
+
+
+def test_a_file_too_young_to_be_known_by_its_times_is_known_by_what_is_in_it_and_its_names(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    folder.mkdir()
+    path = folder / "a"
+    path.write_text("content")
+    path.chmod(0o600)  # not before the folder was last changed
+    entry = Entry("f", "a", mode=0o600, size=7, sha256="")
+    laid = Laid(str(folder), "", [entry], {"a": path.stat()})
+
+    path.write_text("content")
+    assert laid.is_unchanged()
+    os.link(path, tmp_path / "another name")
+    assert not laid.is_unchanged()
+    (tmp_path / "another name").unlink()
+    path.write_text("CONTENT")
+    assert not laid.is_unchanged()
 
 
 def test_what_a_link_of_the_task_leads_to_is_left_alone(desk: Desk) -> None:

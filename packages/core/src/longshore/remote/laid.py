@@ -60,10 +60,11 @@ class Laid:
 
     def _sign(self, place: str, status: os.stat_result) -> tuple[str, int]:
         """Give what changes when a file does: its inode and times. In the step of the clock in which the folder was
-        laid it could change without another time; what is that young is known by its digest.
+        laid it could change without another time; what is so young is known by its digest and how many names it has.
         """
         if status.st_ctime_ns >= self._settled_ns:
-            return digest_file(place)
+            sha256, size = digest_file(place)
+            return "%s.%d.%d" % (sha256, status.st_ino, status.st_nlink), size
         sign = "%d.%d.%d.%d" % (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
         return sign, status.st_size
 
