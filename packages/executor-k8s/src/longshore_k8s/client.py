@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -222,8 +222,8 @@ class Namespace:
 
         return Watch(begin, version)
 
-    def states(self, name: str, seconds: float) -> Iterator[dict[str, Any] | None]:
-        """Give a pod as it is and whenever it changes, None when it is gone, until the time is over."""
+    def states(self, name: str, seconds: float) -> Generator[dict[str, Any] | None, None, None]:
+        """Give a pod as it is and whenever it changes, None when it is gone, until the time is over. To be closed."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             try:
@@ -232,10 +232,11 @@ class Namespace:
                 yield None
                 return
             yield pod
-            for kind, changed in self.watch(pod["metadata"]["resourceVersion"], name=name).changes(left):
-                if kind == "DELETED":
-                    break  # another one may have its name by now
-                yield changed
+            with closing(self.watch(pod["metadata"]["resourceVersion"], name=name).changes(left)) as changes:
+                for kind, changed in changes:
+                    if kind == "DELETED":
+                        break  # another one may have its name by now
+                    yield changed
 
     def execute(self, pod: str, argv: Sequence[str]) -> WSClient:
         """Begin a program in a pod, with its standard input, output and errors."""

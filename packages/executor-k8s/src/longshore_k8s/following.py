@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -81,5 +82,6 @@ class Follower:
     def _hear(self, version: str) -> None:
         self._watch = self._namespace.watch(version, labels=self._labels)
         if not self._stopped.is_set():
-            for kind, pod in self._watch.changes(_WATCH_SECONDS):
-                self._see(kind, pod)
+            with closing(self._watch.changes(_WATCH_SECONDS)) as changes:
+                for kind, pod in changes:
+                    self._see(kind, pod)

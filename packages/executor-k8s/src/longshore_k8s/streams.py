@@ -38,12 +38,13 @@ class ExecStream:
         self._status = b""
         self._over = False
         raw = client.sock.sock
-        # A node that is gone says nothing: keepalive ends the stream after half a minute.
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for name, value in (("IDLE", _IDLE_SECONDS), ("INTVL", _EVERY_SECONDS), ("CNT", _TIMES)):
-            if hasattr(socket, f"TCP_KEEP{name}"):
-                raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"), value)
+        with contextlib.suppress(OSError):  # it has broken already, which whoever reads it sees
+            # A node that is gone says nothing: keepalive ends the stream after half a minute.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for name, value in (("IDLE", _IDLE_SECONDS), ("INTVL", _EVERY_SECONDS), ("CNT", _TIMES)):
+                if hasattr(socket, f"TCP_KEEP{name}"):
+                    raw.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_KEEP{name}"), value)
 
     def fileno(self) -> int:
         """Give what can be polled for reading."""

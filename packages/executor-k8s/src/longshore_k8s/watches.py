@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -29,8 +29,8 @@ class Watch:
         self._answer: urllib3.HTTPResponse | None = None
         self._stopped = threading.Event()
 
-    def changes(self, seconds: float) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Give kind (``ADDED``, ``MODIFIED``, ``DELETED``) and object of each, until the time is over.
+    def changes(self, seconds: float) -> Generator[tuple[str, dict[str, Any]], None, None]:
+        """Give kind (``ADDED``, ``MODIFIED``, ``DELETED``) and object of each, until the time is over. To be closed.
 
         It ends before that when the cluster has forgotten what came after the version: then all is to be listed again.
 

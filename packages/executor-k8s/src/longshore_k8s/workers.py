@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -90,16 +90,17 @@ def _running(namespace: Namespace, manifest: dict[str, Any], seconds: float) -> 
         except AlreadyThere:
             pass
         made_before = False
-        for pod in namespace.states(name, left):
-            if pod is None:
-                break  # it is gone; make another one
-            see_ours(pod, name, labels)
-            state = state_of(pod)
-            if state.phase is PodPhase.RUNS:
-                return pod
-            if state.phase is PodPhase.OVER and not made_before:
-                made_before = True
-                namespace.delete("pods", name)
-                if state.failure is FailureClass.ENVIRONMENT:
-                    raise ExecutorError(f"pod {name} cannot begin: {state.evidence}")
+        with closing(namespace.states(name, left)) as states:
+            for pod in states:
+                if pod is None:
+                    break  # it is gone; make another one
+                see_ours(pod, name, labels)
+                state = state_of(pod)
+                if state.phase is PodPhase.RUNS:
+                    return pod
+                if state.phase is PodPhase.OVER and not made_before:
+                    made_before = True
+                    namespace.delete("pods", name)
+                    if state.failure is FailureClass.ENVIRONMENT:
+                        raise ExecutorError(f"pod {name} cannot begin: {state.evidence}")
     raise MachineUnreachable(f"pod {name} does not run yet: {state.evidence or 'its node is still preparing it'}")
