@@ -101,6 +101,23 @@ def test_another_computer_goes_on_from_the_copy_of_the_journal_and_nothing_runs_
     assert list((lab.folder / "shelf").rglob("*.gz")) == []
 
 
+def test_the_last_copy_of_the_journal_stays_until_the_run_is_fetched(lab: Lab, tmp_path: Path) -> None:
+    project = _make(tmp_path, lab, 'store = "shelf://one/stage"')
+    (lab.hosts[1].home / "go").touch()
+    run = json.loads(project.say("run", "--on", "h1", "--json"))["run"]
+    [there] = [each.parent for each in lab.hosts[0].home.glob(f".longshore/away/*/.longshore/runs/{run}/run.db")]
+    project.until(lambda: RunReader(there).info().ended, "the end of the run")
+
+    def kept() -> list[str]:
+        return [each.suffix for each in (lab.folder / "shelf").rglob("*") if each.is_file()]
+
+    project.until(lambda: kept() == [".gz"], "the last copy alone")
+
+    project.say("fetch", run, "--to", "got")
+
+    assert kept() == []
+
+
 def test_without_a_copy_only_what_machines_prove_is_taken_over_and_the_rest_is_named(lab: Lab, tmp_path: Path) -> None:
     project = _make(tmp_path, lab, "")
     extra = '\n[tasks.alone]\ncommand = "echo x >> $HOME/alone"\npool = "lab"\n'

@@ -190,11 +190,18 @@ def _merge(source: Path, target: Path) -> None:
 def _finish(seat: Seat, project: Project, invocation: Invocation) -> None:
     """Take a run that is over, and whose record is here, for one of this folder; end what was rented for it."""
     from longshore import machines
+    from longshore.runtime.copies import remove_copies
+    from longshore.runtime.history import RunReader
+    from longshore.runtime.objects import Stores
+    from longshore.runtime.pools import bucket_of
     from longshore_cli.away.seats import forget_seat
     from longshore_cli.output import say
 
     if not invocation.quiet:
         say(f"run {seat.run} is over, and its record is here now.")
+    bucket = bucket_of(RunReader(project.run_folder(seat.run)).workflow().pools, seat.run)
+    if bucket:
+        remove_copies(bucket, Stores())
     if seat.rented:
         deeds = machines.down(seat.rented, folder=project.folder)
         problem = next((deed.error for deed in deeds if deed.error), None)

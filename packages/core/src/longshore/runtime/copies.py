@@ -115,7 +115,8 @@ class JournalCopies:
         try:
             newest = newest_copy(self._folder, self._stores)
             # None is left when somebody has taken the run over, and has brought it to its end.
-            gone = newest is None and self._mark.exists()
+            # (Our own end empties the run's folder there before the last copy is made.)
+            gone = newest is None and self._mark.exists() and not self._closed.is_set()
             if gone or (newest or 0) > self._fence:
                 raise FenceRefused("another computer has taken the run over", fence=newest or 0)
             put_copy(self._journal, self._folder, self._fence, self._stores)
