@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -273,6 +274,7 @@ class ExecutorBench:
 
 def _control(order: bytes) -> None:
     """Be the controller that is going to die."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who is started in the background ignores it, and so do we then
     factory, config, context, fields, spec = pickle.loads(order)  # noqa: S301  from `control_and_die`
     started = threading.Event()
     session = factory(config, context).open(Machine(**fields), fence=1, sink=lambda *_: started.set())
