@@ -22,6 +22,7 @@ from longshore.remote.protocol import VERSION, Lines, decode_lines, encode
 HERE = Path(longshore.remote.__path__[0])
 CONTROLLERS = {
     "asking",
+    "beginning",
     "bringing",
     "channel",
     "discards",
@@ -41,7 +42,7 @@ CONTROLLERS = {
     "words",
 }
 """The controller's side of the link."""
-LOCAL = {"__init__", "build", "bundle", "start"}
+LOCAL = {"__init__", "build", "bundle", "start", "starter"}
 """Needed on the controller's computer only."""
 SECONDS = 120.0
 
@@ -51,7 +52,7 @@ def test_every_module_is_sent_or_known_not_to_be() -> None:
     assert list(MODULES) == sorted(MODULES)
 
 
-@pytest.mark.parametrize("module", [*MODULES, "build", "start"])
+@pytest.mark.parametrize("module", [*MODULES, "build", "start", "starter"])
 def test_what_is_sent_is_python_38_and_imports_the_standard_library_alone(module: str) -> None:
     tree = ast.parse((HERE / f"{module}.py").read_text(), feature_version=(3, 8))
 

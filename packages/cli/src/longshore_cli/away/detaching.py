@@ -42,6 +42,7 @@ def resume_detached(
 
     Raises:
         RunError: when it cannot be continued; with what its controller said.
+        UsageError: when somebody else has just continued it, and it was to be changed.
     """
     words = [*(["--retry"] if retry else []), *(["--cancel"] if cancel else [])]
     start_keeper(project, run, words=[*words, *(["--jobs", str(jobs)] if jobs else [])])

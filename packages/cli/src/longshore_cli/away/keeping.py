@@ -48,6 +48,7 @@ __all__ = [
 _QUICK_SECONDS = 60.0
 _MOST_PAUSE_SECONDS = 60.0
 _BEGUN = b"begun\n"
+_KEPT = b"kept\n"
 _TRIES = 6
 _GLANCE_SECONDS = 0.01
 """`is_kept` has the lock for some microseconds; whoever meets it looks again, as for the lock of a run."""
@@ -161,10 +162,12 @@ def _program() -> list[str]:
 def start_keeper(project: Project, run: str, *, words: Sequence[str] = ()) -> None:
     """Start a keeper that outlives us, and wait until its controller has begun.
 
-    ``words`` are for the first controller, as `control` takes them.
+    ``words`` are for the first controller, as `control` takes them. Without any a run that is kept already is as it
+    is wanted.
 
     Raises:
         RunError: when the controller has not begun; with what it said.
+        UsageError: when there are words and somebody else keeps the run.
     """
     log = project.home / "seat" / f"{run}.log"
     log.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -182,8 +185,10 @@ def start_keeper(project: Project, run: str, *, words: Sequence[str] = ()) -> No
         )
     os.close(saying)
     with os.fdopen(said, "rb") as answer:
-        begun = answer.readline() == _BEGUN
-    if not begun:
+        told = answer.readline()
+    if told == _KEPT and words:
+        raise UsageError(f"Run {run} is running already.")
+    if told not in {_BEGUN, _KEPT}:
         with log.open("rb") as output:
             output.seek(offset)
             raise RunError(output.read(1 << 16).decode("utf-8", "replace").strip() or "the controller has not begun")
@@ -198,7 +203,7 @@ def keep(project: Project, run: str, tell: int, words: Sequence[str]) -> int:
     """
     descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if not _locked(descriptor):
-        os.write(tell, _BEGUN)  # by somebody else
+        os.write(tell, _KEPT)
         return 0
     os.truncate(descriptor, 0)
     os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
