@@ -14,10 +14,10 @@ from longshore.errors import ExecutorError, MachineUnreachable
 from longshore.model.resources import Resources
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.asking import DataStream
+from longshore.remote.deaths import Deaths
 from longshore.remote.patience import Patience
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
-from longshore.remote.session import Deaths
 from longshore.remote.sharing import SharedStore
 from longshore.remote.shim_session import ShimSession
 from longshore_k8s.client import Namespace

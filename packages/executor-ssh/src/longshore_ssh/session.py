@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from longshore.errors import ExecutorError, MachineUnreachable
 from longshore.remote.asking import DataStream
+from longshore.remote.deaths import Deaths
 from longshore.remote.patience import Patience
 from longshore.remote.protocol import Lines, decode_lines
-from longshore.remote.session import Deaths
 from longshore_ssh.config import SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.door_keys import make_key

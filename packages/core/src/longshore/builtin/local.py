@@ -25,10 +25,11 @@ from longshore.plugin.hooks import hookimpl
 from longshore.plugin.protocols import API_VERSION, ExecutorContext, ExecutorRecord, Sink
 from longshore.remote.computer import clean_environment, gpu_names, memory_bytes, usable_cpus
 from longshore.remote.copying import copy_file
+from longshore.remote.deaths import Deaths
 from longshore.remote.digest import digest_file
 from longshore.remote.links import SOCKET, read_fence
 from longshore.remote.protocol import VERSION, encode
-from longshore.remote.session import Deaths, SupervisorSession
+from longshore.remote.session import SupervisorSession
 from longshore.remote.software import default_root
 from longshore.remote.store import has_object
 
@@ -123,7 +124,7 @@ class LocalSession(SupervisorSession):
         """Let attempts have these from now on."""
         names = _names_of(gpus)
         with self._lock:
-            self._hello = {**self._hello, "gpus": names}
+            self._speech.hello["gpus"] = names
             self._send(encode({"op": "gpus", "names": names}))
 
     def put(self, attempt: str, items: Sequence[Item]) -> None:

@@ -8,10 +8,8 @@ import logging
 import math
 import socket
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,42 +18,21 @@ from longshore.model.attempt import AttemptSpec, environment_of, split_attempt_i
 from longshore.model.events import MachineGone
 from longshore.model.times import over_by
 from longshore.plugin.protocols import SessionEvent, Sink
-from longshore.remote.channel import Channel
 from longshore.remote.discards import Discards
 from longshore.remote.outstanding import Outstanding
 from longshore.remote.protocol import Lines, decode_lines, encode
+from longshore.remote.speech import Speech
 from longshore.remote.wire import ended_event, order_of, started_event
 
 if TYPE_CHECKING:
     from longshore.model.environment import BuildSpec
     from longshore.model.load import MachineLoad
 
-__all__ = ["Deaths", "SupervisorSession"]
+__all__ = ["SupervisorSession"]
 
 _log = logging.getLogger(__name__)
 
-_DEATHS = 5
-_DEATH_SECONDS = 10.0
 _CLOSE_SECONDS = 10.0
-_BEATS = 4
-"""So often is a machine told in its unattended time that somebody attends."""
-
-
-class Deaths:
-    """Counts supervisors that had to be started, so that one that dies at once is not started for ever."""
-
-    def __init__(self) -> None:
-        self._starts: deque[float] = deque(maxlen=_DEATHS + 1)
-
-    def note_start(self) -> None:
-        """Take note that another one is about to be started.
-
-        Raises:
-            MachineUnreachable: when too many before it have died too soon.
-        """
-        self._starts.append(time.monotonic())
-        if len(self._starts) == self._starts.maxlen and self._starts[-1] - self._starts[0] < _DEATH_SECONDS:
-            raise MachineUnreachable(f"its supervisor died {_DEATHS} times within {_DEATH_SECONDS:g} seconds")
 
 
 class SupervisorSession:
@@ -94,13 +71,11 @@ class SupervisorSession:
             MachineUnreachable: when ``connect`` does.
         """
         self._machine = machine
-        self._hello = hello
         self._connect = connect
         self._sink = sink
         self._trouble = trouble
         self._outstanding = Outstanding(self._encode)
         self._discards = Discards()
-        self._held: list[bytes] | None = None
         self._refused = ""
         self._unreachable = ""
         self._closed = False
@@ -108,13 +83,11 @@ class SupervisorSession:
         self._noticed: datetime | None = None
         self._on_notice: Callable[[datetime], None] | None = None
         self._measure: tuple[float, Callable[[MachineLoad], None]] | None = None
-        self._asked = False
-        self._spoke = time.monotonic()
         self._parted_at = datetime.now(UTC)
         """When the latest link has ended; it says nothing while there is one."""
-        self._channel = Channel()
-        self._lock = self._channel.lock
-        self._channel.use(connect(), self._greeting())
+        self._speech = Speech(hello, self._encode, self._outstanding.releases)
+        self._lock = self._speech.lock
+        self._speech.channel.use(connect(), self._greeting())
         self._thread = threading.Thread(target=self._hear, name=f"longshore-{machine}", daemon=True)
         self._thread.start()
 
@@ -141,18 +114,9 @@ class SupervisorSession:
             if line:
                 self._send(line)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """Send what is said within this block in one piece, at its end."""
-        with self._lock:
-            self._held = []
-        try:
-            yield
-        finally:
-            with self._lock:
-                held, self._held = self._held, None
-                if held:
-                    self._send(b"".join(held))
+        return self._speech.together()
 
     def adopt(self, attempts: Collection[str]) -> None:
         """Ask what became of attempts."""
@@ -185,8 +149,7 @@ class SupervisorSession:
         """Attend until then, and for the machine's unattended time from now."""
         self._check()
         with self._lock:
-            self._hello["unattended"] = max(0.0, (until - datetime.now(UTC)).total_seconds())
-            self._beat()
+            self._speech.attend(until)
 
     def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
         """Have what the machine uses told again and again; never when ``every`` is 0."""
@@ -208,29 +171,21 @@ class SupervisorSession:
             if self._closed:
                 return
             self._closed = True
-            self._channel.send_last(self._outstanding.releases() + self._leave_line(), _CLOSE_SECONDS)
+            self._speech.channel.send_last(self._outstanding.releases() + self._leave_line(), _CLOSE_SECONDS)
         self._thread.join(_CLOSE_SECONDS)
-        self._channel.close()
+        self._speech.channel.close()
 
     # --- sending
 
     def _greeting(self) -> bytes:
         """Say what a link begins with."""
-        return self._encode(self._hello) + (self._measure_line() if self._measure is not None else b"")
+        return self._encode(self._speech.hello) + (self._measure_line() if self._measure is not None else b"")
 
     def _measure_line(self) -> bytes:
         return self._encode({"op": "measure", "every": self._measure[0] if self._measure is not None else 0.0})
 
     def _leave_line(self) -> bytes:
         return self._encode({"op": "leave"})
-
-    def _beat_line(self) -> bytes:
-        return self._encode({"op": "beat", "unattended": self._hello["unattended"]})
-
-    def _beat(self) -> None:
-        """Say that somebody attends. The lock is held."""
-        self._spoke = time.monotonic()
-        self._send(self._beat_line())
 
     def _check(self) -> None:
         if self._refused:
@@ -240,10 +195,7 @@ class SupervisorSession:
 
     def _send(self, content: bytes) -> None:
         """Send, or hold back until all that is said together was said. The lock is held."""
-        if self._held is not None:
-            self._held.append(content)
-        else:
-            self._channel.send(self._outstanding.releases() + content)
+        self._speech.say(content)
 
     # --- hearing
 
@@ -263,26 +215,10 @@ class SupervisorSession:
 
     def _listen(self) -> None:
         lines = Lines()
-        self._asked = False
-        patience = self._patience if self._hello["tied"] else min(self._patience, self._hello["unattended"] / _BEATS)
-        while content := self._channel.receive(patience, self._ask):
-            self._asked = False
-            if time.monotonic() - self._spoke >= patience:
-                # It has much to tell; that it is listened to it does not know by that.
-                with self._lock:
-                    self._beat()
+        for content in self._speech.hear(self._patience):
             told = [self._take(message) for message in decode_lines(lines.take(content))]
             if events := [event for event in told if event is not None]:
                 self._tell(*events)
-
-    def _ask(self) -> bool:
-        """Ask for a sign of life; False when the last question had no answer."""
-        if self._asked:
-            return False
-        self._asked = True
-        with self._lock:
-            self._beat()
-        return True
 
     def _link_again(self) -> None:
         """Take everything up that is not over, with the supervisor that is there now."""
@@ -291,12 +227,9 @@ class SupervisorSession:
             if self._closed:
                 link.close()
                 return
-            self._channel.use(link, self._greeting())
+            self._speech.channel.use(link, self._greeting())
             self._discards.reset()
-            if self._held is not None:
-                # Orders among it may mean scripts that the new one does not have; they are sent again when it says so.
-                self._held = []
-            self._send(self._outstanding.all_again())
+            self._speech.say_again(self._outstanding.all_again())
 
     def _take(self, told: dict[str, Any]) -> SessionEvent | None:
         """Do what a message asks for; give what has happened, if anything has."""
@@ -347,9 +280,9 @@ class SupervisorSession:
 
     def _over_by(self) -> datetime | None:
         """Say when the machine itself ends what nobody attends; None when it hears at once that nobody does."""
-        if self._hello["tied"]:
+        if self._speech.hello["tied"]:
             return None
-        return over_by(self._parted_at, timedelta(seconds=self._hello["unattended"]))
+        return over_by(self._parted_at, timedelta(seconds=self._speech.hello["unattended"]))
 
     def _tell(self, *events: SessionEvent) -> None:
         try:

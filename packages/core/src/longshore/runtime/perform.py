@@ -14,7 +14,7 @@ from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import AttemptEnded, Event, InputsFailed, MembersMade, TasksIdentified
 from longshore.model.machine import Machine
 from longshore.plugin.protocols import Together
-from longshore.runtime.cache import Cache, Success
+from longshore.runtime.cache import Cache
 from longshore.runtime.delivering import Delivering
 from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs, Resolved
@@ -28,6 +28,7 @@ from longshore.runtime.project import Project
 from longshore.runtime.reach import Reach, store_of
 from longshore.runtime.remembering import Remembering
 from longshore.runtime.runner import Runner
+from longshore.runtime.successes import Successes
 from longshore.scheduler.actions import (
     Action,
     CancelAttempt,
@@ -39,7 +40,7 @@ from longshore.scheduler.actions import (
     StartAttempt,
     WakeAt,
 )
-from longshore.scheduler.state import DONE, TaskState
+from longshore.scheduler.state import TaskState
 
 if TYPE_CHECKING:
     from longshore.runtime.copies import JournalCopies
@@ -76,10 +77,7 @@ class Crew:
         self._delivering = Delivering(project.store, project.results(run), runner.post)
         self._looking: set[str] = set()
         self._ready: dict[str, Resolved] = {}
-        self._successes: list[Success] = []
-        self._settling = dict(runner.state.where.settling)
-        """Attempts that have ended well and whose outputs are not at home yet."""
-        self._remembering = Remembering(cache, runner.fail)
+        self._successes = Successes(run, runner.state, Remembering(cache, runner.fail), self._made_of)
         self._private_env = private_environment(project.folder, runner.state.workflow)
         self._environments: Environments | None = None
 
@@ -272,8 +270,7 @@ class Crew:
                 self._ended(event)
             elif self.environments is not None:
                 self.environments.committed(event)
-        for name in [name for name in self._settling if name not in self._state.where.settling]:
-            self._note_success(self._settling.pop(name))
+        self._successes.committed()
 
     def _ended(self, event: AttemptEnded) -> None:
         if event.task not in self._state.tasks:
@@ -282,33 +279,13 @@ class Crew:
             self.copies.hold(event)
         else:
             self.reach.release(event)
-        if event.task in self._state.where.settling:
-            self._settling[event.task] = event
-        else:
-            self._note_success(event)
+        self._successes.ended(event)
 
-    def _note_success(self, event: AttemptEnded) -> None:
-        """Remember what an attempt has made, if that is what its task has."""
-        task = self._state.tasks[event.task]
-        if task.phase not in DONE or task.attempts != event.attempt:
-            return
-        ready = self._ready.pop(event.task, None) or self._ready_again(task)
-        if ready is not None and ready.identity == task.identity:
-            self._successes.append(
-                Success(
-                    identity=task.identity,
-                    workflow=self._state.workflow.name,
-                    task=event.task,
-                    run=self._run,
-                    at=event.at,
-                    parts=ready.parts,
-                    outputs=event.outputs,
-                    result=event.result,
-                )
-            )
-
-    def _ready_again(self, task: TaskState) -> Resolved | None:
-        """Work out anew what an attempt was made of that another controller began; None when its inputs are gone."""
+    def _made_of(self, task: TaskState) -> Resolved | None:
+        """Say what an attempt was made of; None when another controller began it and its inputs are gone."""
+        ready = self._ready.pop(task.task.id, None)
+        if ready is not None:
+            return ready
         try:
             return self._inputs.resolve(task.task)
         except StagingError:
@@ -316,9 +293,7 @@ class Crew:
 
     def synced(self) -> None:
         """Put successes into the index across runs, now that the journal can be trusted with them."""
-        if self._successes:
-            self._remembering.add(self._successes)
-            self._successes = []
+        self._successes.synced()
 
     def close(self) -> None:
         """Let go of the machines and of the threads."""
@@ -326,7 +301,7 @@ class Crew:
         over = self._state.over
         self.reach.close(over=over)
         self._inputs.close()
-        self._remembering.close()
+        self._successes.close()
         if over:
             self._cache.unpin(self._run)
             self._cache.trim()
