@@ -19,7 +19,21 @@ AGAIN = "the next task that reads it"
 WHOLE = "the whole command"
 PAID = "paid after the last task"
 THEIRS = "of which the processor time of moto"
-UNITS = {WALL: "s", PEAK: "B", CORE: "%", PAGE: "B", ADDED: "s", AGAIN: "s", WHOLE: "s", PAID: "s", THEIRS: "s"}
+ASKED = "requests while nothing happens"
+WATCHES = "watches"
+UNITS = {
+    WALL: "s",
+    PEAK: "B",
+    CORE: "%",
+    PAGE: "B",
+    ADDED: "s",
+    AGAIN: "s",
+    WHOLE: "s",
+    PAID: "s",
+    THEIRS: "s",
+    ASKED: "",
+    WATCHES: "",
+}
 
 Reading = Mapping[str, float]
 """What one contender showed in one round: quantity to value, in the quantity's unit."""

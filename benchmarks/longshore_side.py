@@ -27,6 +27,7 @@ Plan = Callable[[Bench, int], Prepare]
 REPORT = "report"
 KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
+K8S = "executor-k8s"
 WEB = "web"
 AWS = "provider-aws"
 STORE = "store-fsspec"
@@ -272,23 +273,44 @@ def far_run(bench: Bench, tasks: str, *, hosts: int = 1) -> Prepare:
     return far(bench, tasks, "run", "--new", "--no-cache", "-q", hosts=hosts)
 
 
-def staging_seconds(folder: Path, first: str, second: str) -> tuple[float, float]:
+def cluster_programs(bench: Bench) -> Path:
+    """Give the folder of programs of an environment that has what the stand-in for a cluster needs, too."""
+    return _installed(bench, "longshore-k8s", {"core": "call", "cli": "", K8S: ""}, "kubernetes-validate", "trustme")
+
+
+def pool_of_pods(kubeconfig: Path, options: str, tasks: str) -> str:
+    """Write a workflow of tasks on a cluster."""
+    pool = f'[pools.cluster]\nexecutor = "k8s"\nkubeconfig = "{kubeconfig}"\nimage = "busybox:1.35.0"\n{options}\n'
+    return f'name = "pods"\n\n{pool}\n{tasks}'
+
+
+def cluster_run(bench: Bench, text: str) -> Prepare:
+    """Run a workflow on a cluster."""
+    return _command(bench, {"longshore.toml": text}, "run", "--new", "--no-cache", "-q", folder=cluster_programs(bench))
+
+
+def staging_seconds(folder: Path, first: str, second: str, *, after: str = "") -> tuple[float, float]:
     """Read in the journal of a folder's one run how long it took until the inputs of a task were on its host, the link
-    to it and digests included, and how long until the command of a later one that reads the same had begun.
+    to it and digests included (or only since the end of the task ``after``), and how long until the command of a later
+    one that reads the same had begun.
     """
     [journal] = folder.glob(".longshore/runs/*/run.db")
     with closing(sqlite3.connect(journal)) as database:
         rows = database.execute("SELECT kind, at, body FROM events ORDER BY seq").fetchall()
     events = [(kind, at, json.loads(body)) for kind, at, body in rows]
-    begun = next(at for kind, at, _ in events if kind == "RunContinued")
+    begun = next(
+        at
+        for kind, at, body in events
+        if (kind == "AttemptEnded" and body["task"] == after if after else kind == "RunContinued")
+    )
     staged = next(at for kind, at, body in events if kind == "InputsStaged" and body["task"] == first)
     intended = next(at for kind, at, body in events if kind == "AttemptIntended" and body["task"] == second)
     started = next(body["started_at"] for kind, _, body in events if kind == "AttemptEnded" and body["task"] == second)
     return staged - begun, started - intended
 
 
-def _command(bench: Bench, files: dict[str, str], *words: str, plugin: str = "") -> Prepare:
-    installed = programs(bench, plugin)
+def _command(bench: Bench, files: dict[str, str], *words: str, plugin: str = "", folder: Path | None = None) -> Prepare:
+    installed = folder or programs(bench, plugin)
 
     def prepare(folder: Path) -> Invocation:
         for name, text in files.items():

@@ -59,6 +59,12 @@ def look(pid: int) -> Process:
     )
 
 
+def peak_bytes(pid: int) -> int:
+    """Give the most that a process has kept in memory so far."""
+    [line] = [each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
 def end_descendants() -> int:
     """Kill and reap everything below this process; give how many there were."""
     ended = 0

@@ -8,6 +8,7 @@ from functools import partial
 
 from scenarios.base import Contender, Scenario
 from scenarios.buckets import headers_scenario, listing_scenario
+from scenarios.clusters import file_scenario, pending_scenario, pods_scenario, workers_scenario
 from scenarios.deciding import assign_scenario, simulate_scenario
 from scenarios.far import (
     SHELLS,
@@ -54,6 +55,9 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "ssh-files": far_files_scenario,
     "ssh-hosts": far_hosts_scenario,
     "ssh-idle": far_idle_scenario,
+    "k8s-pods": pods_scenario,
+    "k8s-workers": workers_scenario,
+    "k8s-pending": pending_scenario,
     **{first_task_family(each): partial(first_task_scenario, provider=each) for each in CLOUDS},
 }
 
@@ -88,6 +92,10 @@ _STANDARD = (
     far_files_scenario(10_000),
     far_hosts_scenario(50),
     far_idle_scenario(50),
+    pods_scenario(200),
+    workers_scenario(1_000),
+    file_scenario(),
+    pending_scenario(10_000),
     *(first_task_scenario(machines, each) for each in CLOUDS for machines in (1, 50)),
     again_scenario(),
     *map(offers_scenario, CLOUDS),

@@ -11,13 +11,14 @@ from run import main
 from scenarios import FAMILIES, SCENARIOS, Contender, Scenario, UnknownScenario, find
 from scenarios.base import LIMIT
 from scenarios.buckets import PAGES
+from scenarios.clusters import PEERS as CLUSTER_PEERS
 from scenarios.deciding import STRATEGIES
 from scenarios.far import PEERS as FAR_PEERS
 from scenarios.limits_of_size import TABLES
 from suite import measure_rounds
 
 SUBJECTS = {OURS, f"{OURS}-python", f"{OURS}-name", LIMIT, *(peer.name for peer in PEERS)}
-SUBJECTS |= {f"{OURS}-{strategy}" for strategy in STRATEGIES} | set(FAR_PEERS) | {PAGES}
+SUBJECTS |= {f"{OURS}-{strategy}" for strategy in STRATEGIES} | {*FAR_PEERS, *CLUSTER_PEERS, PAGES}
 SUBJECTS |= {f"{OURS}-{table.partition('.')[2]}" for table in TABLES}
 
 

@@ -6,6 +6,7 @@ import copy
 import threading
 import time
 import uuid
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -82,7 +83,7 @@ class Objects:
             cuts = self._cuts
         while True:
             with self._changed:
-                news = [each for each in self._history if each[0] > version]
+                news = self._history[bisect_right(self._history, version, key=lambda each: each[0]) :]
                 left = end - time.monotonic()
                 if not news:
                     if left <= 0 or cuts != self._cuts:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from .standin import StandIn
+import yaml
+
+from .clusters import IMAGE, Cluster
 
 __all__ = ["DIAMOND", "SECONDS", "Project", "until"]
 
@@ -23,7 +26,7 @@ name = "diamond"
 [pools.cluster]
 executor = "k8s"
 kubeconfig = "{kubeconfig}"
-image = "busybox"
+image = "{image}"
 {options}
 
 """
@@ -48,18 +51,30 @@ outputs = ["d.txt"]
 
 
 class Project:
-    """A workflow file for a cluster. Tasks count into a folder that pods see: /tmp alone is theirs."""
+    """A workflow file for a cluster. Its tasks count into a folder that all pods see."""
 
-    def __init__(self, folder: Path, counts: Path, cluster: StandIn, options: str, tasks: str = DIAMOND) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cluster: Cluster,
+        options: str,
+        tasks: str = DIAMOND,
+        spec: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write it; ``spec`` is what its pods have beside what we say."""
         self.folder = folder / "project"
         self.home = folder / "home"
-        self.counts = counts
         self.settings: dict[str, str] = {}
         """Variables of the command."""
+        self.shared = cluster.shared
         self.folder.mkdir()
         self.home.mkdir()
-        text = f"{_HEAD}{tasks}".replace("{kubeconfig}", str(cluster.kubeconfig)).replace("{counts}", str(counts))
-        (self.folder / "longshore.toml").write_text(text.replace("{options}", options))
+        template = {"spec": {**self.shared.template.get("spec", {}), **(spec or {})}}
+        if template["spec"]:
+            (self.folder / "pod.yaml").write_text(yaml.safe_dump(template))
+            options = f'{options}\npod_template = "pod.yaml"'
+        text = f"{_HEAD}{tasks}".replace("{kubeconfig}", str(cluster.kubeconfig)).replace("{counts}", self.shared.path)
+        (self.folder / "longshore.toml").write_text(text.replace("{options}", options).replace("{image}", IMAGE))
 
     @contextmanager
     def begin(self, *words: str, feed: str = "/dev/null") -> Iterator[subprocess.Popen[str]]:
@@ -89,7 +104,7 @@ class Project:
 
     def count(self) -> dict[str, int]:
         """Say how often each task was executed."""
-        return {path.name: len(path.read_text().split()) for path in sorted(self.counts.iterdir())}
+        return {name: len(text.split()) for name, text in self.shared.read().items()}
 
 
 def until(holds: Callable[[], bool]) -> None:

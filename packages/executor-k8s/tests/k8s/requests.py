@@ -18,7 +18,7 @@ from .websocket import Socket, accept_key
 if TYPE_CHECKING:
     from .standin import StandIn
 
-__all__ = ["KINDS", "Handler", "Server"]
+__all__ = ["KINDS", "Handler", "Server", "resource_of"]
 
 KINDS = {
     "pods": "Pod",
@@ -121,6 +121,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _watch(self, resource: str, namespace: str, query: Mapping[str, list[str]]) -> None:
         version = int(query.get("resourceVersion", ["0"])[0] or 0) or self.cluster.objects.all(resource)[0]
+        self.cluster.watches += 1
         seconds = float(query.get("timeoutSeconds", [str(_WATCH_SECONDS)])[0])
         self._begin_chunks()
         try:
@@ -241,6 +242,11 @@ def _ending(code: int) -> dict[str, Any]:
         "message": message,
         "details": {"causes": causes},
     }
+
+
+def resource_of(path: str) -> str:
+    """Say what a path is about, such as ``pods``."""
+    return _parse(path)[0]
 
 
 def _parse(path: str) -> tuple[str, str, str, str]:

@@ -71,9 +71,9 @@ def bucket() -> Iterator[Bucket]:
 
 @pytest.mark.parametrize("image", ["python:3", "curl:8"])
 def test_what_a_worker_has_made_goes_to_a_bucket_and_comes_from_there_by_itself(
-    cluster: StandIn, bucket: Bucket, tmp_path: Path, image: str
+    standin: StandIn, bucket: Bucket, tmp_path: Path, image: str
 ) -> None:
-    bench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"), image=image)
+    bench = bench_of(standin, tmp_path / "bench", image=image)
     ended = bench.execute("a", Shell("echo made > made"), outputs=("made",))
     [made] = ended.outputs
     session: object = bench.session

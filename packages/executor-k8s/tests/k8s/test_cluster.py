@@ -25,6 +25,7 @@ from longshore_k8s.executor import machines_of
 from longshore_k8s.manifests import worker_pod
 from longshore_k8s.names import labels_of, object_name
 
+from .clusters import Cluster
 from .standin import StandIn
 from .test_contract import bench_of, config
 
@@ -33,15 +34,15 @@ POD = object_name("r", "p.1")
 
 
 @pytest.fixture
-def namespace(cluster: StandIn) -> Iterator[Namespace]:
+def namespace(cluster: Cluster) -> Iterator[Namespace]:
     namespace = Namespace(config(cluster))
     yield namespace
     namespace.close()
 
 
 @pytest.fixture
-def make_bench(cluster: StandIn, tmp_path: Path) -> Callable[..., ExecutorBench]:
-    return partial(bench_of, cluster, tmp_path / "bench", Path("/tmp/scratch"))
+def make_bench(cluster: Cluster, tmp_path: Path) -> Callable[..., ExecutorBench]:
+    return partial(bench_of, cluster, tmp_path / "bench")
 
 
 def phases(namespace: Namespace, name: str, found: list[str], done: threading.Event) -> None:
@@ -54,18 +55,18 @@ def phases(namespace: Namespace, name: str, found: list[str], done: threading.Ev
 # --- the client
 
 
-def test_a_cluster_that_has_enough_of_us_is_asked_again_when_it_says(cluster: StandIn, namespace: Namespace) -> None:
-    cluster.refuse(429, "too many requests", after=1)
+def test_a_cluster_that_has_enough_of_us_is_asked_again_when_it_says(standin: StandIn, namespace: Namespace) -> None:
+    standin.refuse(429, "too many requests", after=1)
     begin = time.monotonic()
 
     assert namespace.uid()
 
-    assert len(cluster.asked) == 2
+    assert len(standin.asked) == 2
     assert time.monotonic() - begin >= 1
 
 
-def test_a_watch_sees_all_changes_and_asks_but_twice(cluster: StandIn, namespace: Namespace) -> None:
-    namespace.create("pods", worker_pod("x", labels_of("r", "m"), config(cluster)))
+def test_a_watch_sees_all_changes_and_asks_but_twice(standin: StandIn, namespace: Namespace) -> None:
+    namespace.create("pods", worker_pod("x", labels_of("r", "m"), config(standin)))
     running, found = threading.Event(), list[str]()
     watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
     watcher.start()
@@ -75,20 +76,20 @@ def test_a_watch_sees_all_changes_and_asks_but_twice(cluster: StandIn, namespace
     watcher.join(120)
 
     assert found[-1] == "gone"
-    assert [method for method, path in cluster.asked if path.endswith("/pods")] == ["POST", "GET"]
+    assert [method for method, path in standin.asked if path.endswith("/pods")] == ["POST", "GET"]
 
 
 @pytest.mark.parametrize("forgetful", [False, True], ids=["cut", "expired"])
-def test_a_watch_that_ends_is_taken_up_again(cluster: StandIn, namespace: Namespace, forgetful: bool) -> None:
-    namespace.create("pods", worker_pod("x", labels_of("r", "m"), config(cluster)))
+def test_a_watch_that_ends_is_taken_up_again(standin: StandIn, namespace: Namespace, forgetful: bool) -> None:
+    namespace.create("pods", worker_pod("x", labels_of("r", "m"), config(standin)))
     running, found = threading.Event(), list[str]()
     watcher = threading.Thread(target=phases, args=(namespace, "x", found, running))
     watcher.start()
     assert running.wait(120)
 
     if forgetful:
-        cluster.objects.compact()
-    cluster.objects.cut()
+        standin.objects.compact()
+    standin.objects.cut()
     namespace.delete("pods", "x")
     watcher.join(120)
 
@@ -99,24 +100,24 @@ def test_deleting_what_is_gone_is_silent(namespace: Namespace) -> None:
     namespace.delete("pods", "nobody")
 
 
-def test_a_login_that_has_expired_is_told(cluster: StandIn, tmp_path: Path) -> None:
+def test_a_login_that_has_expired_is_told(standin: StandIn, tmp_path: Path) -> None:
     expired = tmp_path / "expired"
-    expired.write_text(cluster.kubeconfig.read_text().replace("letmein", "yesterday"))
+    expired.write_text(standin.kubeconfig.read_text().replace("letmein", "yesterday"))
 
     with pytest.raises(ExecutorError, match="may have expired"):
-        machines_of(config(cluster, kubeconfig=str(expired)), "p")
+        machines_of(config(standin, kubeconfig=str(expired)), "p")
 
 
-def test_a_server_that_is_not_trusted_is_sent_nothing(cluster: StandIn, tmp_path: Path) -> None:
+def test_a_server_that_is_not_trusted_is_sent_nothing(standin: StandIn, tmp_path: Path) -> None:
     other = StandIn(tmp_path)
     with other.serving():
         forged = tmp_path / "forged"
         server = re.compile("server: .*")
         [there] = server.findall(other.kubeconfig.read_text())
-        forged.write_text(server.sub(there, cluster.kubeconfig.read_text()))
+        forged.write_text(server.sub(there, standin.kubeconfig.read_text()))
 
         with pytest.raises(NotTheCluster, match="cannot prove to be the cluster"):
-            machines_of(config(cluster, kubeconfig=str(forged)), "p")
+            machines_of(config(standin, kubeconfig=str(forged)), "p")
 
         assert other.asked == []
 
@@ -130,7 +131,7 @@ def test_a_server_that_is_not_trusted_is_sent_nothing(cluster: StandIn, tmp_path
     ],
 )
 def test_a_cluster_that_is_not_there_is_told_before_the_run(
-    cluster: StandIn, options: dict[str, object], said: str
+    cluster: Cluster, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ExecutorError, match=said):
         machines_of(config(cluster, **options), "p")
@@ -138,12 +139,12 @@ def test_a_cluster_that_is_not_there_is_told_before_the_run(
 
 @pytest.mark.parametrize("workers", [None, 2], ids=["pods", "workers"])
 @pytest.mark.parametrize("name", ["pods", "requests.cpu", "limits.memory"])
-def test_a_quota_of_nothing_is_told_before_the_run(cluster: StandIn, workers: int | None, name: str) -> None:
+def test_a_quota_of_nothing_is_told_before_the_run(standin: StandIn, workers: int | None, name: str) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {name: "0"}}}
-    cluster.post("resourcequotas", "default", quota)
+    standin.post("resourcequotas", "default", quota)
 
     with pytest.raises(ExecutorError, match=f"allows no pods: {name} is 0"):
-        machines_of(config(cluster, workers=workers), "p")
+        machines_of(config(standin, workers=workers), "p")
 
 
 # --- streams
@@ -192,10 +193,10 @@ def test_a_pod_that_finds_no_node_says_what_is_missing(make_bench: Callable[...,
 
 
 def test_a_quota_that_is_used_up_keeps_a_worker_out_of_reach_for_now(
-    cluster: StandIn, make_bench: Callable[..., ExecutorBench]
+    standin: StandIn, make_bench: Callable[..., ExecutorBench]
 ) -> None:
     bench = make_bench()
-    cluster.refuse(403, 'pods "x" is forbidden: exceeded quota: few, requested: cpu=8', on="POST")
+    standin.refuse(403, 'pods "x" is forbidden: exceeded quota: few, requested: cpu=8', on="POST")
 
     with pytest.raises(MachineUnreachable, match=r"quota of the namespace is used up: .*requested: cpu=8"):
         bench.open()
@@ -204,15 +205,15 @@ def test_a_quota_that_is_used_up_keeps_a_worker_out_of_reach_for_now(
     bench.close()
 
 
-def test_what_we_may_not_do_is_named(cluster: StandIn, make_bench: Callable[..., ExecutorBench]) -> None:
-    cluster.refuse(403, 'pods is forbidden: User "me" cannot create resource "pods"', on="POST")
+def test_what_we_may_not_do_is_named(standin: StandIn, make_bench: Callable[..., ExecutorBench]) -> None:
+    standin.refuse(403, 'pods is forbidden: User "me" cannot create resource "pods"', on="POST")
 
     with pytest.raises(ExecutorError, match=r'creating pod .* is not allowed: .*cannot create resource "pods"'):
         make_bench().open()
 
 
 def test_a_pod_of_somebody_else_is_left_alone(
-    cluster: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
+    cluster: Cluster, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
 ) -> None:
     namespace.create("pods", worker_pod(POD, labels_of("another", "m"), config(cluster)))
 
@@ -223,13 +224,13 @@ def test_a_pod_of_somebody_else_is_left_alone(
 
 
 def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
-    cluster: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
+    standin: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
 ) -> None:
     bench = make_bench()
     bench.waiting("a")
     before = namespace.get("pods", POD)["metadata"]["uid"]
 
-    cluster.evict(POD)
+    standin.evict(POD)
     told = bench.gone()
 
     assert "Evicted: The node was low on resource" in str(told)
@@ -242,7 +243,7 @@ def test_a_worker_that_is_evicted_is_lost_at_once_and_another_one_can_be_had(
 
 
 def test_nothing_is_left_when_the_run_is_over(
-    cluster: StandIn, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
+    cluster: Cluster, namespace: Namespace, make_bench: Callable[..., ExecutorBench]
 ) -> None:
     bench = make_bench()
     assert bench.execute("a", Shell("true")).outcome == Exited(0)
@@ -251,4 +252,4 @@ def test_nothing_is_left_when_the_run_is_over(
     bench.session.close()
 
     assert list(namespace.states(POD, 120))[-1] is None
-    assert cluster.objects.all("pods")[1] == []
+    assert cluster.all("pods") == []

@@ -1,29 +1,30 @@
-"""Pods of both kinds keep the laws of an executor, on the stand-in."""
+"""Pods of both kinds keep the laws of an executor."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
+import yaml
 from attrs import evolve
 
 from longshore.testing import ExecutorBench, ExecutorContract
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.executor import K8sExecutor, machines_of
 
-from .objects import Refusal
+from .clusters import IMAGE, Cluster
 from .standin import StandIn
 
 
-def config(cluster: StandIn, **options: object) -> K8sConfig:
+def config(cluster: Cluster, **options: object) -> K8sConfig:
     fields = {
         "kubeconfig": str(cluster.kubeconfig),
-        "image": "busybox",
+        "image": IMAGE,
         "workers": 1,
-        "cpus": 8.0,
+        "cpus": 2.0,
         "reconnect": timedelta(seconds=20),
         **options,
     }
@@ -38,25 +39,31 @@ while kill -0 "$pid" 2>/dev/null; do sleep 0.01; done
 """
 
 
-def crash(cluster: StandIn) -> None:
+def crash(cluster: Cluster) -> None:
     """Kill the shim's server, or the supervisor, in each pod that runs, as a crash would."""
-    for pod in cluster.objects.all("pods")[1]:
-        with suppress(Refusal), cluster.kubelet.container(pod).execute(["sh", "-c", _CRASH]) as process:
-            _, complaint = process.communicate(timeout=120)
-            assert process.returncode == 0, complaint
+    for pod in cluster.all("pods"):
+        if pod["status"]["phase"] == "Running":
+            code, said = cluster.execute(pod["metadata"]["name"], ["sh", "-c", _CRASH])
+            assert code == 0, said
 
 
-def bench_of(cluster: StandIn, folder: Path, scratch: Path, **options: object) -> ExecutorBench:
-    """Give a bench with the only machine of a pool."""
+def bench_of(cluster: Cluster, folder: Path, **options: Any) -> ExecutorBench:
+    """Give a bench with the only machine of a pool: a worker, or with ``workers=None`` pods that share a folder."""
+    folder.mkdir()
+    scratch = PurePosixPath("/tmp/scratch")
+    if options.get("workers", 1) is None:
+        scratch = PurePosixPath(cluster.shared.path, "scratch")
+        template = folder / "pod.yaml"
+        template.write_text(yaml.safe_dump(dict(cluster.shared.template)))
+        options["pod_template"] = str(template)
     chosen = config(cluster, **options)
     [machine] = machines_of(chosen, "p")
-    folder.mkdir()
     return ExecutorBench(
         folder,
         K8sExecutor,
         chosen,
         machine,
-        scratch=PurePosixPath(scratch),
+        scratch=scratch,
         cut=cluster.cut,
         kill=lambda: crash(cluster),
         imposter=evolve(machine, tags={**machine.tags, "namespace-uid": "of-another-cluster"}),
@@ -67,8 +74,8 @@ class TestWorkers(ExecutorContract):
     """All laws."""
 
     @pytest.fixture
-    def bench(self, cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
-        bench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"))
+    def bench(self, cluster: Cluster, tmp_path: Path) -> Iterator[ExecutorBench]:
+        bench = bench_of(cluster, tmp_path / "bench")
         yield bench
         bench.close()
 
@@ -77,17 +84,17 @@ class TestPythonWorkers(ExecutorContract):
     """All laws, on an image with Python."""
 
     @pytest.fixture
-    def bench(self, cluster: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
-        bench = bench_of(cluster, tmp_path / "bench", Path("/tmp/scratch"), image="python:3")
+    def bench(self, standin: StandIn, tmp_path: Path) -> Iterator[ExecutorBench]:
+        bench = bench_of(standin, tmp_path / "bench", image="python:3")
         yield bench
         bench.close()
 
 
 class TestPods(ExecutorContract):
-    """All laws that a place without a memory can keep. Pods share what is not below /tmp."""
+    """All laws that a place without a memory can keep."""
 
     @pytest.fixture
-    def bench(self, cluster: StandIn, tmp_path: Path, shared: Path) -> Iterator[ExecutorBench]:
-        bench = bench_of(cluster, tmp_path / "bench", shared / "scratch", workers=None)
+    def bench(self, cluster: Cluster, tmp_path: Path) -> Iterator[ExecutorBench]:
+        bench = bench_of(cluster, tmp_path / "bench", workers=None)
         yield bench
         bench.close()

@@ -18,6 +18,7 @@ from longshore_k8s.contexts import frozen_context
 from longshore_k8s.images import Images
 from longshore_k8s.registries import stored_login
 
+from .clusters import IMAGE
 from .project import Project
 from .registry import Registry, context, serving, tokens
 from .standin import StandIn
@@ -170,19 +171,19 @@ def test_logins_are_those_that_the_programs_keep(tmp_path: Path, monkeypatch: py
 
 
 def test_a_run_builds_its_image_uses_it_by_digest_and_leaves_none(
-    cluster: StandIn, registry: Registry, tmp_path: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+    standin: StandIn, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = Project(tmp_path, shared, cluster, "")
+    project = Project(tmp_path, standin, "")
     context(tmp_path, monkeypatch)
     project.settings["CONTAINERS_STORAGE_CONF"] = os.environ["CONTAINERS_STORAGE_CONF"]
     file = project.folder / "longshore.toml"
     built = f'build = {{ context = "." }}\nregistry = "{registry.host}/team/tool"\nremove_image = true'
-    file.write_text(file.read_text().replace('image = "busybox"', built))
+    file.write_text(file.read_text().replace(f'image = "{IMAGE}"', built))
 
     said = project.say("run", "-v")
 
     assert "STEP 4/5: RUN" in said
-    [image] = cluster.images
+    [image] = standin.images
     name, _, digest = image.partition("@")
     assert name == f"{registry.host}/team/tool"
     assert digest.startswith("sha256:")

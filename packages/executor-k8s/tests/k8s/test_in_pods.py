@@ -16,10 +16,11 @@ from longshore.remote.store import object_path
 from longshore.testing import ExecutorBench
 from longshore_k8s.executor import K8sExecutor
 
-from .standin import StandIn
+from .clusters import Cluster
 from .test_contract import config
 
 
+@pytest.mark.usefixtures("standin")  # which has such images
 def test_an_image_without_a_shell_is_told_with_what_mends_it(make_bench: Callable[..., ExecutorBench]) -> None:
     ended = make_bench(image="distroless:1").execute("a", Argv(("uname",)))
 
@@ -27,6 +28,7 @@ def test_an_image_without_a_shell_is_told_with_what_mends_it(make_bench: Callabl
     assert "its image has no sh: take another one, or give the pool a helper_image" in ended.evidence
 
 
+@pytest.mark.usefixtures("standin")  # which has such images
 def test_an_image_without_a_shell_gets_its_tools_from_another_one(
     make_bench: Callable[..., ExecutorBench], tmp_path: Path
 ) -> None:
@@ -44,6 +46,7 @@ def test_an_image_without_a_shell_gets_its_tools_from_another_one(
     assert Path(object_path(str(bench.store), made.sha256)).read_text() == "Linux\nsome\n"
 
 
+@pytest.mark.usefixtures("standin")  # which has such images
 def test_tools_that_cannot_be_had_are_told(make_bench: Callable[..., ExecutorBench]) -> None:
     ended = make_bench(image="distroless:1", helper_image="missing/tools:1").execute("a", Argv(("uname",)))
 
@@ -52,7 +55,7 @@ def test_tools_that_cannot_be_had_are_told(make_bench: Callable[..., ExecutorBen
 
 @pytest.mark.parametrize("command", ["cat", "cat >/dev/null; echo", "true"], ids=["all", "nothing comes", "not read"])
 def test_a_command_beside_an_attempt_reads_what_it_is_given(
-    bench: ExecutorBench, cluster: StandIn, tmp_path: Path, command: str
+    bench: ExecutorBench, cluster: Cluster, tmp_path: Path, command: str
 ) -> None:
     bench.waiting("a")
     content = os.urandom(3 << 20)

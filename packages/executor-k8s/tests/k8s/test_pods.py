@@ -8,7 +8,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +21,7 @@ from longshore.testing import ExecutorBench
 from longshore_k8s.manifests import FINALIZER
 from longshore_k8s.names import object_name
 
+from .clusters import Cluster
 from .standin import StandIn
 
 POD = object_name("r", "a", "1")
@@ -37,23 +37,16 @@ def until(holds: Callable[[], bool]) -> None:
         glance.wait(0.02)
 
 
-def open_gate(bench: ExecutorBench) -> None:
-    """Let go on what waits. It may have been started and not have begun: its folder may not be there yet."""
-    place = Path(bench.scratch)
-    place.mkdir(exist_ok=True)
-    (place / "gate").touch()
-
-
-def pods(cluster: StandIn) -> list[str]:
-    return [pod["metadata"]["name"] for pod in cluster.objects.all("pods")[1]]
+def pods(cluster: Cluster) -> list[str]:
+    return [pod["metadata"]["name"] for pod in cluster.all("pods")]
 
 
 # --- one attempt, one pod
 
 
-def test_a_pod_is_there_until_its_outcome_was_taken(cluster: StandIn, bench: ExecutorBench) -> None:
+def test_a_pod_is_there_until_its_outcome_was_taken(cluster: Cluster, bench: ExecutorBench) -> None:
     bench.execute("a", Shell("exit 3"))
-    found = cluster.objects.get(("pods", "default", POD))
+    [found] = cluster.all("pods")
     assert found["metadata"]["finalizers"] == [FINALIZER]
     assert found["metadata"]["labels"]["longshore/task"] == "a"
 
@@ -63,7 +56,7 @@ def test_a_pod_is_there_until_its_outcome_was_taken(cluster: StandIn, bench: Exe
 
 
 def test_nothing_is_made_for_what_was_not_created_and_nothing_is_left_at_the_end(
-    cluster: StandIn, bench: ExecutorBench
+    cluster: Cluster, bench: ExecutorBench
 ) -> None:
     bench.session.go("r/a/1")
     bench.session.cancel("r/a/1")
@@ -74,7 +67,7 @@ def test_nothing_is_made_for_what_was_not_created_and_nothing_is_left_at_the_end
     bench.session.close()
 
     until(lambda: pods(cluster) == [])
-    assert cluster.objects.all("leases")[1] == []
+    assert cluster.all("leases") == []
 
 
 def test_attempts_share_no_files(bench: ExecutorBench) -> None:
@@ -83,13 +76,13 @@ def test_attempts_share_no_files(bench: ExecutorBench) -> None:
     assert bench.execute("b", Shell("test ! -e $HOME/note")).failure is None
 
 
-def test_all_pods_are_followed_by_one_watch(cluster: StandIn, bench: ExecutorBench) -> None:
+def test_all_pods_are_followed_by_one_watch(standin: StandIn, bench: ExecutorBench) -> None:
     tasks = [f"t{number}" for number in range(8)]
     for task in tasks:
         bench.go(task, Argv(("true",)))
 
     assert [bench.ended(task).outcome for task in tasks] == [Exited(0)] * len(tasks)
-    assert sum(method == "GET" and path.endswith("/pods") for method, path in cluster.asked) == 2
+    assert sum(method == "GET" and path.endswith("/pods") for method, path in standin.asked) == 2
 
 
 def test_a_pod_that_waits_holds_up_nobody_and_says_what_it_waits_for(
@@ -104,7 +97,7 @@ def test_a_pod_that_waits_holds_up_nobody_and_says_what_it_waits_for(
     assert bench.ended("a").outcome == Cancelled()
 
 
-def test_what_an_earlier_controller_had_not_started_never_starts(cluster: StandIn, bench: ExecutorBench) -> None:
+def test_what_an_earlier_controller_had_not_started_never_starts(cluster: Cluster, bench: ExecutorBench) -> None:
     identity = bench.go("a", Argv(("true",)), needs=TOO_MUCH)
     until(lambda: pods(cluster) == [POD])
 
@@ -118,17 +111,17 @@ def test_what_an_earlier_controller_had_not_started_never_starts(cluster: StandI
 
 
 def test_a_pod_of_a_job_is_found_by_the_next_controller_and_lets_go_with_it(
-    cluster: StandIn, make_bench: Callable[..., ExecutorBench]
+    cluster: Cluster, make_bench: Callable[..., ExecutorBench]
 ) -> None:
     bench = make_bench(kind="job")
     identity = bench.waiting("a", "echo x > o.txt", outputs=("o.txt",))
 
     bench.open(fence=2).adopt([identity])
-    open_gate(bench)
+    cluster.shared.touch("scratch/gate")
 
     assert bench.ended("a").outcome == Exited(0)
     bench.session.release(identity)
-    until(lambda: pods(cluster) == [] and cluster.objects.all("jobs")[1] == [])
+    until(lambda: pods(cluster) == [] and cluster.all("jobs") == [])
 
 
 # --- failures
@@ -143,7 +136,7 @@ def test_a_pod_of_a_job_is_found_by_the_next_controller_and_lets_go_with_it(
     ],
 )
 def test_what_happens_to_a_pod_is_the_end_of_its_attempt(
-    cluster: StandIn,
+    standin: StandIn,
     bench: ExecutorBench,
     mishap: Callable[[StandIn, str], None],
     failure: FailureClass,
@@ -151,22 +144,22 @@ def test_what_happens_to_a_pod_is_the_end_of_its_attempt(
 ) -> None:
     bench.waiting("a")
 
-    mishap(cluster, POD)
+    mishap(standin, POD)
 
     ended = bench.ended("a")
     assert (ended.outcome, ended.failure, ended.evidence) == (Lost(evidence), failure, evidence)
-    assert pods(cluster) == [POD], "its evidence is gone before it was taken"
+    assert pods(standin) == [POD], "its evidence is gone before it was taken"
 
 
 def test_what_was_on_a_node_that_is_gone_is_not_lost_before_it_is_over_for_certain(
-    cluster: StandIn, make_bench: Callable[..., ExecutorBench]
+    standin: StandIn, make_bench: Callable[..., ExecutorBench]
 ) -> None:
     bench = make_bench(reconnect=timedelta(minutes=10))
     bench.open(unattended=timedelta(seconds=4))
     bench.waiting("a")
     begin = datetime.now(UTC)
 
-    cluster.lose_node(POD)
+    standin.lose_node(POD)
 
     ended = bench.ended("a")
     assert ended.failure is FailureClass.MACHINE_LOST
@@ -180,7 +173,7 @@ def test_variables_that_no_program_can_have_are_told_by_what_the_attempt_said(be
 
 
 def test_a_secret_is_a_file_for_the_task_alone_and_in_no_object_of_the_cluster(
-    cluster: StandIn, bench: ExecutorBench
+    cluster: Cluster, bench: ExecutorBench
 ) -> None:
     secret = SecretFile(path="mosek.lic", content=b"licence-4711")
     words = "cat mosek.lic; stat -c ' %a' mosek.lic; ls -d /tmp/longshore/run/work/*"
@@ -190,11 +183,9 @@ def test_a_secret_is_a_file_for_the_task_alone_and_in_no_object_of_the_cluster(
     assert ended.outcome == Exited(0), ended.evidence
     read, place = bench.log("a").splitlines()
     assert read == "licence-4711 600"
-    kept = json.dumps([cluster.objects.all(kind)[1] for kind in ("pods", "jobs", "leases", "secrets")])
+    kept = json.dumps([cluster.all(kind) for kind in ("pods", "jobs", "leases", "secrets")])
     assert not [word for word in ("licence-4711", b64encode(b"licence-4711").decode()) if word in kept]
-    [found] = cluster.objects.all("pods")[1]
-    with cluster.kubelet.container(found).execute(["grep", "-r", "licence-4711", place]) as search:
-        assert search.communicate(timeout=120)[0] == b"", "it is still there"
+    assert cluster.execute(POD, ["grep", "-r", "licence-4711", place]) == (1, ""), "it is still there"
 
 
 def test_a_pod_ends_after_its_life_time(make_bench: Callable[..., ExecutorBench]) -> None:
@@ -214,10 +205,10 @@ def test_a_pod_ends_after_its_life_time(make_bench: Callable[..., ExecutorBench]
     ],
 )
 def test_what_the_cluster_does_not_let_us_make_ends_the_attempt(
-    cluster: StandIn, bench: ExecutorBench, code: int, said: str, failure: FailureClass
+    standin: StandIn, bench: ExecutorBench, code: int, said: str, failure: FailureClass
 ) -> None:
     bench.open()
-    cluster.refuse(code, said, on="POST")
+    standin.refuse(code, said, on="POST")
 
     ended = bench.execute("a", Argv(("true",)))
 
@@ -226,10 +217,10 @@ def test_what_the_cluster_does_not_let_us_make_ends_the_attempt(
 
 
 def test_a_quota_that_is_used_up_is_waited_for_until_a_pod_of_ours_has_gone(
-    cluster: StandIn, bench: ExecutorBench, caplog: pytest.LogCaptureFixture
+    standin: StandIn, bench: ExecutorBench, caplog: pytest.LogCaptureFixture
 ) -> None:
     identity = bench.waiting("a")
-    cluster.refuse(403, 'pods "x" is forbidden: exceeded quota: few, requested: pods=1', on="POST")
+    standin.refuse(403, 'pods "x" is forbidden: exceeded quota: few, requested: pods=1', on="POST")
     bench.go("b", Argv(("true",)))
     until(lambda: "exceeded quota: few" in caplog.text)
 
@@ -259,14 +250,14 @@ def test_a_pod_that_does_not_run_in_time_is_given_up_if_the_pool_says_so(
     assert (ended.failure, "Insufficient cpu" in ended.evidence) == (FailureClass.CAPACITY, True)
 
 
-def test_a_cluster_that_is_out_of_reach_for_a_while_is_waited_for(cluster: StandIn, bench: ExecutorBench) -> None:
+def test_a_cluster_that_is_out_of_reach_for_a_while_is_waited_for(standin: StandIn, bench: ExecutorBench) -> None:
     bench.waiting("a", "echo x > o.txt", outputs=("o.txt",))
 
-    cluster.refuse(503, "the server is being replaced", times=8)
-    cluster.objects.compact()  # and has forgotten what we know
-    cluster.objects.cut()
-    cluster.cut()
-    open_gate(bench)
+    standin.refuse(503, "the server is being replaced", times=8)
+    standin.objects.compact()  # and has forgotten what we know
+    standin.objects.cut()
+    standin.cut()
+    standin.shared.touch("scratch/gate")
 
     assert bench.ended("a").outcome == Exited(0)
     bench.session.get(bench.ended("a").outputs)
@@ -275,13 +266,13 @@ def test_a_cluster_that_is_out_of_reach_for_a_while_is_waited_for(cluster: Stand
 # --- images
 
 
-def test_an_environment_with_an_image_gives_its_tasks_that_image(cluster: StandIn, bench: ExecutorBench) -> None:
+def test_an_environment_with_an_image_gives_its_tasks_that_image(standin: StandIn, bench: ExecutorBench) -> None:
     built = bench.build(BuildSpec(id="r/+sci/1", environment=EnvironmentSpec(name="sci", image="science:2")))
     assert isinstance(built, EnvironmentBuilt)
 
     bench.execute("a", Argv(("true",)), environment=built.key)
 
-    [container] = cluster.objects.get(("pods", "default", POD))["spec"]["containers"]
+    [container] = standin.objects.get(("pods", "default", POD))["spec"]["containers"]
     assert container["image"] == "science:2"
 
 

@@ -91,7 +91,7 @@ class OneCluster:
 
 
 @pytest.fixture
-def make_bench(cluster: StandIn, tmp_path: Path, shared: Path) -> Iterator[Callable[[OneCluster], ExecutorBench]]:
+def make_bench(standin: StandIn, tmp_path: Path) -> Iterator[Callable[[OneCluster], ExecutorBench]]:
     made: list[ExecutorBench] = []
 
     def make(cloud: OneCluster) -> ExecutorBench:
@@ -104,8 +104,8 @@ def make_bench(cluster: StandIn, tmp_path: Path, shared: Path) -> Iterator[Calla
             executor,
             K8sConfig(image="busybox", reconnect=timedelta(seconds=20)),
             MACHINE,
-            scratch=PurePosixPath(shared / "scratch"),
-            cut=cluster.cut,
+            scratch=PurePosixPath(standin.shared.path, "scratch"),
+            cut=standin.cut,
         )
         made.append(bench)
         return bench
@@ -116,9 +116,9 @@ def make_bench(cluster: StandIn, tmp_path: Path, shared: Path) -> Iterator[Calla
 
 
 def test_tasks_run_in_a_cluster_to_which_its_provider_leads(
-    cluster: StandIn, make_bench: Callable[[OneCluster], ExecutorBench]
+    standin: StandIn, make_bench: Callable[[OneCluster], ExecutorBench]
 ) -> None:
-    cloud = OneCluster(cluster.kubeconfig)
+    cloud = OneCluster(standin.kubeconfig)
 
     ended = make_bench(cloud).execute("a", Shell("echo hello"))
 
@@ -127,9 +127,9 @@ def test_tasks_run_in_a_cluster_to_which_its_provider_leads(
 
 
 def test_a_cluster_that_is_being_made_is_waited_for(
-    cluster: StandIn, make_bench: Callable[[OneCluster], ExecutorBench]
+    standin: StandIn, make_bench: Callable[[OneCluster], ExecutorBench]
 ) -> None:
-    cloud = OneCluster(cluster.kubeconfig, ready=False)
+    cloud = OneCluster(standin.kubeconfig, ready=False)
     bench = make_bench(cloud)
     with pytest.raises(MachineUnreachable, match="being made"):
         bench.open()
@@ -139,8 +139,8 @@ def test_a_cluster_that_is_being_made_is_waited_for(
 
 
 @pytest.mark.parametrize(("good", "asked"), [(timedelta(0), 3), (timedelta(hours=1), 1), (None, 1)])
-def test_a_token_is_asked_for_anew_only_when_it_is_old(cluster: StandIn, good: timedelta | None, asked: int) -> None:
-    cloud = OneCluster(cluster.kubeconfig, good=good)
+def test_a_token_is_asked_for_anew_only_when_it_is_old(standin: StandIn, good: timedelta | None, asked: int) -> None:
+    cloud = OneCluster(standin.kubeconfig, good=good)
     way = RentedWay(cloud, "cluster/one")
 
     for _ in range(3):
@@ -151,14 +151,14 @@ def test_a_token_is_asked_for_anew_only_when_it_is_old(cluster: StandIn, good: t
 
 @pytest.mark.parametrize("options", [{"workers": 2}, {"kubeconfig": "mine"}, {"context": "mine"}])
 def test_what_does_not_go_with_a_rented_cluster_is_told_before_anything_is_rented(
-    cluster: StandIn, options: dict[str, Any], tmp_path: Path
+    standin: StandIn, options: dict[str, Any], tmp_path: Path
 ) -> None:
     context = ExecutorContext(
         run="r",
         run_folder=tmp_path,
         project_folder=tmp_path,
         store_folder=tmp_path,
-        provider=OneCluster(cluster.kubeconfig),
+        provider=OneCluster(standin.kubeconfig),
     )
     with pytest.raises(ConfigError, match="does not go with a cluster that is rented"):
         K8sExecutor(K8sConfig(image="busybox", **options), context)

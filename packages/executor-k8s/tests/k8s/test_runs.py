@@ -7,11 +7,13 @@ import os
 import random
 import subprocess
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from .clusters import IMAGE, Cluster
 from .objects import Refusal
 from .project import SECONDS, Project, until
 from .standin import StandIn
@@ -20,42 +22,40 @@ CUTS = 5
 
 
 @pytest.fixture(params=["workers = 2", ""], ids=["workers", "pods"])
-def project(tmp_path: Path, shared: Path, cluster: StandIn, request: pytest.FixtureRequest) -> Project:
-    return Project(tmp_path, shared, cluster, request.param)
+def project(tmp_path: Path, cluster: Cluster, request: pytest.FixtureRequest) -> Project:
+    return Project(tmp_path, cluster, request.param)
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "spec"),
     [
-        "workers = 2",
-        "",
-        'kind = "job"',
-        'namespace = "per-run"\nworkers = 1',
-        'namespace = "per-run"\npod_template = "pod.yaml"',
+        ("workers = 2", {}),
+        ("", {}),
+        ('kind = "job"', {}),
+        ('namespace = "per-run"\nworkers = 1', {}),
+        ('namespace = "per-run"', {"hostname": "tasks"}),
     ],
     ids=["workers", "pods", "jobs", "workers per run", "pods per run"],
 )
-def test_the_diamond_runs_and_leaves_nothing(cluster: StandIn, tmp_path: Path, shared: Path, options: str) -> None:
-    project = Project(tmp_path, shared, cluster, options)
-    (project.folder / "pod.yaml").write_text("spec: {hostname: tasks}")
+def test_the_diamond_runs_and_leaves_nothing(
+    cluster: Cluster, tmp_path: Path, options: str, spec: Mapping[str, str]
+) -> None:
+    project = Project(tmp_path, cluster, options, spec=spec)
 
     project.say("run")
 
     [result] = project.folder.glob("results/latest/D/d.txt")
     assert result.read_text() == "HELLO FROM A\nhello from A\n"
     assert project.count() == dict.fromkeys("ABCD", 1)
-    until(lambda: not any(cluster.objects.all(kind)[1] for kind in ("pods", "jobs", "leases")))
-    assert [each["metadata"]["name"] for each in cluster.objects.all("namespaces")[1]] == ["default", "kube-system"]
+    until(lambda: not any(map(cluster.all, ("pods", "jobs", "leases", "namespaces"))))
 
 
 @pytest.mark.parametrize("options", ["workers = 1", ""], ids=["worker", "pod"])
-def test_a_python_call_is_made_by_the_python_of_the_image(
-    cluster: StandIn, tmp_path: Path, shared: Path, options: str
-) -> None:
+def test_a_python_call_is_made_by_the_python_of_the_image(standin: StandIn, tmp_path: Path, options: str) -> None:
     task = '[tasks.where]\ncall = "model:where"\noutputs = ["place.txt"]\n'
-    project = Project(tmp_path, shared, cluster, options, task)
+    project = Project(tmp_path, standin, options, task)
     path = project.folder / "longshore.toml"
-    path.write_text(path.read_text().replace('image = "busybox"', 'image = "python:3"'))
+    path.write_text(path.read_text().replace(f'image = "{IMAGE}"', 'image = "python:3"'))
     (project.folder / "model.py").write_text("import os\ndef where():\n    open('place.txt', 'w').write(os.getcwd())\n")
 
     project.say("run")
@@ -64,8 +64,8 @@ def test_a_python_call_is_made_by_the_python_of_the_image(
     assert result.read_text().startswith("/tmp/longshore/run/work/")
 
 
-def test_a_python_call_says_that_its_image_has_no_python(cluster: StandIn, tmp_path: Path, shared: Path) -> None:
-    project = Project(tmp_path, shared, cluster, "", '[tasks.where]\ncall = "model:where"\n')
+def test_a_python_call_says_that_its_image_has_no_python(standin: StandIn, tmp_path: Path) -> None:
+    project = Project(tmp_path, standin, "", '[tasks.where]\ncall = "model:where"\n')
     (project.folder / "model.py").write_text("def where():\n    return 1\n")
 
     with project.begin("run") as process:
@@ -98,7 +98,7 @@ def test_a_controller_that_is_killed_at_any_moment_is_taken_over_and_nothing_run
     assert project.count() == dict.fromkeys("ABCD", 1)
 
 
-def test_streams_that_are_cut_all_the_time_hinder_nothing(cluster: StandIn, project: Project) -> None:
+def test_streams_that_are_cut_all_the_time_hinder_nothing(cluster: Cluster, project: Project) -> None:
     over = threading.Event()
 
     def cut() -> None:
@@ -118,18 +118,18 @@ def test_streams_that_are_cut_all_the_time_hinder_nothing(cluster: StandIn, proj
     assert project.count() == dict.fromkeys("ABCD", 1)
 
 
-def test_pods_that_are_evicted_are_replaced_and_the_run_goes_on(cluster: StandIn, project: Project) -> None:
-    (project.counts / "wait").touch()
+def test_pods_that_are_evicted_are_replaced_and_the_run_goes_on(standin: StandIn, project: Project) -> None:
+    project.shared.touch("wait")
     text = (project.folder / "longshore.toml").read_text()
-    waits = f"until [ ! -e {project.counts}/wait ]; do sleep 0.05; done"
+    waits = f"until [ ! -e {project.shared.path}/wait ]; do sleep 0.05; done"
     (project.folder / "longshore.toml").write_text(text.replace("sleep 0.5", waits))
 
     with project.begin("run") as controller:
         until(lambda: {"B", "C"} <= project.count().keys())
-        for pod in cluster.objects.all("pods")[1]:
+        for pod in standin.all("pods"):
             with suppress(Refusal):  # that of A may have gone
-                cluster.evict(pod["metadata"]["name"])
-        (project.counts / "wait").unlink()
+                standin.evict(pod["metadata"]["name"])
+        project.shared.remove("wait")
         said, _ = controller.communicate(timeout=SECONDS)
 
     assert controller.returncode == 0, said

@@ -25,18 +25,18 @@ from .test_contract import config
 CLAIM = "data"
 
 
-def claim(cluster: StandIn, mode: str) -> None:
+def claim(standin: StandIn, mode: str) -> None:
     spec = {"accessModes": [mode], "resources": {"requests": {"storage": "1Gi"}}}
     body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": CLAIM}, "spec": spec}
-    cluster.post("persistentvolumeclaims", "default", body)
+    standin.post("persistentvolumeclaims", "default", body)
 
 
 @pytest.mark.parametrize("image", ["busybox", "python:3"])
 def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
-    cluster: StandIn, tmp_path: Path, image: str
+    standin: StandIn, tmp_path: Path, image: str
 ) -> None:
-    claim(cluster, "ReadWriteMany")
-    chosen = config(cluster, workers=2, volume=CLAIM, image=image)
+    claim(standin, "ReadWriteMany")
+    chosen = config(standin, workers=2, volume=CLAIM, image=image)
     context = ExecutorContext(
         run="r", run_folder=tmp_path / "run", project_folder=tmp_path, store_folder=tmp_path / "store"
     )
@@ -69,11 +69,11 @@ def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
         ends.append(event)
     assert [(end.outcome, end.outputs[0].sha256) for end in ends] == [(Exited(0), sha256)] * 2
     assert [machine.store for machine in machines] == ["p", "p"]
-    assert len(list((cluster.kubelet.claims / CLAIM).rglob(sha256))) == 1
+    assert len(list((standin.kubelet.claims / CLAIM).rglob(sha256))) == 1
     for session in sessions:
         session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
         session.close()
-    assert list((cluster.kubelet.claims / CLAIM).iterdir()) == []
+    assert list((standin.kubelet.claims / CLAIM).iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
         ("", "namespace default has no claim data"),
     ],
 )
-def test_a_volume_that_pods_cannot_share_is_refused_in_words(cluster: StandIn, mode: str, said: str) -> None:
+def test_a_volume_that_pods_cannot_share_is_refused_in_words(standin: StandIn, mode: str, said: str) -> None:
     if mode:
-        claim(cluster, mode)
+        claim(standin, mode)
 
     with pytest.raises(ExecutorError, match=said):
-        machines_of(config(cluster, volume=CLAIM), "p")
+        machines_of(config(standin, volume=CLAIM), "p")
 
-    namespace = Namespace(config(cluster))
-    found = {each.name: each.says for each in check_cluster(namespace, config(cluster, volume=CLAIM), {})}
+    namespace = Namespace(config(standin))
+    found = {each.name: each.says for each in check_cluster(namespace, config(standin, volume=CLAIM), {})}
     namespace.close()
     assert found["volume"].startswith(said)
-    assert cluster.objects.all("pods")[1] == []
+    assert standin.objects.all("pods")[1] == []
