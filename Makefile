@@ -8,10 +8,10 @@ TOX = .venv/bin/tox run --workdir .venv/tox
 TWO_AT_A_TIME = .venv/bin/tox run-parallel --workdir .venv/tox --parallel 2
 WITH_TOX = tools/make-venv .venv 'tox>=4.20'
 
-.PHONY: help demo test full chaos service bench clean
+.PHONY: help demo test test-k8s full chaos service bench clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 demo:  ## run examples/solar twice and report: the second time everything is up to date
 	@tools/make-venv build/demo -e ./packages/core -e './packages/cli[report]' -r examples/solar/requirements.txt
@@ -22,7 +22,12 @@ test:  ## everything that must hold: lint, types, layers, tests of each package,
 	@$(WITH_TOX)
 	@$(TWO_AT_A_TIME); status=$$?; tools/test-summary .venv/tox; exit $$status
 
-full: test chaos service demo  ## test, and what takes long
+test-k8s:  ## the tests of pods on a real cluster of this computer, which is built once: ten minutes. Needs root
+	@tools/system-packages
+	@$(WITH_TOX)
+	@tools/test-cluster with $(TOX) -e k8s -- packages/executor-k8s/tests
+
+full: test test-k8s chaos service demo  ## test, and what takes long
 
 service:  ## build the image of the service and lose a container of it; run the examples of Prefect and Dagster
 	@tools/system-packages
