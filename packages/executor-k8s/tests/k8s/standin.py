@@ -33,6 +33,7 @@ __all__ = ["StandIn"]
 
 _SCHEMAS = ("1.29", "1.36")
 _TOKEN = "letmein"
+_SECONDS = 120.0
 
 
 class StandIn:
@@ -119,7 +120,10 @@ class StandIn:
         """Execute a program in a pod; give its exit code and what it says."""
         container = self.kubelet.container(self.objects.get(("pods", self.namespace, pod)))
         with container.execute(argv) as process:
-            said, complaint = process.communicate(timeout=20)
+            try:
+                said, complaint = process.communicate(timeout=_SECONDS)
+            finally:
+                process.kill()  # what has not ended in time would be waited for
         return process.returncode, (said + complaint).decode()
 
     # --- mishaps
