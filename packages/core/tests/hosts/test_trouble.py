@@ -116,7 +116,7 @@ pool = "far"
 
 
 def test_what_was_lost_with_its_machine_is_made_again_and_the_reason_is_told(rig: Rig) -> None:
-    pools = rig.pool("h1", "h3", name="near", reconnect=0.2, orphan="0.5 s") + rig.pool("h2", name="far")
+    pools = rig.pool("h1", "h3", name="near", reconnect=0.2, orphan="2 s") + rig.pool("h2", name="far")
     with rig.start(GATED.format(pools=pools, world=rig.world)) as run:
         rig.until(lambda: seen(rig, run, AttemptEnded, task="a"), "the end of a")
         [first] = seen(rig, run, AttemptIntended, task="a")

@@ -93,18 +93,21 @@ class FakeRemoteComputer:
         return self.run_folder(run) / "store"
 
     def crash(self, run: str) -> None:
-        """Kill the supervisor of a run; what it has started lives on."""
-        pid = self._supervisors(run)[-1]
-        with exit_handle(pid) as handle:
-            os.kill(pid, signal.SIGKILL)
-            wait_over(handle)
+        """Kill the supervisor of a run, unless nobody has attended to it for so long that it has gone; what it has
+        started lives on.
+        """
+        self._kill(self._supervisors(run)[-1])
 
     def switch_off(self, run: str) -> None:
         """Kill all supervisors of a run, whatever they wait for."""
         for pid in set(self._supervisors(run)):
-            with suppress(ProcessLookupError), exit_handle(pid) as handle:
-                os.kill(pid, signal.SIGKILL)
-                wait_over(handle)
+            self._kill(pid)
+
+    @staticmethod
+    def _kill(pid: int) -> None:
+        with suppress(ProcessLookupError), exit_handle(pid) as handle:
+            os.kill(pid, signal.SIGKILL)
+            wait_over(handle)
 
     def wait_idle(self, run: str) -> None:
         """Wait until no supervisor of a run is left."""
