@@ -1,6 +1,7 @@
-"""A server here that speaks S3, with 500 files, one broken, one without power. Prints where it is, and stays."""
+"""A server here that speaks S3, with 500 files (or as many as you say), one broken, one without power."""
 
 import logging
+import sys
 import threading
 
 import boto3
@@ -12,7 +13,7 @@ server.start()
 host, port = server.get_host_and_port()
 cloud = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
 cloud.create_bucket(Bucket="readings")
-for number in range(1, 501):
+for number in range(1, int(sys.argv[1] if sys.argv[1:] else 500) + 1):
     values = [10 + number / 100 + hour % 24 for hour in range(48)]
     lines = ["hour,Wind" if number == 21 else "hour,Power", *(f"{hour},{value}" for hour, value in enumerate(values))]
     if number == 13:

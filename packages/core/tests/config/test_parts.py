@@ -226,6 +226,8 @@ command = "true"
         ('{ lines_of = "empty" }', "'empty' has no lines", "one value per line"),
         ('{ lines_of = "double" }', "'a' stands twice in 'double', in lines 1 and 3", "repeat"),
         ('{ lines_of = "binary" }', "not UTF-8", "readable text"),
+        ('{ lines_of = "long" }', "'long' has a line 2 with more than 120 KiB", "one value per line"),
+        ('{ lines_of = "nul" }', "'nul' has a line 1 with a NUL character", "one value per line"),
     ],
 )
 def test_a_source_without_good_values_is_a_problem_with_its_place(
@@ -235,6 +237,8 @@ def test_a_source_without_good_values_is_a_problem_with_its_place(
         f'name = "w"\n[tasks.a]\ncommand = "true"\nfor_each.x = {source}\n', {"empty": "\n \n", "double": "a\nb\na\n"}
     )
     (folder / "binary").write_bytes(b"\xff\n")
+    (folder / "long").write_text(f"a\n{'x' * (1 << 20)}\nb\n")
+    (folder / "nul").write_text("a\0b\n")
 
     with pytest.raises(ConfigError) as raised:
         resolve(loaded.spec, folder, loaded.place)

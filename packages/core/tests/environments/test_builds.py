@@ -163,6 +163,16 @@ def test_a_python_that_is_not_there_is_told_with_what_to_do(play: Play) -> None:
 
 
 @pytest.mark.usefixtures("uv")
+def test_a_python_that_uv_cannot_bring_is_told_with_its_own_words(play: Play) -> None:
+    run = play(SCI + 'python = "3.99"\n[tasks.a]\ncommand = "true"\n')
+
+    [first, _] = ends(run)
+    assert isinstance(first, EnvironmentFailed)
+    assert first.evidence.startswith("no virtual environment with Python 3.99 could be made")
+    assert "No interpreter found for Python 3.99" in first.evidence
+
+
+@pytest.mark.usefixtures("uv")
 def test_a_half_built_environment_is_never_used(play: Play, root: Path) -> None:
     text = SCI + 'before = "echo x > $LONGSHORE_ENVIRONMENT/x"\n[tasks.a]\ncommand = "ls $LONGSHORE_ENVIRONMENT"\n'
     [built] = ends(play(text))

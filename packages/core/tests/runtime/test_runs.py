@@ -14,7 +14,7 @@ import pytest
 from longshore import ConfigError, Run, RunOptions, Workflow, load, resume, start
 from longshore.config.document import to_document
 from longshore.errors import PluginMissing, RunLocked, UsageError
-from longshore.model.events import AttemptEnded, AttemptStarted, RunEnded
+from longshore.model.events import AttemptEnded, AttemptStarted, InputsFailed, RunEnded
 from longshore.runtime.asking import Events, ask
 from longshore.runtime.history import AttemptInfo, RunReader
 from longshore.runtime.planning import plan
@@ -180,6 +180,32 @@ outputs = ["all.txt"]
     assert run.state == "succeeded"
     assert (run.results / "all" / "all.txt").read_text() == "fitted x\nfitted y\n"
     assert run.reader().info().tasks == 4
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("head -c 200000 /dev/zero | tr '\\0' x", "has a line 1 with more than 120 KiB, which no variable can hold"),
+        ("printf 'a\\nb\\000'", "has a line 2 with a NUL character"),
+        ("printf 'caf\\351'", "is not UTF-8 text"),
+    ],
+)
+def test_lines_that_can_be_no_values_fail_the_task_that_ranges_over_them_in_words(
+    play: Play, written: str, says: str
+) -> None:
+    run = play(f"""
+name = "w"
+[tasks.list]
+command = '''{written} > names.txt'''
+outputs = ["names.txt"]
+[tasks.fit]
+for_each.name = {{ lines_of = "workflow:///list/names.txt" }}
+command = "true"
+""")
+
+    assert phases(run) == {"list": "succeeded", "fit[*]": "failed"}
+    [reason] = [each.reason for _, each in run.reader().events(kind="InputsFailed") if isinstance(each, InputsFailed)]
+    assert says in reason
 
 
 def test_parameters_reach_the_command_as_they_are_whatever_they_hold(play: Play) -> None:

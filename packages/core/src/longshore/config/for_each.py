@@ -10,6 +10,7 @@ from longshore.config.fields import Parser, describe, encoding, mapping_of, rela
 from longshore.config.globs import is_glob
 from longshore.config.problems import hint, wrong
 from longshore.config.urls import LinkedSource, host_of, is_link, is_url, path_of
+from longshore.config.value_lines import unfit
 from longshore.model.names import check_parameter
 from longshore.model.task import ColumnsOf, FilesMatching, LinesOf, Range, Source, Values
 
@@ -80,8 +81,8 @@ def check_values(values: Sequence[str]) -> None:
         seen: set[str] = set()
         double = next(value for value in values if value in seen or seen.add(value))  # type: ignore[func-returns-value]
         raise wrong(f"the value {double!r} stands there twice", "take one away; use repeat to run a task several times")
-    if any("\0" in value for value in values):
-        raise wrong("a value has a NUL character, which no variable can hold", "take it out")
+    if reason := next(filter(None, map(unfit, values)), ""):
+        raise wrong(f"a value has {reason}", "take it out, or put it into a file")
 
 
 def _parameter(value: object) -> str:

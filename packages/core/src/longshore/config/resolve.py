@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import evolve
 
-from longshore.config.for_each import check_count, check_values
+from longshore.config.for_each import check_count
 from longshore.config.problems import Key, Places, Problems, wrong
 from longshore.config.project_files import ProjectFiles
 from longshore.config.urls import host_of, is_url, path_of
+from longshore.config.value_lines import value_lines
 from longshore.errors import InputMissing, LongshoreError
 from longshore.model.names import clean_relative
 from longshore.model.task import ColumnsOf, FilesMatching, LinesOf, Parameter, Range, TaskSpec, Values
@@ -179,24 +180,23 @@ def _objects(glob: str, listing: Listing | None) -> Sequence[str]:
 
 
 def _lines(path: str, files: ProjectFiles) -> tuple[str, ...]:
+    remedy = "make it a readable text, one value per line"
     try:
-        text = (files.folder / path).read_text(encoding="utf-8-sig")
+        lines = list(value_lines(files.folder / path))
     except FileNotFoundError:
         raise wrong(f"there is no file {path!r}", "write it, one value per line, or mend the path") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise wrong(f"{path!r} cannot be read: {reason}", "make it a readable text, one value per line") from None
+    except OSError as error:
+        raise wrong(f"{path!r} cannot be read: {error.strerror}", remedy) from None
+    except ValueError as error:
+        raise wrong(f"{path!r} {error}", remedy) from None
     values: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        value = line.strip()
+    for number, value in lines:
         if value in values:
             raise wrong(
                 f"the value {value!r} stands twice in {path!r}, in lines {values[value]} and {number}",
                 "take one away; use repeat to run a task several times",
             )
-        if value:
-            values[value] = number
+        values[value] = number
     if not values:
         raise wrong(f"{path!r} has no lines, so there would be no task", "write one value per line")
-    check_values(tuple(values))
     return tuple(values)

@@ -51,8 +51,9 @@ def _make_venv(work: Work) -> None:
     work.relay.say("Python: %s" % (below or asked or work.default_python()))
     code = work.run([*argv, work.place])
     if code:
+        which = " with Python %s" % asked if asked and not below else ""
         hint = "" if uv else "; install uv, or python3-venv of the system"
-        raise work.failed("no virtual environment could be made" + hint, code)
+        raise work.failed("no virtual environment%s could be made%s" % (which, hint), code)
     work.told["VIRTUAL_ENV"] = work.place
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longshore.config.value_lines import value_lines
 from longshore.errors import InputMissing, StagingError
 from longshore.model.attempt import Item
 from longshore.model.task import ColumnsOf, OutputFiles, OutputLines, Range, Reference, TaskSpec, Values
@@ -97,12 +98,11 @@ def _lines(files: Sequence[tuple[str, Item]], store: Path, where: str) -> list[s
         if item.kind == "folder":
             raise StagingError(f"{where}: {path} is a folder and has no lines; name a file in it")
         try:
-            text = Path(object_path(str(store), item.sha256)).read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise StagingError(f"{where}: {path} is not UTF-8 text: {error}") from error
+            lines += [value for _, value in value_lines(Path(object_path(str(store), item.sha256)))]
+        except ValueError as error:
+            raise StagingError(f"{where}: {path} {error}; one value per line") from error
         except FileNotFoundError as error:
             raise InputMissing(f"{where}: {path} is no longer in the cache; run its task again") from error
-        lines += [line.strip() for line in text.splitlines() if line.strip()]
     return lines
 
 
