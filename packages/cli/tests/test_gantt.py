@@ -242,6 +242,13 @@ def test_an_environment_is_told_with_what_was_installed_and_a_failed_one_with_it
     assert "no &lt;such&gt; package" in text
 
 
+def test_of_a_build_that_failed_the_line_that_is_shown_first_says_what_failed() -> None:
+    failed = evolve(BUILD, failure="environment", evidence="pip: nosuch\nexit code 1\nerror: No solution found\n")
+    assert (
+        "<summary>pip: nosuch</summary><pre>pip: nosuch\nexit code 1\n" in environments(record(builds=(failed,))).text
+    )
+
+
 def drawn_as(phase: str) -> str:
     told = record(phases={"t": phase})
     return graph_svg(told.workflow, outcomes(told))

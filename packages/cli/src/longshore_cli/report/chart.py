@@ -60,6 +60,7 @@ def chart(gantt: Gantt, *, width: int | str, title: str) -> dict[str, Any]:
                 "field": "begin",
                 "type": "quantitative",
                 "title": f"{unit} since the run began",
+                "axis": {"labelSeparation": 4},
                 "scale": {"domain": [0, float(f"{gantt.seconds / scale * 1.001:.4g}") or 1], "nice": False},
             },
             "x2": {"field": "end"},

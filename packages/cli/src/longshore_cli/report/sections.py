@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+from longshore.model.outcome import FailureClass
 from longshore.model.quantity import Money, format_size
 from longshore.runtime.attempt_rows import AttemptRow
 from longshore.runtime.fleet_rows import BuildRow
@@ -110,12 +111,12 @@ def trouble(record: Record) -> Html:
 
 def _failed_row(record: Record, each: AttemptRow) -> list[str | Html]:
     failure, then = each.failure or "lost", _then(record, each)
-    return [each.task, _proof(each.evidence), failure, each.outcome, then, each.machine, str(each.attempt)]
+    return [each.task, _proof(each.evidence, failure), failure, each.outcome, then, each.machine, str(each.attempt)]
 
 
 def _refused_row(record: Record, name: str) -> list[str | Html]:
-    proof = _proof(record.refusals.get(name, ""))
-    return [name, proof, record.stands[name].failure, "did not begin", "given up", "-", "-"]
+    failure = record.stands[name].failure
+    return [name, _proof(record.refusals.get(name, ""), failure), failure, "did not begin", "given up", "-", "-"]
 
 
 def _then(record: Record, attempt: AttemptRow) -> str:
@@ -124,12 +125,16 @@ def _then(record: Record, attempt: AttemptRow) -> str:
     return "given up" if record.phase(attempt.task) in {"failed", "lost"} else record.phase(attempt.task)
 
 
-def _proof(evidence: str) -> str | Html:
-    """Show the last line, which says most, and the rest on demand."""
+def _proof(evidence: str, failure: str) -> str | Html:
+    """Show the line that says most, and the rest on demand: the last one, but of a build what it was that failed."""
     lines = last_lines(evidence, _MOST_LINES)
     if len(lines) < 2:
         return "".join(lines)
-    return details(shorten(lines[-1], _LONGEST_LINE), "\n".join(lines))
+    most = lines[-1]
+    if failure == FailureClass.ENVIRONMENT:
+        [most] = last_lines(evidence.strip().partition("\n")[0], 1)
+        lines[0] = most
+    return details(shorten(most, _LONGEST_LINE), "\n".join(lines))
 
 
 def machines(record: Record) -> Html:
@@ -180,7 +185,7 @@ def environments(record: Record) -> Html:
             "there already" if each.reused else each.failure or ("built" if each.ended is not None else "not over"),
             _seconds(each.ended - each.begun) if each.ended is not None else "-",
             each.python,
-            _locks(each) if each.locks else _proof(each.evidence),
+            _locks(each) if each.locks else _proof(each.evidence, each.failure),
         ]
         for each in record.builds[:_MOST_ROWS]
     ]
