@@ -35,8 +35,10 @@ def constants_first(name: str) -> tuple[bool, bool, str]:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Give the top-level modules that are loaded when a fresh Python has executed a statement."""
-    program = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    """Give the top-level modules that are loaded when a fresh Python has executed a statement, and all of ours."""
+    program = f"""{statement}
+import sys
+print(*{{name if name.startswith("longshore") else name.partition(".")[0] for name in sys.modules}})"""
     command = [sys.executable, "-I", "-c", program]
     return set(
         subprocess.run(command, capture_output=True, text=True, check=True, timeout=PROGRAM_SECONDS).stdout.split()
@@ -68,6 +70,13 @@ def test_importing_longshore_loads_nothing_that_is_slow_or_foreign() -> None:
 
 def test_building_a_workflow_loads_nothing_that_is_slow_or_foreign() -> None:
     assert loaded_by("import longshore; longshore.Workflow") & (NEVER | SLOW) == set()
+
+
+def test_logging_in_to_a_host_by_hand_loads_neither_clouds_nor_the_ledger() -> None:
+    loaded = loaded_by("from longshore.machines import open_shell")
+
+    assert "longshore.machines.shells" in loaded
+    assert loaded & (NEVER | SLOW | {"longshore.machines.fleet", "longshore.runtime.ledger"}) == set()
 
 
 def test_the_kit_for_plugin_authors_loads_no_sdk_of_a_cloud_and_no_test_runner_before_a_contract_is_used() -> None:

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from longshore.errors import FenceRefused, MachineUnreachable
+from longshore.errors import MachineUnreachable
 from longshore.model.machine import Machine
-from longshore.plugin.boot import BEAT_FILE
 from longshore.plugin.hosts import Finding
 from longshore.plugin.protocols import ExecutorContext, FirstBoot, Sink
-from longshore.remote.peers import PeerSession
-from longshore.remote.protocol import VERSION
-from longshore.remote.remote_session import RemoteSession
-from longshore.remote.sharing import SharedStore
-from longshore.remote.shim_session import ShimSession
 from longshore_ssh.boot import GIVEN_KIND, first_boot
-from longshore_ssh.check import examine
 from longshore_ssh.config import HostConfig, SshConfig
 from longshore_ssh.connection import Connection
 from longshore_ssh.errors import LoginRefused, NotTheHost
 from longshore_ssh.keys import public_line
-from longshore_ssh.programs import SHIM
 from longshore_ssh.rented import as_rented, login_key, meet
-from longshore_ssh.session import SshLink
 from longshore_ssh.shell import SshShell
 from longshore_ssh.targets import Target, find_target, target_of
+
+if TYPE_CHECKING:
+    from longshore.remote.remote_session import RemoteSession
 
 __all__ = ["SshExecutor"]
 
 _NOT_SHARED = "leave shared_fs out, or let folder name one that they share"
-_PLAIN = re.compile(r"[A-Za-z0-9_@+-][A-Za-z0-9_.@+-]*", re.ASCII)
 
 
 class SshExecutor:
@@ -47,7 +37,11 @@ class SshExecutor:
     def __init__(self, config: SshConfig, context: ExecutorContext) -> None:
         self._config = config
         self._context = context
-        self._shared = SharedStore(_NOT_SHARED) if config.shared_fs else None
+        self._shared = None
+        if config.shared_fs:
+            from longshore.remote.sharing import SharedStore  # noqa: PLC0415  as in `open`
+
+            self._shared = SharedStore(_NOT_SHARED)
 
     def hosts(self) -> Sequence[str]:
         """Name the hosts of the config."""
@@ -56,6 +50,8 @@ class SshExecutor:
     def check(self, host: str) -> Sequence[Finding]:
         """Look at one of them from its address to the supervisor on it."""
         [config] = [each for each in self._config.hosts if each.host == host]
+        from longshore_ssh.check import examine  # noqa: PLC0415  as in `open`
+
         return examine(config, self._config, self._try)
 
     def shell(self, address: str, *, host_key: str = "") -> SshShell:
@@ -100,27 +96,10 @@ class SshExecutor:
         target = find_target(machine, self._config)
         if target.fingerprint:
             target = as_rented(target, self._config)
-        with _booting(target):
-            return self._open(target, machine, fence, sink)
+        from longshore_ssh.opening import open_session  # noqa: PLC0415  work by hand needs none of it
 
-    def _open(self, target: Target, machine: Machine, fence: int, sink: Sink) -> RemoteSession:
-        run = self._context.run
-        place = f"runs/{_name(run)}.{_name(machine.id)}"
-        # A machine's id is longer than its pool's name, which is the store's, so nobody else's folder is called so.
-        store = f"runs/{_name(run)}.{_name(machine.store)}/store" if machine.store else f"{place}/store"
-        link = SshLink(target, self._config, place, store)
-        try:
-            link.open()
-            link.meet()
-            if fence < link.fence:
-                newer = f"a newer controller has taken run {run} over (its fence is {link.fence})"
-                raise FenceRefused(newer, fence=link.fence)
-            hello = _hello(machine, link, self._context, fence)
-            kind = ShimSession if link.python == SHIM else PeerSession
-            return kind(machine.id, hello, link, sink, self._context, shared=self._shared if machine.store else None)
-        except BaseException:
-            link.close()
-            raise
+        with _booting(target):
+            return open_session(target, machine, fence, sink, self._config, self._context, self._shared)
 
 
 @contextmanager
@@ -138,31 +117,3 @@ def _booting(target: Target) -> Iterator[None]:
 
 def _deaf(*_: object) -> None:
     return
-
-
-def _name(text: str) -> str:
-    """Give a name as a file's, different for different names."""
-    if _PLAIN.fullmatch(text):
-        return text
-    return re.sub(r"[^A-Za-z0-9_.@+-]", "_", text).lstrip(".") + "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _hello(machine: Machine, link: SshLink, context: ExecutorContext, fence: int) -> dict[str, Any]:
-    return {
-        "op": "hello",
-        "version": VERSION,
-        "fence": fence,
-        "cpus": machine.resources.cpus,
-        "memory": machine.resources.memory_bytes,
-        "gpus": [str(index) for index in range(machine.resources.gpus)],
-        "slots": machine.slots,
-        "env": None,
-        "python": link.python,
-        "project": link.folder,
-        "store": link.store,
-        "logs": f"{link.folder}/logs",
-        "unattended": context.unattended.total_seconds(),
-        "tied": False,
-        "beat_file": BEAT_FILE,
-        "room": str(PurePosixPath(link.folder).parents[1] / "room"),
-    }

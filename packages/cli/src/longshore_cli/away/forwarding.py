@@ -41,7 +41,6 @@ def forwarded(ctx: click.Context, invocation: Invocation) -> int | None:
     if not (folder / ".longshore" / "away").is_dir():
         return None
     from longshore.runtime.project import Project
-    from longshore_cli.fetching import tell_fetched
 
     project = Project(folder)
     seat, named = meant_seat(project, ctx.params)
@@ -52,6 +51,8 @@ def forwarded(ctx: click.Context, invocation: Invocation) -> int | None:
         _bring_record(ctx, seat, project, invocation)
         return None
     if name == "fetch":
+        from longshore_cli.fetching import tell_fetched
+
         with asking(seat, project, invocation) as shell:
             told = _fetch(shell, seat, project, ctx.params)
         if told["record"]:

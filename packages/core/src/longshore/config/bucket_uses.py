@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from longshore.config.load import DEFAULT_FILE, read_raw
+from longshore.config.files import DEFAULT_FILE, read_raw
 from longshore.config.urls import is_link, is_url
 from longshore.plugin.rights import BucketUse, Want
 

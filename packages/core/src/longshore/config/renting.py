@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, frozen
 
 from longshore.config.fields import text
-from longshore.config.load import DEFAULT_FILE, read_raw, read_user_raw
+from longshore.config.files import DEFAULT_FILE, read_raw, read_user_raw
 from longshore.config.problems import Places, Problems
 from longshore.config.sketch import Sketch, read_tables
 from longshore.model.names import check_name

@@ -10,15 +10,10 @@ from pathlib import Path
 
 from longshore.config.renting import read_renting
 from longshore.errors import UsageError
-from longshore.machines.ending import chosen
-from longshore.machines.fleet import open_fleet
 from longshore.machines.hosts import given_hosts, make_executor
-from longshore.machines.values import MachineInfo
-from longshore.model.machine import MachineState
 from longshore.model.names import near
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.hosts import Shell, Shells
-from longshore.runtime.admission import Admission
 from longshore.runtime.registry import Registry
 
 __all__ = ["open_shell", "shells_of"]
@@ -90,18 +85,9 @@ def _all_of(
         given = [host for host in given_hosts(folder, aside) if host.pool.name == pool.name]
         executor = given[0].executor if given else make_executor(Registry(), pool, folder, aside)
         return executor, {host.host: (host.host, "") for host in given}
-    with open_fleet(folder, tell=tell) as fleet:
-        rented = [
-            each
-            for each in chosen(fleet, [], pool=pool.name)
-            if isinstance(each, MachineInfo) and each.state is MachineState.RUNNING and each.address
-        ]
-        for provider in {each.provider for each in rented}:
-            keeper = fleet.keeper(provider)
-            Admission(keeper.provider, keeper.owner).follow()
-        return make_executor(Registry(), pool, folder, aside), {
-            each.name: (each.address, each.host_key) for each in rented
-        }
+    from longshore.machines.entering import enter_pool  # noqa: PLC0415  clouds and the ledger, which hosts do without
+
+    return enter_pool(pool, folder, aside, tell)
 
 
 def _meant(name: str, folder: Path, aside: Path, tell: Callable[[str], None]) -> tuple[object, str, str]:
@@ -111,13 +97,6 @@ def _meant(name: str, folder: Path, aside: Path, tell: Callable[[str], None]) ->
         raise UsageError(f"{name!r} could be any of {', '.join(host.name for host in given)}; name one of these")
     if given:
         return given[0].executor, given[0].host, ""
-    with open_fleet(folder, tell=tell) as fleet:
-        [machine] = chosen(fleet, [name], foreign=True)
-        if not isinstance(machine, MachineInfo) or not machine.address:
-            raise UsageError(f"{name} has no address yet; look again in a minute")
-        pool = fleet.renting.pools.get(machine.pool)
-        if pool is None:
-            raise UsageError(f"{name} is of pool {machine.pool!r}, which nothing here describes; go to its project")
-        keeper = fleet.keeper(machine.provider)
-        Admission(keeper.provider, keeper.owner).follow()
-        return make_executor(Registry(), pool, folder, aside), machine.address, machine.host_key
+    from longshore.machines.entering import enter_machine  # noqa: PLC0415  as above
+
+    return enter_machine(name, folder, aside, tell)
