@@ -8,8 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from longshore.model.events import InputsFailed, ResultsDelivered, TableMade
-from longshore.model.outcome import FailureClass
+from longshore.model.events import AttemptEnded, InputsFailed, ResultsDelivered, TableMade
 from longshore.runtime.history import AttemptInfo, RunInfo, RunReader, TaskInfo
 from longshore_cli.output import paint
 from longshore_cli.text import clean, counted, counts, duration, last_lines
@@ -19,7 +18,6 @@ __all__ = ["Failure", "Summary", "summarize"]
 _MOST_SHOWN = 10
 _MOST_LINES = 12
 _FAILED = ("failed", "lost")
-_WITHOUT_ATTEMPT = (FailureClass.STAGING, FailureClass.CAPACITY)
 
 
 @frozen(kw_only=True)
@@ -119,7 +117,7 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
     """Look at why one task failed."""
     attempts = list(reader.attempts(task.id))
     ended: AttemptInfo | None = attempts[-1] if attempts else None
-    refused = _refusal(reader, task.id) if task.failure in _WITHOUT_ATTEMPT else ""
+    refused = _refusal(reader, task.id)
     if refused or ended is None:
         proof, outcome = refused, ""
     else:
@@ -140,12 +138,18 @@ def _refusal(reader: RunReader, task: str) -> str:
     """Say why a task's inputs, or a machine for it, could not be had, if that is how it ended."""
     from longshore.model.lease_events import TasksRefused
 
-    reasons = [
-        event.reason
-        for _, event in reader.events(about=task)
-        if isinstance(event, InputsFailed) or (isinstance(event, TasksRefused) and task in event.tasks)
-    ]
-    return reasons[-1] if reasons else ""
+    reason = ""
+    for _, event in reader.events(about=task):
+        match event:
+            case InputsFailed(task=name, reason=why) if name == task:
+                reason = why
+            case TasksRefused(tasks=names, reason=why) if task in names:
+                reason = why
+            case AttemptEnded(task=name) if name == task:
+                reason = ""
+            case _:
+                pass
+    return reason
 
 
 def _undelivered(reader: RunReader, info: RunInfo) -> tuple[str, ...]:

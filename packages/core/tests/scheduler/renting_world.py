@@ -148,8 +148,8 @@ class World:
                 self.answer(intent)
             case DrainMachine(lease, reason):
                 self.take(LeaseDraining(at=self.now, lease=lease, reason=reason))
-            case RefuseTasks(names, reason):
-                self.take(TasksRefused(at=self.now, tasks=names, reason=reason))
+            case RefuseTasks(names, reason, failure):
+                self.take(TasksRefused(at=self.now, tasks=names, reason=reason, failure=failure))
             case GiveUp(lease, how):
                 self.given_up.append(action)
                 self.give_up(lease, how)

@@ -102,18 +102,22 @@ def test_what_is_refused_is_sought_elsewhere_and_here_again_after_a_while() -> N
     assert types(world) == ["small", "dear", "small"]
 
 
-def test_what_the_cloud_will_never_give_is_not_asked_for_again_and_the_tasks_fail_in_words() -> None:
+@pytest.mark.parametrize("failure", [FailureClass.CREDENTIALS, FailureClass.CONFIGURATION])
+def test_what_the_cloud_will_never_give_is_not_asked_for_again_and_the_tasks_fail_for_its_reason(
+    failure: FailureClass,
+) -> None:
     world = World(pool(), tasks(2), offers=(SMALL,))
-    world.refused = {"small": FailureClass.CREDENTIALS}
+    world.refused = {"small": failure}
     world.settle()
     assert types(world) == ["small"] * len(types(world))
     assert phases(world) == {TaskPhase.FAILED}
+    assert {task.failure for task in world.state.tasks.values()} == {failure}
     assert world.state.ended == "failed"
 
 
 def test_a_login_that_may_not_rent_is_not_tried_on_every_offer_and_a_bad_request_on_three() -> None:
     offers = tuple(offer(f"t{n}") for n in range(9))
-    for failure, tried in ((FailureClass.CREDENTIALS, 1), (FailureClass.PLUGIN_BUG, 3)):
+    for failure, tried in ((FailureClass.CREDENTIALS, 1), (FailureClass.CONFIGURATION, 3)):
         world = World(pool(), tasks(1), offers=offers)
         world.refused = dict.fromkeys((each.type for each in offers), failure)
         world.settle()

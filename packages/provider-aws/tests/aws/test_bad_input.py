@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +24,7 @@ from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Needs
 from longshore.plugin.keys import Key
 from longshore.runtime.registry import Registry
-from longshore.testing.provider_rig import PUBLIC_KEY
-from longshore_aws.config import AwsConfig, Disk
+from longshore_aws.config import AwsConfig
 from longshore_aws.provider import AwsProvider
 
 from .rig import REGION, AwsRig, Cloud
@@ -203,32 +206,43 @@ def test_user_data_that_is_too_long(rig: AwsRig) -> None:
     assert "16384" in refused(rig, InvalidRequest, user_data="#!/bin/sh\n" + "#" * 20_000)
 
 
-def test_what_a_config_may_say_is_asked_for(rig: AwsRig, cloud: Cloud) -> None:
-    cloud.furnish(network_tag=("team", "me"), key="mine", parameter="/mine/image")
-    own = PUBLIC_KEY.replace(" me", " another")
-    provider = rig.provider(
-        network="tag:team=me",
-        image="ssm:/mine/image",
-        key=Key(public_key=own),
-        disk=Disk(gib=80, kind="gp3", iops=4000),
-        threads_per_core=1,
-        tags={"cost": "r-7"},
-        user="me",
+PROJECT = """
+name = "pv"
+max_cost = "1 USD"
+
+[providers.aws]
+regions = ["{region}"]
+endpoint_url = "{url}"
+admit = ["203.0.113.7/32"]
+image = "ami-00000000"
+
+[pools.cloud]
+provider = "aws"
+type = "t3.micro"
+machines = {{ max = 1 }}
+
+[tasks.job]
+command = "true"
+pool = "cloud"
+"""
+
+
+def test_a_run_whose_options_aws_can_never_take_fails_for_its_configuration_and_says_what_mends_it(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    (tmp_path / "longshore.toml").write_text(PROJECT.format(region=REGION, url=cloud.url))
+    homes = {name: str(tmp_path / name) for name in ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    ran = subprocess.run(
+        [sys.executable, "-m", "longshore_cli", "run"],
+        cwd=tmp_path,
+        env={**os.environ, **homes},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
-    spec = rig.spec()
-    spec = evolve(spec, offer=evolve(spec.offer, type="c5.large"))
-    (machine,) = provider.launch(spec, token="t-1")
-    (form,) = [body for action, body in rig.requests() if action == "create"]
-    wanted = {
-        "ImageId": "resolve:ssm:/mine/image",
-        "CpuOptions.CoreCount": "1",
-        "CpuOptions.ThreadsPerCore": "1",
-        "BlockDeviceMapping.1.Ebs.VolumeSize": "80",
-        "BlockDeviceMapping.1.Ebs.VolumeType": "gp3",
-        "BlockDeviceMapping.1.Ebs.Iops": "4000",
-    }
-    assert {key: form.get(key) for key in wanted} == wanted
-    assert machine.tags["cost"] == "r-7"
-    assert machine.resources.cpus == 1
-    assert [side.kind for side in rig.sides()] == ["security-group", "key-pair"]
-    assert {side.id for side in provider.sides_of(spec)} == {side.id for side in rig.sides()}
+    *_, last = ran.stderr.partition("failed  job  configuration\n")
+    assert ran.returncode == 1, ran.stderr
+    assert "looking up the image ami-00000000 in eu-west-1" in last
+    assert "name one that is there; ids differ from region to region" in last
+    assert cloud.admin().describe_instances()["Reservations"] == []

@@ -22,6 +22,7 @@ class FailureClass(StrEnum):
     CAPACITY = "capacity"
     QUOTA = "quota"
     CREDENTIALS = "credentials"
+    CONFIGURATION = "configuration"
     NETWORK = "network"
     STAGING = "staging"
     ENVIRONMENT = "environment"

@@ -53,7 +53,7 @@ _CLASSES: Mapping[type[ProviderError], FailureClass] = {
     QuotaExceeded: FailureClass.QUOTA,
     CredentialsError: FailureClass.CREDENTIALS,
     AccessDenied: FailureClass.CREDENTIALS,
-    InvalidRequest: FailureClass.PLUGIN_BUG,
+    InvalidRequest: FailureClass.CONFIGURATION,
 }
 _ENOUGH_LEFT = 10
 """A machine that was kept is taken only when this part of a pool's lifetime, or more, is left to it."""

@@ -27,7 +27,7 @@ RentingEvent = LeaseChanged | LeaseDraining | LeaseIntended | LeasesLeft | Offer
 
 _ELSEWHERE = frozenset({FailureClass.CAPACITY, FailureClass.QUOTA, FailureClass.NETWORK})
 """After these another offer may do, and this one again later."""
-_NEVER = frozenset({FailureClass.CREDENTIALS, FailureClass.PLUGIN_BUG})
+_NEVER = frozenset({FailureClass.CREDENTIALS, FailureClass.CONFIGURATION})
 """After these this offer is not tried again before the provider is asked anew."""
 _BARRED_MOST = 3
 _REMEMBERED = timedelta(hours=1)
@@ -132,7 +132,7 @@ def _changed(state: RunState, event: LeaseChanged) -> None:
 
 
 def _count_failure(pool: RentedState, event: LeaseChanged, failure: FailureClass) -> None:
-    pool.last_failure = event.reason
+    pool.last_failure, pool.last_class = event.reason, failure
     if failure in _ELSEWHERE:
         pool.refusals = [each for each in pool.refusals if event.at - each.at < _REMEMBERED]
         pool.refusals.append(Refusal(offer=event.offer, at=event.at))

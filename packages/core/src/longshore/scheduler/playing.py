@@ -183,9 +183,9 @@ class _Play:
                 self._take(LeaseDraining(at=self._now, lease=lease, reason=reason))
             case GiveUp(lease, how, reason):
                 self._give_up(lease, how, reason)
-            case RefuseTasks(tasks, reason):
+            case RefuseTasks(tasks, reason, failure):
                 self._refusals[reason] = None
-                self._take(TasksRefused(at=self._now, tasks=tasks, reason=reason))
+                self._take(TasksRefused(at=self._now, tasks=tasks, reason=reason, failure=failure))
 
     # --- what comes of it
 

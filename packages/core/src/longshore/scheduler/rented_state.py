@@ -82,6 +82,8 @@ class RentedState:
     unreached: int = 0
     """How many machines in a row could not be reached after their launch."""
     last_failure: str = ""
+    last_class: FailureClass = FailureClass.CAPACITY
+    """Of the failure that the words before are about."""
     rented: int = 0
     """How many leases it has had."""
     open: int = 0

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from longshore.model.lease_phase import LeasePhase
 from longshore.model.offer import Offer
+from longshore.model.outcome import FailureClass
 from longshore.model.rented import MachineKind, WhenIdle
 from longshore.model.views import TaskView
 from longshore.scheduler.actions import Action, StartAttempt, WakeAt
@@ -132,15 +133,16 @@ def _hopeless(
         return RefuseTasks(tasks, f"{found} {rooms}; ask for less, or change needs, type or max_price of pool {name}")
     if not waiting or any(lease.open for lease in state.leases.values()):
         return None
+    failure = pool.last_class
     if pool.unreached >= UNREACHED_MOST:
         reason = f"{pool.unreached} machines in a row could not be reached: {pool.last_failure}"
     elif not any(open_offers(pool)):
         reason = f"the cloud refuses all that the pool may have: {pool.last_failure}"
     elif not affordable(state, name, now):
-        reason = no_money(state, name, now)
+        reason, failure = no_money(state, name, now), FailureClass.CAPACITY
     else:
         return None
-    return RefuseTasks(tuple(view.id for view in waiting), reason)
+    return RefuseTasks(tuple(view.id for view in waiting), reason, failure)
 
 
 def _wanted(state: RunState, name: str, pool: RentedState, now: datetime, *, busy: bool) -> list[int]:

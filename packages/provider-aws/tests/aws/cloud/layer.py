@@ -28,6 +28,7 @@ _HANG_SECONDS = 5.0
 _CATALOGUE = frozenset({"DescribeInstanceTypes", "DescribeInstanceTypeOfferings", "DescribeSpotPriceHistory"})
 _SIZES = "nano micro small medium large xlarge 2xlarge 4xlarge 9xlarge 12xlarge 16xlarge 18xlarge 24xlarge metal"
 _FEW_TYPES = tuple(f"{family}.{size}" for family in ("t3", "c5", "c6g", "m5") for size in _SIZES.split())
+_FEW_TYPES += ("g4dn.xlarge", "g4dn.12xlarge", "g5.xlarge")
 """This cloud rents some of AWS's 1,400 types: a real SDK reads the list of all of them in seconds."""
 _READS = 2
 """So often does an SDK that repeats reads ask before it gives up: a cloud that hangs does so for all of them."""
