@@ -17,11 +17,11 @@ from longshore.machines.values import Collected
 from longshore.model.lease import LeasePhase
 from longshore.runtime.ledger import Ledger
 from longshore.runtime.providers import OpenProvider
-from longshore.testing import FakeRig
+from longshore.testing import FakeProvider, FakeRig
 from longshore.testing.fake_cloud_parts import CloudHabits
 from longshore.testing.faults import Fault
 
-from .world import LIFETIME, OWNER, World
+from .world import LIFETIME, OWNER, Narrow, World
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -213,3 +213,38 @@ def test_an_intent_that_was_never_asked_for_is_closed_when_its_maker_is_dead(wor
     with world.fleet() as fleet:
         assert collect(fleet).clean
         assert [each.id for each in fleet.ledger.leases()] == [lease.id]
+
+
+def test_a_machine_where_nobody_looks_any_more_is_neither_ended_nor_clean_but_named_with_what_mends_it(
+    world: World,
+) -> None:
+    with world.fleet() as fleet:
+        [row] = rent(fleet, "cloud", label="fit")
+    seeing, world.wrap = world.wrap, lambda provider: Narrow(provider, "south")
+    with world.fleet() as fleet:
+        world.wait(MINUTE)
+        assert collect(fleet).clean, "nothing is to be ended yet"
+        [deed] = end(fleet, chosen(fleet, ["fit"]))
+        hidden = "it is in north, and [providers.fake] looks in south: name north there, too"
+        assert str(deed.error) == f"it was not ended: {hidden}"
+        world.wait(LIFETIME)
+        found = collect(fleet, patience=HOUR)
+        assert not found.clean
+        assert [each.what for each in found.remaining] == [f"fit: its end time has come; {hidden}"]
+        assert [lease.machine for lease in fleet.ledger.leases()] == [row.id]
+
+    world.wrap = seeing
+    with world.fleet() as fleet:
+        assert collect(fleet, patience=HOUR).clean
+        assert fleet.ledger.leases() == []
+
+
+def test_a_machine_of_an_account_that_nobody_is_logged_in_to_is_named_with_what_mends_it(world: World) -> None:
+    with world.fleet() as fleet:
+        rent(fleet, "cloud", label="fit")
+    other = FakeRig()
+    elsewhere = FakeProvider(other.cloud.login("account-2"), other.cloud.time, other.provider().terms)
+    world.wrap = lambda _: elsewhere
+    with world.fleet() as fleet:
+        [deed] = end(fleet, chosen(fleet, ["fit"]))
+    assert str(deed.error).endswith("it is of the account account-1, and the login is of account-2: log in there")

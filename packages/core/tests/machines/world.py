@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from longshore.config.renting import Renting
 from longshore.machines.fleet import Fleet
+from longshore.model.machine import Machine
 from longshore.model.offer import Needs
 from longshore.model.quantity import Money, parse_money
 from longshore.model.rented import MachineKind, RentedPool
@@ -46,6 +49,25 @@ class Bare:
         self.launch = inner.launch
         self.find = inner.find
         self.terminate = inner.terminate
+
+
+class Narrow(Bare):
+    """A provider whose config names one region only."""
+
+    def __init__(self, inner: Provider, region: str) -> None:
+        super().__init__(inner)
+        self._inner = inner
+        self._region = region
+        self.scope = lambda: evolve(inner.scope(), regions=frozenset({region}))
+        self.find = self._find
+        self.terminate = self._terminate
+
+    def _find(self, *, owner: str) -> list[Machine]:
+        return [each for each in self._inner.find(owner=owner) if each.region == self._region]
+
+    def _terminate(self, machine_ids: Collection[str]) -> None:
+        here = {each.id for each in self._find(owner=OWNER)}
+        self._inner.terminate(here & set(machine_ids))
 
 
 class World:

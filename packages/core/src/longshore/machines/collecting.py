@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from attrs import define, field
 
 from longshore.errors import CloudUnreachable, LongshoreError, Throttled
-from longshore.machines.describing import describe_all, describe_resources, lease_name
+from longshore.machines.describing import describe_all, describe_resources, lease_name, unseen
 from longshore.machines.fleet import Fleet
 from longshore.machines.making import abandoned
 from longshore.machines.values import Collected, Deed, MachineInfo, Remaining, ResourceInfo, Unasked, Whose
@@ -17,7 +17,7 @@ from longshore.model.machine_spec import SideResource
 from longshore.plugin.provider import Sweeps
 from longshore.runtime.leases import LeaseKeeper
 from longshore.scheduler.lease_actions import Absent, Confirm, LeaseAction, Missed, Seen, Sweep, Terminate
-from longshore.scheduler.leases import Book, Listing, counts_from, reconcile
+from longshore.scheduler.leases import Book, Listing, counts_from, must_end, reconcile
 
 __all__ = ["collect"]
 
@@ -212,12 +212,16 @@ def _summed(
 
 
 def _remaining(fleet: Fleet, listings: Mapping[str, Listing]) -> Iterator[Remaining]:
-    """List the leases that are on their way out, and side resources that wait for them."""
+    """List the leases that are on their way out, also those whose machines are where nobody looks."""
     for lease in fleet.ledger.leases():
         listing = listings.get(lease.provider)
-        why = _why_open(lease, listing, fleet.now())
+        why, until = _why_open(lease, listing, fleet.now()), _until(lease, listing)
+        hidden = unseen(lease, listing.scope) if listing is not None else ""
+        if hidden:
+            why = why or must_end(fleet.keeper(lease.provider).book(), lease, fleet.now())
+            why, until = why and f"{why}; {hidden}", None
         if why:
-            yield Remaining(provider=lease.provider, what=f"{lease_name(lease)}: {why}", until=_until(lease, listing))
+            yield Remaining(provider=lease.provider, what=f"{lease_name(lease)}: {why}", until=until)
 
 
 def _why_open(lease: Lease, listing: Listing | None, now: datetime) -> str:

@@ -11,9 +11,10 @@ from longshore.model.machine import Machine
 from longshore.model.machine_spec import SideResource, Tag
 from longshore.model.names import near
 from longshore.model.times import read_time
+from longshore.plugin.provider import Scope
 from longshore.scheduler.leases import Book, Listing, sort_machines
 
-__all__ = ["describe_all", "describe_resources", "lease_name", "pick"]
+__all__ = ["describe_all", "describe_resources", "lease_name", "pick", "unseen"]
 
 _MOST_NAMED = 5
 
@@ -21,6 +22,17 @@ _MOST_NAMED = 5
 def lease_name(lease: Lease) -> str:
     """Give the name by which a lease's machine is known."""
     return lease.spec.name or lease.id
+
+
+def unseen(lease: Lease, scope: Scope) -> str:
+    """Say why a provider cannot see or end a lease's machine, and what mends it; empty when it can."""
+    region = lease.spec.offer.region
+    if lease.account != scope.account:
+        return f"it is of the account {lease.account}, and the login is of {scope.account}: log in there"
+    if not scope.covers(lease.account, region):
+        looked = ", ".join(sorted(scope.regions))
+        return f"it is in {region}, and [providers.{lease.provider}] looks in {looked}: name {region} there, too"
+    return ""
 
 
 def describe_all(book: Book, listing: Listing) -> list[MachineInfo]:

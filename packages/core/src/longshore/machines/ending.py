@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from longshore.errors import LongshoreError, UsageError
-from longshore.machines.describing import lease_name, pick
+from longshore.machines.describing import lease_name, pick, unseen
 from longshore.machines.fleet import Fleet
 from longshore.machines.values import Deed, MachineInfo, Overview, Whose
 from longshore.model.lease import Lease, LeasePhase
@@ -60,6 +60,8 @@ def _end_one(fleet: Fleet, machine: MachineInfo | Lease) -> None:
     keeper = fleet.keeper(machine.provider)
     lease = machine.id if isinstance(machine, Lease) else machine.lease
     if lease:
+        if hidden := unseen(fleet.ledger.lease(lease), keeper.scope):
+            raise UsageError(f"it was not ended: {hidden}")
         keeper.end(lease, _REASON)
     if isinstance(machine, MachineInfo) and (not lease or fleet.ledger.lease(lease).machine != machine.id):
         # No lease is on it, or its launch was done twice and the lease is on the other one.

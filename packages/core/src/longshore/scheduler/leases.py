@@ -27,8 +27,10 @@ from longshore.scheduler.lease_actions import (
     Terminate,
 )
 
-__all__ = ["Book", "Listing", "Sorted", "counts_from", "reconcile", "sort_machines"]
+__all__ = ["GRACE", "Book", "Listing", "Sorted", "counts_from", "must_end", "reconcile", "sort_machines"]
 
+GRACE = timedelta(minutes=10)
+"""So much later than it should have ended by itself a machine is ended by whoever finds it."""
 _APART = timedelta(seconds=1)
 """Two lists that miss a machine lie at least so far apart, whatever a cloud says of its lag."""
 _TWICE = 2
@@ -100,7 +102,7 @@ def reconcile(
     listing: Listing,
     now: datetime,
     *,
-    grace: timedelta = timedelta(minutes=10),
+    grace: timedelta = GRACE,
     end_foreign: bool = False,
 ) -> list[LeaseAction]:
     """Say what follows from a list for the leases that it is about, for strays and for foreign machines.
@@ -129,7 +131,7 @@ def _of_lease(
     book: Book, listing: Listing, lease: Lease, found: Sequence[Machine], now: datetime, grace: timedelta
 ) -> list[LeaseAction]:
     """Say what follows for one lease. Whether it must end is asked first, since that holds in every phase."""
-    why = _must_end(book, lease, now, grace)
+    why = must_end(book, lease, now, grace)
     if lease.phase is LeasePhase.INTENDED:
         return _of_intent(book, lease, found, why, now)
     if not found:
@@ -162,7 +164,7 @@ def _of_intent(book: Book, lease: Lease, found: Sequence[Machine], why: str, now
     return actions
 
 
-def _must_end(book: Book, lease: Lease, now: datetime, grace: timedelta) -> str:
+def must_end(book: Book, lease: Lease, now: datetime, grace: timedelta = GRACE) -> str:
     """Say why a lease must end now; empty when it need not."""
     if lease.spec.run in book.over and not lease.kept:
         return "its run has ended"
