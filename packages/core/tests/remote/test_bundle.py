@@ -35,6 +35,7 @@ CONTROLLERS = {
     "sharing",
     "shim_session",
     "shim_transfers",
+    "sources",
     "speech",
     "staged",
     "transfers",

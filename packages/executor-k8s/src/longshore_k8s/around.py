@@ -16,6 +16,7 @@ from longshore.model.machine import Machine
 from longshore.model.outcome import FailureClass, Lost
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.remote_session import RemoteSession
+from longshore.remote.sharing import SharedStore
 from longshore_k8s.attempt_objects import AttemptObjects
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
@@ -23,6 +24,8 @@ from longshore_k8s.evidence import PodState, nothing_runs, state_of
 from longshore_k8s.hands import Hands
 from longshore_k8s.manifests import CONTAINER
 from longshore_k8s.session import PodLink, hello, session_by
+from longshore_k8s.staging import bring_home
+from longshore_k8s.volumes import store_on
 
 __all__ = ["Around", "SeenPod", "brought_home", "link_to"]
 
@@ -46,6 +49,8 @@ class Around:
     """Is told that a newer controller has the run."""
     wait: Callable[[str, Callable[[], None] | None, str], None]
     """Is told what an attempt waits for, and what is to be done when there may be room."""
+    shared: SharedStore | None
+    """What the pods have in common that have a volume."""
 
 
 @frozen(kw_only=True)
@@ -73,14 +78,22 @@ def link_to(pod: SeenPod, around: Around, sink: Sink) -> RemoteSession:
         FenceRefused: when a newer controller has been there.
         LongshoreError: as `PodLink.open` does.
     """
-    link = PodLink(around.namespace, pod.name, pod.uid, _PLACE, math.inf, helped=bool(around.config.helper_image))
+    link = PodLink(
+        around.namespace,
+        pod.name,
+        pod.uid,
+        _PLACE,
+        math.inf,
+        helped=bool(around.config.helper_image),
+        store=store_on(around.context.run, around.machine.pool) if around.config.volume else "",
+    )
     try:
         link.open()
         if around.fence < link.fence:
             raise FenceRefused(f"a newer controller has the run (its fence is {link.fence})")
         has = evolve(around.machine.resources, gpus=pod.gpus)
         first = hello(has, None, link, around.fence, around.context.unattended)
-        return session_by(around.machine.id, first, link, sink, around.context)
+        return session_by(around.machine.id, first, link, sink, around.context, shared=around.shared)
     except BaseException:
         link.close()
         raise
@@ -90,7 +103,7 @@ def brought_home(event: AttemptEnded, inner: RemoteSession | None, around: Aroun
     """Bring the outputs of an attempt home; when that fails its end is another one."""
     try:
         if inner is not None and event.outputs:
-            inner.get(event.outputs)
+            bring_home(inner, event.outputs, around.context.area)
     except StagingError as error:
         return evolve(event, outputs=(), failure=FailureClass.STAGING, evidence=str(error))
     except MachineUnreachable as error:

@@ -21,6 +21,7 @@ from longshore_k8s.ending import Ending
 from longshore_k8s.errors import PodGone, QuotaExceeded, failure_of
 from longshore_k8s.evidence import PodPhase, state_of
 from longshore_k8s.fences import see_fence
+from longshore_k8s.staging import bring_in
 
 __all__ = ["AttemptPod"]
 
@@ -202,7 +203,7 @@ class AttemptPod:
                 inner.adopt([self._id])
             elif self._spec is not None:
                 inner.create(evolve(self._spec, environment=""))  # it is the image
-                inner.put(self._id, self._items)
+                bring_in(inner, self._id, self._items, self._around.context.area)
                 if not self._cancelled:
                     self._went = True
                     inner.go(self._id)

@@ -71,7 +71,7 @@ def _volume(namespace: Namespace, claim: str) -> Iterator[Finding]:
     except LongshoreError as error:
         yield Finding(name="volume", state=Soundness.BAD, says=str(error))
     else:
-        yield Finding(name="volume", state=Soundness.OK, says=f"all workers can write to {claim}")
+        yield Finding(name="volume", state=Soundness.OK, says=f"all pods can write to {claim}")
 
 
 def _pod(namespace: Namespace, pod: dict[str, Any]) -> Iterator[Finding]:

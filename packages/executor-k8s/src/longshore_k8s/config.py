@@ -119,7 +119,7 @@ class K8sConfig:
     workers: int | None = field(default=None, validator=optional([instance_of(int), gt(0)]))
     """So many pods that stay, each a machine; None for a pod for each attempt."""
     volume: str = field(default="", validator=_is_name)
-    """A claim of a volume, ReadWriteMany, that is the store of all workers: what one has got or made all have."""
+    """A claim of a volume, ReadWriteMany, that is the store of all pods: what one has got or made all have."""
     kubeconfig: str = ""
     """A file; empty for ``$KUBECONFIG``, then ``~/.kube/config``, then the account of the pod that we are in."""
     context: str = ""
@@ -186,9 +186,7 @@ class K8sConfig:
         )
 
     @volume.validator
-    def _for_workers_of_one_place(self, _attribute: Attribute[str], value: str) -> None:
-        if value and self.workers is None:
-            raise ValueError("volume is a store for workers: say how many, as in workers = 4, or leave it out")
+    def _for_pods_of_one_place(self, _attribute: Attribute[str], value: str) -> None:
         if value and self.namespace == PER_RUN:
             raise ValueError("volume names a claim in a namespace that is there before the run: name that, not per-run")
 

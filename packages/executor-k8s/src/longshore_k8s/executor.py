@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve
 
-from longshore.errors import ExecutorError
+from longshore.errors import ConfigError, ExecutorError, Problem
 from longshore.model.attempt import split_attempt_id
 from longshore.model.machine import Machine
 from longshore.plugin.clusters import Kubernetes, Registries, RegistryLogin
@@ -85,7 +85,7 @@ class K8sExecutor:
         """Take the options; nothing is asked.
 
         Raises:
-            ConfigError: when they do not go with a cluster that is rented.
+            ConfigError: when they do not go with a cluster that is rented, or with a bucket.
         """
         self._config = config
         self._context = context
@@ -94,6 +94,9 @@ class K8sExecutor:
         self._clusters: dict[str, Namespace] = {}
         if context.provider is not None:
             see_that_it_can_be_rented(config, context.provider)
+        if config.volume and config.workers is None and context.area is not None:
+            message = "data of a pod for each task go by the volume, or by the store"
+            raise ConfigError([Problem(place="", key="pools: volume", message=message, remedy="take one of them out")])
         self._shared = SharedStore("let volume name a claim that is one file system") if config.volume else None
 
     def open(self, machine: Machine, *, fence: int, sink: Sink) -> Session:
@@ -117,7 +120,7 @@ class K8sExecutor:
         given = (namespace, config, template, self._context, machine, fence, sink)
         afterwards = _do_nothing if images is None else images.remove_or_tell
         if config.workers is None:
-            return PodsSession(*given, afterwards)
+            return PodsSession(*given, afterwards, self._shared)
         return open_worker(*given, afterwards, self._shared)
 
     # --- by hand

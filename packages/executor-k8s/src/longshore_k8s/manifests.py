@@ -23,6 +23,7 @@ __all__ = [
     "job_of",
     "see_ours",
     "shell_of",
+    "sweeper_pod",
     "worker_pod",
 ]
 
@@ -36,7 +37,7 @@ FOLDER = "/tmp/longshore"  # noqa: S108  of the pod, whose /tmp is its own volum
 TOOLS = "/longshore/tools"
 """Where a pod has the tools that were brought from another image."""
 VOLUME = "/longshore/volume"
-"""Where workers have the volume that they share."""
+"""Where pods have the volume that they share."""
 _BRING = (
     'cp "/proc/$$/exe" "$1/busybox" && '
     '"$1/busybox" --list | while read -r each; do [ -e "$1/$each" ] || ln -s busybox "$1/$each"; done; '
@@ -46,6 +47,8 @@ _BRING = (
 _WAIT = "trap 'exit 0' TERM; while :; do sleep 86400 & wait $!; done"
 """What a pod's main program does: it reaps what attempts leave behind, and ends when it is told to."""
 _GRACE_SECONDS = 5
+_SWEEP = timedelta(hours=1)
+_LEAST_CPUS = 0.1
 _SECURITY: Mapping[str, Any] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -60,10 +63,14 @@ def shell_of(*, helped: bool) -> str:
 
 def worker_pod(name: str, labels: Mapping[str, str], config: K8sConfig) -> dict[str, Any]:
     """Describe a pod that stays until it is deleted, as restricted as a namespace may demand."""
-    spec = _spec(labels, config, config.image, config.worker, config.lifetime)
-    if config.volume:
-        spec["volumes"].append({"name": "volume", "persistentVolumeClaim": {"claimName": config.volume}})
-        spec["containers"][0]["volumeMounts"].append({"name": "volume", "mountPath": VOLUME})
+    return _pod(name, labels, config, _spec(labels, config, config.image, config.worker, config.lifetime))
+
+
+def sweeper_pod(name: str, labels: Mapping[str, str], config: K8sConfig, script: str, folder: str) -> dict[str, Any]:
+    """Describe a pod that executes a script for a folder of the volume, and nothing else."""
+    least = Resources(cpus=_LEAST_CPUS)
+    spec = _spec(labels, config, config.image, least, _SWEEP)
+    spec["containers"][0]["command"] = [shell_of(helped=bool(config.helper_image)), "-c", script, "sh", folder]
     return _pod(name, labels, config, spec)
 
 
@@ -116,6 +123,9 @@ def _pod(name: str, labels: Mapping[str, str], config: K8sConfig, spec: dict[str
 def _spec(
     labels: Mapping[str, str], config: K8sConfig, image: str, needs: Resources, longest: timedelta
 ) -> dict[str, Any]:
+    mounts: list[dict[str, Any]] = [{"name": "work", "mountPath": "/tmp"}]  # noqa: S108  of the pod, as above
+    if config.volume:
+        mounts.append({"name": "volume", "mountPath": VOLUME})
     container = {
         "name": CONTAINER,
         "image": image,
@@ -124,7 +134,7 @@ def _spec(
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108  as above
         "resources": _resources(config, needs),
         "securityContext": dict(_SECURITY),
-        "volumeMounts": [{"name": "work", "mountPath": "/tmp"}],  # noqa: S108  as above
+        "volumeMounts": mounts,
     }
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
@@ -151,6 +161,8 @@ def _spec(
         "volumes": [{"name": "work", "emptyDir": {"sizeLimit": str(needs.disk_bytes)} if needs.disk_bytes else {}}],
         **_wishes(config),
     }
+    if config.volume:
+        spec["volumes"].append({"name": "volume", "persistentVolumeClaim": {"claimName": config.volume}})
     if config.helper_image:
         _help(spec, container, config.helper_image)
     return spec

@@ -20,6 +20,7 @@ from longshore.model.events import MachineGone
 from longshore.model.machine import Machine
 from longshore.model.times import over_by
 from longshore.plugin.protocols import ExecutorContext, Sink
+from longshore.remote.sharing import SharedStore
 from longshore.remote.store import has_object
 from longshore_k8s.around import Around
 from longshore_k8s.attempt_objects import AttemptObjects, attempt_of
@@ -32,6 +33,7 @@ from longshore_k8s.fences import raise_fence
 from longshore_k8s.following import Follower
 from longshore_k8s.hands import Hands
 from longshore_k8s.names import object_name
+from longshore_k8s.volumes import remove_store, see_shareable
 
 __all__ = ["PodsSession"]
 
@@ -55,11 +57,14 @@ class PodsSession:
         fence: int,
         sink: Sink,
         afterwards: Callable[[], None],
+        shared: SharedStore | None,
     ) -> None:
         """Take the run's pods over. No pod is made; the errors are those of `K8sExecutor.open`.
 
-        ``afterwards`` is done when nothing of the run is to be left.
+        ``afterwards`` is done when nothing of the run is to be left; ``shared`` is what the pods of a volume share.
         """
+        if config.volume:
+            see_shareable(namespace, config.volume)
         self._context = context
         self._machine = machine
         self._sink = sink
@@ -88,7 +93,9 @@ class PodsSession:
             tell=sink,
             refuse=self._refuse,
             wait=self._wait,
+            shared=shared,
         )
+        self._template = template
         self._follower = Follower(
             namespace, self._objects.labels, config.reconnect, self._see, self._see_all, self._lose_cluster
         )
@@ -179,7 +186,23 @@ class PodsSession:
         if self._cleared:
             with suppress(LongshoreError):
                 self._objects.remove_all(self._around.lease)
+            if self._around.config.volume:
+                self._empty_volume()
             self._afterwards()
+
+    def _empty_volume(self) -> None:
+        around = self._around
+        try:
+            remove_store(
+                around.namespace,
+                around.config,
+                self._template,
+                self._objects.labels,
+                self._context.run,
+                self._machine.pool,
+            )
+        except LongshoreError as error:
+            _log.warning("data of run %s are left in claim %s: %s", self._context.run, around.config.volume, error)
 
     # --- what attempts ask of us
 

@@ -1,16 +1,29 @@
-"""Volumes that workers share as their store."""
+"""Volumes that pods share as their store."""
 
 from __future__ import annotations
 
-from longshore.errors import ExecutorError
-from longshore_k8s.client import Namespace
-from longshore_k8s.errors import NotThere
-from longshore_k8s.manifests import VOLUME
-from longshore_k8s.names import object_name
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from typing import Any
 
-__all__ = ["see_shareable", "store_on"]
+from longshore.errors import ExecutorError, MachineUnreachable
+from longshore_k8s.client import Namespace
+from longshore_k8s.config import K8sConfig
+from longshore_k8s.errors import AlreadyThere, NotThere
+from longshore_k8s.evidence import PodPhase, state_of
+from longshore_k8s.manifests import VOLUME, sweeper_pod
+from longshore_k8s.names import object_name
+from longshore_k8s.programs import USE_TOOLS
+from longshore_k8s.templates import merged
+
+__all__ = ["remove_store", "see_shareable", "store_on"]
 
 _MANY = "ReadWriteMany"
+_SWEEP_SECONDS = 600.0
+_SCRIPT = f"""
+{USE_TOOLS}
+rm -rf "$1"
+"""
 
 
 def see_shareable(namespace: Namespace, claim: str) -> None:
@@ -29,11 +42,45 @@ def see_shareable(namespace: Namespace, claim: str) -> None:
     modes = (found.get("spec") or {}).get("accessModes") or []
     if _MANY not in modes:
         raise ExecutorError(
-            f"claim {claim} is {', '.join(map(str, modes)) or 'of no access mode'}, so workers on several nodes cannot "
+            f"claim {claim} is {', '.join(map(str, modes)) or 'of no access mode'}, so pods on several nodes cannot "
             f"write to it: let volume name one that is {_MANY}, or leave it out"
         )
 
 
 def store_on(run: str, pool: str) -> str:
-    """Give the folder that a run's workers have in common."""
-    return f"{VOLUME}/{object_name(run, pool)}/store"
+    """Give the folder that the pods of a run in a pool have in common."""
+    return f"{_folder_on(run, pool)}/store"
+
+
+def _folder_on(run: str, pool: str) -> str:
+    return f"{VOLUME}/{object_name(run, pool)}"
+
+
+def remove_store(
+    namespace: Namespace,
+    config: K8sConfig,
+    template: Mapping[str, Any],
+    labels: Mapping[str, str],
+    run: str,
+    pool: str,
+) -> None:
+    """Remove what a run in a pool has on the volume, by a pod that does nothing else: nobody else is there any more.
+
+    Raises:
+        MachineUnreachable: when the cluster does not answer, or the pod does not end in time.
+        ExecutorError: when the cluster does not take the pod, or it fails.
+    """
+    name = object_name(run, pool, "sweep")
+    with suppress(AlreadyThere):
+        manifest = sweeper_pod(name, labels, config, _SCRIPT, _folder_on(run, pool))
+        namespace.create("pods", merged(manifest, template))
+    try:
+        with closing(namespace.states(name, _SWEEP_SECONDS)) as states:
+            for pod in states:
+                if pod is not None and state_of(pod).phase is PodPhase.OVER:
+                    if pod["status"].get("phase") != "Succeeded":
+                        raise ExecutorError(f"pod {name} was to empty {config.volume}: {state_of(pod).evidence}")
+                    return
+        raise MachineUnreachable(f"pod {name} was to empty {config.volume}, and has not ended yet")
+    finally:
+        namespace.delete("pods", name)

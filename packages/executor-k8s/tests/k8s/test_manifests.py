@@ -100,7 +100,6 @@ def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:
         ({"labels": {"x" * 64: "x"}}, "is no name of a label"),
         ({"node_selector": {"disk type": "ssd"}}, "'disk type' is no name of a label"),
         ({"volume": "Data_1"}, "no name in Kubernetes"),
-        ({"volume": "data", "workers": None}, "a store for workers"),
         ({"volume": "data", "namespace": "per-run"}, "there before the run"),
         ({"helper_image": "a b"}, "no name of an image"),
         ({"lifetime": timedelta(0)}, "longer than nothing"),

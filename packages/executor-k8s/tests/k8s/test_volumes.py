@@ -79,7 +79,7 @@ def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
-        ("ReadWriteOnce", "claim data is ReadWriteOnce, so workers on several nodes cannot write to it"),
+        ("ReadWriteOnce", "claim data is ReadWriteOnce, so pods on several nodes cannot write to it"),
         ("", "namespace default has no claim data"),
     ],
 )

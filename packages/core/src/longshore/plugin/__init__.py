@@ -39,7 +39,7 @@ from longshore.plugin.protocols import (
 )
 
 if TYPE_CHECKING:
-    from longshore.plugin.areas import Area, Empties, Lends, Request, Stages, Upload
+    from longshore.plugin.areas import Area, Empties, HomeArea, Lends, Request, Stages, Upload
     from longshore.plugin.clusters import ClusterAccess, Kubernetes, Registries, RegistryLogin
     from longshore.plugin.hosts import Checks, Enters, Finding, PodInfo, Pods, Shell, Shells, Soundness
     from longshore.plugin.provider import (
@@ -81,6 +81,7 @@ __all__ = [
     "ExecutorRecord",
     "Finding",
     "FirstBoot",
+    "HomeArea",
     "HostKeys",
     "Identity",
     "Images",
@@ -129,7 +130,7 @@ __all__ = [
 # Loaded when first used: runs that rent nothing and stay on this computer need none of it.
 _HOMES: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("Area", "Empties", "Lends", "Request", "Stages", "Upload"), "areas"),
+        **dict.fromkeys(("Area", "Empties", "HomeArea", "Lends", "Request", "Stages", "Upload"), "areas"),
         **dict.fromkeys(("BucketUse", "Want"), "rights"),
         **dict.fromkeys(("ClusterAccess", "Kubernetes", "Registries", "RegistryLogin"), "clusters"),
         **dict.fromkeys(("Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"), "hosts"),

@@ -13,8 +13,9 @@ from attrs import field, frozen
 from attrs.validators import ge
 
 from longshore.model.artifact import Artifact
+from longshore.model.attempt import Item
 
-__all__ = ["Area", "Empties", "Lends", "Request", "Stages", "Upload"]
+__all__ = ["Area", "Empties", "HomeArea", "Lends", "Request", "Stages", "Upload"]
 
 
 def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
@@ -119,6 +120,34 @@ class Area(Protocol):
 
     def written(self, upload: Upload, tags: Sequence[str]) -> None:
         """As `Lends.written`."""
+        ...
+
+
+class HomeArea(Area, Protocol):
+    """An area with the way between it and this computer, as sessions see it that work for the project's store. From any
+    thread.
+    """
+
+    def take(self, item: Item) -> None:
+        """See to it that the bucket has an input: a file, or a folder with all that is in it. What it was given before,
+        by us or by a machine, does not travel again.
+
+        Raises:
+            PeerOutOfReach: when the bucket does not take it.
+            InputMissing: when it is not here (any more); names it.
+            DigestMismatch: when it is not what its digest says.
+            StagingError: when it cannot be read.
+        """
+        ...
+
+    def fetch(self, artifact: Artifact) -> None:
+        """Bring an artifact home; a folder with all that is in it.
+
+        Raises:
+            InputMissing: when the bucket does not have it (any more).
+            DigestMismatch: when it is not what its digest says.
+            DiskFull, StagingError: when it cannot be written here, or not be read there.
+        """
         ...
 
 

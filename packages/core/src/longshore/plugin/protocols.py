@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from longshore.model.environment import BuildSpec
     from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
     from longshore.model.load import MachineLoad
+    from longshore.plugin.areas import HomeArea
     from longshore.plugin.provider import Provider
     from longshore.plugin.rights import BucketUse
 
@@ -103,6 +104,10 @@ class ExecutorContext:
     """Who rents the pool's machines, for abilities that executing on them needs; None for machines that are given."""
     unattended: timedelta = field(default=timedelta(days=7))
     """How long attempts may live on when no controller attends to them; then their machine must end them itself."""
+    area: HomeArea | None = None
+    """The pool's bucket (`longshore.model.workflow.PoolSpec.store`), for sessions to what has no store that lasts: they
+    move data by it. None when there is none, or nobody is to move anything.
+    """
 
 
 class Session(Protocol):

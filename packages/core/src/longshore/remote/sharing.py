@@ -19,7 +19,7 @@ from longshore.remote.transfers import Transfers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from longshore.remote.transfers import Source
+    from longshore.remote.sources import Source
 
 __all__ = ["NearTransfers", "SharedStore"]
 

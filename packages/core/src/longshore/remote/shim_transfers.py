@@ -19,8 +19,8 @@ from longshore.remote.arriving import Damaged, Part
 from longshore.remote.bringing import local_problem
 from longshore.remote.digest import digest_bytes
 from longshore.remote.packing import Broken
+from longshore.remote.sources import Source
 from longshore.remote.staged import Files, Sent, StagedTransfers, check_answer
-from longshore.remote.transfers import Source
 from longshore.remote.words import word
 
 __all__ = ["ShimTransfers"]

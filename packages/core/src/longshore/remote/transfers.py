@@ -6,39 +6,16 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 from longshore.errors import DigestMismatch, InputMissing, StagingError
 from longshore.model.attempt import Item
 from longshore.remote.asking import DataStream
-from longshore.remote.bringing import Bringing, entries_of
-from longshore.remote.digest import NotStorable, digest_bytes, digest_found
+from longshore.remote.bringing import Bringing
+from longshore.remote.digest import digest_bytes
 from longshore.remote.packing import Broken, send_body
-from longshore.remote.store import object_path
-from longshore.remote.walking import project_of, walk_input
+from longshore.remote.sources import Source, file_of, files_within, listing_of, source_of_listing
 
-__all__ = ["Source", "Transfers"]
-
-
-class Source(NamedTuple):
-    """Bytes that can be sent: a file of this computer, or a listing."""
-
-    sha256: str
-    size: int
-    path: str
-    """The file; empty for a listing."""
-    content: bytes
-    name: str
-    """What it is, in messages."""
-
-    def check(self) -> None:
-        """See whether it is there.
-
-        Raises:
-            InputMissing: when it is not.
-        """
-        if self.path and not os.path.isfile(self.path):
-            raise InputMissing(f"{self.name}: {self.path} is not there, or is no file")
+__all__ = ["Transfers"]
 
 
 class Transfers(Bringing):
@@ -110,55 +87,26 @@ class Transfers(Bringing):
         within = {
             source.sha256: source
             for folder in folders
-            for source in self._within(folder, listings[folder.sha256])
+            for source in files_within(folder, listings[folder.sha256], self._store)
             if source.sha256 not in lacked
         }
         inner = self._lacked([(source.sha256, source.size, "file") for source in within.values()])
-        files = [self._file(by_digest[sha256]) for sha256 in lacked if by_digest[sha256].kind != "folder"]
+        files = [file_of(by_digest[sha256], self._store) for sha256 in lacked if by_digest[sha256].kind != "folder"]
         for file in files:
             file.check()
-        whole = [
-            Source(folder.sha256, len(listing), "", listing, f"input {folder.path}")
-            for folder, listing in ((folder, listings[folder.sha256]) for folder in folders)
-        ]
+        whole = [source_of_listing(folder, listings[folder.sha256]) for folder in folders]
         offsets = {**lacked, **inner, **dict.fromkeys(listings, 0)}
         # A listing goes last: it makes a folder whole.
         self._send([*files, *(within[sha256] for sha256 in inner), *whole], offsets)
 
-    def _file(self, item: Item) -> Source:
-        path = item.source or object_path(self._store, item.sha256)
-        return Source(item.sha256, item.size, path, b"", f"input {item.path}")
-
     def _listing(self, item: Item) -> bytes:
         """Give the listing of a folder: from the project's store, from its files, or from the machine."""
-        try:
-            with open(object_path(self._store, item.sha256), "rb") as file:
-                listing = file.read()
-        except OSError:
-            listing = b""  # nobody has kept it here
-        if digest_bytes(listing) == item.sha256:
-            return listing
-        try:
-            if item.source:
-                found, _ = walk_input(item.source, project_of(item.source, item.path))
-                folder = digest_found(found)
-                if folder.sha256 != item.sha256:
-                    raise DigestMismatch(f"input {item.path}: {item.source} has changed since the run looked at it")
-                return folder.listing
-        except FileNotFoundError:
-            raise InputMissing(f"input {item.path}: {item.source} is not there any more") from None
-        except (NotStorable, OSError) as error:
-            raise StagingError(f"input {item.path}: {error}") from error
-        told = self._listing_there(item.sha256)
-        if told is None:
+        listing = listing_of(item, self._store)
+        if listing is None:
+            listing = self._listing_there(item.sha256)
+        if listing is None:
             raise InputMissing(f"input {item.path}: nobody has the folder {item.sha256} any more")
-        return told
-
-    def _within(self, folder: Item, listing: bytes) -> Iterable[Source]:
-        for entry in entries_of(listing, f"input {folder.path}"):
-            if entry.kind == "f":
-                path = f"{folder.source}/{entry.path}" if folder.source else object_path(self._store, entry.sha256)
-                yield Source(entry.sha256, entry.size, path, b"", f"input {folder.path}/{entry.path}")
+        return listing
 
     def _send(self, sources: Sequence[Source], offsets: Mapping[str, int]) -> None:
         if not sources:

@@ -11,14 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from longshore.errors import DigestMismatch, LongshoreError, PeerOutOfReach, StagingError
+from longshore.errors import DigestMismatch, InputMissing, LongshoreError, PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
+from longshore.model.attempt import Item
 from longshore.model.events import Event
 from longshore.model.move_events import Moved
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.areas import Empties, Lends, Request, Upload
 from longshore.remote.bringing import entries_of, local_problem
 from longshore.remote.digest import digest_file
+from longshore.remote.sources import Source, file_of, files_within, listing_of, source_of_listing
 from longshore.remote.store import StagingProblem, has_object, object_path, put_file
 from longshore.runtime.carrying import carry
 from longshore.runtime.objects import Stores
@@ -36,7 +38,7 @@ _Given = TypeVar("_Given")
 
 
 class BucketArea:
-    """A `longshore.plugin.areas.Area`, and the way from it to the project's store. Any thread may use it."""
+    """A `longshore.plugin.areas.HomeArea`, whose way home tells events, too. Any thread may use it."""
 
     def __init__(self, url: str, run: str, store: Path, stores: Stores, post: Callable[..., None]) -> None:
         """``url`` is the pool's; each run has a folder of its own below it. ``post`` takes events."""
@@ -48,6 +50,8 @@ class BucketArea:
         self._post = post
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._there: set[str] = set()
+        """What was brought there, as far as this process knows."""
         self._crew = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="longshore-area")
 
     def to_read(self, sha256: str) -> Request:
@@ -55,12 +59,31 @@ class BucketArea:
         return _granted(lambda: self._lender().to_read(self._at(sha256), _TIME))
 
     def to_write(self, sha256: str, size: int) -> Upload:
-        """Give the requests that put an object there; `PeerOutOfReach` when the bucket grants none."""
+        """Give the requests that put an object there, none when it is; `PeerOutOfReach` when the bucket grants none."""
+        if sha256 in self._there:
+            return Upload(url=self._at(sha256), size=size, requests=())
         return _granted(lambda: self._lender().to_write(self._at(sha256), size, _TIME))
 
     def written(self, upload: Upload, tags: Sequence[str]) -> None:
         """Take what was sent for an object; `PeerOutOfReach` when the bucket does not."""
-        _granted(lambda: self._lender().written(upload, tags))
+        if upload.requests or upload.token:
+            _granted(lambda: self._lender().written(upload, tags))
+        self._there.add(upload.url.rpartition("/")[2])
+
+    def take(self, item: Item) -> None:
+        """Bring an input there, unless it is; the errors are those of `longshore.plugin.areas.HomeArea.take`."""
+        store = str(self._store)
+        if item.kind != "folder":
+            self._take(file_of(item, store))
+            return
+        if item.sha256 in self._there:
+            return
+        listing = listing_of(item, store)
+        if listing is None:
+            raise InputMissing(f"input {item.path}: the folder {item.sha256} is not here any more")
+        with ThreadPoolExecutor(_AT_ONCE) as crew:
+            list(crew.map(self._take, files_within(item, listing, store)))
+        self._take(source_of_listing(item, listing))
 
     def prepare(self) -> None:
         """See whether it can be written, before anything is rented for a run that depends on it.
@@ -145,6 +168,36 @@ class BucketArea:
     def _moved(self, artifacts: tuple[Artifact, ...]) -> Event:
         return Moved(at=datetime.now(UTC), artifacts=artifacts, source=self.url)
 
+    def _take(self, source: Source) -> None:
+        with self._turn(source.sha256):
+            if source.sha256 in self._there:
+                return
+            with self._as_file(source) as path:
+                try:
+                    found, _ = digest_file(str(path))
+                except OSError as error:
+                    raise InputMissing(f"{source.name}: {path}: {error.strerror}") from error
+                if found != source.sha256:
+                    raise DigestMismatch(f"{source.name}: {path} has changed since the run looked at it")
+                _granted(lambda: self._stores.put(path, self._at(source.sha256)))
+            self._there.add(source.sha256)
+
+    @contextmanager
+    def _as_file(self, source: Source) -> Iterator[Path]:
+        if source.path:
+            yield Path(source.path)
+            return
+        place = self._store / "tmp" / f"{source.sha256}.listing"
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(source.content)
+        except OSError as error:
+            raise local_problem(error, source.name) from error
+        try:
+            yield place
+        finally:
+            place.unlink(missing_ok=True)
+
     def _fetch(self, sha256: str, path: str) -> None:
         with self._fetched(sha256, path):
             pass
@@ -152,10 +205,13 @@ class BucketArea:
     @contextmanager
     def _fetched(self, sha256: str, path: str) -> Iterator[Path]:
         """Give a file with the bytes of an object for a block, after which it is in the project's store."""
-        with self._lock:
-            turn = self._locks.setdefault(sha256, threading.Lock())
-        with turn, self._fetched_alone(sha256, path) as place:
+        with self._turn(sha256), self._fetched_alone(sha256, path) as place:
             yield place
+
+    def _turn(self, sha256: str) -> threading.Lock:
+        """Give what one thread at a time has that moves an object."""
+        with self._lock:
+            return self._locks.setdefault(sha256, threading.Lock())
 
     @contextmanager
     def _fetched_alone(self, sha256: str, path: str) -> Iterator[Path]:

@@ -81,7 +81,10 @@ class Engine:
         self._reach.areas = _areas(self._pools, run, project, self.runner.post)
         providers = state.workflow.providers
         self._executors = {
-            pool.name: executor_of(self._registry, pool, project, run, providers) for pool in self._pools
+            pool.name: executor_of(
+                self._registry, pool, project, run, providers, area=self._reach.areas.get(pool.store)
+            )
+            for pool in self._pools
         }
 
     @classmethod

@@ -22,6 +22,7 @@ from longshore.scheduler.building import begin, missing_members
 from longshore.scheduler.state import RunState
 
 if TYPE_CHECKING:
+    from longshore.plugin.areas import HomeArea
     from longshore.plugin.provider import Provider
 
 __all__ = ["bucket_of", "check", "executor_of", "machines_of", "used_pools"]
@@ -173,8 +174,11 @@ def executor_of(
     project: Project,
     run: str,
     providers: Mapping[str, Mapping[str, Any]] = _NO_PROVIDERS,
+    *,
+    area: HomeArea | None = None,
 ) -> Executor:
-    """Make the executor of a pool for a run. ``providers`` are the tables of those who rent its machines.
+    """Make the executor of a pool for a run. ``providers`` are the tables of those who rent its machines, and ``area``
+    is its bucket, when data are to be moved.
 
     Raises:
         ConfigError: when the pool's options do not fit it.
@@ -189,6 +193,7 @@ def executor_of(
         store_folder=project.store,
         provider=_provider_of(registry, pool, providers),
         unattended=pool.unattended,
+        area=area,
     )
     return registry.make_executor(record, options, context)
 

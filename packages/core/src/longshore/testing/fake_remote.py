@@ -24,8 +24,8 @@ from longshore.remote.packing import Broken, Reader, Writer
 from longshore.remote.protocol import VERSION
 from longshore.remote.remote_session import RemoteSession
 from longshore.remote.sharing import SharedStore
+from longshore.remote.sources import Source
 from longshore.remote.staged import StagedTransfers
-from longshore.remote.transfers import Source
 from longshore.testing.fake_computer import FakeRemoteComputer
 
 __all__ = ["FakeRemoteConfig", "FakeRemoteExecutor", "FakeRemoteLink", "FakeRemoteSession", "SocketStream"]
