@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,18 +26,20 @@ ROLES = {
     "role": "arn:aws:iam::123456789012:role/clusters",
     "node_role": "arn:aws:iam::123456789012:role/nodes",
 }
-_ANSWER = timedelta(seconds=20)
 
 
 class EksRig(AwsRig):
     """What the contract asks for, of clusters."""
 
+    repository = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/team/tool"
+
     def provider(self, **options: Any) -> EksProvider:  # type: ignore[override]  # another kind of provider
         """Log in anew, and remember nothing of what was listed before."""
         self._made += 1
-        config = EksConfig(endpoint_url=self.cloud.url, regions=(REGION,), **{**ROLES, **options})
+        given = {"regions": (REGION,), "deadline": timedelta(minutes=1) + 6 * self._answer, **ROLES, **options}
+        config = EksConfig(endpoint_url=self.cloud.url, **given)
         kept = Catalogue(self._folder / str(self._made), now=lambda: datetime.now(UTC))
-        return EksProvider(config, catalogue=kept, answer=_ANSWER)
+        return EksProvider(config, catalogue=kept, answer=self._answer)
 
     def spec(self) -> MachineSpec:
         """Describe a cluster of small nodes."""
@@ -83,6 +87,21 @@ class EksRig(AwsRig):
                 resourcesVpcConfig={"subnetIds": subnets},
                 tags={str(key): value for key, value in tags[number % len(tags)].items()},
             )
+
+    def push(self) -> str:
+        """Put an image there, another one each time."""
+        admin = self.cloud.admin("ecr")
+        name = self.repository.partition("/")[2]
+        with suppress(admin.exceptions.RepositoryAlreadyExistsException):
+            admin.create_repository(repositoryName=name)
+        manifest = json.dumps({"schemaVersion": 2, "name": str(len(self.pushed()))})
+        made = admin.put_image(repositoryName=name, imageManifest=manifest)
+        return str(made["image"]["imageId"]["imageDigest"])
+
+    def pushed(self) -> Sequence[str]:
+        """Look into the registry."""
+        found = self.cloud.admin("ecr").list_images(repositoryName=self.repository.partition("/")[2])["imageIds"]
+        return [each["imageDigest"] for each in found]
 
     def fail(self, fault: Fault, *, on: str) -> None:
         """Arrange a mishap. A cluster is whole or not at all: fewer than asked for is one that cannot be had."""

@@ -19,15 +19,15 @@ from longshore_aws.eks_config import EksConfig
 from longshore_aws.eks_policy import least_policy
 
 from .eks_rig import ROLES, EksRig
-from .rig import REGION, Cloud
+from .rig import Cloud
 
 ADA = "arn:aws:iam::123456789012:user/ada"
-REPOSITORY = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/team/tool"
+REPOSITORY = EksRig.repository
 
 
 @pytest.fixture
-def rig(cloud: Cloud, tmp_path: Path) -> EksRig:
-    return EksRig(cloud, tmp_path / "catalogues")
+def rig(request: pytest.FixtureRequest, cloud: Cloud, tmp_path: Path) -> EksRig:
+    return EksRig(cloud, tmp_path / "catalogues", test=request.node.name)
 
 
 class TestContract(ProviderContract):

@@ -10,6 +10,7 @@ if "pytest" in sys.modules:
     # What a law finds is shown as in a test of one's own; said before the modules are imported.
     sys.modules["pytest"].register_assert_rewrite(
         "longshore.testing.ability_laws",
+        "longshore.testing.cluster_laws",
         "longshore.testing.executor_abilities",
         "longshore.testing.executor_contract",
         "longshore.testing.executor_data",
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from longshore.testing.executor_bench import ExecutorBench
     from longshore.testing.executor_contract import ExecutorContract
     from longshore.testing.fake_cloud import FakeCloud
+    from longshore.testing.fake_clusters import FakeClusterProvider, FakeClusterRig
     from longshore.testing.fake_computer import FakeRemoteComputer
     from longshore.testing.fake_pods import FakePodExecutor, FakePodsConfig
     from longshore.testing.fake_provider import FakeProvider
@@ -47,6 +49,8 @@ __all__ = [
     "ExecutorBench",
     "ExecutorContract",
     "FakeCloud",
+    "FakeClusterProvider",
+    "FakeClusterRig",
     "FakePodExecutor",
     "FakePodsConfig",
     "FakeProvider",
@@ -77,6 +81,8 @@ _HOMES = {
     "ExecutorBench": "executor_bench",
     "ExecutorContract": "executor_contract",
     "FakeCloud": "fake_cloud",
+    "FakeClusterProvider": "fake_clusters",
+    "FakeClusterRig": "fake_clusters",
     "FakePodExecutor": "fake_pods",
     "FakePodsConfig": "fake_pods",
     "FakeProvider": "fake_provider",

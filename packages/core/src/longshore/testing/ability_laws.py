@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TypeVar
 
 import pytest
 from attrs import evolve
@@ -31,12 +30,12 @@ from longshore.plugin.provider import (
     Sweeps,
     Takings,
 )
+from longshore.testing.cluster_laws import CLUSTER_CALLS
 from longshore.testing.faults import Fault
-from longshore.testing.provider_rig import ProviderRig, ReclaimsSpot, ShowsFirewall, failure, ids
+from longshore.testing.provider_rig import ProviderRig, ReclaimsSpot, ShowsFirewall, failure, having, ids
 
 __all__ = ["ABILITY_CALLS", "AbilityLaws"]
 
-_Ability = TypeVar("_Ability")
 _ONE, _TWO, _THREE = "t-1", "t-2", "t-3"
 """Tokens."""
 _LONGEST_OWNER = 63
@@ -45,22 +44,23 @@ _BOOT = timedelta(minutes=2)
 """Within this time a machine is up, and its cloud knows its host keys."""
 
 ABILITY_CALLS: Mapping[str, Callable[[object, ProviderRig], object]] = {
-    "stop": lambda provider, _: _able(Stoppable, provider).stop([_NOBODY]),
-    "start": lambda provider, _: _able(Stoppable, provider).start([_NOBODY]),
-    "notices": lambda provider, _: _able(SpotNotices, provider).notices([_NOBODY]),
-    "taken": lambda provider, _: _able(Takings, provider).taken([_NOBODY]),
-    "room": lambda provider, rig: _able(Quotas, provider).room(rig.spec().offer),
-    "quotas": lambda provider, _: _able(Quotas, provider).quotas(),
-    "price": lambda provider, rig: _able(Prices, provider).price(rig.spec().offer),
-    "host_keys": lambda provider, _: _able(HostKeys, provider).host_keys(_NOBODY),
-    "caller": lambda provider, _: _able(Identity, provider).caller(),
-    "images": lambda provider, rig: _able(Images, provider).images(owner=rig.owner),
-    "make_image": lambda provider, rig: _able(Images, provider).make_image(_NOBODY, "i", rig.spec().owner_tags()),
-    "delete_images": lambda provider, _: _able(Images, provider).delete_images(["image-that-never-was"]),
-    "launch_together": lambda provider, rig: _able(Clusters, provider).launch_together(rig.spec(), token=_ONE, count=2),
-    "find_sides": lambda provider, rig: _able(Sweeps, provider).find_sides(owner=rig.owner),
-    "sweep": lambda provider, rig: _able(Sweeps, provider).sweep(["key-that-never-was"], owner=rig.owner),
-    "admit": lambda provider, rig: _able(Admits, provider).admit("192.0.2.7", owner=rig.owner),
+    "stop": lambda provider, _: having(Stoppable, provider).stop([_NOBODY]),
+    "start": lambda provider, _: having(Stoppable, provider).start([_NOBODY]),
+    "notices": lambda provider, _: having(SpotNotices, provider).notices([_NOBODY]),
+    "taken": lambda provider, _: having(Takings, provider).taken([_NOBODY]),
+    "room": lambda provider, rig: having(Quotas, provider).room(rig.spec().offer),
+    "quotas": lambda provider, _: having(Quotas, provider).quotas(),
+    "price": lambda provider, rig: having(Prices, provider).price(rig.spec().offer),
+    "host_keys": lambda provider, _: having(HostKeys, provider).host_keys(_NOBODY),
+    "caller": lambda provider, _: having(Identity, provider).caller(),
+    "images": lambda provider, rig: having(Images, provider).images(owner=rig.owner),
+    "make_image": lambda provider, rig: having(Images, provider).make_image(_NOBODY, "i", rig.spec().owner_tags()),
+    "delete_images": lambda provider, _: having(Images, provider).delete_images(["image-that-never-was"]),
+    "launch_together": lambda each, rig: having(Clusters, each).launch_together(rig.spec(), token=_ONE, count=2),
+    "find_sides": lambda provider, rig: having(Sweeps, provider).find_sides(owner=rig.owner),
+    "sweep": lambda provider, rig: having(Sweeps, provider).sweep(["key-that-never-was"], owner=rig.owner),
+    "admit": lambda provider, rig: having(Admits, provider).admit("192.0.2.7", owner=rig.owner),
+    **CLUSTER_CALLS,
 }
 """One call of each method of each ability."""
 
@@ -91,7 +91,7 @@ class AbilityLaws:
     def test_Stoppable_a_stopped_machine_is_still_ours_and_starts_again(self, rig: ProviderRig) -> None:
         """Stoppable: it is listed as stopped, with its tags, and runs again when it is started; no other is touched."""
         provider = rig.provider()
-        able, spec = _able(Stoppable, provider), rig.spec()
+        able, spec = having(Stoppable, provider), rig.spec()
         (machine,), (other,) = provider.launch(spec, token=_ONE), provider.launch(spec, token=_TWO)
         rig.wait(max(_BOOT, provider.terms.listing_lag))
 
@@ -110,7 +110,7 @@ class AbilityLaws:
     def test_Stoppable_what_is_so_already_is_no_news(self, rig: ProviderRig) -> None:
         """Stoppable: to stop or to start twice is as once."""
         provider = rig.provider()
-        able = _able(Stoppable, provider)
+        able = having(Stoppable, provider)
         (machine,) = provider.launch(rig.spec(), token=_ONE)
         rig.wait(max(_BOOT, provider.terms.listing_lag))
         for act, state in ((able.stop, MachineState.STOPPED), (able.start, MachineState.RUNNING)):
@@ -122,14 +122,14 @@ class AbilityLaws:
 
     def test_Stoppable_unknown_machines_are_an_error(self, rig: ProviderRig) -> None:
         """Stoppable: nobody believes that a machine was stopped that is not there."""
-        able = _able(Stoppable, rig.provider())
+        able = having(Stoppable, rig.provider())
         for act in (able.stop, able.start):
             assert isinstance(failure(lambda act=act: act([_NOBODY])), ProviderError)  # type: ignore[misc]
 
     def test_Stoppable_a_stopped_machine_can_be_ended(self, rig: ProviderRig) -> None:
         """Stoppable: `terminate` ends it, and it costs nothing any more."""
         provider = rig.provider()
-        able = _able(Stoppable, provider)
+        able = having(Stoppable, provider)
         (machine,) = provider.launch(rig.spec(), token=_ONE)
         rig.wait(max(_BOOT, provider.terms.listing_lag))
         able.stop([machine.id])
@@ -143,7 +143,7 @@ class AbilityLaws:
     def test_SpotNotices_tell_of_the_machines_that_were_asked_for_and_come_true(self, rig: ProviderRig) -> None:
         """SpotNotices: what is announced goes at its time; nothing is told of others, of unknown ones, or too soon."""
         provider = rig.provider()
-        able = _able(SpotNotices, provider)
+        able = having(SpotNotices, provider)
         if not isinstance(rig, ReclaimsSpot):
             pytest.skip("its rig cannot take a spot machine back")
         spec = evolve(rig.spec(), offer=next(each for each in provider.offers(Needs()) if each.spot))
@@ -164,7 +164,7 @@ class AbilityLaws:
     def test_Takings_tell_what_the_cloud_has_ended_and_nothing_that_ended_otherwise(self, rig: ProviderRig) -> None:
         """Takings: of machines that were taken back, ended by us, or run, the first are told, also once we end them."""
         provider = rig.provider()
-        able = _able(Takings, provider)
+        able = having(Takings, provider)
         if not isinstance(rig, ReclaimsSpot):
             pytest.skip("its rig cannot take a spot machine back")
         spec = evolve(rig.spec(), offer=next(each for each in provider.offers(Needs()) if each.spot))
@@ -185,7 +185,7 @@ class AbilityLaws:
     def test_Quotas_room_is_what_can_still_be_launched(self, rig: ProviderRig) -> None:
         """Quotas: each machine takes of the room, ended ones give it back; what is beyond it is `QuotaExceeded`."""
         provider, spec = rig.provider(), rig.spec()
-        able = _able(Quotas, provider)
+        able = having(Quotas, provider)
         before = able.room(spec.offer)
         if before is None:
             pytest.skip("its cloud does not tell")
@@ -201,7 +201,7 @@ class AbilityLaws:
     def test_Quotas_list_what_limits_there_are_and_how_much_is_used(self, rig: ProviderRig) -> None:
         """Quotas: of some limit the used part grows with a launch; all have a name, and a region that is looked at."""
         provider, spec = rig.provider(), rig.spec()
-        able = _able(Quotas, provider)
+        able = having(Quotas, provider)
         before = {(each.name, each.region): each for each in able.quotas()}
         provider.launch(spec, token=_ONE)
         rig.wait(provider.terms.listing_lag)
@@ -214,7 +214,7 @@ class AbilityLaws:
     def test_Prices_are_those_of_the_offers(self, rig: ProviderRig) -> None:
         """Prices: each offer has the price that it is listed with, spot and zone included."""
         provider = rig.provider()
-        able = _able(Prices, provider)
+        able = having(Prices, provider)
         offers = provider.offers(Needs())
         now = {offer.key: able.price(offer) for offer in offers}
         assert {key: price and price.per_hour for key, price in now.items()} == {
@@ -223,7 +223,7 @@ class AbilityLaws:
 
     def test_Prices_of_what_nobody_rents_are_unknown(self, rig: ProviderRig) -> None:
         """Prices: unknown is None, and never a guess; a budget depends on it."""
-        able = _able(Prices, rig.provider())
+        able = having(Prices, rig.provider())
         offer: Offer = evolve(rig.spec().offer, type="type-that-never-was")
         assert able.price(offer) is None
 
@@ -232,7 +232,7 @@ class AbilityLaws:
     def test_HostKeys_are_each_machines_own_public_keys(self, rig: ProviderRig) -> None:
         """HostKeys: lines of key type and key, other ones for another machine, and the same whenever asked."""
         provider, spec = rig.provider(), rig.spec()
-        able = _able(HostKeys, provider)
+        able = having(HostKeys, provider)
         (one,), (two,) = provider.launch(spec, token=_ONE), provider.launch(spec, token=_TWO)
         for key in able.host_keys(one.id):
             _read_key(key)  # they may be there at once, and need not
@@ -242,19 +242,19 @@ class AbilityLaws:
         for key in (*keys[one.id], *keys[two.id]):
             _read_key(key)
         assert set(keys[one.id]) & set(keys[two.id]) == set()
-        assert tuple(_able(HostKeys, rig.provider()).host_keys(one.id)) == keys[one.id]
+        assert tuple(having(HostKeys, rig.provider()).host_keys(one.id)) == keys[one.id]
 
     def test_HostKeys_of_an_unknown_machine_are_none(self, rig: ProviderRig) -> None:
         """HostKeys: who is not there cannot be trusted."""
-        assert list(_able(HostKeys, rig.provider()).host_keys(_NOBODY)) == []
+        assert list(having(HostKeys, rig.provider()).host_keys(_NOBODY)) == []
 
     # --- Identity
 
     def test_Identity_is_the_same_for_every_login(self, rig: ProviderRig) -> None:
         """Identity: who is logged in has one name, short enough to be a tag, and machines are found by it."""
-        owner = _able(Identity, rig.provider()).caller()
+        owner = having(Identity, rig.provider()).caller()
         assert 1 <= len(owner) <= _LONGEST_OWNER
-        assert _able(Identity, rig.provider()).caller() == owner
+        assert having(Identity, rig.provider()).caller() == owner
         launched = rig.provider().launch(evolve(rig.spec(), owner=owner), token=_ONE)
         rig.wait(rig.provider().terms.listing_lag)
         assert ids(rig.provider().find(owner=owner)) == ids(launched)
@@ -282,7 +282,7 @@ class AbilityLaws:
     def test_Clusters_are_launched_once_by_token(self, rig: ProviderRig) -> None:
         """Clusters: as `launch`: the same machines under one token, with their tags, in one zone."""
         provider, spec = rig.provider(), rig.spec()
-        able = _able(Clusters, provider)
+        able = having(Clusters, provider)
         first = able.launch_together(spec, token=_ONE, count=3)
         assert len({each.zone for each in first}) == 1
         rig.wait(provider.terms.settle)
@@ -293,7 +293,7 @@ class AbilityLaws:
 
     def test_Clusters_are_whole_or_not_at_all(self, rig: ProviderRig) -> None:
         """Clusters: when the cloud has fewer than asked for, nothing is rented."""
-        able = _able(Clusters, rig.provider())
+        able = having(Clusters, rig.provider())
         rig.fail(Fault.PARTIAL, on="create")
         error = failure(lambda: able.launch_together(rig.spec(), token=_ONE, count=4))
         assert isinstance(error, OutOfCapacity)
@@ -304,7 +304,7 @@ class AbilityLaws:
     def test_Admits_the_new_address_and_no_longer_the_one_before(self, rig: ProviderRig) -> None:
         """Admits: one address for each owner, the last one; others' are left alone."""
         provider, spec = rig.provider(), rig.spec()
-        able = _able(Admits, provider)
+        able = having(Admits, provider)
         # Where there is no machine there need be nothing that anybody could be admitted to.
         provider.launch(spec, token=_ONE)
         provider.launch(evolve(spec, owner=f"{rig.owner}2"), token=_TWO)
@@ -319,17 +319,11 @@ class AbilityLaws:
     @pytest.mark.parametrize("address", ["0.0.0.0/0", "::/0", "192.0.2.0/24", "everybody", ""])
     def test_Admits_one_address_and_never_a_network(self, rig: ProviderRig, address: str) -> None:
         """Admits: what is no single address is refused before anything is opened."""
-        able = _able(Admits, rig.provider())
+        able = having(Admits, rig.provider())
         rig.provider().launch(rig.spec(), token=_ONE)
         before = list(rig.admitted()) if isinstance(rig, ShowsFirewall) else []
         assert isinstance(failure(lambda: able.admit(address, owner=rig.owner)), InvalidRequest)
         assert before == (list(rig.admitted()) if isinstance(rig, ShowsFirewall) else [])
-
-
-def _able(ability: type[_Ability], provider: object) -> _Ability:
-    if not isinstance(provider, ability):
-        pytest.skip(f"it has not the ability `{ability.__name__}`")
-    return provider
 
 
 def _read_key(line: str) -> None:
@@ -342,7 +336,7 @@ def _read_key(line: str) -> None:
 def _imaged(rig: ProviderRig) -> tuple[Images, dict[str, str], SideResource]:
     """Launch a machine and make an image of it, twice."""
     provider: Provider = rig.provider()
-    able, spec = _able(Images, provider), rig.spec()
+    able, spec = having(Images, provider), rig.spec()
     (machine,) = provider.launch(spec, token=_ONE)
     rig.wait(max(_BOOT, provider.terms.listing_lag))
     tags = _image_tags(spec)

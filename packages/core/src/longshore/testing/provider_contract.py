@@ -26,6 +26,7 @@ from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Needs
 from longshore.plugin.provider import Provider, Sweeps
 from longshore.testing.ability_laws import AbilityLaws
+from longshore.testing.cluster_laws import ClusterLaws
 from longshore.testing.contract import Contract
 from longshore.testing.faults import Fault
 from longshore.testing.provider_rig import ProviderRig, failure, ids, overheard
@@ -48,7 +49,7 @@ _CROWD = 130
 """More than a page of any list."""
 
 
-class ProviderContract(AbilityLaws, Contract):
+class ProviderContract(AbilityLaws, ClusterLaws, Contract):
     """Subclass it in a plugin's tests, and give the fixture ``rig``, a `ProviderRig`, new for each test."""
 
     def test_P1_a_second_launch_under_a_token_gives_the_same_machines(self, rig: ProviderRig) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pytest
 from attrs import field, frozen
@@ -26,12 +26,14 @@ from longshore.testing.faults import Fault
 
 __all__ = [
     "PUBLIC_KEY",
+    "KeepsImages",
     "Paid",
     "ProviderRig",
     "ReclaimsSpot",
     "ShowsFirewall",
     "answer_within",
     "failure",
+    "having",
     "ids",
     "lookalikes",
     "overheard",
@@ -42,6 +44,7 @@ __all__ = [
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIuD8oyQqD0Kk0eJmXvdtX2zyHMgtIEuPsOvdzBwaMxG me"
 """A key that clouds take."""
 _LIFETIME = timedelta(hours=8)
+_Ability = TypeVar("_Ability")
 _SOON, _LATE = timedelta(milliseconds=500), timedelta(seconds=60)
 
 
@@ -122,6 +125,29 @@ class ShowsFirewall(Protocol):
     def admitted(self) -> Sequence[str]:
         """List the addresses that are let in, whoever's machines they may reach."""
         ...
+
+
+@runtime_checkable
+class KeepsImages(Protocol):
+    """A rig whose cloud has a registry of images."""
+
+    repository: str
+    """The name of one of the account's own, such as ``registry.example/team/tool``; it need not be there."""
+
+    def push(self) -> str:
+        """Put an image there, another one each time; give its digest. The repository is there."""
+        ...
+
+    def pushed(self) -> Sequence[str]:
+        """List the digests of the images that are there."""
+        ...
+
+
+def having(ability: type[_Ability], provider: object) -> _Ability:
+    """Give a provider as one that has an ability; the test is skipped when it has it not."""
+    if not isinstance(provider, ability):
+        pytest.skip(f"it has not the ability `{ability.__name__}`")
+    return provider
 
 
 def answer_within(test: str) -> timedelta:

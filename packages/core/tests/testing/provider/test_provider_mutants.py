@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -353,14 +353,16 @@ MUTANTS: list[tuple[str, type[FakeProvider], CloudHabits | None]] = [
 ]
 
 
-def broken(law: str, make: type[FakeProvider], habits: CloudHabits | None) -> list[str]:
+def broken(
+    law: str, make: type[FakeProvider], habits: CloudHabits | None, rig: Callable[..., FakeRig] = FakeRig
+) -> list[str]:
     """Name the tests of a law that fail for a provider."""
     found = []
     for name in dir(ProviderContract):
         if name.startswith(f"test_{law}_"):
             for arguments in given(getattr(ProviderContract, name)):
                 try:
-                    getattr(ProviderContract(), name)(FakeRig(make, habits=habits), **arguments)
+                    getattr(ProviderContract(), name)(rig(make, habits=habits), **arguments)
                 except (Exception, pytest.fail.Exception):  # noqa: BLE001 - however it fails, it is caught
                     found.append(name)
     return sorted(set(found))
