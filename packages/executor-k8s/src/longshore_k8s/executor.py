@@ -107,7 +107,7 @@ class K8sExecutor:
             MachineUnreachable: when the cluster does not answer, or the pod does not run in time.
             ExecutorError: when the cluster is another one than the machine was described in, or does not take the pod.
         """
-        namespace = self._namespace() if self._context.provider is None else self._rented(machine.address)
+        namespace = self._rented(machine.address) if self._context.provider is not None else self._namespace()
         if self._context.provider is None and machine.tags.get(_UID, "") != namespace.uid():
             raise ExecutorError(
                 f"namespace {namespace.name} is not the one that {machine.id} belongs to: another cluster, or it was "
@@ -211,6 +211,9 @@ class K8sExecutor:
         return [run for run, images in found.items() if images is not None and images.left()]
 
     def _namespace(self) -> Namespace:
+        """Give the namespace of the cluster that the config names, or of the rented one that is meant."""
+        if self._context.provider is not None:
+            return self._rented(self._context.address)
         with self._lock:
             if self._found is None:
                 self._found = Namespace(self._config, self._context.run)

@@ -104,10 +104,10 @@ def bucket() -> Iterator[Bucket]:
 
 @pytest.mark.parametrize(("image", "damaged"), [("python:3", False), ("curl:8", True), ("busybox", False)])
 def test_pods_fetch_from_the_bucket_and_bring_to_it_by_themselves_where_they_can(
-    cluster: StandIn, bucket: Bucket, tmp_path: Path, shared: Path, image: str, damaged: bool
+    standin: StandIn, bucket: Bucket, tmp_path: Path, image: str, damaged: bool
 ) -> None:
     bucket.damaged = damaged
-    project = Project(tmp_path, shared, cluster, f'store = "{bucket.url}"', _TASKS.replace("{image}", image))
+    project = Project(tmp_path, standin, f'store = "{bucket.url}"', _TASKS.replace("{image}", image))
     project.settings = bucket.login
     (project.folder / "given").write_text("some\n")
     digest, _ = digest_file(str(project.folder / "given"))
@@ -130,10 +130,10 @@ def test_pods_fetch_from_the_bucket_and_bring_to_it_by_themselves_where_they_can
 
 @pytest.mark.parametrize("image", ["python:3", "busybox"])
 def test_what_one_pod_was_sent_is_on_the_volume_for_all_and_goes_with_the_run(
-    cluster: StandIn, tmp_path: Path, shared: Path, image: str
+    standin: StandIn, tmp_path: Path, image: str
 ) -> None:
-    claim(cluster, "ReadWriteMany")
-    bench = bench_of(cluster, tmp_path / "bench", shared / "scratch", workers=None, volume=CLAIM, image=image)
+    claim(standin, "ReadWriteMany")
+    bench = bench_of(standin, tmp_path / "bench", workers=None, volume=CLAIM, image=image)
     given = tmp_path / "given"
     given.write_text("some")
     sha256, size = digest_file(str(given))
@@ -144,27 +144,27 @@ def test_what_one_pod_was_sent_is_on_the_volume_for_all_and_goes_with_the_run(
     second = bench.execute("b", Shell("cat given > made"), inputs=(item,), outputs=("made",))
 
     assert [each.sha256 for end in (first, second) for each in end.outputs] == [sha256] * 2
-    assert len(list((cluster.kubelet.claims / CLAIM).rglob(sha256))) == 1
+    assert len(list((standin.kubelet.claims / CLAIM).rglob(sha256))) == 1
     assert len(list(bench.store.rglob(sha256))) == 1, "it did not come home before the end was told"
     for task in "ab":
         bench.session.release(f"r/{task}/1")
     bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
     bench.session.close()
-    assert list((cluster.kubelet.claims / CLAIM).iterdir()) == []
-    assert cluster.objects.all("pods")[1] == []
+    assert list((standin.kubelet.claims / CLAIM).iterdir()) == []
+    assert standin.objects.all("pods")[1] == []
 
 
-def test_a_volume_that_pods_of_attempts_cannot_share_is_refused_before_there_is_one(cluster: StandIn) -> None:
-    claim(cluster, "ReadWriteOnce")
+def test_a_volume_that_pods_of_attempts_cannot_share_is_refused_before_there_is_one(standin: StandIn) -> None:
+    claim(standin, "ReadWriteOnce")
 
     with pytest.raises(ExecutorError, match="so pods on several nodes cannot write to it"):
-        machines_of(config(cluster, workers=None, volume=CLAIM), "p")
+        machines_of(config(standin, workers=None, volume=CLAIM), "p")
 
 
-def test_data_of_pods_go_by_a_volume_or_by_a_bucket(cluster: StandIn, tmp_path: Path) -> None:
+def test_data_of_pods_go_by_a_volume_or_by_a_bucket(standin: StandIn, tmp_path: Path) -> None:
     area = BucketArea("s3://data/stage", "r", tmp_path, Stores(), lambda *_: None)
     context = ExecutorContext(run="r", run_folder=tmp_path, project_folder=tmp_path, store_folder=tmp_path, area=area)
 
-    K8sExecutor(config(cluster, workers=2, volume=CLAIM), context)
+    K8sExecutor(config(standin, workers=2, volume=CLAIM), context)
     with pytest.raises(ConfigError, match="by the volume, or by the store"):
-        K8sExecutor(config(cluster, workers=None, volume=CLAIM), context)
+        K8sExecutor(config(standin, workers=None, volume=CLAIM), context)

@@ -94,7 +94,8 @@ class EksRig(AwsRig):
         name = self.repository.partition("/")[2]
         with suppress(admin.exceptions.RepositoryAlreadyExistsException):
             admin.create_repository(repositoryName=name)
-        manifest = json.dumps({"schemaVersion": 2, "name": str(len(self.pushed()))})
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "number": len(self.pushed())})
         made = admin.put_image(repositoryName=name, imageManifest=manifest)
         return str(made["image"]["imageId"]["imageDigest"])
 

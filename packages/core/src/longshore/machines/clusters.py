@@ -9,13 +9,18 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from longshore.config.renting import read_renting
+from longshore.config.renting import Renting, read_renting
 from longshore.errors import LongshoreError, MachineUnreachable, UsageError
 from longshore.machines.hosts import make_executor
 from longshore.model.attempt import attempt_id
+from longshore.model.machine import MachineState
+from longshore.model.machine_spec import Tag
+from longshore.model.workflow import PoolSpec
+from longshore.plugin.clusters import Kubernetes
 from longshore.plugin.hosts import Enters, PodInfo, Pods
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
+from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
 from longshore.scheduler.state import TaskPhase
 
@@ -35,34 +40,61 @@ class Swept:
 
 
 @contextmanager
-def _executors(folder: Path, words: Collection[str]) -> Iterator[dict[str, Pods]]:
-    """Give the executors of pools on clusters: of those that are named, else of all.
+def _executors(folder: Path, words: Collection[str], *, rented: bool = False) -> Iterator[Sequence[tuple[str, Pods]]]:
+    """Give the executors of pools on clusters, with the pools' names: of those that are named, else of all. With
+    ``rented`` there is one for each cluster too that is rented for a pool and runs; their clouds are asked for them.
 
     Raises:
         UsageError: when a word names no such pool.
         ConfigError: when pools are described wrongly.
         PluginError: when the executor of one is missing or broken.
+        ProviderError: when a cloud does not say what is rented.
     """
     with tempfile.TemporaryDirectory(prefix="longshore-cluster-") as aside:
-        registry = Registry()
-        found: dict[str, Pods] = {}
-        for pool in read_renting(folder).pools.values():
-            if pool.rented is not None:
-                continue  # what is on a rented cluster ends with it; `longshore clusters kubeconfig` leads there
-            executor = make_executor(registry, pool, folder, Path(aside))
+        registry, renting = Registry(), read_renting(folder)
+        there: dict[str, Pods] = {}
+        for pool in renting.pools.values():
+            executor = make_executor(registry, pool, folder, Path(aside)) if rented or pool.rented is None else None
             if isinstance(executor, Pods):
-                found[pool.name] = executor
+                there[pool.name] = executor
         for word in words:
-            if word not in found:
-                there = f"there are: {', '.join(found)}" if found else "no pool is on one"
-                raise UsageError(f"there is no pool {word!r} on a cluster; {there}")
-        yield {name: executor for name, executor in found.items() if not words or name in words}
+            if word not in there:
+                names = f"there are: {', '.join(there)}" if there else "no pool is on one"
+                raise UsageError(f"there is no pool {word!r} on a cluster; {names}")
+        found: list[tuple[str, Pods]] = []
+        for name, executor in there.items():
+            pool = renting.pools[name]
+            if words and name not in words:
+                continue
+            if pool.rented is None:
+                found.append((name, executor))
+            else:
+                found += [(name, each) for each in _on_rented(registry, renting, pool, Path(aside))]
+        yield found
+
+
+def _on_rented(
+    registry: Registry, renting: Renting, pool: PoolSpec, aside: Path, *, machine: str = ""
+) -> Iterator[Pods]:
+    """Give an executor for each cluster that is rented for a pool of this project and runs, or for one of them."""
+    assert pool.provider is not None
+    opened = Providers(renting.providers, registry, places=renting.places).open(pool.provider)
+    if not isinstance(opened.provider, Kubernetes):
+        return
+    for each in opened.provider.find(owner=opened.owner):
+        ours = each.pool == pool.name and each.tags.get(Tag.PROJECT, "") == renting.project
+        if ours and machine in {"", each.id} and each.state is MachineState.RUNNING:
+            executor = make_executor(
+                registry, pool, renting.folder, aside, provider=opened.provider, address=each.address
+            )
+            assert isinstance(executor, Pods)
+            yield executor
 
 
 def cluster_pools(words: Collection[str] = (), *, folder: Path | str = ".") -> list[str]:
-    """Name the pools that are on clusters; the errors are those of `manifest`."""
+    """Name the pools that are on clusters that are given; the errors are those of `manifest`."""
     with _executors(Path(folder), words) as executors:
-        return list(executors)
+        return [name for name, _ in executors]
 
 
 def manifest(words: Collection[str] = (), *, folder: Path | str = ".") -> str:
@@ -75,18 +107,20 @@ def manifest(words: Collection[str] = (), *, folder: Path | str = ".") -> str:
         ExecutorError: when its options contradict each other.
     """
     with _executors(Path(folder), words) as executors:
-        return "---\n".join(executor.manifest() for executor in executors.values())
+        return "---\n".join(executor.manifest() for _, executor in executors)
 
 
 def pods(words: Collection[str] = (), *, folder: Path | str = ".") -> list[tuple[str, PodInfo]]:
-    """List the pods of all runs, each with the pool through which it is seen; those that two pools see once.
+    """List the pods of all runs, each with the pool through which it is seen; those that two pools see once. Clusters
+    that are rented for this project's pools count too.
 
     Raises:
         MachineUnreachable: when a cluster does not answer.
         ExecutorError: when we may not ask it.
+        ProviderError: when a cloud does not say which clusters there are.
     """
-    with _executors(Path(folder), words) as executors:
-        found = {pod.name: (name, pod) for name, executor in executors.items() for pod in executor.pods()}
+    with _executors(Path(folder), words, rented=True) as executors:
+        found = {pod.name: (name, pod) for name, executor in executors for pod in executor.pods()}
     return sorted(found.values(), key=lambda each: (each[1].run, each[1].name))
 
 
@@ -101,8 +135,8 @@ def sweep_clusters(
     place = Path(folder)
     whose = _standing(Project(place))
     swept: dict[str, Swept] = {}
-    with _executors(place, words) as executors:
-        for name, executor in executors.items():
+    with _executors(place, words, rented=True) as executors:
+        for name, executor in executors:
             for run in executor.runs():
                 word = whose(run)
                 found = Swept(pool=name, run=run, whose=word)
@@ -172,10 +206,14 @@ def enter(
     """
     place = Path(folder)
     with tempfile.TemporaryDirectory(prefix="longshore-enter-") as aside:
-        spec = read_renting(place).pools.get(pool)
-        executor = (
-            None if spec is None or spec.rented is not None else make_executor(Registry(), spec, place, Path(aside))
-        )
+        registry, renting = Registry(), read_renting(place)
+        executor: object = None
+        if spec := renting.pools.get(pool):
+            executor = make_executor(registry, spec, place, Path(aside))
+            if spec.rented is not None and isinstance(executor, Pods):
+                executor = next(_on_rented(registry, renting, spec, Path(aside), machine=machine), None)
+                if executor is None:
+                    raise MachineUnreachable(f"{attempt} cannot be entered: there is no cluster {machine}")
         if not isinstance(executor, Enters):
             raise UsageError(f"{attempt} runs on {machine} of pool {pool}, whose executor lets nobody in")
         try:

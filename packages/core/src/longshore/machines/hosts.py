@@ -15,6 +15,7 @@ from longshore.model.names import near
 from longshore.model.workflow import PoolSpec
 from longshore.plugin.hosts import Checks, Finding, Soundness
 from longshore.plugin.protocols import ExecutorContext
+from longshore.plugin.provider import Provider
 from longshore.runtime.parallel import in_parallel
 from longshore.runtime.project import Project
 from longshore.runtime.registry import Registry
@@ -54,8 +55,17 @@ class CheckedHost:
         return max((finding.state for finding in self.findings), key=order.index, default=Soundness.OK)
 
 
-def make_executor(registry: Registry, pool: PoolSpec, folder: Path, aside: Path) -> object:
-    """Make the executor of a pool for work by hand, which keeps what it keeps in ``aside``.
+def make_executor(
+    registry: Registry,
+    pool: PoolSpec,
+    folder: Path,
+    aside: Path,
+    *,
+    provider: Provider | None = None,
+    address: str = "",
+) -> object:
+    """Make the executor of a pool for work by hand, which keeps what it keeps in ``aside``; ``provider`` and
+    ``address`` are of a machine that is rented.
 
     Raises:
         ConfigError: when its options are wrong.
@@ -65,7 +75,12 @@ def make_executor(registry: Registry, pool: PoolSpec, folder: Path, aside: Path)
     record = registry.executor(pool.executor)
     options = registry.pool_options(record, pool)
     context = ExecutorContext(
-        run="by-hand", run_folder=aside, project_folder=project.folder, store_folder=project.store
+        run="by-hand",
+        run_folder=aside,
+        project_folder=project.folder,
+        store_folder=project.store,
+        provider=provider,
+        address=address,
     )
     return registry.make_executor(record, options, context)
 

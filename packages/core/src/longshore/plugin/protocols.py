@@ -102,6 +102,8 @@ class ExecutorContext:
     """The project's artifacts by digest: ``<store>/objects/ab/abcdef...``."""
     provider: Provider | None = None
     """Who rents the pool's machines, for abilities that executing on them needs; None for machines that are given."""
+    address: str = ""
+    """Of the rented machine that is meant, when somebody looks at it by hand; empty in a run."""
     unattended: timedelta = field(default=timedelta(days=7))
     """How long attempts may live on when no controller attends to them; then their machine must end them itself."""
     area: HomeArea | None = None

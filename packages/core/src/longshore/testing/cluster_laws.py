@@ -46,7 +46,7 @@ class ClusterLaws:
     # --- Kubernetes
 
     def test_Kubernetes_each_cluster_is_entered_by_its_address(self, rig: ProviderRig) -> None:
-        """Kubernetes: by TLS, with a proof that no repr shows, for another process too; another one is elsewhere."""
+        """Kubernetes: by TLS, with a proof that no repr shows, for another process too; into no other one."""
         able = having(Kubernetes, rig.provider())
         one, two = (_cluster(rig, token) for token in (_ONE, _TWO))
         ways = [_way(able, one), _way(able, two)]
@@ -54,7 +54,7 @@ class ClusterLaws:
             assert way.server.startswith("https://")
             assert way.token
             assert way.token not in repr(way)
-        assert len({way.server for way in ways}) == 2
+        assert len({(way.server, way.token) for way in ways}) == 2
         assert _way(having(Kubernetes, rig.provider()), one).server == ways[0].server
 
     def test_Kubernetes_whoever_asks_for_the_way_makes_what_is_missing_once(self, rig: ProviderRig) -> None:

@@ -30,11 +30,11 @@ class KnowsTheWayToNowhere(FakeClusterProvider):
 
 
 class OneWayForAll(FakeClusterProvider):
-    """Leads to the same server whatever is asked for."""
+    """Leads to the same one whatever is asked for."""
 
     def access(self, address: str) -> ClusterAccess | None:
         way = super().access(address)
-        return way and evolve(way, server="https://one")
+        return way and evolve(way, server="https://one", token="one")
 
 
 class SpeaksInTheClear(FakeClusterProvider):
