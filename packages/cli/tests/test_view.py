@@ -26,7 +26,7 @@ from longshore.model.events import (
     TasksIdentified,
 )
 from longshore.model.lease import LeasePhase
-from longshore.model.lease_events import LeaseChanged, LeasesLeft, OffersMissing, TasksRefused
+from longshore.model.lease_events import LeaseChanged, LeasesLeft, OffersFound, OffersMissing, TasksRefused
 from longshore.model.move_events import Moved, MoveFailed
 from longshore.model.offer import Offer, Price
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
@@ -144,6 +144,15 @@ def lease(phase: LeasePhase, **words: Any) -> LeaseChanged:
             Line(Rank.ALWAYS, "lost", "pool cloud cannot rent now: no answer"),
         ),
         (
+            OffersFound(at=AT, pool="cloud", offers=((OFFER,),), room=((OFFER.key, 0),)),
+            Line(
+                Rank.ALWAYS,
+                "lost",
+                "the account's limits leave no room for machines of pool cloud; ask for more in the console of the "
+                "cloud, or use less there",
+            ),
+        ),
+        (
             TasksRefused(at=AT, tasks=("fit",), reason="too dear"),
             Line(Rank.ALWAYS, "failed", "fit failed: capacity: too dear"),
         ),
@@ -162,7 +171,16 @@ def test_a_failure_that_is_tried_again_is_told_as_such() -> None:
     assert line.text == "fit failed after 2 s: user code, exit code 3; it is tried again"
 
 
-@pytest.mark.parametrize("event", [StopAsked(at=AT), lease(LeasePhase.KNOWN), ResultsDelivered(at=AT, task="fit")])
+@pytest.mark.parametrize(
+    "event",
+    [
+        StopAsked(at=AT),
+        lease(LeasePhase.KNOWN),
+        ResultsDelivered(at=AT, task="fit"),
+        OffersFound(at=AT, pool="cloud", offers=((OFFER,),), room=((OFFER.key, 1),)),
+        OffersFound(at=AT, pool="cloud", offers=((OFFER,),)),
+    ],
+)
 def test_what_says_nothing_to_a_user_is_not_told(event: Event) -> None:
     assert list(lines_of(event, no)) == []
 

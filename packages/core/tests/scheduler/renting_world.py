@@ -90,6 +90,8 @@ class World:
         self.history: list[Event] = []
         self.random = random.Random(seed)
         self.refused: dict[str, FailureClass] = {}
+        self.room: dict[str, int] = {}
+        """How many more of a type the account may have."""
         """By type of machine: what the cloud says to launches."""
         self.rate: dict[str, str] = {}
         self.asked: set[object] = set()
@@ -140,7 +142,8 @@ class World:
                 self.take(RunEnded(at=self.now, state=state))
             case FindOffers(name):
                 kinds = tuple(usable_offers(self.rented, kind, self.offers) for kind in self.rented.kinds)
-                self.take(OffersFound(at=self.now, pool=name, offers=kinds))
+                room = tuple((each.key, self.room[each.type]) for each in self.offers if each.type in self.room)
+                self.take(OffersFound(at=self.now, pool=name, offers=kinds, room=room))
             case Rent(lease, name, kind, chosen, ends_at):
                 intent = LeaseIntended(at=self.now, lease=lease, pool=name, kind=kind, offer=chosen, ends_at=ends_at)
                 self.launched.append(intent)

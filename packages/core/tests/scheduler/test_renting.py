@@ -125,6 +125,17 @@ def test_a_login_that_may_not_rent_is_not_tried_on_every_offer_and_a_bad_request
         assert world.state.ended == "failed"
 
 
+def test_where_the_limits_of_the_account_leave_no_room_nothing_is_tried_until_they_do_and_it_is_said() -> None:
+    world = World(pool(), tasks(1), offers=(SMALL, DEAR))
+    world.room = {"small": 0, "dear": 0}
+    world.settle()
+    assert world.launched == []
+    assert "limits leave room for none of the machines that would do" in why_waiting(world.state, "cloud", world.now)
+    world.room = {"small": 1, "dear": 0}
+    world.wait(timedelta(minutes=16))
+    assert types(world) == ["small"]
+
+
 def test_after_repeated_preemption_the_pool_goes_on_without_spot_machines() -> None:
     world = World(pool(spot=True), tasks(1), offers=(SMALL, SPOT)).settle()
     for _ in range(2):

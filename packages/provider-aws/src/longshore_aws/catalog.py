@@ -236,7 +236,8 @@ class Catalog:
 
 
 def _price(rate: str, source: str, at: datetime) -> Price:
-    return Price(per_hour=Money(amount=Decimal(rate), currency="USD"), source=source, at=at)
+    shortest = f"{Decimal(rate).normalize():f}"  # AWS writes ten digits after the point
+    return Price(per_hour=Money(amount=Decimal(shortest), currency="USD"), source=source, at=at)
 
 
 def _type_row(each: Mapping[str, Any]) -> dict[str, Any] | None:

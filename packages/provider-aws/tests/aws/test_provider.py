@@ -143,7 +143,7 @@ def test_offers_have_prices_from_the_price_list_and_the_spot_history_and_say_so(
     }
     on_demand = prices[f"{REGION}a", False]
     assert on_demand is not None
-    assert str(on_demand.per_hour.amount) == "0.1920000000"
+    assert str(on_demand.per_hour.amount) == "0.192"
 
 
 def test_a_price_that_nobody_tells_is_unknown_and_comes_last(rig: AwsRig) -> None:

@@ -11,10 +11,11 @@ from longshore.model.lease_events import (
     LeaseChanged,
     LeaseDraining,
     LeasesLeft,
+    OffersFound,
     OffersMissing,
     TasksRefused,
 )
-from longshore.model.offer import OfferKey
+from longshore.model.offer import OfferKey, all_full
 from longshore_cli.text import clean, counted
 from longshore_cli.view.line import Line, Rank
 
@@ -59,6 +60,14 @@ def _left(event: LeasesLeft) -> Iterator[Line]:
     yield Line(Rank.ALWAYS, "lost", f"{machines} could not be seen to end ({', '.join(event.leases)}): {event.reason}")
 
 
+def _found(event: OffersFound) -> Iterator[Line]:
+    if all_full((offer for kind in event.offers for offer in kind), dict(event.room)):
+        words = "ask for more in the console of the cloud, or use less there"
+        yield Line(
+            Rank.ALWAYS, "lost", f"the account's limits leave no room for machines of pool {event.pool}; {words}"
+        )
+
+
 def _missing(event: OffersMissing) -> Iterator[Line]:
     yield Line(Rank.ALWAYS, "lost", f"pool {event.pool} cannot rent now: {clean(event.reason)}")
 
@@ -73,6 +82,7 @@ RENTED_WORDS: Mapping[type, Callable[[Any], Iterable[Line]]] = MappingProxyType(
         LeaseChanged: _changed,
         LeaseDraining: _draining,
         LeasesLeft: _left,
+        OffersFound: _found,
         OffersMissing: _missing,
         TasksRefused: _refused,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 
@@ -12,7 +13,7 @@ from longshore.model.quantity import Money
 from longshore.model.resources import Resources
 from longshore.model.times import aware
 
-__all__ = ["Needs", "Offer", "OfferKey", "Price", "cost_between"]
+__all__ = ["Needs", "Offer", "OfferKey", "Price", "all_full", "cost_between"]
 
 OfferKey = tuple[str, str, str, bool]
 """`Offer.key`."""
@@ -84,6 +85,12 @@ class Offer:
     def __str__(self) -> str:
         where = self.zone or self.region
         return f"{self.type} in {where}{' (spot)' if self.spot else ''}"
+
+
+def all_full(offers: Iterable[Offer], room: Mapping[OfferKey, int]) -> bool:
+    """Say whether there are offers, and the account's limits leave room for none of them; ``room`` may lack some."""
+    left = [room.get(offer.key, 1) for offer in offers]
+    return bool(left) and max(left) <= 0
 
 
 def cost_between(price: Price, begin: datetime, end: datetime) -> Money:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from longshore.model.lease_phase import LeasePhase
-from longshore.model.offer import Offer, OfferKey, cost_between
+from longshore.model.offer import Offer, OfferKey, all_full, cost_between
 from longshore.model.quantity import Money
 from longshore.model.rented import MachineKind, RentedPool
 from longshore.scheduler.rented_state import RentedState
@@ -137,7 +137,12 @@ def why_waiting(state: RunState, name: str, now: datetime) -> str:
         return "the provider is being asked what it rents"
     if not affordable(state, name, now):
         return no_money(state, name, now)
-    kinds = enumerate(open_offers(pool))
+    kinds = list(enumerate(open_offers(pool)))
+    if all_full((offer for _, offers in kinds for offer in offers), pool.room):
+        return (
+            "the account's limits leave room for none of the machines that would do; ask for more in the console of "
+            "the cloud, or use less there; they are looked at again after a while"
+        )
     if all(
         choose(rule_of(name, pool, 1), view_of(state, name, kind, 1), offers, now) is None for kind, offers in kinds
     ):
