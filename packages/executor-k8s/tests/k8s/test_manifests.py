@@ -42,6 +42,15 @@ def test_every_pod_is_valid_strictly(config: K8sConfig, version: str) -> None:
     kubernetes_validate.validate(pod(config), version, strict=True)
 
 
+def test_the_pods_of_a_run_are_spread_over_nodes_as_far_as_there_is_room() -> None:
+    made = pod(FULL)
+
+    [spread] = made["spec"]["topologySpreadConstraints"]
+    assert (spread["maxSkew"], spread["topologyKey"]) == (1, "kubernetes.io/hostname")
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["labelSelector"]["matchLabels"].items() <= made["metadata"]["labels"].items()
+
+
 def test_what_a_pool_says_is_asked_of_the_cluster() -> None:
     spec = pod(FULL)["spec"]
     [container] = spec["containers"]
