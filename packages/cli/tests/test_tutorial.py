@@ -254,6 +254,8 @@ def test_a_page_works_as_it_is_written(page: Path, tmp_path: Path) -> None:
         registry = re.search(r"^<!-- registry: (\S+) -->$", text, re.MULTILINE)
         if registry:
             steps = [_elsewhere(step, registry[1], more[REGISTRY]) for step in steps]
+            for path in folder.glob("*.toml"):
+                path.write_text(path.read_text(encoding="utf-8").replace(registry[1], more[REGISTRY]), encoding="utf-8")
         follow(steps, typed, folder)
 
 
