@@ -8,9 +8,9 @@ from longshore.model.events import AttemptEnded
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, describe_outcome
 from longshore.runtime.history import RunReader
 from longshore.scheduler.state import TaskPhase
+from longshore_cli.closely import attempt_document
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, paint
-from longshore_cli.standing import attempt_document
 from longshore_cli.story import Replayed, Story
 from longshore_cli.text import clean, counted, duration, last_lines, moment
 

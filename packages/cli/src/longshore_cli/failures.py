@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from longshore.errors import ConfigError, LongshoreError, Problem
-from longshore.plugin.folders import state_folder
+from longshore.folders import state_folder
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer_json, say
 from longshore_cli.text import clean, counted

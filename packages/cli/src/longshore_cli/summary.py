@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import frozen
 
-from longshore.model.events import AttemptEnded, InputsFailed, ResultsDelivered, TableMade
 from longshore.runtime.history import AttemptInfo, RunInfo, RunReader, TaskInfo
 from longshore_cli.output import paint
 from longshore_cli.text import clean, counted, counts, duration, last_lines
@@ -108,7 +107,7 @@ def summarize(reader: RunReader, results: Path, *, most: int = _MOST_SHOWN) -> S
     failures: list[Failure] = []
     for phase in _FAILED:
         if info.phases.get(phase) and len(failures) < most:
-            failed = reader.tasks(phase=phase)[: most - len(failures)]
+            failed = reader.tasks(phase=phase, most=most - len(failures))
             failures += [failure_of(reader, task) for task in failed]
     return Summary(info=info, failures=tuple(failures), undelivered=_undelivered(reader, info), results=results)
 
@@ -136,6 +135,7 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
 
 def _refusal(reader: RunReader, task: str) -> str:
     """Say why a task's inputs, or a machine for it, could not be had, if that is how it ended."""
+    from longshore.model.events import AttemptEnded, InputsFailed
     from longshore.model.lease_events import TasksRefused
 
     reason = ""
@@ -155,6 +155,8 @@ def _refusal(reader: RunReader, task: str) -> str:
 def _undelivered(reader: RunReader, info: RunInfo) -> tuple[str, ...]:
     if info.state == "running":
         return ()
+    from longshore.model.events import ResultsDelivered, TableMade
+
     problems: dict[str, str] = {}
     for kind in ("ResultsDelivered", "TableMade"):
         for _, event in reader.events(kind=kind):

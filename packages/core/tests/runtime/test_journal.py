@@ -15,7 +15,8 @@ import pytest
 from longshore.errors import JournalError
 from longshore.model.events import AttemptIntended, CancelAsked, Event, RunContinued
 from longshore.runtime.history import RunReader
-from longshore.runtime.journal import SCHEMA_VERSION, Journal
+from longshore.runtime.journal import Journal
+from longshore.runtime.schema import SCHEMA_VERSION
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

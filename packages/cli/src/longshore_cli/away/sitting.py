@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +31,7 @@ from longshore_cli.away.keeping import (
 from longshore_cli.away.lasting import last, last_no_more
 from longshore_cli.fetching import fetched
 
-__all__ = ["VERSION", "answer_for", "begin", "gather", "join", "leave", "list_runs", "record", "take_files", "wake"]
+__all__ = ["VERSION", "begin", "gather", "join", "leave", "list_runs", "record", "take_files", "wake"]
 
 VERSION = 1
 """Of what is said between the two computers; each tells the other in words when it knows only another one."""
@@ -166,20 +165,6 @@ def leave(root: Path) -> None:
     """Leave this machine's starts alone when no run goes on here any more."""
     if all(each["over"] for each in list_runs(root)):
         last_no_more()
-
-
-def answer_for(words: Sequence[str]) -> int:
-    """Execute one of our commands, here; when standard input ends, whoever asked has gone, and so do we."""
-    from longshore_cli.__main__ import execute  # it imports us
-
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    return execute(list(words))
-
-
-def _end_with_input() -> None:
-    while os.read(0, 1 << 16):
-        pass
-    os._exit(130)  # the command may be waiting for something that never comes
 
 
 def gather(project: Project, run: str, tasks: Sequence[str], store: Path, *, now: bool) -> dict[str, Any]:

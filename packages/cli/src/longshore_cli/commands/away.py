@@ -107,7 +107,7 @@ def _control(invocation: Invocation, run: str, tell: int, retry: bool, cancel: b
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, required=True)
 def _answer(_: Invocation, words: tuple[str, ...]) -> int:
     """Execute another command until it, or standard input, ends."""
-    from longshore_cli.away.sitting import answer_for
+    from longshore_cli.away.answering import answer_for
 
     return answer_for(words)
 

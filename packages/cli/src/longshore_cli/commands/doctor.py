@@ -32,7 +32,7 @@ def command(invocation: Invocation, folder: Path | None) -> int:
     Exit code 1 when something would make a run fail. The JSON document is
     {"ok": bool, "checks": [{"name", "state", "says", "remedy"}]} with the states ok, warning and bad.
     """
-    from longshore.plugin.folders import state_folder
+    from longshore.folders import state_folder
 
     findings = list(examine(folder_of(folder), state_folder(os.environ)))
     sound = all(finding.state != "bad" for finding in findings)

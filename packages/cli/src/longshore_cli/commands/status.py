@@ -67,12 +67,14 @@ def command(
     "waits_for", "up_to_date_since", "started", "parted_until", "attempts": [{"attempt", "outcome", "class", "started",
     "ended", "cpu_seconds", "peak_memory_bytes", "workdir", "evidence"}]}]}.
     """
-    from longshore_cli.standing import show_listed, show_run, show_tasks, target
+    from longshore_cli.standing import show_listed, show_run, target
 
     project, reader, names = target(folder, run, words)
     if len(names) > 1:
         raise click.UsageError(f"one run and one task at most, not also {names[1]!r}")
     if names:
+        from longshore_cli.closely import show_tasks
+
         show_tasks(reader, names[0], invocation)
     elif state is not None or machine is not None:
         show_listed(project, reader, state, machine, invocation)

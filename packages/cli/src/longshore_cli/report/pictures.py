@@ -11,7 +11,7 @@ from typing import Any
 
 import vl_convert
 
-from longshore.plugin.folders import cache_folder
+from longshore.folders import cache_folder
 
 __all__ = ["drawer", "to_png", "to_svg"]
 

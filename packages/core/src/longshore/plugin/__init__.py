@@ -12,7 +12,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from longshore.plugin.folders import state_folder
+from longshore.folders import state_folder
 from longshore.plugin.hooks import hookimpl
 from longshore.plugin.observers import Closes, Observer, ObserverRecord
 from longshore.plugin.protocols import (

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import frozen
 
+from longshore.folders import cache_folder
 from longshore.model.times import read_time, write_time
-from longshore.plugin.folders import cache_folder
 
 __all__ = ["Catalogue", "Entry", "default_folder"]
 

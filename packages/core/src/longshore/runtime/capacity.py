@@ -22,8 +22,8 @@ from typing import Any, Self
 
 from attrs import frozen
 
+from longshore.folders import state_folder
 from longshore.model.resources import Resources
-from longshore.plugin.folders import state_folder
 from longshore.runtime.processes import ProcessMark, is_alive, this_process, watch
 from longshore.runtime.shares import NOTHING, Amounts, Claim, Settled, settle
 

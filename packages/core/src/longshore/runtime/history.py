@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from longshore.config.document import from_document
 from longshore.errors import JournalError, UsageError
-from longshore.model.events import AttemptEnded, Event, MachineAdded, MachineGone
-from longshore.model.outcome import describe_outcome
-from longshore.model.workflow import WorkflowSpec
-from longshore.runtime.codec import decode
-from longshore.runtime.journal import SCHEMA_VERSION
+from longshore.model.phase import TaskPhase
 from longshore.runtime.lock import is_held
 from longshore.runtime.logs import log_paths
-from longshore.scheduler.apply import apply
-from longshore.scheduler.building import begin
-from longshore.scheduler.state import RunState, TaskPhase
+from longshore.runtime.schema import SCHEMA_VERSION
 
+# A glance at the tables needs neither events nor the state that is folded of them: they are imported where they are
+# read, which takes longer than the glance itself.
 if TYPE_CHECKING:
+    from longshore.model.events import AttemptEnded, Event, MachineGone
+    from longshore.model.workflow import WorkflowSpec
     from longshore.runtime.past import Past
+    from longshore.scheduler.state import RunState
 
 __all__ = ["AttemptInfo", "RunInfo", "RunReader", "TaskInfo"]
 
@@ -112,7 +110,7 @@ class RunReader:
             UsageError: when there is none.
         """
         with self._reading() as db:
-            meta = dict(db.execute("SELECT key, value FROM meta"))
+            meta = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('name', 'created', 'total')"))
             counts = dict(db.execute("SELECT phase, count(*) FROM tasks GROUP BY phase"))
             last = db.execute(
                 "SELECT kind, at, body FROM events WHERE kind IN ('RunEnded', 'RunContinued', 'RetryAsked')"
@@ -150,6 +148,8 @@ class RunReader:
 
     def workflow(self) -> WorkflowSpec:
         """Read the workflow as the run began with it; tasks that joined later are in `replay`."""
+        from longshore.config.document import from_document  # noqa: PLC0415  as above
+
         return from_document(self.meta()["workflow"])
 
     def tasks(
@@ -194,6 +194,9 @@ class RunReader:
 
     def attempts(self, task: str | None = None) -> Iterator[AttemptInfo]:
         """List the attempts that are over, of one task or of all, in the order in which they ended."""
+        from longshore.model.events import AttemptEnded  # noqa: PLC0415  as above
+        from longshore.runtime.codec import decode  # noqa: PLC0415  as above
+
         with self._reading() as db:
             rows = db.execute(
                 "SELECT kind, at, body FROM events WHERE kind = 'AttemptEnded' AND (?1 IS NULL OR body ->> 'task' = ?1)"
@@ -212,6 +215,11 @@ class RunReader:
                 "SELECT kind, at, body FROM events"
                 " WHERE kind IN ('MachineAdded', 'MachineGone', 'RunContinued', 'RunEnded') ORDER BY seq"
             ).fetchall()
+        if all(kind != "MachineGone" for kind, _, _ in rows):
+            return {}
+        from longshore.model.events import MachineAdded, MachineGone  # noqa: PLC0415  as above
+        from longshore.runtime.codec import decode  # noqa: PLC0415  as above
+
         found: dict[str, MachineGone] = {}
         for event in (decode(*row) for row in rows):
             match event:
@@ -235,6 +243,8 @@ class RunReader:
         Only those of one kind, as in ``InputsFailed``, and only those that name the task ``about``, when these are
         given; the others are passed over unread.
         """
+        from longshore.runtime.codec import decode  # noqa: PLC0415  as above
+
         name = None if about is None else json.dumps(about)
         query = """
             SELECT seq, kind, at, body FROM events
@@ -246,6 +256,9 @@ class RunReader:
 
     def replay(self) -> RunState:
         """Build the state of the run from its journal."""
+        from longshore.scheduler.apply import apply  # noqa: PLC0415  as above
+        from longshore.scheduler.building import begin  # noqa: PLC0415  as above
+
         state = begin(self.workflow())
         for _, event in self.events():
             apply(state, event)
@@ -286,6 +299,8 @@ def _past(until: datetime | None) -> Past | None:
 
 
 def _attempt(event: AttemptEnded) -> AttemptInfo:
+    from longshore.model.outcome import describe_outcome  # noqa: PLC0415  as above
+
     return AttemptInfo(
         task=event.task,
         attempt=event.attempt,

@@ -17,29 +17,10 @@ from typing import Self
 from longshore.errors import DiskFull, JournalError
 from longshore.model.events import Event
 from longshore.runtime.codec import decode, encode
+from longshore.runtime.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from longshore.scheduler.state import TaskState
 
-__all__ = ["SCHEMA_VERSION", "Journal", "TaskRow", "task_row"]
-
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL);
-CREATE TABLE tasks (
-    ord INTEGER PRIMARY KEY, id TEXT NOT NULL, phase TEXT NOT NULL, attempts INTEGER NOT NULL, machine TEXT NOT NULL,
-    failure TEXT NOT NULL
-);
-CREATE VIEW attempts AS
-    SELECT seq, body ->> 'task' AS task, body ->> 'attempt' AS attempt, body -> 'outcome' AS outcome,
-        body ->> 'failure' AS failure, body ->> 'evidence' AS evidence, body ->> 'started_at' AS started_at,
-        body ->> 'ended_at' AS ended_at, body ->> '$.usage[0]' AS cpu_seconds, body ->> '$.usage[1]' AS
-        peak_memory_bytes, body ->> 'workdir' AS workdir, body -> 'outputs' AS outputs
-    FROM events WHERE kind = 'AttemptEnded';
-"""
-
-_MIGRATIONS: Mapping[int, str] = {}
-"""SQL that takes a journal of the version that is the key to the next one."""
+__all__ = ["Journal", "TaskRow", "task_row"]
 
 TaskRow = tuple[int, str, str, int, str, str]
 """Position, id, phase, attempts, machine, failure class or empty."""
@@ -73,7 +54,7 @@ class Journal:
         if path.exists():
             raise JournalError(f"{path} exists already; a run's record is never overwritten")
         with closing(sqlite3.connect(":memory:", isolation_level=None)) as draft:
-            draft.executescript(_SCHEMA)
+            draft.executescript(SCHEMA)
             draft.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             draft.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
             content = bytearray(draft.serialize())
@@ -219,7 +200,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version == 0:
         raise JournalError(f"{path} is no journal of a run")
     while version < SCHEMA_VERSION:
-        connection.executescript(f"BEGIN;{_MIGRATIONS[version]};PRAGMA user_version = {version + 1};COMMIT")
+        connection.executescript(f"BEGIN;{MIGRATIONS[version]};PRAGMA user_version = {version + 1};COMMIT")
         version += 1
 
 

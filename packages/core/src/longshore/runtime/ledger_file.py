@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from longshore.errors import DiskFull, LedgerError
-from longshore.plugin.folders import state_folder
+from longshore.folders import state_folder
 
 __all__ = ["SCHEMA_VERSION", "default_path", "locked", "open_file", "transaction", "translated"]
 
