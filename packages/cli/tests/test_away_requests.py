@@ -8,6 +8,7 @@ import pytest
 
 from longshore.errors import UsageError
 from longshore.runtime.project import Project
+from longshore_cli.away.seats import Seat, keep_seat
 from longshore_cli.away.sitting import VERSION, begin, join, list_runs, take_files
 
 from .harness import Project as Folder
@@ -53,3 +54,18 @@ def test_a_run_whose_record_was_removed_is_never_begun_again_and_is_forgotten(tm
     assert list_runs(tmp_path) == []
 
     assert list(seat.iterdir()) == []
+
+
+def test_a_run_whose_controller_is_elsewhere_is_listed_and_a_full_screen_says_what_asks_there(project: Folder) -> None:
+    project.write('name = "pv"\n[tasks.one]\ncommand = "true"\n')
+    project.call("run", "-q")
+    [here] = project.call("runs", "--json").json["runs"]
+    run = "20990314-092653-0042"
+    keep_seat(Project(project.folder), Seat(run=run, workflow="pv", machine="me@h1"))
+
+    listed = project.call("runs", "--json").json["runs"]
+
+    assert listed == [{"id": run, "workflow": "pv", "state": "away", "machine": "me@h1"}, here]
+    assert f"{run}  pv        away, on me@h1" in project.call("runs").out
+    assert "is on me@h1" in project.call("watch", code=2).err
+    assert "needs a terminal" in project.call("watch", here["id"], code=2).err

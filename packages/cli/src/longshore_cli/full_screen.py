@@ -8,6 +8,7 @@ from pathlib import Path
 
 from longshore.errors import UsageError
 from longshore.runtime.history import RunReader
+from longshore_cli.away.forwarding import meant_seat
 from longshore_cli.output import is_terminal
 from longshore_cli.places import find_project
 
@@ -18,9 +19,15 @@ def watch(folder: Path | None, run: str | None, at: str | None) -> None:
     """Show a run until somebody has seen enough.
 
     Raises:
-        UsageError: when there is no such run or moment, no terminal, or textual is not installed.
+        UsageError: when there is no such run or moment here, no terminal, or textual is not installed.
     """
     project = find_project(folder)
+    seat, _ = meant_seat(project, {"run": run})
+    if seat is not None:
+        raise UsageError(
+            f"the controller of run {seat.run} is on {seat.machine}, and `longshore watch` shows runs that are here; "
+            "`longshore status`, `top`, `explain` and `logs -f` ask there"
+        )
     reader = reader_at(project.run_folder(project.find_run(run)), at)
     if not (is_terminal(sys.stdout) and sys.stdin.isatty()):
         raise UsageError("`longshore watch` needs a terminal; `longshore status` tells how a run stands")

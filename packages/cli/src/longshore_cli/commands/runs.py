@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from longshore.errors import LongshoreError
 from longshore.runtime.history import RunInfo, RunReader
+from longshore_cli.away.seats import Seat, seats_of
 from longshore_cli.command import Command, folder_option, json_option
 from longshore_cli.command import command as subcommand
 from longshore_cli.completing import runs
@@ -19,6 +21,9 @@ from longshore_cli.places import find_project
 from longshore_cli.text import ago, clean, counts, duration, table
 
 __all__ = ["command"]
+
+_Seen = tuple[str, RunInfo | Seat | str]
+"""A run's id, and how it stands, where its controller is when that is elsewhere, or why its record cannot be read."""
 
 
 class _Runs(Command, click.Group):
@@ -41,12 +46,16 @@ def command(invocation: Invocation, folder: Path | None) -> None:
     """List the runs of this project, or compare two of them.
 
     The newest comes first. The JSON document is {"runs": [{"id", "workflow", "state", "started", "ended", "tasks",
-    "phases"}]}; a run whose record cannot be read has the state "damaged" and a "problem".
+    "phases"}]}; a run whose record cannot be read has the state "damaged" and a "problem", and one whose controller is
+    elsewhere, which is not asked, the state "away" and a "machine".
     """
     if click.get_current_context().invoked_subcommand is not None:
         return
     project = find_project(folder)
-    found = [_look(RunReader(project.run_folder(run))) for run in project.run_ids()]
+    found: list[_Seen] = [_look(RunReader(project.run_folder(run))) for run in project.run_ids()]
+    here = {run for run, _ in found}
+    found += [(seat.run, seat) for seat in seats_of(project) if seat.run not in here]
+    found.sort(key=itemgetter(0), reverse=True)
     if invocation.json:
         answer_json({"runs": [_document(run, look) for run, look in found]})
     elif found:
@@ -57,7 +66,7 @@ def command(invocation: Invocation, folder: Path | None) -> None:
         say(f"There are no runs in {project.folder}; `longshore run` makes one.")
 
 
-def _look(reader: RunReader) -> tuple[str, RunInfo | str]:
+def _look(reader: RunReader) -> _Seen:
     run = reader.folder.name
     try:
         return run, reader.info()
@@ -66,14 +75,18 @@ def _look(reader: RunReader) -> tuple[str, RunInfo | str]:
         return run, clean(str(error))
 
 
-def _row(run: str, look: RunInfo | str, now: datetime) -> list[str]:
+def _row(run: str, look: RunInfo | Seat | str, now: datetime) -> list[str]:
+    if isinstance(look, Seat):
+        return [run, clean(look.workflow), f"away, on {clean(look.machine)}", "", "", ""]
     if isinstance(look, str):
         return [run, "", paint("damaged", "bad"), "", "", look]
     took = duration((look.ended or now) - look.started) if look.ended or look.state == "running" else ""
     return [run, clean(look.workflow), look.state, ago(look.started, now), took, counts(look.phases)]
 
 
-def _document(run: str, look: RunInfo | str) -> dict[str, Any]:
+def _document(run: str, look: RunInfo | Seat | str) -> dict[str, Any]:
+    if isinstance(look, Seat):
+        return {"id": run, "workflow": look.workflow, "state": "away", "machine": look.machine}
     if isinstance(look, str):
         return {"id": run, "state": "damaged", "problem": look}
     return {
