@@ -129,3 +129,25 @@ with DAG("a", start_date=datetime(2026, 1, 1), schedule=None) as dag:
     assert states == {"up": "success", "run": "failed", "down": "failed", "(all)": "failed"}, written
     assert "the machines are ended; this task is red because of run" in written
     assert airflow.machines() == []
+
+
+def test_a_run_of_somebody_else_is_waited_for_and_one_that_failed_makes_the_task_fail(airflow: Airflow) -> None:
+    _write(airflow, f"test -e {airflow.home}/go")
+    (airflow.home / "go").touch()
+    airflow.call("run", "--new", "-q")
+    (airflow.home / "go").unlink()
+    airflow.call("run", "--new", "--no-cache", "-q", code=1)
+    failed, succeeded = [run.folder.name for run in _runs(airflow)]
+    dag = f"""
+from datetime import datetime
+from airflow.sdk import DAG
+from longshore_airflow.sensor import LongshoreRunSensor
+with DAG("a", start_date=datetime(2026, 1, 1), schedule=None) as dag:
+    LongshoreRunSensor(task_id="good", run="{succeeded}")
+    LongshoreRunSensor(task_id="bad", run="{failed}")
+"""
+
+    states, written = airflow.execute(dag)
+
+    assert states == {"good": "success", "bad": "failed", "(all)": "failed"}, written
+    assert f"run {failed} is failed" in written
