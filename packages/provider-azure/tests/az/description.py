@@ -54,8 +54,10 @@ def check(request: Request, answer: Answer | None) -> str:
         return "the library has no model for it"
     if answer is None:
         return "" if request.body is None else "; ".join(_against(model, request.body, "", sent=True))
-    if answer.status >= _BAD or answer.body is None:
-        return ""  # what an error looks like is in no model
+    if answer.body is None:
+        return ""
+    if answer.status >= _BAD:
+        return "; ".join(_against(compute.CloudError, answer.body, "", sent=False))
     if not listed:
         return "; ".join(_against(model, answer.body, "", sent=False))
     rows = answer.body["value"]

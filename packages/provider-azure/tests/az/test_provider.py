@@ -366,3 +366,5 @@ def test_the_models_refuse_what_the_api_does_not_know() -> None:
     assert "only Azure" in check(evolve(request, body={"properties": {"provisioningState": "Failed"}}), None)
     assert "no model" in check(evolve(request, path="/subscriptions/s/what/ever"), None)
     assert check(request, Answer(status=200, body={"properties": {"priority": 1}})) != ""
+    assert check(request, Answer(status=409, body={"error": {"code": "Conflict", "message": "no"}})) == ""
+    assert "no such field" in check(request, Answer(status=409, body={"code": "Conflict"}))

@@ -191,15 +191,16 @@ class HttpCloud:
             return None
         if wrong:
             return Answer(status=400, body={"id": "violation", "message": wrong})
-        if fault in _REFUSALS and fault is not None:
-            return self.refusal(fault)
-        if action in self.answers:
-            return self.answers[action]
         with self._lock:
-            answer = self.answer(request, fault)
+            answer = self._answer(request, action, fault)
             if wrong := self._look(request, answer):
                 return Answer(status=500, body={"id": "violation", "message": wrong})
         return None if fault is Fault.REPLY_LOST else answer
+
+    def _answer(self, request: Request, action: str, fault: Fault | None) -> Answer:
+        if fault in _REFUSALS and fault is not None:
+            return self.refusal(fault)
+        return self.answers.get(action) or self.answer(request, fault)
 
     def _take(self, action: str) -> Fault | None:
         for place, (fault, on, times) in enumerate(self._faults):
