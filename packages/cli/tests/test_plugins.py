@@ -196,6 +196,12 @@ def test_a_provider_says_which_rights_it_needs_by_its_own_name(project: Project)
     project.write('name = "w"\n[providers.mine]\nnonsense = 1\n')
     refused = project.call("mine", "policy", "--json", code=2)
     assert refused.json["error"]["problems"][0]["key"] == "providers.mine.nonsense"
+    project.write('name = "w"\n[providers.cloud]\nplugin = "mine"\nnonsense = 1\n')
+    refused = project.call("mine", "policy", "--json", code=2)
+    assert refused.json["error"]["problems"][0]["key"] == "providers.cloud.nonsense"
+    project.write('name = "w"\n[providers.cloud]\nplugin = "mine"\n[providers.lab]\nplugin = "mine"\n')
+    assert "name the plugin mine: cloud, lab; name one of them" in project.call("mine", "policy", code=2).err
+    assert project.call("mine", "policy", "--table", "lab").json == {"may": ["rent"]}
 
 
 def test_a_provider_that_says_nothing_of_rights_is_named(project: Project) -> None:

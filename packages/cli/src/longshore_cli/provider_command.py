@@ -45,7 +45,10 @@ def _policy(provider: str) -> click.Command:
         """,
     )
     @click.option(
-        "--table", default=provider, metavar="NAME", help=f"With the options of [providers.NAME]; else of {provider}."
+        "--table",
+        default=provider,
+        metavar="NAME",
+        help=f"With the options of [providers.NAME]; else of the table for {provider}.",
     )
     @folder_option
     @json_option

@@ -112,3 +112,4 @@ def test_the_policy_is_that_of_the_options_in_the_folder(tmp_path: Path) -> None
     policy = policy_in("work", tmp_path)
     assert json.loads(json.dumps(policy)) == policy
     assert policy == least_policy(AwsConfig(regions=("eu-north-1",), key=Key(name="mine")))
+    assert policy_in("aws", tmp_path) == policy, "of the only table for AWS"

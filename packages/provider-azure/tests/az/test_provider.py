@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from longshore.errors import (
     OutOfCapacity,
     QuotaExceeded,
 )
+from longshore.machines.policies import least_policy
 from longshore.model.offer import Needs, Offer
 from longshore.plugin.keys import Key
 from longshore.testing.clouds import Answer, Azure, Request
@@ -25,7 +28,7 @@ from longshore_azure.config import AzureConfig
 from longshore_azure.policy import least_role
 
 from .description import check
-from .rig import ACCOUNT, REGION, SUBSCRIPTION, AzureRig
+from .rig import ACCOUNT, REGION, ROLE, SUBSCRIPTION, AzureRig
 
 _NETWORK, _RESOURCES = "Microsoft.Network", "Microsoft.Resources/subscriptions"
 _VM = "Microsoft.Compute/virtualMachines"
@@ -166,6 +169,14 @@ def test_a_whole_life_needs_every_right_that_is_named_and_no_other(rig: AzureRig
     assert allowed - needed <= (set() if key.name else {"Microsoft.Compute/sshPublicKeys/read"})
     keys = cloud.births[machine.id]["properties"]["osProfile"]["linuxConfiguration"]["ssh"]["publicKeys"]
     assert [each["keyData"] for each in keys] == [PUBLIC_KEY, *([named] if key.name else [])]
+
+
+def test_the_role_that_is_printed_is_that_of_the_options_in_the_folder(tmp_path: Path) -> None:
+    table = f'[providers.cloud]\nplugin = "azure"\nregions = ["{REGION}"]\nend_role = "{ROLE}"\n'
+    (tmp_path / "longshore.toml").write_text(f'name = "w"\n{table}')
+    printed = least_policy("azure", tmp_path)
+    assert printed == least_role(AzureConfig(end_role=ROLE))
+    assert json.loads(json.dumps(printed)) == printed
 
 
 def test_the_end_of_a_machine_takes_exactly_what_is_its_own(rig: AzureRig, cloud: Azure) -> None:

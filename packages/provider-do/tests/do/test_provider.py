@@ -257,7 +257,7 @@ def test_the_description_refuses_what_the_api_does_not_know() -> None:
     wall = Request(method="POST", path="/v2/firewalls", body={"name": "wall", "inbound_rules": [rule]})
     assert check(wall, None) == ""
     rule["sources"] = {"adresses": ["198.51.100.7"]}
-    assert "'adresses' was unexpected" in check(wall, None)
+    assert "adresses" in check(wall, None)
     assert check(evolve(request, body={"names": ["a"]}), None) != ""
     assert "no such operation" in check(evolve(request, path="/v2/droplet"), None)
     assert check(request, Answer(status=202, body={"droplets": [{"id": 1}], "links": {}})) != ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from longshore.errors import (
     InvalidRequest,
     OutOfCapacity,
 )
+from longshore.machines.policies import least_policy
 from longshore.model.offer import Needs, Offer
 from longshore.model.resources import Resources
 from longshore.plugin.keys import Key
@@ -143,6 +145,15 @@ def test_machines_have_the_rights_of_the_account_that_is_named_and_whoever_rents
     [row] = cloud.instances.rows.values()
     [given] = row["serviceAccounts"]
     assert given["email"] == account
+
+
+def test_the_role_that_is_printed_is_that_of_the_options_in_the_folder(tmp_path: Path) -> None:
+    account = "controller@some-project.iam.gserviceaccount.com"
+    table = f'[providers.cloud]\nplugin = "gcp"\nregions = ["europe-west4"]\nservice_account = "{account}"\n'
+    (tmp_path / "longshore.toml").write_text(f'name = "w"\n{table}')
+    printed = least_policy("gcp", tmp_path)
+    assert printed == least_role(GcpConfig(service_account=account))
+    assert json.loads(json.dumps(printed)) == printed
 
 
 def test_any_tag_comes_back_and_those_that_can_be_are_labels(rig: GcpRig, cloud: GoogleCloud) -> None:

@@ -20,16 +20,19 @@ def least_policy(name: str, folder: Path | str = ".") -> Mapping[str, Any]:
     """Give the least rights that a provider needs with the options that it has in a folder, and those for the buckets
     of its cloud that the workflow there names; no cloud is asked.
 
-    ``name`` is that of a table of ``[providers]``, or of a plugin, with its default options when it has no table.
+    ``name`` is that of a table of ``[providers]``, or of a plugin: then that of the only table that names it, or its
+    default options when there is none.
 
     Raises:
         ConfigError: when pools or providers are described wrongly; with every mistake.
         PluginError: when there is no such plugin, or it cannot be used.
-        UsageError: when its cloud knows no policies.
+        UsageError: when its cloud knows no policies, or several tables could be meant.
     """
     renting = read_renting(Path(folder))
     registry = Registry()
-    record, options = Providers(renting.providers, registry, places=renting.places).described(name)
+    record, options = Providers(renting.providers, registry, places=renting.places).described(
+        _table_of(name, renting.providers)
+    )
     if record.policy is None:
         raise UsageError(f"{record.name} does not say which rights it needs")
     policy: Mapping[str, Any] = record.policy(options)
@@ -41,3 +44,12 @@ def least_policy(name: str, folder: Path | str = ".") -> Mapping[str, Any]:
         if store.policy is not None and store.cloud == record.name:
             policy = store.policy(policy, some)
     return policy
+
+
+def _table_of(name: str, tables: Mapping[str, Mapping[str, Any]]) -> str:
+    if name in tables:
+        return name
+    found = [table for table, options in tables.items() if str(options.get("plugin")).rpartition(":")[2] == name]
+    if len(found) > 1:
+        raise UsageError(f"several tables of [providers] name the plugin {name}: {', '.join(found)}; name one of them")
+    return found[0] if found else name
