@@ -129,6 +129,21 @@ def test_in_all_regions_machines_are_found_and_ended_and_nothing_is_left(rig: Aw
     assert provider.find_sides(owner=rig.owner) == []
 
 
+def test_a_group_that_something_still_depends_on_stays_with_its_key_and_goes_by_the_next_sweep(
+    rig: AwsRig, cloud: Cloud
+) -> None:
+    provider = rig.provider()
+    (machine,) = provider.launch(rig.spec(), token="t-1")
+    provider.terminate([machine.id])
+    rig.wait(timedelta(minutes=3))
+    both = {side.id for side in provider.find_sides(owner=rig.owner)}
+    cloud.control("fail", fault="code:DependencyViolation", on="DeleteSecurityGroup")
+    provider.sweep(both, owner=rig.owner)
+    assert {side.id for side in rig.sides()} == both
+    provider.sweep(both, owner=rig.owner)
+    assert rig.sides() == []
+
+
 def test_who_says_who_is_let_in_is_not_followed(rig: AwsRig) -> None:
     assert rig.provider().address() is None
 
