@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from attrs import evolve
 
+from longshore.errors import OutOfCapacity
 from longshore.model.machine_spec import MachineSpec, Tag
+from longshore.model.offer import Offer
 from longshore.plugin.boot import first_boot
 from longshore_aws.catalog import Catalog
 from longshore_aws.config import AwsConfig
@@ -37,6 +40,7 @@ class Creation:
             ProviderError: when something that the call must name is not there, and cannot be made.
         """
         offer, user = spec.offer, self._config.login(spec.image)
+        self._check_limit(offer)
         tags = as_list({**self._config.tags, **spec.tags(token), Tag.USER: user})
         image = self._network.image(spec.image or self._config.image, offer.region, offer.arch)
         place = self._network.place(offer.region, offer.zone)
@@ -68,6 +72,15 @@ class Creation:
         if offer.spot:
             request["InstanceMarketOptions"] = self._market()
         return request
+
+    def _check_limit(self, offer: Offer) -> None:
+        """Refuse a spot machine that is known to cost more than the limit, before anything is made for it."""
+        limit, price = self._config.spot_limit, offer.price
+        if offer.spot and limit and price is not None and price.per_hour.amount > Decimal(limit):
+            raise OutOfCapacity(
+                f"{offer} costs {price.per_hour} an hour, and spot_limit is {limit} USD; raise spot_limit in "
+                "[providers.aws], or rent on demand"
+            )
 
     def _interface(self, subnet: str, group: str) -> dict[str, Any]:
         return {

@@ -107,6 +107,13 @@ def test_a_spot_limit_below_the_price(rig: AwsRig, cloud: Cloud) -> None:
     assert "'cheap' is no price" in mistakes(spot_limit="cheap")[0]
 
 
+def test_a_spot_limit_below_the_price_that_is_known_is_told_before_anything_is_made(rig: AwsRig) -> None:
+    offer = next(each for each in rig.provider().offers(Needs(type="t3.micro")) if each.spot)
+    said = refused(rig, OutOfCapacity, spec=evolve(rig.spec(), offer=offer), spot_limit="0.000001")
+    assert "costs 0.00001 USD an hour, and spot_limit is 0.000001 USD; raise spot_limit" in said
+    assert rig.sides() == []
+
+
 def test_a_quota_of_nothing_is_known_before_a_launch_is_tried(rig: AwsRig, cloud: Cloud) -> None:
     assert rig.provider().room(evolve(rig.spec().offer, type="p3.2xlarge")) == 0
     cloud.control("fail", fault="code:VcpuLimitExceeded", on="create")

@@ -20,8 +20,11 @@ from .rig import REGION, AwsRig, Cloud
 
 
 def test_announcing_the_provider_does_not_import_the_sdk() -> None:
-    code = "import sys, longshore_aws.plugin as p; p.longshore_providers(); sys.exit('boto3' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = (
+        "import sys, longshore_aws.plugin as p; p.longshore_providers(); print({'boto3', 'botocore'} & {*sys.modules})"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "set()\n"
     assert [record.name for record in longshore_providers()] == ["aws"]
 
 
