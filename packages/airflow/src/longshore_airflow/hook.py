@@ -21,7 +21,8 @@ from longshore.runtime.objects import resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.pools import check
 from longshore.runtime.project import Project
-from longshore_cli.away.keeping import is_over, keep_environment, order_of, start_keeper, write_order
+from longshore_cli.away.keeping import keep_environment, start_keeper
+from longshore_cli.away.orders import is_over, order_of, write_order
 
 __all__ = ["DEFAULT_CONNECTION", "LongshoreHook"]
 

@@ -18,7 +18,7 @@ from longshore_airflow.following import Following
 from longshore_airflow.hook import DEFAULT_CONNECTION, LongshoreHook
 from longshore_airflow.links import ReportLink
 from longshore_airflow.trigger import RunTrigger
-from longshore_cli.away.keeping import is_over
+from longshore_cli.away.orders import is_over
 from longshore_cli.fetching import fetched
 from longshore_cli.summary import summarize
 

@@ -13,6 +13,7 @@ from longshore.machines import Collected, MachineInfo, Quote
 from longshore.model.offer import Needs
 from longshore.model.quantity import Money
 from longshore.runtime.project import Project
+from longshore_cli.away.seats import seats_of
 from longshore_cli.fleet_view import (
     amount,
     collected_document,
@@ -66,6 +67,9 @@ def show_list(
         answer_json(overview_document(overview, _now(), resources=resources))
     else:
         show_overview(overview, _now(), resources=resources)
+        for seat in seats_of(Project(folder_of(folder))):
+            if seat.rented in {row.name for row in overview.machines}:
+                say(f"{seat.rented} has all there is of run {seat.run}; when it is over, `longshore fetch` ends it.")
     return 0 if overview.whole else 1
 
 

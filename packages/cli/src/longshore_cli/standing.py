@@ -70,12 +70,24 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
         answer(f"{paint('lost')}  {name}  {since}")
     for line in summary.lines():
         answer(line)
+    for line in _said_of_seat(project, run):
+        answer(line)
     leases = living_leases(run)
     if leases:
         answer(f"{said_of(leases, now)}: `longshore machines list`")
     for each in scheduled_in(project.folder):
         words = " ".join(each.entry.words)
         answer(f"scheduled: {each.entry.name}, {each.entry.when.text}: {clean(words)}; next {moment(each.next)}")
+
+
+def _said_of_seat(project: Project, run: str) -> list[str]:
+    """Say where all of a run that is over is, where it was begun by somebody elsewhere on a machine that is rented."""
+    if not (project.home / "seat").is_dir():
+        return []
+    from longshore_cli.away.orders import said_of_seat, seat_of
+
+    said = said_of_seat(seat_of(project, run))
+    return [clean(said)] if said else []
 
 
 def show_listed(

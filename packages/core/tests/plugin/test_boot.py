@@ -23,7 +23,7 @@ from longshore.errors import InvalidRequest
 from longshore.model.machine_spec import MachineSpec
 from longshore.model.offer import Offer
 from longshore.model.resources import Resources
-from longshore.plugin.boot import WATCH, first_boot
+from longshore.plugin.boot import BEAT_FILE, OVER_FILE, WATCH, first_boot
 
 SPEC = MachineSpec(
     offer=Offer(type="small", region="north", resources=Resources()),
@@ -130,6 +130,16 @@ def test_a_machine_ends_itself_at_its_end_time(tmp_path: Path) -> None:
 
 def test_a_machine_ends_itself_when_nobody_attends_to_it(tmp_path: Path) -> None:
     with watching(tmp_path, ends_at=time.time() + _LONG, unattended=1) as reader:
+        assert is_off(reader, _SECONDS)
+
+
+def test_a_machine_ends_itself_when_a_program_on_it_says_that_nothing_is_left_to_be_done(tmp_path: Path) -> None:
+    over = tmp_path / "run" / Path(OVER_FILE).name
+    assert Path(OVER_FILE).parent == Path(BEAT_FILE).parent, "in the folder that the login user may write"
+    over.parent.mkdir()
+    with watching(tmp_path, ends_at=time.time() + _LONG, unattended=_LONG) as reader:
+        assert not is_off(reader, 0.3)
+        over.touch()
         assert is_off(reader, _SECONDS)
 
 

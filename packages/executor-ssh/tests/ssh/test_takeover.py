@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from longshore.runtime.history import RunReader
+from longshore.testing.shelf import install_shelf
 from longshore_cli.testing.away import no_controllers
 from longshore_ssh.testing import Lab, Sshd
 
 from .project import Project
-from .shelf import install_shelf
 
 pytestmark = pytest.mark.skipif(bool(no_controllers()), reason=no_controllers())
 

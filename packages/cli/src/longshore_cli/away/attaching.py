@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attrs import evolve
+
 from longshore.errors import ExecutorError, UsageError
 from longshore.machines import open_shell
 from longshore.plugin import Shell
 from longshore.runtime.project import Project
 from longshore_cli.away.moving import BASE, asked
-from longshore_cli.away.seats import Seat, keep_seat
+from longshore_cli.away.orders import said_of_seat
+from longshore_cli.away.seats import Seat, keep_seat, seats_of
 from longshore_cli.away.starting import runs_there
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, say
@@ -36,22 +39,21 @@ def attach(invocation: Invocation, folder: Path | None, machine: str, run: str |
         found = [each for each in runs_there(shell, seat.program) if str(each["run"]).startswith(run or "")]
     if not found:
         raise UsageError(f"no run{f' {run}' if run else ''} has its controller on {machine}")
+    known = {seat.run: seat for seat in seats_of(project)}
     for each in found:
-        keep_seat(
-            project,
-            Seat(
-                run=str(each["run"]),
-                workflow=str(each["workflow"]),
-                machine=machine,
-                python=python,
-                folder=str(each["folder"]),
-            ),
-        )
+        run_there = str(each["run"])
+        # Whoever has rented the machine for it still gives it back.
+        seat = known.get(run_there) or Seat(run=run_there, workflow=str(each["workflow"]), machine=machine)
+        keep_seat(project, evolve(seat, machine=machine, python=python, folder=str(each["folder"])))
     if invocation.json:
         answer_json({"machine": machine, "runs": found})
     else:
         rows = [[clean(str(each["run"])), clean(str(each["workflow"])), _state(each)] for each in found]
         answer(table(rows, ["RUN", "WORKFLOW", "STATE"]))
+        for each in found:
+            said = said_of_seat(each)
+            if said:
+                say(f"Of {clean(str(each['run']))} {clean(said)}.")
         if not invocation.quiet:
             say(f"Commands in {project.folder} ask {machine} about them from now on.")
     return 0

@@ -7,7 +7,8 @@ from longshore.model.workflow import WorkflowSpec
 from longshore.runtime.options import RunOptions
 from longshore.runtime.pools import check
 from longshore.runtime.project import Project, new_run_id
-from longshore_cli.away.keeping import forget_order, start_keeper, write_order
+from longshore_cli.away.keeping import start_keeper
+from longshore_cli.away.orders import forget_order, write_order
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer_json, say
 from longshore_cli.text import counted

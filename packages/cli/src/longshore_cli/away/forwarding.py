@@ -40,28 +40,44 @@ def forwarded(ctx: click.Context, invocation: Invocation) -> int | None:
     folder = folder_of(ctx.params.get("folder"))
     if not (folder / ".longshore" / "away").is_dir():
         return None
+    from longshore.errors import LongshoreError
     from longshore.runtime.project import Project
 
     project = Project(folder)
     seat, named = meant_seat(project, ctx.params)
     if seat is None:
         return None
-    name = ctx.info_name or ""
-    if name in _READERS:
-        _bring_record(ctx, seat, project, invocation)
-        return None
-    if name == "fetch":
-        from longshore_cli.fetching import tell_fetched
+    try:
+        return _asked_there(ctx, seat, project, invocation, named=named)
+    except LongshoreError:
+        from longshore_cli.away.left import take_left
 
-        with asking(seat, project, invocation) as shell:
-            told = _fetch(shell, seat, project, ctx.params)
-        if told["record"]:
-            _finish(seat, project, invocation)
-        return tell_fetched(told, seat.run, Path(ctx.params["to"]).absolute(), invocation, now=ctx.params["now"])
+        # It may have ended itself, also while we were asking.
+        if not take_left(ctx, seat, project, invocation):
+            raise
+    return None
+
+
+def _asked_there(
+    ctx: click.Context, seat: Seat, project: Project, invocation: Invocation, *, named: bool
+) -> int | None:
+    from longshore_cli.fetching import tell_fetched
+
+    name = ctx.info_name or ""
     with asking(seat, project, invocation) as shell:
+        if name in _READERS:
+            _bring_record(ctx, shell, seat, project)
+            return None
         if name == "resume":
             return _resume(shell, seat, ctx.params, invocation)
-        return _execute(shell, seat, _words(invocation.arguments, ctx, seat, named))
+        if name != "fetch":
+            return _execute(shell, seat, _words(invocation.arguments, ctx, seat, named))
+        told = _fetch(shell, seat, project, ctx.params)
+    if told["record"]:
+        from longshore_cli.away.finishing import finish
+
+        finish(seat, project, invocation)
+    return tell_fetched(told, seat.run, Path(ctx.params["to"]).absolute(), invocation, now=ctx.params["now"])
 
 
 def meant_seat(project: Project, params: Mapping[str, Any]) -> tuple[Seat | None, bool]:
@@ -104,14 +120,18 @@ def asking(seat: Seat, project: Project, invocation: Invocation) -> Iterator[She
         context.__exit__(None, None, None)
 
 
-def _bring_record(ctx: click.Context, seat: Seat, project: Project, invocation: Invocation) -> None:
+def _bring_record(ctx: click.Context, shell: Shell, seat: Seat, project: Project) -> None:
     """Let a command read the record as it stands there now, and write where it would write if the run were here."""
     from longshore_cli.away.records import record_of
 
+    read_aside(ctx, seat, project)
+    ctx.params["folder"] = ctx.with_resource(record_of(shell, seat, project))
+
+
+def read_aside(ctx: click.Context, seat: Seat, project: Project) -> None:
+    """Let a command that will read a record elsewhere write where it would write if the run were here."""
     if ctx.info_name == "report" and not ctx.params["text"] and ctx.params["to"] is None:
         ctx.params["to"] = project.results(f"report-{seat.run}")
-    with asking(seat, project, invocation) as shell:
-        ctx.params["folder"] = ctx.with_resource(record_of(shell, seat, project))
 
 
 def _words(arguments: Sequence[str], ctx: click.Context, seat: Seat, named: bool) -> list[str]:
@@ -186,32 +206,6 @@ def _merge(source: Path, target: Path) -> None:
             _merge(each, place)
         else:
             shutil.move(each, place)
-
-
-def _finish(seat: Seat, project: Project, invocation: Invocation) -> None:
-    """Take a run that is over, and whose record is here, for one of this folder; end what was rented for it."""
-    from longshore import machines
-    from longshore.runtime.copies import remove_copies
-    from longshore.runtime.history import RunReader
-    from longshore.runtime.objects import Stores
-    from longshore.runtime.pools import bucket_of
-    from longshore_cli.away.seats import forget_seat
-    from longshore_cli.output import say
-
-    if not invocation.quiet:
-        say(f"run {seat.run} is over, and its record is here now.")
-    bucket = bucket_of(RunReader(project.run_folder(seat.run)).workflow().pools, seat.run)
-    if bucket:
-        remove_copies(bucket, Stores())
-    if seat.rented:
-        deeds = machines.down(seat.rented, folder=project.folder)
-        problem = next((deed.error for deed in deeds if deed.error), None)
-        if problem is not None:
-            say(f"longshore: {seat.rented} has not been ended: {problem}; `longshore machines down {seat.rented}`")
-            return
-        if not invocation.quiet:
-            say(f"{seat.rented} has been ended.")
-    forget_seat(project, seat.run)
 
 
 def _resume(shell: Shell, seat: Seat, params: Mapping[str, Any], invocation: Invocation) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -19,83 +20,42 @@ from types import FrameType
 from attrs import evolve
 
 from longshore.config.document import from_document
-from longshore.errors import FenceRefused, LongshoreError, RunError, UsageError
+from longshore.errors import FenceRefused, RunError, UsageError
 from longshore.model.events import Event
-from longshore.runtime.history import RunReader
 from longshore.runtime.options import RunOptions
 from longshore.runtime.processes import watch
 from longshore.runtime.project import Project
 from longshore.runtime.run import Run, resume, start
-from longshore_cli.away.seats import Order
+from longshore_cli.away.lasting import check_that_it_stays
+from longshore_cli.away.orders import close_order, forget_order, is_over, order_file, order_of
 from longshore_cli.driving import attend
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
+from longshore_cli.scheduling.timers import alone
 
 __all__ = [
-    "close_order",
     "control",
-    "forget_order",
     "is_kept",
-    "is_over",
     "keep",
     "keep_environment",
-    "order_of",
     "start_keeper",
     "wait_for_keeper",
-    "write_order",
 ]
 
 _QUICK_SECONDS = 60.0
 _MOST_PAUSE_SECONDS = 60.0
 _BEGUN = b"begun\n"
 _KEPT = b"kept\n"
+_LINE = 64
+"""A lock's file has less: the keeper's number, and whether its controller has begun."""
 _TRIES = 6
 _GLANCE_SECONDS = 0.01
 """`is_kept` has the lock for some microseconds; whoever meets it looks again, as for the lock of a run."""
 
 
-def _order_file(project: Project, run: str) -> Path:
-    return project.home / "seat" / f"{run}.json"
-
-
-def order_of(project: Project, run: str) -> Order | None:
-    """Read what a run was asked to be; None when it was not begun by somebody elsewhere."""
-    try:
-        order: Order = json.loads(_order_file(project, run).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return order
-
-
-def write_order(project: Project, run: str, order: Order) -> None:
-    """Write it down, synced, before anything is begun."""
-    target = _order_file(project, run)
-    target.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    fresh = target.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(order, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(target)
-
-
-def close_order(project: Project, run: str) -> None:
-    """Keep of an order but that there was one, so that nothing is ever begun by it again; and nothing handed over."""
-    order = order_of(project, run)
-    if order is not None:
-        write_order(project, run, {"name": order["name"]})
-    keep_environment(project, run, {})
-
-
-def forget_order(project: Project, run: str) -> None:
-    """Forget that a run was asked for here."""
-    for ending in (".json", ".env", ".lock", ".log"):
-        _order_file(project, run).with_suffix(ending).unlink(missing_ok=True)
-
-
 def keep_environment(project: Project, run: str, variables: Mapping[str, str]) -> None:
     """Keep what was handed over to a run's controllers until the run is over, for this user's eyes alone."""
-    place = _order_file(project, run).with_suffix(".env")
+    place = order_file(project, run).with_suffix(".env")
     if variables:
         descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -106,18 +66,10 @@ def keep_environment(project: Project, run: str, variables: Mapping[str, str]) -
 
 def _environment(project: Project, run: str) -> dict[str, str]:
     try:
-        handed: dict[str, str] = json.loads(_order_file(project, run).with_suffix(".env").read_text(encoding="utf-8"))
+        handed: dict[str, str] = json.loads(order_file(project, run).with_suffix(".env").read_text(encoding="utf-8"))
     except FileNotFoundError:
         handed = {}
     return {**os.environ, **handed}
-
-
-def is_over(project: Project, run: str) -> bool:
-    """Say whether a run has ended, for now at least: what was interrupted goes on only when somebody asks for it."""
-    try:
-        return RunReader(project.run_folder(run)).info().ended is not None
-    except LongshoreError:
-        return False
 
 
 def is_kept(project: Project, run: str) -> bool:
@@ -139,8 +91,8 @@ def watch_keeper(project: Project, run: str) -> int | None:
     """Open a descriptor that becomes readable when the keeper of a run ends; None when it has none."""
     if not is_kept(project, run):
         return None
-    with suppress(OSError, ValueError):
-        return watch(int(_lock_file(project, run).read_text()))
+    with suppress(OSError, ValueError, IndexError):
+        return watch(int(_lock_file(project, run).read_text().split()[0]))
     return None
 
 
@@ -202,21 +154,36 @@ def keep(project: Project, run: str, tell: int, words: Sequence[str]) -> int:
     controller has begun.
     """
     descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if not _locked(descriptor):
+    if not _locked(project, run, descriptor, patient=bool(words)):
         os.write(tell, _KEPT)
         return 0
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-    return _Keeper(project, run).work(tell, words)
+    try:
+        with alone():
+            check_that_it_stays()
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
+        return _Keeper(project, run).work(tell, words)
+    finally:
+        os.close(descriptor)
 
 
-def _locked(descriptor: int) -> bool:
-    for _ in range(_TRIES):
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(_GLANCE_SECONDS)
-    return False
+def _locked(project: Project, run: str, descriptor: int, *, patient: bool) -> bool:
+    """Take the lock of a run's keeper; with ``patient`` wait for one that is about to leave, since the run is over."""
+    before = os.pread(descriptor, _LINE, 0)
+    while True:
+        for _ in range(_TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(_GLANCE_SECONDS)
+        # One whose controller has not begun has just come.
+        leaves = before.endswith(_BEGUN) and os.pread(descriptor, _LINE, 0) == before and is_over(project, run)
+        if not patient or not leaves:
+            return False
+        ended = watch(int(before.split()[0]))
+        if ended is not None:
+            select.select([ended], [], [])
+            os.close(ended)
 
 
 class _Keeper:
@@ -299,6 +266,8 @@ def control(
             begun.cancel()
         if retry:  # whoever looks at the journal from now on is not to see the end that it had
             begun.wait(until=lambda each: each.state == "running")
+        with _lock_file(project, run).open("ab") as file:
+            file.write(_BEGUN)
         if tell >= 0:
             os.write(tell, _BEGUN)
             os.close(tell)

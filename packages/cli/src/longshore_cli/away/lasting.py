@@ -1,17 +1,18 @@
-"""There: that runs go on after the machine has been started anew, as long as there is one that goes on."""
+"""There: that runs go on after the machine has been started anew, and none begins on one that is ending itself."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from longshore.errors import LongshoreError
+from longshore.errors import LongshoreError, UsageError
+from longshore.plugin.boot import OVER_FILE
 from longshore_cli.output import say
 from longshore_cli.scheduling.entry import KEPT, Entry
 from longshore_cli.scheduling.timers import all_timers, alone, usable_timers
 from longshore_cli.scheduling.when import parse_when
 
-__all__ = ["last", "last_no_more"]
+__all__ = ["check_that_it_stays", "last", "last_no_more"]
 
 _NAME = "away"
 
@@ -39,3 +40,13 @@ def last_no_more() -> None:
         for timers in all_timers():
             if _NAME in {entry.name for entry in timers.entries()}:
                 timers.remove(_NAME)
+
+
+def check_that_it_stays() -> None:
+    """Refuse what begins on a machine that is ending itself.
+
+    Raises:
+        UsageError: when it is.
+    """
+    if Path(OVER_FILE).exists():
+        raise UsageError("this machine is ending itself, since all that it was rented for is done; choose another one")

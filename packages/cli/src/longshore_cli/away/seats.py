@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import asdict, fields, frozen
 
 from longshore.errors import JournalError
 from longshore.runtime.project import Project
@@ -32,7 +32,9 @@ class Seat:
     folder: str = ""
     """The project's folder there, below the home."""
     rented: str = ""
-    """The machine's name if it was rented for this run alone, so that it ends when all has been fetched."""
+    """The machine's name if it was rented for this run alone, so that it is given back when all has been fetched."""
+    when_idle: str = "end"
+    """How it is given back: a `longshore.model.rented.WhenIdle`."""
 
     @property
     def program(self) -> tuple[str, ...]:
@@ -59,7 +61,8 @@ def seats_of(project: Project) -> list[Seat]:
     for name in names:
         with suppress(OSError, ValueError, TypeError):
             body = json.loads((_place(project) / name).read_text(encoding="utf-8"))
-            found.append(Seat(**{key: str(body[key]) for key in body}))
+            known = {field.name for field in fields(Seat)}  # a newer Longshore may have written more
+            found.append(Seat(**{key: str(body[key]) for key in body if key in known}))
     return found
 
 

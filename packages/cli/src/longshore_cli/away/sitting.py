@@ -18,20 +18,19 @@ from longshore.runtime.asking import ask
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.runtime.records import copy_record
+from longshore_cli.away.departing import list_runs
 from longshore_cli.away.keeping import (
-    forget_order,
     is_kept,
-    is_over,
     keep_environment,
-    order_of,
     start_keeper,
     wait_for_keeper,
-    write_order,
 )
-from longshore_cli.away.lasting import last, last_no_more
+from longshore_cli.away.lasting import check_that_it_stays, last
+from longshore_cli.away.orders import is_over, order_of, write_order
 from longshore_cli.fetching import fetched
+from longshore_cli.scheduling.timers import alone
 
-__all__ = ["VERSION", "begin", "gather", "join", "leave", "list_runs", "record", "take_files", "wake"]
+__all__ = ["VERSION", "begin", "gather", "join", "record", "take_files", "wake"]
 
 VERSION = 1
 """Of what is said between the two computers; each tells the other in words when it knows only another one."""
@@ -56,7 +55,7 @@ def begin(folder: Path, request: Mapping[str, Any]) -> str:
     """Take in a project's files, and begin a run of it; silent when that has been done. Gives the project's folder.
 
     Raises:
-        UsageError: when it was asked for by another version.
+        UsageError: when it was asked for by another version, or this machine is ending itself.
         LongshoreError: when it cannot begin.
     """
     check_version(request)
@@ -66,7 +65,10 @@ def begin(folder: Path, request: Mapping[str, Any]) -> str:
     project.make_home()
     if order_of(project, run) is None:
         take_files(project, request)
-        write_order(project, run, {key: request[key] for key in ("name", "workflow", "options")})
+        with alone():
+            check_that_it_stays()
+            order = {key: request[key] for key in ("name", "workflow", "options")}
+            write_order(project, run, order | {"rented": request.get("rented")})
         keep_environment(project, run, request["environment"])
     if not is_over(project, run):
         last(Path.home())
@@ -127,29 +129,6 @@ def _differs(project: Project, piece: Piece) -> bool:
         return True
 
 
-def list_runs(root: Path) -> list[dict[str, Any]]:
-    """List the runs that have their controllers on this machine, the newest first."""
-    found = []
-    for folder in sorted(root.glob("*/.longshore/seat/")):
-        project = Project(folder.parent.parent)
-        for file in folder.glob("2*.json"):
-            run = file.stem
-            order = order_of(project, run)
-            if order is not None and "workflow" not in order and not (project.run_folder(run) / "run.db").exists():
-                forget_order(project, run)  # it is over, and somebody has removed what there was of it
-            elif order is not None:
-                found.append(
-                    {
-                        "run": run,
-                        "workflow": order["name"],
-                        "folder": str(project.folder),
-                        "over": is_over(project, run),
-                        "kept": is_kept(project, run),
-                    }
-                )
-    return sorted(found, key=lambda each: str(each["run"]), reverse=True)
-
-
 def wake(root: Path) -> list[str]:
     """Start keepers for all runs that go on and have none, as after a reboot; give these runs."""
     woken = []
@@ -159,12 +138,6 @@ def wake(root: Path) -> list[str]:
                 start_keeper(Project(Path(each["folder"])), each["run"])
                 woken.append(str(each["run"]))
     return woken
-
-
-def leave(root: Path) -> None:
-    """Leave this machine's starts alone when no run goes on here any more."""
-    if all(each["over"] for each in list_runs(root)):
-        last_no_more()
 
 
 def gather(project: Project, run: str, tasks: Sequence[str], store: Path, *, now: bool) -> dict[str, Any]:

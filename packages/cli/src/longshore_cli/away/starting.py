@@ -19,6 +19,7 @@ from longshore.config.renting import read_renting
 from longshore.errors import LongshoreError, UsageError
 from longshore.machines import open_shell
 from longshore.machines.hosts import given_hosts
+from longshore.model.rented import WhenIdle
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin import Shell
 from longshore.runtime.folders import HEAVY_BYTES
@@ -34,6 +35,7 @@ from longshore_cli.away.seats import Seat, forget_seat, keep_order, keep_seat, s
 from longshore_cli.away.sitting import VERSION
 from longshore_cli.away.software import bring_software, needed_plugins
 from longshore_cli.fleet import agreement
+from longshore_cli.fleet_view import amount
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer_json, say
 from longshore_cli.telling import telling
@@ -77,17 +79,18 @@ def start_away(spec: WorkflowSpec, project: Project, options: RunOptions, where:
     run = new_run_id()
     with telling(invocation) as tell:
         machine, rented = _machine(project, where, run, invocation, tell)
+        seat = Seat(run=run, workflow=spec.name, machine=machine)
+        if rented:
+            seat = evolve(seat, rented=rented["name"], when_idle=rented["when_idle"])
         try:
-            seat = _seated(
-                spec, project, Seat(run=run, workflow=spec.name, machine=machine, rented=rented), sent, order, tell
-            )
+            seat = _seated(spec, project, seat, sent, order | {"rented": rented}, tell)
         except BaseException:
             if rented and not _known(project, run):
-                tell(f"ending {rented}")
-                machines.down(rented, folder=project.folder)
+                tell(f"ending {seat.rented}")
+                machines.down(seat.rented, folder=project.folder)
             raise
     invocation.began = True
-    _tell(seat, len(spec.tasks), invocation)
+    _tell(seat, spec, invocation)
     return 0
 
 
@@ -117,21 +120,26 @@ def _as_there(spec: WorkflowSpec) -> WorkflowSpec:
 
 def _machine(
     project: Project, where: Where, run: str, invocation: Invocation, tell: Callable[[str], None]
-) -> tuple[str, str]:
-    """Give the machine's name, and once more if it was rented now."""
+) -> tuple[str, dict[str, str] | None]:
+    """Give the machine's name; and, if it was rented now, what whoever asks there is told of it."""
     pool = read_renting(project.folder).pools.get(where.name)
     if pool is None:
-        return where.name, ""
+        return where.name, None
     if pool.rented is None:
         with tempfile.TemporaryDirectory(prefix="longshore-away-") as aside:
             hosts = [host.name for host in given_hosts(project.folder, Path(aside)) if host.pool.name == pool.name]
         if not hosts:
             raise UsageError(f"pool {pool.name} has no host that a controller could be on")
-        return hosts[0], ""
+        return hosts[0], None
     name = f"controller-{run}"
     agree = agreement(invocation, asking=where.asking)
-    rented = machines.up(pool.name, folder=project.folder, name=name, agree=agree, tell=tell)
-    return rented[0].name, rented[0].name
+    [machine] = machines.up(pool.name, folder=project.folder, name=name, agree=agree, tell=tell)
+    return machine.name, {
+        "name": machine.name,
+        "when_idle": pool.rented.when_idle,
+        "ends_at": f"{machine.ends_at:%Y-%m-%d %H:%M} UTC" if machine.ends_at is not None else "its end time",
+        "price": "" if machine.price is None else f"{amount(machine.price.per_hour)}/h",
+    }
 
 
 def _seated(
@@ -196,11 +204,19 @@ def runs_there(shell: Shell, program: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _tell(seat: Seat, tasks: int, invocation: Invocation) -> None:
+def _tell(seat: Seat, spec: WorkflowSpec, invocation: Invocation) -> None:
     if invocation.json:
-        answer_json({"run": seat.run, "workflow": seat.workflow, "machine": seat.machine, "tasks": tasks})
+        answer_json({"run": seat.run, "workflow": seat.workflow, "machine": seat.machine, "tasks": len(spec.tasks)})
     elif not invocation.quiet:
         say(f"run {seat.run}: its controller is on {seat.machine}, and this computer may be switched off.")
         say("`longshore status`, `logs`, `explain`, `cancel`, `resume` and `fetch` ask there.")
         if seat.rented:
-            say("The machine ends when all has been fetched after the run's end, or else at its end time.")
+            say(_how_it_ends(seat, spec))
+
+
+def _how_it_ends(seat: Seat, spec: WorkflowSpec) -> str:
+    if seat.when_idle != WhenIdle.END:
+        return f'{seat.rented} stays until its end time, as its pool has when_idle = "{seat.when_idle}".'
+    if any(pool.store for pool in spec.pools):
+        return f"When the run is over it is left in the pool's store, and {seat.rented} ends itself."
+    return f"{seat.rented} ends when all has been fetched after the run's end, or else at its end time."

@@ -11,10 +11,8 @@ from attrs import frozen
 
 from longshore import machines
 from longshore.config.document import from_document
-from longshore.config.renting import read_renting
 from longshore.errors import LongshoreError, UsageError
 from longshore.machines import open_shell
-from longshore.model.workflow import PoolSpec
 from longshore.runtime.copies import fetch_copy, newest_copy, put_copy
 from longshore.runtime.history import RunReader
 from longshore.runtime.lock import acquire
@@ -22,6 +20,7 @@ from longshore.runtime.objects import Stores
 from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project
 from longshore.runtime.takeover import Taken, begin_anew, take_over
+from longshore_cli.away.left import buckets_known
 from longshore_cli.away.seats import Order, Seat, forget_seat, order_kept, seats_of
 from longshore_cli.away.starting import runs_there
 from longshore_cli.output import say
@@ -51,12 +50,10 @@ def take(project: Project, run: str | None, gone: Collection[str], tell: _Tell) 
     seat, run = _meant(project, run)
     if (project.run_folder(run) / "run.db").exists():
         raise UsageError(f"run {run} is one of this folder already; `longshore resume {run}` continues it")
-    pools = read_renting(project.folder).pools
     order = order_kept(project, run)
-    if order is not None:
-        pools = {**pools, **{pool.name: pool for pool in from_document(order["workflow"]).pools}}
+    urls = buckets_known(project, order)
     stores = Stores()
-    copy = _find_copy(pools.values(), run, stores)
+    copy = _find_copy(urls, run, stores)
     if copy is None and order is None:
         raise UsageError(
             f"nothing here knows run {run}: no pool of {project.folder} has a bucket with a copy of its journal, and "
@@ -86,8 +83,8 @@ def _meant(project: Project, run: str | None) -> tuple[Seat | None, str]:
     return (found[0], found[0].run) if found else (None, str(run))
 
 
-def _find_copy(pools: Collection[PoolSpec], run: str, stores: Stores) -> _Copy | None:
-    for url in dict.fromkeys(pool.store for pool in pools if pool.store):
+def _find_copy(urls: Collection[str], run: str, stores: Stores) -> _Copy | None:
+    for url in urls:
         fence = newest_copy(f"{url}/{run}", stores)
         if fence is not None:
             return _Copy(folder=f"{url}/{run}", fence=fence)

@@ -32,7 +32,9 @@ def command(invocation: Invocation, machine: str, run: str | None, folder: Path 
     `longshore machines ssh`. From then on commands in this folder that are about these runs (or the one RUN whose id
     begins so) ask there.
 
-    The JSON document is {"machine", "runs": [{"run", "workflow", "over", "kept"}]}.
+    The JSON document is {"machine", "runs": [{"run", "workflow", "folder", "over", "kept", "rented": {"name",
+    "when_idle", "ends_at", "price"}, "left"}]}; "rented" is null unless the machine was rented for the run, and "left"
+    is the bucket in which a run that is over was left whole.
     """
     from longshore_cli.away.attaching import attach
 

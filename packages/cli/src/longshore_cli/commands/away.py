@@ -41,7 +41,8 @@ def _begin(_: Invocation, project: str) -> None:
 @subcommand("list", examples="longshore away list")
 def _list(_: Invocation) -> None:
     """List the runs that have their controllers here."""
-    from longshore_cli.away.sitting import VERSION, list_runs
+    from longshore_cli.away.departing import list_runs
+    from longshore_cli.away.sitting import VERSION
     from longshore_cli.output import answer_json
 
     answer_json({"version": VERSION, "runs": list_runs(_ROOT.expanduser())})
@@ -50,11 +51,13 @@ def _list(_: Invocation) -> None:
 @subcommand("wake", examples="longshore away wake")
 def _wake(_: Invocation) -> None:
     """Go on with all runs that were begun here and have lost their keepers, as after a reboot."""
+    from longshore_cli.away.departing import depart
     from longshore_cli.away.sitting import wake
     from longshore_cli.output import say
 
     for run in wake(_ROOT.expanduser()):
         say(f"run {run} goes on")
+    depart(_ROOT.expanduser())
 
 
 @subcommand("resume", examples="longshore away resume 20260314-092653-0042")
@@ -77,11 +80,11 @@ def _resume(_: Invocation, run: str, retry: bool, jobs: int | None) -> None:
 def _keep(_: Invocation, run: str, words: tuple[str, ...], tell: int) -> int:
     """Keep a run's controller alive until the run is over."""
     from longshore.runtime.project import Project
+    from longshore_cli.away.departing import depart
     from longshore_cli.away.keeping import keep
-    from longshore_cli.away.sitting import leave
 
     code = keep(Project(Path.cwd()), run, tell, words)
-    leave(_ROOT.expanduser())
+    depart(_ROOT.expanduser())
     return code
 
 

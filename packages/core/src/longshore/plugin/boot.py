@@ -14,15 +14,17 @@ from datetime import timedelta
 from longshore.errors import InvalidRequest
 from longshore.model.machine_spec import MachineSpec
 
-__all__ = ["BEAT_FILE", "WATCH", "first_boot"]
+__all__ = ["BEAT_FILE", "OVER_FILE", "WATCH", "first_boot"]
 
 BEAT_FILE = "/run/longshore/beat"
 """Whoever attends to the machine makes this file; the machine takes it away and counts anew."""
+OVER_FILE = "/run/longshore/over"
+"""Whoever makes this file says that nothing is left to be done here: the machine ends itself."""
 
 WATCH = textwrap.dedent("""\
     #!/bin/sh
-    # Ends this machine at its end time, or when nobody has attended to it for too long. Both are looked at by the
-    # machine alone: it needs no rights in the cloud, and nobody else has to live.
+    # Ends this machine at its end time, when nobody has attended to it for too long, or when a program here says that
+    # nothing is left to be done. The machine alone looks: it needs no rights in the cloud, and nobody else has to live.
     ends_at=$1 unattended=$2 beat=$3 every=$4 user=$5 notice=${6-} finally=${7-}
     mkdir -p "${beat%/*}" && chown "$user" "${beat%/*}"
     # The user must not be able to put a link in the way of what root writes.
@@ -48,6 +50,7 @@ WATCH = textwrap.dedent("""\
         uptime_seconds
         [ "$(date +%s)" -lt "$ends_at" ] || end "its end time has come"
         [ $((now - last)) -lt "$unattended" ] || end "nobody has attended to it for $unattended seconds"
+        [ ! -e "${beat%/*}/over" ] || end "all that it was rented for is done"
         if [ -n "$notice" ] && at=$("$notice" 2>/dev/null); then
             echo "$at" >"$told/new" && mv "$told/new" "$told/notice"
             notice=

@@ -40,14 +40,16 @@ _Given = TypeVar("_Given")
 class BucketArea:
     """A `longshore.plugin.areas.HomeArea`, whose way home tells events, too. Any thread may use it."""
 
-    def __init__(self, url: str, run: str, store: Path, stores: Stores, post: Callable[..., None]) -> None:
-        """``url`` is the pool's; each run has a folder of its own below it. ``post`` takes events."""
+    def __init__(
+        self, url: str, run: str, store: Path, stores: Stores, post: Callable[..., None] | None = None
+    ) -> None:
+        """``url`` is the pool's; each run has a folder of its own below it. ``post`` takes events, if anybody does."""
         self.url = url
         self._run = run
         self._base = f"{url}/{run}"
         self._store = store
         self._stores = stores
-        self._post = post
+        self._post = post or _deaf
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._there: set[str] = set()
@@ -130,6 +132,14 @@ class BucketArea:
         """Bring an artifact home for somebody who waits for it, and tell; the errors are those of `fetch`."""
         self.fetch(artifact)
         self._post(self._moved((artifact,)))
+
+    def contents(self) -> set[str]:
+        """List the digests of which it has objects.
+
+        Raises:
+            StagingError: when the bucket does not say.
+        """
+        return {each.rpartition("/")[2] for each in self._stores.list(f"{self._base}/*")}
 
     def clear(self) -> None:
         """Leave nothing of the run there.
@@ -220,8 +230,9 @@ class BucketArea:
             return
         # The same name each time, so that what broke off goes on where it was.
         place = self._store / "tmp" / f"{sha256}.area"
-        self._stores.fetch(self._at(sha256), place)
         try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            self._stores.fetch(self._at(sha256), place)
             found, size = digest_file(str(place))
             if found != sha256:
                 raise DigestMismatch(f"{path}: what {self.url} has of it is not what its digest says")
@@ -241,7 +252,7 @@ def areas_of(
     """Make the areas of pools, by their URLs; ``store`` is the project's. Nobody is asked for anything yet."""
     urls = dict.fromkeys(pool.store for pool in pools if pool.store)
     stores = Stores()
-    return {url: BucketArea(url, run, store, stores, post or _deaf) for url in urls}
+    return {url: BucketArea(url, run, store, stores, post) for url in urls}
 
 
 def _granted(ask: Callable[[], _Given]) -> _Given:

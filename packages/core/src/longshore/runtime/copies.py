@@ -13,16 +13,15 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from longshore.errors import FenceRefused, JournalError, LongshoreError
 from longshore.model.events import AttemptEnded, Event, MembersMade, TasksAdded
-from longshore.plugin.areas import Empties
 from longshore.runtime.objects import Stores
 
-__all__ = ["JournalCopies", "fetch_copy", "newest_copy", "put_copy", "remove_copies"]
+__all__ = ["JournalCopies", "fetch_copy", "newest_copy", "put_copy"]
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class JournalCopies:
         return safe
 
     def close(self) -> None:
-        """Copy it for the last time; that copy stays until `remove_copies`."""
+        """Copy it for the last time; that copy stays until all was fetched."""
         self._closed.set()
         self._changed.set()
         self._urgent.set()
@@ -173,17 +172,6 @@ def put_copy(journal: Path, folder: str, fence: int, stores: Stores) -> None:
             stores.put(packed, _place(folder, fence))
     except (OSError, sqlite3.Error) as error:
         raise JournalError(f"{journal} cannot be copied: {error}") from error
-
-
-def remove_copies(folder: str, stores: Stores) -> None:
-    """Remove all copies of a run's journal; silent when that cannot be: nobody needs them any more.
-
-    What else the run has kept there is left alone.
-    """
-    with suppress(LongshoreError):
-        store = stores.of(folder)
-        if isinstance(store, Empties):
-            store.empty(f"{folder}/{_FOLDER}")
 
 
 def _place(folder: str, fence: int) -> str:

@@ -291,14 +291,18 @@ class Engine:
         Raises:
             FenceRefused: when another computer has taken the run over.
         """
-        folder = bucket_of(self._pools, self.run) if self.options.copied else ""
-        if not folder:
+        url = bucket_of(self.runner.state.workflow.pools) if self.options.copied else ""
+        if not url:
             return None
         from longshore.runtime.copies import JournalCopies  # noqa: PLC0415  as above
         from longshore.runtime.objects import Stores  # noqa: PLC0415  as above
 
         copies = JournalCopies(
-            self.folder / "run.db", folder, self._lock.fence, fail=self.runner.fail, stores=Stores(self._registry)
+            self.folder / "run.db",
+            f"{url}/{self.run}",
+            self._lock.fence,
+            fail=self.runner.fail,
+            stores=Stores(self._registry),
         )
         copies.begin()
         return copies

@@ -163,9 +163,9 @@ def used_pools(state: RunState) -> list[PoolSpec]:
     return [pool for pool in state.workflow.pools if pool.name in used]
 
 
-def bucket_of(pools: Sequence[PoolSpec], run: str) -> str:
-    """Give the URL of a run's folder in the first bucket that these pools have; empty when they have none."""
-    return next((f"{pool.store}/{run}" for pool in pools if pool.store), "")
+def bucket_of(pools: Sequence[PoolSpec]) -> str:
+    """Give the URL of the first bucket that these pools have, used or not; empty when they have none."""
+    return next((pool.store for pool in pools if pool.store), "")
 
 
 def executor_of(

@@ -29,7 +29,7 @@ from longshore.remote.store import object_path
 from longshore.runtime.areas import areas_of
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal, task_row
-from longshore.runtime.objects import Stores, resolve_all
+from longshore.runtime.objects import resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.pools import executor_of, machines_of, used_pools
 from longshore.runtime.project import Project
@@ -281,10 +281,9 @@ def _added(host: _Host, now: datetime) -> MachineAdded:
 
 def _contents(project: Project, run: str, state: RunState) -> dict[str, set[str]]:
     """Say which digests buckets have; of folders only those of which they have everything."""
-    stores = Stores()
     found: dict[str, set[str]] = {}
     for url, area in areas_of(used_pools(state), run, project.store).items():
-        has = found[url] = {each.rpartition("/")[2] for each in stores.list(f"{url}/{run}/*")}
+        has = found[url] = area.contents()
         outputs = [output for end in state.where.settling.values() for output in end.outputs]
         for folder in [each for each in outputs if each.kind == "folder" and each.sha256 in has]:
             area.fetch(evolve(folder, kind="file", size=0))

@@ -125,6 +125,8 @@ class Story:
         self.accounts = accounts
         self.folder = folder / "project"
         self.home = folder / "home"
+        self.variables: dict[str, str] = {}
+        """What the user has set besides."""
         self.folder.mkdir()
         (self.home / ".ssh").mkdir(parents=True)
         proxy = next(iter(accounts.values())).hosts.proxy_command
@@ -150,6 +152,7 @@ class Story:
             "XDG_CONFIG_HOME": str(self.home / "config"),
             "XDG_CACHE_HOME": str(self.home / "cache"),
             **logins,
+            **self.variables,
         }
 
     # --- what the user does
