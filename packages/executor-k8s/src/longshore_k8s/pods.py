@@ -71,6 +71,8 @@ class PodsSession:
         self._hands = Hands(machine.id, _HANDS)
         self._lock = threading.Lock()
         self._pods: dict[str, AttemptPod] = {}
+        self._leaving: set[AttemptPod] = set()
+        """What nobody wants any more, and was not let go of yet."""
         self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
         """What may be done when there is room in the quota."""
         self._said: set[str] = set()
@@ -160,8 +162,9 @@ class PodsSession:
     def release(self, attempt: str) -> None:
         """Let the pod go."""
         with self._lock:
-            pod = self._pods.pop(attempt, None)
-        self._hands.do(attempt, (pod or AttemptPod(attempt, self._around)).release)
+            pod = self._pods.pop(attempt, None) or AttemptPod(attempt, self._around)
+            self._leaving.add(pod)
+        self._hands.do(attempt, partial(self._let_go, pod))
 
     def beat(self, until: datetime) -> None:
         """Nothing: each link tells its pod that somebody attends."""
@@ -180,7 +183,7 @@ class PodsSession:
         self._follower.close()
         self._hands.close(_CLOSE_SECONDS)
         with self._lock:
-            pods = list(self._pods.values())
+            pods = [*self._pods.values(), *self._leaving]
         for pod in pods:
             pod.close()
         if self._cleared:
@@ -203,6 +206,11 @@ class PodsSession:
             )
         except LongshoreError as error:
             _log.warning("data of run %s are left in claim %s: %s", self._context.run, around.config.volume, error)
+
+    def _let_go(self, pod: AttemptPod) -> None:
+        pod.release()
+        with self._lock:
+            self._leaving.discard(pod)
 
     # --- what attempts ask of us
 

@@ -126,6 +126,6 @@ def test_a_task_in_a_rented_cluster_is_listed_with_its_pod_and_can_be_entered(
         project.shared.touch("go")
         said, _ = controller.communicate(timeout=300)
         assert controller.returncode == 0, said
-    assert standin.all("pods") == []
+    until(lambda: not standin.all("pods"))
     assert list((tmp_path / "rented").iterdir()) == []
     assert project.say("k8s", "pods") == "No pods.\n"

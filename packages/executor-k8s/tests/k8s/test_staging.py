@@ -21,7 +21,7 @@ from longshore.runtime.areas import BucketArea
 from longshore.runtime.objects import Stores
 from longshore_k8s.executor import K8sExecutor, machines_of
 
-from .project import Project
+from .project import Project, until
 from .standin import StandIn
 from .test_contract import bench_of, config
 from .test_volumes import CLAIM, claim
@@ -151,7 +151,7 @@ def test_what_one_pod_was_sent_is_on_the_volume_for_all_and_goes_with_the_run(
     bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
     bench.session.close()
     assert list((standin.kubelet.claims / CLAIM).iterdir()) == []
-    assert standin.objects.all("pods")[1] == []
+    until(lambda: not standin.all("pods"))
 
 
 def test_a_volume_that_pods_of_attempts_cannot_share_is_refused_before_there_is_one(standin: StandIn) -> None:
