@@ -119,6 +119,8 @@ def _providers_page() -> Iterator[str]:
     yield f"| A machine that is powered off still costs | {' | '.join(costs)} |"
     yield f"| Says which rights it needs | {' | '.join('yes' if each.policy else '' for each in records)} |"
     yield f"| Tested against | {' | '.join(each.tested or 'nothing that it tells of' for each in records)} |\n"
+    yield "`SpotNotices` and `Takings` are what the cloud is asked. Besides, spot machines of AWS, Azure and Google"
+    yield "Cloud hear from their own metadata service that they will be taken, and say so over their link.\n"
     for record in records:
         yield f"## [providers.{record.name}]\n"
         yield from _options_table(record.config)

@@ -22,6 +22,7 @@ from longshore.machines.policies import least_policy
 from longshore.model.offer import Needs, Offer
 from longshore.plugin.keys import Key
 from longshore.testing.clouds import Answer, Azure, Request
+from longshore.testing.clouds.azure_words import token_for
 from longshore.testing.faults import Fault
 from longshore.testing.provider_rig import PUBLIC_KEY
 from longshore_azure.config import AzureConfig
@@ -341,6 +342,23 @@ def test_every_machine_is_asked_for_only_where_there_is_none_of_its_name(rig: Az
     cloud.__class__ = Watched
     rig.provider().launch(rig.spec(), token="t-1", count=2)
     assert conditions == ["*", "*"]
+
+
+def test_what_has_changed_since_it_was_read_is_not_changed_by_who_wants_it_as_it_was(
+    rig: AzureRig, cloud: Azure
+) -> None:
+    (machine,) = rig.provider().launch(rig.spec(), token="t-1")
+    [path] = [each for each in cloud.resources if "/networksecuritygroups/" in each]
+    look = Request(method="GET", path=path, token=token_for({"appid": ACCOUNT}))
+    body = {"location": REGION, "properties": {"securityRules": []}}
+    condition = {"host": "localhost", "if-match": cloud.answer(look, None).headers["ETag"]}
+    change = evolve(look, method="PUT", body=body, headers=condition)
+
+    first, second = cloud.answer(change, None), cloud.answer(change, None)
+
+    assert (first.status, second.status) == (201, 412)
+    assert second.body["error"]["code"] == "PreconditionFailed"
+    assert machine.id in cloud.rows()
 
 
 def test_two_launches_at_once_under_one_token_make_one_machine(rig: AzureRig, cloud: Azure) -> None:

@@ -119,7 +119,9 @@ admit = ["203.0.113.7/32"]
         if "oid" in claims and not self._may(claims["oid"], name, request.path):
             return self.refusal(Fault.DENIED)
         self.did.add(name)
-        return self._create(request, *words, fault=fault) if name == "virtualMachines.put" else act(request, *words)
+        if name == "virtualMachines.put":
+            return self._create(request, *words, fault=fault)
+        return self._unmet(request) or self._with_etag(request, act(request, *words))
 
     def _unknown(self, request: Request) -> Answer:
         subscription = request.path.split("/")[2]
@@ -225,8 +227,8 @@ admit = ["203.0.113.7/32"]
         kind = said["hardwareProfile"]["vmSize"]
         if group not in self.groups:
             return self._no_group(group)
-        if f"{group}/{name}" in self.rows() and request.headers.get("if-none-match") == "*":
-            return refused(412, "PreconditionFailed", f"The resource '{name}' exists, and must not.")
+        if unmet := self._unmet(request):
+            return unmet
         if region not in REGIONS:
             return refused(400, "LocationNotAvailableForResourceType", f"The location '{region}' is not available")
         if kind not in TYPES or TYPES[kind].denied:

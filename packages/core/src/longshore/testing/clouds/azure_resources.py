@@ -4,11 +4,15 @@ them, networks, and operations that take their time.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
+
+from attrs import evolve
 
 from longshore.testing.clouds.azure_words import (
     ADDRESS,
@@ -98,6 +102,22 @@ class AzureResources(HttpCloud):
             if match and method == request.method:
                 return name, act, match.groups()
         return None
+
+    def _unmet(self, request: Request) -> Answer | None:
+        """Refuse what is asked for on a condition that does not hold: that a resource is not there, or as it was."""
+        there = self.resources.get(request.path.lower())
+        if there is not None and request.headers.get("if-none-match") == "*":
+            return refused(412, "PreconditionFailed", "The resource exists, and must not.")
+        wanted = request.headers.get("if-match")
+        if wanted is not None and (there is None or wanted not in {"*", _etag(there)}):
+            return refused(412, "PreconditionFailed", "The resource is not as it was.")
+        return None
+
+    def _with_etag(self, request: Request, answer: Answer) -> Answer:
+        there = self.resources.get(request.path.lower())
+        if there is None or request.method != "GET":
+            return answer
+        return evolve(answer, headers={**answer.headers, "ETag": _etag(there)})
 
     # --- what a test does
 
@@ -224,3 +244,8 @@ class AzureResources(HttpCloud):
 
 def _brief(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: row[key] for key in ("id", "name", "type", "location", "tags") if key in row}
+
+
+def _etag(row: Mapping[str, Any]) -> str:
+    """Give what changes with a resource."""
+    return f'"{hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()[:32]}"'
