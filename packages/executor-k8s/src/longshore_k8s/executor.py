@@ -21,15 +21,15 @@ from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.entering import enter_pod
 from longshore_k8s.images import Images
-from longshore_k8s.names import object_name
-from longshore_k8s.overview import names_of_attempt, pods_of, remove_run, runs_of
+from longshore_k8s.names import labels_of_run, object_name
+from longshore_k8s.overview import leases_of, names_of_attempt, pods_of, remove_run, runs_of
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
 from longshore_k8s.registries import stored_login
 from longshore_k8s.rented import RentedWay, see_that_it_can_be_rented
 from longshore_k8s.reviewing import manifest_of
 from longshore_k8s.templates import read_template
-from longshore_k8s.volumes import see_shareable
+from longshore_k8s.volumes import remove_store, see_shareable
 from longshore_k8s.workers import open_worker
 
 __all__ = ["K8sExecutor", "machines_of"]
@@ -147,8 +147,12 @@ class K8sExecutor:
         return sorted({*runs_of(self._namespace()), *self._runs_with_images()})
 
     def remove(self, run: str) -> None:
-        """Remove all that a run has there."""
-        remove_run(self._namespace(), run)
+        """Remove all that a run has there; on a volume what its pods of attempts had."""
+        namespace, config = self._namespace(), self._config
+        if config.volume and config.build is None:
+            for lease in leases_of(namespace, run):
+                remove_store(namespace, config, self._template(), labels_of_run(run), lease)
+        remove_run(namespace, run)
         images = self._images(self._runs / run)
         if images is not None:
             images.remove()

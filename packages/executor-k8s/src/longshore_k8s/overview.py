@@ -14,7 +14,7 @@ from longshore_k8s.client import Namespace
 from longshore_k8s.evidence import PodPhase, state_of
 from longshore_k8s.names import ATTEMPT_NUMBER, MACHINE, OURS, RUN, TASK, label_value
 
-__all__ = ["names_of_attempt", "pods_of", "remove_run", "runs_of"]
+__all__ = ["leases_of", "names_of_attempt", "pods_of", "remove_run", "runs_of"]
 
 _KINDS = ("pods", "jobs", "leases")
 
@@ -38,6 +38,12 @@ def runs_of(namespace: Namespace) -> Sequence[str]:
     """List the runs that have anything, sorted."""
     found = {_run_of(each) for place in namespace.places() for each in _all(place, OURS)}
     return sorted(found | set(namespace.own_runs()))
+
+
+def leases_of(namespace: Namespace, run: str) -> Sequence[str]:
+    """Name the leases that a run has: one for each pool with a pod for each attempt."""
+    found = namespace.of(run).list("leases", {**OURS, RUN: label_value(run)})[1]
+    return [each["metadata"]["name"] for each in found]
 
 
 def remove_run(namespace: Namespace, run: str) -> None:

@@ -196,14 +196,7 @@ class PodsSession:
     def _empty_volume(self) -> None:
         around = self._around
         try:
-            remove_store(
-                around.namespace,
-                around.config,
-                self._template,
-                self._objects.labels,
-                self._context.run,
-                self._machine.pool,
-            )
+            remove_store(around.namespace, around.config, self._template, self._objects.labels, around.lease)
         except LongshoreError as error:
             _log.warning("data of run %s are left in claim %s: %s", self._context.run, around.config.volume, error)
 

@@ -49,38 +49,31 @@ def see_shareable(namespace: Namespace, claim: str) -> None:
 
 def store_on(run: str, pool: str) -> str:
     """Give the folder that the pods of a run in a pool have in common."""
-    return f"{_folder_on(run, pool)}/store"
-
-
-def _folder_on(run: str, pool: str) -> str:
-    return f"{VOLUME}/{object_name(run, pool)}"
+    return f"{VOLUME}/{object_name(run, pool)}/store"
 
 
 def remove_store(
-    namespace: Namespace,
-    config: K8sConfig,
-    template: Mapping[str, Any],
-    labels: Mapping[str, str],
-    run: str,
-    pool: str,
+    namespace: Namespace, config: K8sConfig, template: Mapping[str, Any], labels: Mapping[str, str], name: str
 ) -> None:
     """Remove what a run in a pool has on the volume, by a pod that does nothing else: nobody else is there any more.
+
+    ``name`` is that of the run's lease in the pool, which the folder has, too.
 
     Raises:
         MachineUnreachable: when the cluster does not answer, or the pod does not end in time.
         ExecutorError: when the cluster does not take the pod, or it fails.
     """
-    name = object_name(run, pool, "sweep")
+    pod_name = object_name(name, "sweep")
     with suppress(AlreadyThere):
-        manifest = sweeper_pod(name, labels, config, _SCRIPT, _folder_on(run, pool))
+        manifest = sweeper_pod(pod_name, labels, config, _SCRIPT, f"{VOLUME}/{name}")
         namespace.create("pods", merged(manifest, template))
     try:
-        with closing(namespace.states(name, _SWEEP_SECONDS)) as states:
+        with closing(namespace.states(pod_name, _SWEEP_SECONDS)) as states:
             for pod in states:
                 if pod is not None and state_of(pod).phase is PodPhase.OVER:
                     if pod["status"].get("phase") != "Succeeded":
-                        raise ExecutorError(f"pod {name} was to empty {config.volume}: {state_of(pod).evidence}")
+                        raise ExecutorError(f"pod {pod_name} was to empty {config.volume}: {state_of(pod).evidence}")
                     return
-        raise MachineUnreachable(f"pod {name} was to empty {config.volume}, and has not ended yet")
+        raise MachineUnreachable(f"pod {pod_name} was to empty {config.volume}, and has not ended yet")
     finally:
-        namespace.delete("pods", name)
+        namespace.delete("pods", pod_name)

@@ -128,9 +128,9 @@ def test_pods_fetch_from_the_bucket_and_bring_to_it_by_themselves_where_they_can
     assert {name for method, name in by_us if method == "PUT"} == {digest}
 
 
-@pytest.mark.parametrize("image", ["python:3", "busybox"])
+@pytest.mark.parametrize(("image", "by_hand"), [("python:3", False), ("busybox", True)])
 def test_what_one_pod_was_sent_is_on_the_volume_for_all_and_goes_with_the_run(
-    standin: StandIn, tmp_path: Path, image: str
+    standin: StandIn, tmp_path: Path, image: str, by_hand: bool
 ) -> None:
     claim(standin, "ReadWriteMany")
     bench = bench_of(standin, tmp_path / "bench", workers=None, volume=CLAIM, image=image)
@@ -148,8 +148,11 @@ def test_what_one_pod_was_sent_is_on_the_volume_for_all_and_goes_with_the_run(
     assert len(list(bench.store.rglob(sha256))) == 1, "it did not come home before the end was told"
     for task in "ab":
         bench.session.release(f"r/{task}/1")
-    bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
+    if not by_hand:
+        bench.session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
     bench.session.close()
+    if by_hand:
+        K8sExecutor(config(standin, workers=None, volume=CLAIM, image=image), bench.context()).remove("r")
     assert list((standin.kubelet.claims / CLAIM).iterdir()) == []
     until(lambda: not standin.all("pods"))
 
