@@ -8,9 +8,9 @@ import pytest
 
 from longshore.errors import UsageError
 from longshore.runtime.project import Project
-from longshore_cli.away.departing import list_runs
-from longshore_cli.away.seats import Seat, keep_seat
-from longshore_cli.away.sitting import VERSION, begin, join, take_files
+from longshore_cli.away.listing import list_runs
+from longshore_cli.away.seats import VERSION, Seat, keep_seat
+from longshore_cli.away.sitting import begin, join, take_files
 
 from .harness import Project as Folder
 

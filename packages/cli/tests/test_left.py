@@ -18,7 +18,7 @@ from longshore import load
 from longshore.config.document import to_document
 from longshore.runtime.options import RunOptions
 from longshore.testing.shelf import install_shelf
-from longshore_cli.away.sitting import VERSION
+from longshore_cli.away.seats import VERSION
 
 from .harness import Answer, Project
 

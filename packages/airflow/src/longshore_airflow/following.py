@@ -11,8 +11,8 @@ from longshore.errors import LongshoreError
 from longshore.runtime.changes import Changes
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
-from longshore_cli.away.keeping import is_kept, wait_for_keeper, watch_keeper
-from longshore_cli.away.orders import is_over
+from longshore_cli.away.keeping import wait_for_keeper, watch_keeper
+from longshore_cli.away.orders import is_kept, is_over
 from longshore_cli.view.words import Rank, lines_of
 
 __all__ = ["Following"]

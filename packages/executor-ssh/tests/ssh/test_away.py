@@ -176,6 +176,7 @@ def test_another_computer_finds_the_run_and_ends_it(project: Project, tmp_path: 
 
     found = json.loads(project.say("attach", "h1", "-C", str(elsewhere), "--json"))
     assert [(each["run"], each["over"]) for each in found["runs"]] == [(begun["run"], False)]
+    assert [(each["state"], sum(each["phases"].values())) for each in found["runs"]] == [("running", 2)]
     project.say("cancel", "-C", str(elsewhere))
 
     _until_over(project)

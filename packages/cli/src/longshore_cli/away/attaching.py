@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
-from longshore.errors import ExecutorError, UsageError
+from longshore.errors import UsageError
 from longshore.machines import open_shell
 from longshore.plugin import Shell
 from longshore.runtime.project import Project
 from longshore_cli.away.moving import BASE, asked
 from longshore_cli.away.orders import said_of_seat
 from longshore_cli.away.seats import Seat, keep_seat, seats_of
-from longshore_cli.away.starting import runs_there
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import answer, answer_json, say
 from longshore_cli.places import folder_of
 from longshore_cli.telling import telling
-from longshore_cli.text import clean, table
+from longshore_cli.text import clean, counts, table
 
 __all__ = ["attach"]
 
-_NEWEST = f'cd && ls -td "$PWD/{BASE}"/controllers/*/complete | head -n 1'
+_LIST = f"""
+cd && found=$(ls -td "$PWD/{BASE}"/controllers/*/complete 2>/dev/null | head -n 1)
+[ -n "$found" ] || exit 0
+python=${{found%/complete}}/bin/python
+printf '%s\\n' "$python"
+exec "$python" -I -m longshore_cli away list
+"""
+"""Says which Python there has Longshore, that which was put there last, and what its Longshore lists; or nothing."""
 
 
 def attach(invocation: Invocation, folder: Path | None, machine: str, run: str | None) -> int:
@@ -34,9 +43,8 @@ def attach(invocation: Invocation, folder: Path | None, machine: str, run: str |
     """
     project = Project(folder_of(folder))
     with telling(invocation) as tell, open_shell(machine, folder=project.folder, tell=tell) as shell:
-        python = _python(shell, machine)
-        seat = Seat(run="", workflow="", machine=machine, python=python, folder="")
-        found = [each for each in runs_there(shell, seat.program) if str(each["run"]).startswith(run or "")]
+        python, there = _listed(shell, machine)
+    found = [each for each in there if str(each["run"]).startswith(run or "")]
     if not found:
         raise UsageError(f"no run{f' {run}' if run else ''} has its controller on {machine}")
     known = {seat.run: seat for seat in seats_of(project)}
@@ -48,8 +56,8 @@ def attach(invocation: Invocation, folder: Path | None, machine: str, run: str |
     if invocation.json:
         answer_json({"machine": machine, "runs": found})
     else:
-        rows = [[clean(str(each["run"])), clean(str(each["workflow"])), _state(each)] for each in found]
-        answer(table(rows, ["RUN", "WORKFLOW", "STATE"]))
+        rows = [[clean(str(each["run"])), clean(str(each["workflow"])), _stands(each), _tasks(each)] for each in found]
+        answer(table(rows, ["RUN", "WORKFLOW", "STATE", "TASKS"]))
         for each in found:
             said = said_of_seat(each)
             if said:
@@ -59,16 +67,20 @@ def attach(invocation: Invocation, folder: Path | None, machine: str, run: str |
     return 0
 
 
-def _python(shell: Shell, machine: str) -> str:
-    """Find the Python there that has Longshore: that which was put there last."""
-    try:
-        told = asked(shell, ["sh", "-c", _NEWEST]).decode().strip()
-    except ExecutorError:
-        told = ""
-    if not told:
+def _listed(shell: Shell, machine: str) -> tuple[str, list[dict[str, Any]]]:
+    """Find the Python there that has Longshore, and the runs, at once: each question takes a login shell."""
+    python, _, told = asked(shell, ["sh", "-c", _LIST]).decode().partition("\n")
+    if not python:
         raise UsageError(f"no controller was ever put on {machine}")
-    return f"{told.removesuffix('/complete')}/bin/python"
+    found: list[dict[str, Any]] = json.loads(told)["runs"]
+    return python, found
 
 
-def _state(each: dict[str, object]) -> str:
+def _stands(each: Mapping[str, Any]) -> str:
     return "over" if each["over"] else "goes on" if each["kept"] else "waits for `longshore resume`"
+
+
+def _tasks(each: Mapping[str, Any]) -> str:
+    """Say how many tasks are where; nothing when a Longshore there does not tell."""
+    phases = each.get("phases") or {}
+    return counts({clean(str(phase)): int(count) for phase, count in phases.items()})

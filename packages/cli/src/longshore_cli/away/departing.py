@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from longshore import machines
 from longshore.errors import LongshoreError
@@ -14,33 +13,17 @@ from longshore.runtime.history import RunReader
 from longshore.runtime.leaving import leave_run
 from longshore.runtime.objects import Stores
 from longshore.runtime.project import Project
-from longshore_cli.away.keeping import is_kept
 from longshore_cli.away.lasting import last_no_more
-from longshore_cli.away.orders import forget_order, note_left, order_of, seat_of
+from longshore_cli.away.listing import list_runs
+from longshore_cli.away.orders import note_left
 from longshore_cli.living import living_leases
 from longshore_cli.output import say
 from longshore_cli.scheduling.timers import alone
 
-__all__ = ["depart", "list_runs"]
+__all__ = ["depart"]
 
 _PATIENCE = timedelta(minutes=10)
 """Clouds prove within this time that a machine is gone."""
-
-
-def list_runs(root: Path) -> list[dict[str, Any]]:
-    """List the runs that have their controllers on this machine, the newest first."""
-    found = []
-    for folder in sorted(root.glob("*/.longshore/seat/")):
-        project = Project(folder.parent.parent)
-        for file in folder.glob("2*.json"):
-            run = file.stem
-            order = order_of(project, run)
-            if order is not None and "workflow" not in order and not (project.run_folder(run) / "run.db").exists():
-                forget_order(project, run)  # it is over, and somebody has removed what there was of it
-            elif order is not None:
-                row = {"workflow": order["name"], "folder": str(project.folder), "kept": is_kept(project, run)}
-                found.append(seat_of(project, run) | row)
-    return sorted(found, key=lambda each: str(each["run"]), reverse=True)
 
 
 def depart(root: Path) -> None:

@@ -16,8 +16,7 @@ from longshore_cli.away.forwarding import asking
 from longshore_cli.away.moving import asked, feed_bytes, open_transfers
 from longshore_cli.away.project_files import sent_of
 from longshore_cli.away.records import record_of
-from longshore_cli.away.seats import Seat, there
-from longshore_cli.away.sitting import VERSION
+from longshore_cli.away.seats import VERSION, Seat, there
 from longshore_cli.invocation import Invocation
 
 __all__ = ["join_away"]

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 
 from attrs import evolve
@@ -27,20 +26,13 @@ from longshore.runtime.processes import watch
 from longshore.runtime.project import Project
 from longshore.runtime.run import Run, resume, start
 from longshore_cli.away.lasting import check_that_it_stays
-from longshore_cli.away.orders import close_order, forget_order, is_over, order_file, order_of
+from longshore_cli.away.orders import close_order, forget_order, is_kept, is_over, lock_file, order_file, order_of
 from longshore_cli.driving import attend
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
 from longshore_cli.scheduling.timers import alone
 
-__all__ = [
-    "control",
-    "is_kept",
-    "keep",
-    "keep_environment",
-    "start_keeper",
-    "wait_for_keeper",
-]
+__all__ = ["control", "keep", "keep_environment", "start_keeper", "wait_for_keeper"]
 
 _QUICK_SECONDS = 60.0
 _MOST_PAUSE_SECONDS = 60.0
@@ -72,38 +64,19 @@ def _environment(project: Project, run: str) -> dict[str, str]:
     return {**os.environ, **handed}
 
 
-def is_kept(project: Project, run: str) -> bool:
-    """Say whether a keeper looks after a run now."""
-    try:
-        descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def watch_keeper(project: Project, run: str) -> int | None:
     """Open a descriptor that becomes readable when the keeper of a run ends; None when it has none."""
     if not is_kept(project, run):
         return None
     with suppress(OSError, ValueError, IndexError):
-        return watch(int(_lock_file(project, run).read_text().split()[0]))
+        return watch(int(lock_file(project, run).read_text().split()[0]))
     return None
 
 
 def wait_for_keeper(project: Project, run: str) -> None:
     """Wait until no keeper looks after a run."""
-    with suppress(FileNotFoundError), _lock_file(project, run).open("rb") as file:
+    with suppress(FileNotFoundError), lock_file(project, run).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-
-
-def _lock_file(project: Project, run: str) -> Path:
-    return project.home / "seat" / f"{run}.lock"
 
 
 def _program() -> list[str]:
@@ -153,7 +126,7 @@ def keep(project: Project, run: str, tell: int, words: Sequence[str]) -> int:
     On SIGTERM, as when the computer is shut down, it is let go. ``tell`` is a descriptor that is told when the first
     controller has begun.
     """
-    descriptor = os.open(_lock_file(project, run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(lock_file(project, run), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if not _locked(project, run, descriptor, patient=bool(words)):
         os.write(tell, _KEPT)
         return 0
@@ -223,7 +196,7 @@ class _Keeper:
 
     def _taken(self) -> bool:
         """Say whether somebody else has taken the run over."""
-        return not _lock_file(self._project, self._run).exists()
+        return not lock_file(self._project, self._run).exists()
 
     def _has_begun(self) -> bool:
         return (self._project.run_folder(self._run) / "run.db").exists()
@@ -266,7 +239,7 @@ def control(
             begun.cancel()
         if retry:  # whoever looks at the journal from now on is not to see the end that it had
             begun.wait(until=lambda each: each.state == "running")
-        with _lock_file(project, run).open("ab") as file:
+        with lock_file(project, run).open("ab") as file:
             file.write(_BEGUN)
         if tell >= 0:
             os.write(tell, _BEGUN)

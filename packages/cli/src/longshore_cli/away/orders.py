@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from longshore.errors import LongshoreError
-from longshore.model.rented import WhenIdle
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore_cli.away.seats import Order
@@ -17,7 +17,9 @@ from longshore_cli.away.seats import Order
 __all__ = [
     "close_order",
     "forget_order",
+    "is_kept",
     "is_over",
+    "lock_file",
     "note_left",
     "order_file",
     "order_of",
@@ -75,6 +77,26 @@ def is_over(project: Project, run: str) -> bool:
         return False
 
 
+def is_kept(project: Project, run: str) -> bool:
+    """Say whether a keeper looks after a run now."""
+    try:
+        descriptor = os.open(lock_file(project, run), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def lock_file(project: Project, run: str) -> Path:
+    """Give the place of what the keeper of a run has locked."""
+    return project.home / "seat" / f"{run}.lock"
+
+
 def note_left(project: Project, run: str, url: str, fence: int) -> None:
     """Note in which bucket a run that is over was left whole, under which fence."""
     mark = _mark_file(project, run)
@@ -98,6 +120,8 @@ def said_of_seat(row: Mapping[str, Any]) -> str:
     rented = row.get("rented")
     if not rented or not row["over"]:
         return ""
+    from longshore.model.rented import WhenIdle
+
     if row.get("left"):
         return (
             f"all of it is in {row['left']}, and {rented['name']} ends itself; `longshore fetch` brings it from there"

@@ -13,7 +13,10 @@ from attrs import asdict, fields, frozen
 from longshore.errors import JournalError
 from longshore.runtime.project import Project
 
-__all__ = ["Order", "Seat", "forget_seat", "keep_order", "keep_seat", "order_kept", "seats_of", "there"]
+__all__ = ["VERSION", "Order", "Seat", "forget_seat", "keep_order", "keep_seat", "order_kept", "seats_of", "there"]
+
+VERSION = 1
+"""Of what is said between the two computers; each tells the other in words when it knows only another one."""
 
 Order = dict[str, Any]
 """What was asked for: ``name``, that of the workflow, ``workflow``, its document, and ``options``."""

@@ -18,22 +18,15 @@ from longshore.runtime.asking import ask
 from longshore.runtime.history import RunReader
 from longshore.runtime.project import Project
 from longshore.runtime.records import copy_record
-from longshore_cli.away.departing import list_runs
-from longshore_cli.away.keeping import (
-    is_kept,
-    keep_environment,
-    start_keeper,
-    wait_for_keeper,
-)
+from longshore_cli.away.keeping import keep_environment, start_keeper, wait_for_keeper
 from longshore_cli.away.lasting import check_that_it_stays, last
-from longshore_cli.away.orders import is_over, order_of, write_order
+from longshore_cli.away.listing import list_runs
+from longshore_cli.away.orders import is_kept, is_over, order_of, write_order
+from longshore_cli.away.seats import VERSION
 from longshore_cli.fetching import fetched
 from longshore_cli.scheduling.timers import alone
 
-__all__ = ["VERSION", "begin", "gather", "join", "record", "take_files", "wake"]
-
-VERSION = 1
-"""Of what is said between the two computers; each tells the other in words when it knows only another one."""
+__all__ = ["begin", "gather", "join", "record", "take_files", "wake"]
 
 _LAID = "seat/files.json"
 

@@ -31,8 +31,7 @@ from longshore.runtime.providers import Providers
 from longshore.runtime.registry import Registry
 from longshore_cli.away.moving import asked, feed_bytes, open_transfers
 from longshore_cli.away.project_files import Sent, described, sent_of
-from longshore_cli.away.seats import Seat, forget_seat, keep_order, keep_seat, seats_of
-from longshore_cli.away.sitting import VERSION
+from longshore_cli.away.seats import VERSION, Seat, forget_seat, keep_order, keep_seat, seats_of
 from longshore_cli.away.software import bring_software, needed_plugins
 from longshore_cli.fleet import agreement
 from longshore_cli.fleet_view import amount

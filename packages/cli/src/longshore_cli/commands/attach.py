@@ -32,9 +32,10 @@ def command(invocation: Invocation, machine: str, run: str | None, folder: Path 
     `longshore machines ssh`. From then on commands in this folder that are about these runs (or the one RUN whose id
     begins so) ask there.
 
-    The JSON document is {"machine", "runs": [{"run", "workflow", "folder", "over", "kept", "rented": {"name",
-    "when_idle", "ends_at", "price"}, "left"}]}; "rented" is null unless the machine was rented for the run, and "left"
-    is the bucket in which a run that is over was left whole.
+    The JSON document is {"machine", "runs": [{"run", "workflow", "folder", "state", "phases", "over", "kept",
+    "rented": {"name", "when_idle", "ends_at", "price"}, "left"}]}; "state" and "phases" are as in that of `longshore
+    status`, "rented" is null unless the machine was rented for the run, and "left" is the bucket in which a run that is
+    over was left whole.
     """
     from longshore_cli.away.attaching import attach
 

@@ -41,8 +41,8 @@ def _begin(_: Invocation, project: str) -> None:
 @subcommand("list", examples="longshore away list")
 def _list(_: Invocation) -> None:
     """List the runs that have their controllers here."""
-    from longshore_cli.away.departing import list_runs
-    from longshore_cli.away.sitting import VERSION
+    from longshore_cli.away.listing import list_runs
+    from longshore_cli.away.seats import VERSION
     from longshore_cli.output import answer_json
 
     answer_json({"version": VERSION, "runs": list_runs(_ROOT.expanduser())})
