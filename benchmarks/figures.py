@@ -18,11 +18,15 @@ ADDED = "added by a task"
 AGAIN = "the next task that reads it"
 WHOLE = "the whole command"
 PAID = "paid after the last task"
+AIRFLOW = "a task of Airflow's that does nothing"
+SHELL = "the run from the shell prompt"
 THEIRS = "of which the processor time of moto"
 ASKED = "requests while nothing happens"
 WATCHES = "watches"
 UNITS = {
     WALL: "s",
+    AIRFLOW: "s",
+    SHELL: "s",
     PEAK: "B",
     CORE: "%",
     PAGE: "B",

@@ -29,10 +29,13 @@ KNAPSACK = "strategy-knapsack"
 SSH = "executor-ssh"
 K8S = "executor-k8s"
 WEB = "web"
+AIRFLOW = "airflow"
 AWS = "provider-aws"
 STORE = "store-fsspec"
 OTHER_CLOUDS = ("provider-azure", "provider-do", "provider-gcp")
 AT_ONCE = "2"
+AWAY_HOST = "h1"
+"""The first host of `far`."""
 
 _DIAMOND = """\
 name = "diamond"
@@ -121,6 +124,19 @@ needs = {{ cpus = 5 }}
 """
 
 
+_AWAY = """\
+[tasks.job]
+pool = "local"
+for_each.i = {{ range = [1, {tasks}] }}
+command = "/bin/true"
+
+[tasks.last]
+pool = "local"
+after = ["job"]
+command = "sleep 3600"
+"""
+
+
 def programs(bench: Bench, plugin: str = "") -> Path:
     """Give the folder of the installed `longshore`; raises NotMeasured when it does not install.
 
@@ -147,6 +163,25 @@ def bucket_probe(bench: Bench, script: Path, *words: str) -> Prepare:
     interpreter = str(_installed(bench, "longshore-bucket", packages) / "python")
     server = str(bench.environments.programs("moto", ["moto[s3,server]==5.*"]) / "python")
     return lambda folder: Invocation(argv=(interpreter, str(script), *words, server), folder=folder, env=variables())
+
+
+def terminal_probe(bench: Bench, script: Path, *words: str) -> Prepare:
+    """Execute a script of ours that looks at a terminal, by a Python with what full screens need."""
+    interpreter = str(_installed(bench, "longshore-terminal", {"core": "call", "cli": "watch"}) / "python")
+    return lambda folder: Invocation(argv=(interpreter, str(script), *words), folder=folder, env=_own_state(folder))
+
+
+def airflow_probe(bench: Bench, script: Path) -> Prepare:
+    """Execute a script of ours in an Airflow, of the versions that it was seen to work with."""
+    constraints = bench.checkout / "packages" / AIRFLOW / "constraints.txt"
+    packages = {"core": "call", "cli": "", AIRFLOW: ""}
+    interpreter = str(_installed(bench, "longshore-airflow", packages, "-c", str(constraints)) / "python")
+    return lambda folder: Invocation(argv=(interpreter, str(script)), folder=folder, env=_own_state(folder))
+
+
+def _own_state(folder: Path) -> dict[str, str]:
+    """Share nothing with anybody's real runs that a user keeps for all projects."""
+    return variables(XDG_STATE_HOME=str(folder / "home"), XDG_CONFIG_HOME=str(folder / "home"))
 
 
 def _installed(bench: Bench, name: str, packages: Mapping[str, str], *others: str) -> Path:
@@ -271,6 +306,11 @@ def far(bench: Bench, tasks: str, *words: str, hosts: int = 1) -> Prepare:
 def far_run(bench: Bench, tasks: str, *, hosts: int = 1) -> Prepare:
     """Run tasks on hosts."""
     return far(bench, tasks, "run", "--new", "--no-cache", "-q", hosts=hosts)
+
+
+def far_away(bench: Bench, tasks: int, *words: str) -> Prepare:
+    """Give a command about a run of many tasks and one that sleeps, all where the run's controller is."""
+    return far(bench, _AWAY.format(tasks=tasks), *words)
 
 
 def cluster_programs(bench: Bench) -> Path:

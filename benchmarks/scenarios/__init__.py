@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from scenarios.away import away_attach_scenario, away_status_scenario
 from scenarios.base import Contender, Scenario
 from scenarios.buckets import headers_scenario, listing_scenario
 from scenarios.clusters import file_scenario, pending_scenario, pods_scenario, workers_scenario
@@ -29,7 +30,13 @@ from scenarios.limits_of_size import (
     status_scenario,
 )
 from scenarios.renting import CLOUDS, again_scenario, first_task_family, first_task_scenario, offers_scenario
-from scenarios.seeing import page_event_scenario, page_idle_scenario, page_scenario
+from scenarios.seeing import (
+    airflow_scenario,
+    page_event_scenario,
+    page_idle_scenario,
+    page_scenario,
+    terminal_scenario,
+)
 from scenarios.small import calls_scenario, help_scenario, import_scenario, waiting_scenario
 
 FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
@@ -58,6 +65,8 @@ FAMILIES: Mapping[str, Callable[[int], Scenario]] = {
     "k8s-pods": pods_scenario,
     "k8s-workers": workers_scenario,
     "k8s-pending": pending_scenario,
+    "away-status": away_status_scenario,
+    "away-attach": away_attach_scenario,
     **{first_task_family(each): partial(first_task_scenario, provider=each) for each in CLOUDS},
 }
 
@@ -76,6 +85,9 @@ _STANDARD = (
     page_scenario(10_000),
     page_idle_scenario(),
     page_event_scenario(),
+    terminal_scenario("watch", "from the end of an attempt until a full screen shows it"),
+    terminal_scenario("logs", "from the moment at which a task writes a line until a terminal shows it"),
+    airflow_scenario(),
     collect_scenario(10_000),
     help_scenario(),
     import_scenario(),
@@ -96,6 +108,8 @@ _STANDARD = (
     workers_scenario(1_000),
     file_scenario(),
     pending_scenario(10_000),
+    away_status_scenario(10_000),
+    away_attach_scenario(10_000),
     *(first_task_scenario(machines, each) for each in CLOUDS for machines in (1, 50)),
     again_scenario(),
     *map(offers_scenario, CLOUDS),

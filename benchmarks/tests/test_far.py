@@ -24,7 +24,7 @@ def bench() -> Bench:
     return Bench(checkout=CHECKOUT, build=BUILD, environments=Environments(BUILD), peers=())
 
 
-@pytest.mark.parametrize("name", ["ssh-4", "ssh-dash-4", "ssh-hosts-2"])
+@pytest.mark.parametrize("name", ["ssh-4", "ssh-dash-4", "ssh-hosts-2", "away-status-4", "away-attach-4"])
 def test_everybody_is_measured_on_hosts_of_his_own_and_nothing_of_these_is_left(
     bench: Bench, name: str, tmp_path: Path
 ) -> None:
