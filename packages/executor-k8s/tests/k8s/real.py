@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import urllib3
 import yaml
 from kubernetes import client
 from kubernetes import config as loading
 from kubernetes.stream import stream
-from kubernetes.stream.ws_client import ERROR_CHANNEL
 
 from .clusters import IMAGE
 from .proxy import Proxy
@@ -106,13 +106,12 @@ class RealCluster:
         core = client.CoreV1Api(client.ApiClient(self._client.configuration))
         flags = {"stdin": False, "stdout": True, "stderr": True, "tty": False, "_preload_content": False}
         link = stream(core.connect_get_namespaced_pod_exec, pod, self.namespace, command=list(argv), **flags)
-        link.run_forever()
-        said = link.read_all()
-        status = yaml.safe_load(link.read_channel(ERROR_CHANNEL))
-        if status["status"] == "Success":
-            return 0, said
-        [code] = [int(each["message"]) for each in status["details"]["causes"] if each["reason"] == "ExitCode"]
-        return code, said
+        try:
+            link.run_forever()
+            code = int(link.returncode)  # before the rest is read, which forgets it
+            return code, str(link.read_all())
+        finally:
+            link.sock.shutdown()  # `close` does nothing after the other side has said good-bye
 
     def cut(self) -> None:
         """Break all connections."""
@@ -135,11 +134,11 @@ class RealCluster:
             timeout_seconds=60,
             _preload_content=False,
         )
-        for line in follow:
-            found = json.loads(line)["object"]
-            if found["status"]["phase"] == "Running":
-                follow.close()
-                return dict(found)
+        with _left(follow):
+            for line in follow:
+                found = json.loads(line)["object"]
+                if found["status"]["phase"] == "Running":
+                    return dict(found)
         raise AssertionError(f"no pod runs: {made.data}")
 
     def _account_is_there(self) -> None:
@@ -147,9 +146,8 @@ class RealCluster:
         follow = client.CoreV1Api(self._client).list_namespaced_service_account(
             self.namespace, watch=True, timeout_seconds=60, _preload_content=False
         )
-        for _ in follow:
-            break
-        follow.close()
+        with _left(follow):
+            next(iter(follow))
 
     def _release_pods(self) -> None:
         """Take the finalizers away from what a test has left."""
@@ -157,6 +155,16 @@ class RealCluster:
             change = [{"op": "remove", "path": "/metadata/finalizers"}]
             with suppress(client.ApiException):
                 self._core.patch_namespaced_pod(pod["metadata"]["name"], self.namespace, change)
+
+
+@contextmanager
+def _left(follow: urllib3.BaseHTTPResponse) -> Iterator[None]:
+    """Close what tells of changes, and its connection, however much of it was read."""
+    try:
+        yield
+    finally:
+        follow.release_conn()
+        follow.close()
 
 
 _ACCOUNT_TOKEN = "kubernetes.io/service-account-token"

@@ -32,9 +32,10 @@ def config(cluster: Cluster, **options: object) -> K8sConfig:
 
 
 # What has the pod's attempts in hand: the shim's server, or the supervisor. Where nothing has begun yet there is
-# neither; and to busybox "kill -0 ''" is a success.
+# neither; and to busybox "kill -0 ''" is a success. Standard error stays open in the shell itself: where it is closed,
+# containerd ends the stream.
 _CRASH = """
-exec 2>/dev/null
+{
 cd /tmp/longshore/run || exit 0
 pid=$(
     [ -d record ] || sed -n 's/.*"supervisor".*"pid": *\\([0-9]*\\).*/\\1/p' record | tail -n 1
@@ -43,6 +44,7 @@ pid=$(
 [ "$pid" ] || exit 0
 kill -9 "$pid" && echo killed
 while kill -0 "$pid"; do sleep 0.01; done
+} 2>/dev/null
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from base64 import b64encode
@@ -236,7 +237,7 @@ def test_an_image_that_is_not_there_ends_the_attempt_with_the_words_of_its_regis
     ended = make_bench(image="missing/tool:1").execute("a", Argv(("true",)))
 
     assert (ended.outcome, ended.failure) == (Lost("never started"), FailureClass.ENVIRONMENT)
-    assert 'ErrImagePull: failed to pull "missing/tool:1": not found' in ended.evidence
+    assert re.search("ErrImagePull: .*failed to pull .*missing/tool:1", ended.evidence)
 
 
 def test_a_pod_that_does_not_run_in_time_is_given_up_if_the_pool_says_so(
