@@ -165,7 +165,7 @@ def _scenario(
     def enter(bench: Bench) -> Sequence[Contender | Contestant]:
         def contender(name: str, label: str, measure: Measure) -> Contender | Contestant:
             def made() -> Contender:
-                longshore_side.programs(bench, longshore_side.K8S)
+                longshore_side.cluster_programs(bench)
                 return Contender(name=name, label=label, measure=lambda folder: measure(bench, folder))
 
             return enter_or_excuse(name, label, made)
