@@ -16,6 +16,8 @@ from longshore_ssh.testing import Lab
 
 from .project import SECONDS, Project
 
+_FAKED = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
 pytestmark = pytest.mark.skipif(bool(no_controllers()), reason=no_controllers())
 
 _WORKFLOW = '''
@@ -33,7 +35,7 @@ pool = "local"
 
 [tasks.second]
 command = """
-while [ ! -e $HOME/go ]; do sleep 0.05; done
+echo waiting; while [ ! -e $HOME/go ]; do sleep 0.05; done
 cat workflow:///first/out.txt > end.txt; echo x >> $HOME/second
 """
 outputs = ["end.txt"]
@@ -110,6 +112,35 @@ def test_a_run_goes_on_without_us_is_asked_about_from_here_and_its_results_are_f
     assert json.loads(project.say("status", "--json"))["state"] == "succeeded"
     assert "it says hello" in project.say("logs", "first")
     assert "second" in project.say("explain", "second")
+
+
+@pytest.mark.skipif(not _FAKED, reason="libfaketime is not installed")
+def test_a_laptop_that_is_closed_changes_nothing_though_its_link_was_cut_and_its_clock_has_jumped(
+    project: Project,
+) -> None:
+    [host] = project.lab.hosts
+    begun = json.loads(project.say("run", "--on", "h1", "--json"))
+    watched = project.begin("logs", "-f", "second")
+    project.until(lambda: "waiting" in (project.folder / "said").read_text(), "the log of the second task")
+
+    host.stop()  # the lid is closed
+    assert watched.wait(SECONDS)
+    assert "nothing about it is known here" in project.fail("status")
+    _let_go(project)
+    _until_over(project)
+    host.start()
+    # The next morning; and one of those clocks that were never right.
+    for jump in ("+26h", "-9y"):
+        project.variables |= {"LD_PRELOAD": str(_FAKED[0]), "FAKETIME": jump, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        status = json.loads(project.say("status", "--json"))
+        assert (status["run"], status["state"]) == (begun["run"], "succeeded")
+        assert "it says hello" in project.say("logs", "first")
+    project.say("fetch", "--to", "got")
+
+    assert (project.folder / "got" / "second" / "end.txt").read_text() == "hello\n"
+    assert project.count(["first", "second"]) == {"first": 1, "second": 1}
+    assert json.loads(project.say("status", "--json"))["run"] == begun["run"]
+    assert "Traceback" not in (project.folder / "said").read_text()
 
 
 def test_what_is_handed_over_reaches_the_controller_and_stays_nowhere_when_the_run_is_over(

@@ -73,22 +73,30 @@ def _make(folder: Path, lab: Lab, store: str) -> Project:
 
 def _destroy(host: Sshd) -> None:
     """End all that Longshore has on a host, and the host: nothing of it is ever seen again."""
+    _lose(host)
+    shutil.rmtree(host.home)
+
+
+def _lose(host: Sshd) -> None:
+    """End all that Longshore has on a host, and the host; its disk stays."""
     host.stop()
     found = subprocess.run(["pgrep", "-f", f"^{host.home}/.cache/longshore/"], capture_output=True, check=False)
     for process in map(int, found.stdout.split()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
-    shutil.rmtree(host.home)
 
 
-def test_another_computer_goes_on_from_the_copy_of_the_journal_and_nothing_runs_twice(lab: Lab, tmp_path: Path) -> None:
+def test_another_computer_goes_on_from_the_copy_of_the_journal_and_a_controller_that_comes_back_stops_in_words(
+    lab: Lab, tmp_path: Path
+) -> None:
     project = _make(tmp_path, lab, 'store = "shelf://one/stage"')
     controller, worker = lab.hosts
     run = json.loads(project.say("run", "--on", "h1", "--json"))["run"]
     project.until(lambda: project.count(_TASKS)["second"], "the begin of the second task")
     assert "nothing to take over" in project.fail("takeover")
 
-    _destroy(controller)
+    seat = json.loads((project.folder / ".longshore" / "away" / f"{run}.json").read_text())
+    _lose(controller)
     (worker.home / "go").touch()
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -100,6 +108,14 @@ def test_another_computer_goes_on_from_the_copy_of_the_journal_and_nothing_runs_
     assert project.count(_TASKS) == dict.fromkeys(_TASKS, 1)
     assert (elsewhere / "results" / run / "third" / "all.txt").read_text() == "one\ntwo\n"
     assert list((lab.folder / "shelf").rglob("*.gz")) == []
+
+    controller.start()
+    there = f"cd {seat['folder']} && {seat['python']} -I -m longshore_cli away"
+    project.say("machines", "exec", "h1", "--", "sh", "-c", f"{there} wake")
+    [log] = controller.home.glob(f".longshore/away/*/.longshore/seat/{run}.log")
+    project.until(lambda: "another computer has taken the run over" in log.read_text(), "its end in words")
+    project.until(lambda: not log.with_suffix(".json").exists(), "that nothing is started again")
+    assert project.count(_TASKS) == dict.fromkeys(_TASKS, 1)
 
 
 def test_the_last_copy_of_the_journal_stays_until_the_run_is_fetched(lab: Lab, tmp_path: Path) -> None:

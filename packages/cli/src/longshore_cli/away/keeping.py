@@ -249,5 +249,6 @@ def control(
     try:
         return attend(begin, invocation)
     except FenceRefused:
-        forget_order(project, run)  # somebody has taken it over; nothing is to be started again
+        # Somebody has taken it over: nothing is to be started again, and whoever looks here is to read why.
+        forget_order(project, run, keep_log=True)
         raise

@@ -63,9 +63,9 @@ def close_order(project: Project, run: str) -> None:
     order_file(project, run).with_suffix(".env").unlink(missing_ok=True)
 
 
-def forget_order(project: Project, run: str) -> None:
-    """Forget that a run was asked for here."""
-    for ending in (".json", ".env", ".left", ".lock", ".log"):
+def forget_order(project: Project, run: str, *, keep_log: bool = False) -> None:
+    """Forget that a run was asked for here; with ``keep_log`` what its controllers said stays to be read."""
+    for ending in (".json", ".env", ".left", ".lock", *(() if keep_log else (".log",))):
         order_file(project, run).with_suffix(ending).unlink(missing_ok=True)
 
 
