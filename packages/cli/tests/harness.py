@@ -12,6 +12,18 @@ from longshore_cli.testing.harness import (
     end_marked,
     new_project,
     wait_for,
+    wait_until,
 )
 
-__all__ = ["COMMAND", "SECONDS", "Answer", "Project", "Terminal", "end_clouds", "end_marked", "new_project", "wait_for"]
+__all__ = [
+    "COMMAND",
+    "SECONDS",
+    "Answer",
+    "Project",
+    "Terminal",
+    "end_clouds",
+    "end_marked",
+    "new_project",
+    "wait_for",
+    "wait_until",
+]

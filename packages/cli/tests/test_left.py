@@ -1,4 +1,4 @@
-"""Runs that were left in a bucket, whole, by the machine of their controller; and what was not left."""
+"""Runs on the machine of a controller: left in a bucket, whole, or not; and what becomes of one whose disk is full."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import os
 import select
 import shutil
+import signal
+import sqlite3
+import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ from longshore.runtime.options import RunOptions
 from longshore.testing.shelf import install_shelf
 from longshore_cli.away.seats import VERSION
 
-from .harness import Answer, Project
+from .harness import Answer, Project, wait_until
 
 RUN = "20260314-092653-0042"
 RENTED = {"name": f"controller-{RUN}", "when_idle": "end", "ends_at": "2026-03-14 17:26 UTC", "price": "0.02 USD/h"}
@@ -191,3 +194,47 @@ def test_a_run_that_goes_on_after_it_was_left_is_left_anew(world: World) -> None
     world.lose_the_machine()
 
     assert world.project.call("status", "--json").json["state"] == "succeeded"
+
+
+_FILLING = """
+name = "pv"
+
+[tasks.fill]
+command = "until test -e $HOME/gate; do sleep 0.02; done; cat /dev/zero > $BALLAST; echo x >> $HOME/fill"
+env = {{ BALLAST = "{ballast}" }}
+
+[tasks.next]
+command = "echo x >> $HOME/next"
+after = ["fill"]
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_stops_a_controller_in_words_harms_no_record_and_the_run_goes_on_when_there_is_room(
+    world: World,
+) -> None:
+    home, ballast = Path(world.project.env["HOME"]), world.there / "ballast"
+    log = world.mark.with_suffix(".log")
+    world.there.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", world.there], check=True)
+    try:
+        world.begin(None, _FILLING.format(ballast=ballast))
+        wait_until(lambda: bool(log.read_text()), "the controller's first words")
+        (home / "gate").touch()
+        wait_until(lambda: "no room left on the disk" in log.read_text(), "the controller's complaint")
+        os.kill(
+            int(log.with_suffix(".lock").read_text().split()[0]), signal.SIGTERM
+        )  # or it is started again and again
+        world.until_all_is_done()
+
+        assert "its controller has ended: no room left" in world.project.call("status", cwd=world.there).out
+        with closing(sqlite3.connect(world.there / ".longshore" / "runs" / RUN / "run.db")) as db:
+            assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+        ballast.unlink()
+        world.project.call("away", "resume", RUN, "--retry", cwd=world.there)
+        world.until_all_is_done()
+        assert world.project.call("status", "--json", cwd=world.there).json["state"] == "succeeded"
+        assert [(home / name).read_text() for name in ("fill", "next")] == ["x\n", "x\n"]
+    finally:
+        subprocess.run(["umount", "-l", world.there], check=True)

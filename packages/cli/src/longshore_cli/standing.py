@@ -70,7 +70,7 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
         answer(f"{paint('lost')}  {name}  {since}")
     for line in summary.lines():
         answer(line)
-    for line in _said_of_seat(project, run):
+    for line in _said_of_seat(project, run, info.state):
         answer(line)
     leases = living_leases(run)
     if leases:
@@ -80,14 +80,15 @@ def show_run(project: Project, reader: RunReader, invocation: Invocation) -> Non
         answer(f"scheduled: {each.entry.name}, {each.entry.when.text}: {clean(words)}; next {moment(each.next)}")
 
 
-def _said_of_seat(project: Project, run: str) -> list[str]:
-    """Say where all of a run that is over is, where it was begun by somebody elsewhere on a machine that is rented."""
+def _said_of_seat(project: Project, run: str, state: str) -> list[str]:
+    """Say of a run that somebody keeps here where all of it is when it is over, or why its controller does not live."""
     if not (project.home / "seat").is_dir():
         return []
-    from longshore_cli.away.orders import said_of_seat, seat_of
+    from longshore_cli.away.orders import last_words, said_of_seat, seat_of
 
-    said = said_of_seat(seat_of(project, run))
-    return [clean(said)] if said else []
+    words = last_words(project, run) if state == "unfinished" else ""
+    found = [f"its controller has ended: {words}" if words else "", said_of_seat(seat_of(project, run))]
+    return [clean(each) for each in found if each]
 
 
 def show_listed(

@@ -16,7 +16,7 @@ from longshore.errors import JournalError
 from longshore.model.events import AttemptIntended, CancelAsked, Event, RunContinued
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
-from longshore.runtime.schema import SCHEMA_VERSION
+from longshore.runtime.schema import MIGRATIONS, SCHEMA_VERSION
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
@@ -94,6 +94,18 @@ def test_a_journal_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> Non
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
     with pytest.raises(JournalError, match="use a newer Longshore"):
+        Journal.open(tmp_path)
+    with pytest.raises(JournalError, match="use a newer Longshore"):
+        RunReader(tmp_path).info()
+
+
+def test_every_older_version_is_migrated_and_what_never_was_one_is_refused_in_words(tmp_path: Path) -> None:
+    assert set(MIGRATIONS) == set(range(1, SCHEMA_VERSION))
+    Journal.create(tmp_path, {}).close()
+    with sqlite3.connect(tmp_path / "run.db") as db:
+        db.execute("PRAGMA user_version = 0")
+
+    with pytest.raises(JournalError, match="is no journal of a run"):
         Journal.open(tmp_path)
 
 

@@ -26,7 +26,16 @@ from longshore.runtime.processes import watch
 from longshore.runtime.project import Project
 from longshore.runtime.run import Run, resume, start
 from longshore_cli.away.lasting import check_that_it_stays
-from longshore_cli.away.orders import close_order, forget_order, is_kept, is_over, lock_file, order_file, order_of
+from longshore_cli.away.orders import (
+    ENDED,
+    close_order,
+    forget_order,
+    is_kept,
+    is_over,
+    lock_file,
+    order_file,
+    order_of,
+)
 from longshore_cli.driving import attend
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say
@@ -189,7 +198,7 @@ class _Keeper:
                 return 0
             quick = quick + 1 if time.monotonic() - began < _QUICK_SECONDS else 0
             pause = min(2.0 ** (quick - 1), _MOST_PAUSE_SECONDS) if quick > 1 else 0.0
-            say(f"longshore: the controller has ended with {code}; it is started again in {pause:.0f} s")
+            say(f"longshore: {ENDED} with {code}; it is started again in {pause:.0f} s")
             if self._asked.wait(pause):
                 return 0
             self._start([], [])

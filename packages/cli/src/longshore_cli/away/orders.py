@@ -15,10 +15,12 @@ from longshore.runtime.project import Project
 from longshore_cli.away.seats import Order
 
 __all__ = [
+    "ENDED",
     "close_order",
     "forget_order",
     "is_kept",
     "is_over",
+    "last_words",
     "lock_file",
     "note_left",
     "order_file",
@@ -27,6 +29,11 @@ __all__ = [
     "seat_of",
     "write_order",
 ]
+
+ENDED = "the controller has ended"
+"""So begins what a keeper tells of a controller that has died."""
+_COMPLAINT = "longshore: "
+_LAST = 4096
 
 
 def order_file(project: Project, run: str) -> Path:
@@ -133,6 +140,18 @@ def said_of_seat(row: Mapping[str, Any]) -> str:
         f"all of it is on {rented['name']} alone, which {costs} until `longshore fetch` ends it; "
         f"at {rented['ends_at']} it ends itself, and what nobody has fetched is lost"
     )
+
+
+def last_words(project: Project, run: str) -> str:
+    """Give what a run's controller has complained of last, where somebody keeps it; empty when of nothing."""
+    try:
+        with order_file(project, run).with_suffix(".log").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    found = [line.removeprefix(_COMPLAINT) for line in lines if line.startswith(_COMPLAINT)]
+    return next((line for line in reversed(found) if not line.startswith(ENDED)), "")
 
 
 def _left(project: Project, run: str) -> str:
