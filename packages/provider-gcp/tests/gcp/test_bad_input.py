@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from google.auth.exceptions import RefreshError
 
 from longshore.errors import (
     AccessDenied,
@@ -144,6 +145,13 @@ def test_who_is_not_logged_in_is_told_how(rig: GcpRig, login: Mapping[str, str],
     rig.fail(Fault.CREDENTIALS, on="*")
     with pytest.raises(CredentialsError, match="Invalid Credentials"):
         rig.provider().find(owner="me")
+
+
+def test_a_login_that_has_expired_is_told_without_what_google_says_of_it() -> None:
+    refusal = pytest.raises(CredentialsError, match=r"\(RefreshError\); .*gcloud auth application-default login")
+    with refusal as caught, translated("listing machines"):
+        raise RefreshError("invalid_grant: s3cr3t-host-key")  # type: ignore[no-untyped-call]  # it has no types
+    assert "s3cr3t" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
