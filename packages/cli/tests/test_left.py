@@ -184,6 +184,19 @@ def test_what_was_not_left_whole_is_not_taken_for_the_run(world: World) -> None:
     assert not list((world.project.folder / ".longshore").glob("runs/*"))
 
 
+def test_a_computer_that_never_heard_of_a_run_that_was_left_gets_all_of_it(world: World) -> None:
+    project = world.project
+    world.begin(RENTED)
+    world.until_all_is_done()
+    shutil.rmtree(world.there)
+
+    assert "what its tasks have written are here" in project.call("takeover", RUN, code=1).err
+
+    project.call("fetch", "--to", "got", code=1)
+    assert (project.folder / "got" / "a" / "d" / "x").read_text() == "a\n"
+    assert [each for each in world.shelf.rglob("*") if each.is_file()] == []
+
+
 def test_a_run_that_goes_on_after_it_was_left_is_left_anew(world: World) -> None:
     world.begin(RENTED, WORKFLOW.replace('"false"', '"test -e $HOME/go"'))
     world.until_all_is_done()

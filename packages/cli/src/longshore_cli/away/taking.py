@@ -15,6 +15,7 @@ from longshore.errors import LongshoreError, UsageError
 from longshore.machines import open_shell
 from longshore.runtime.copies import fetch_copy, newest_copy, put_copy
 from longshore.runtime.history import RunReader
+from longshore.runtime.leaving import Left, bring_outputs, bring_record, find_left, remove_kept
 from longshore.runtime.lock import acquire
 from longshore.runtime.objects import Stores
 from longshore.runtime.options import RunOptions
@@ -61,6 +62,10 @@ def take(project: Project, run: str | None, gone: Collection[str], tell: _Tell) 
         )
     if seat is not None:
         _see_that_it_is_gone(project, seat, gone, tell)
+    left = find_left(urls, run, stores)
+    if left is not None:
+        _bring(left, project, urls, stores, tell)
+        return run
     folder = project.run_folder(run)
     project.make_home()
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -72,6 +77,17 @@ def take(project: Project, run: str | None, gone: Collection[str], tell: _Tell) 
     if taken is not None:
         _say_what_is_known(run, taken, copy)
     return run
+
+
+def _bring(left: Left, project: Project, urls: Collection[str], stores: Stores, tell: _Tell) -> None:
+    """Bring a run here that is over and was left whole in a bucket: there is nothing to take over but that."""
+    project.make_home()
+    tell(f"bringing what was left in {left.url}")
+    bring_record(left, project, stores, project.runs)
+    bring_outputs(left, project, stores)
+    remove_kept(urls, left.run, stores)
+    forget_seat(project, left.run)
+    say(f"run {left.run} is over. Its record and what its tasks have written are here; `longshore fetch` copies it.")
 
 
 def _meant(project: Project, run: str | None) -> tuple[Seat | None, str]:
