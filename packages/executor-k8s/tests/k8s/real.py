@@ -181,14 +181,10 @@ class NodeFolder:
         volume = {"name": "shared", "hostPath": {"path": where, "type": "DirectoryOrCreate"}}
         mount = {"name": "shared", "mountPath": self.path}
         container = {"name": "tasks", "image": IMAGE, "command": _WAIT, "volumeMounts": [mount]}
-        pod = cluster.make_pod(
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": _HELPER, "labels": {_MARK: "yes"}},
-                "spec": {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 0},
-            }
-        )
+        spec: dict[str, Any] = {"containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 0}
+        spec["automountServiceAccountToken"] = False  # its namespace may not have one yet
+        meta = {"name": _HELPER, "labels": {_MARK: "yes"}}
+        pod = cluster.make_pod({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
         self.template: Mapping[str, Any] = {
             "spec": {
                 "nodeSelector": {"kubernetes.io/hostname": pod["spec"]["nodeName"]},
