@@ -17,7 +17,7 @@ from longshore.builtin.local import LocalConfig, local_machines
 from longshore.model.command import Argv, Call, Shell
 from longshore.model.outcome import Exited, FailureClass, Lost
 from longshore.model.resources import Resources
-from longshore.plugin.protocols import HandsOutGpus
+from longshore.plugin.abilities import HandsOutGpus
 from longshore.remote.limits import MemoryGroups
 
 from .bench import Bench

@@ -12,7 +12,7 @@ import pytest
 
 from longshore.model.events import Event
 from longshore.plugin.observers import Observer
-from longshore.plugin.protocols import Store
+from longshore.plugin.stores import Store
 from longshore.testing import FolderStore, ManualClock, ObserverContract, StoreContract
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from longshore.plugin.protocols import FirstBoot
+from longshore.plugin.abilities import FirstBoot
 from longshore_ssh.identity import fingerprint_of
 
 __all__ = ["BORN_FILE", "BORN_KIND", "GIVEN_KIND", "first_boot"]

@@ -12,8 +12,9 @@ from attrs import evolve
 
 from longshore.errors import MachineUnreachable
 from longshore.model.machine import Machine
+from longshore.plugin.abilities import FirstBoot
 from longshore.plugin.hosts import Finding
-from longshore.plugin.protocols import ExecutorContext, FirstBoot, Sink
+from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore_ssh.boot import GIVEN_KIND, first_boot
 from longshore_ssh.config import HostConfig, SshConfig
 from longshore_ssh.connection import Connection

@@ -13,30 +13,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from longshore.folders import state_folder
+from longshore.plugin.abilities import Boots, Builds, FirstBoot, Measures, Peers, Surveys
 from longshore.plugin.hooks import hookimpl
 from longshore.plugin.observers import Closes, Observer, ObserverRecord
 from longshore.plugin.protocols import (
     API_VERSION,
     AssignmentStrategy,
-    Boots,
-    Builds,
     Executor,
     ExecutorContext,
     ExecutorRecord,
-    FirstBoot,
-    Measures,
-    Peeks,
-    Peers,
     ProviderRecord,
     Session,
     SessionEvent,
     Sink,
-    Stamps,
-    Store,
-    StoreRecord,
     StrategyRecord,
-    Surveys,
 )
+from longshore.plugin.stores import Peeks, Stamps, Store, StoreRecord
 
 if TYPE_CHECKING:
     from longshore.plugin.areas import Area, Empties, HomeArea, Lends, Request, Stages, Upload

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pluggy
 
 from longshore.plugin.observers import ObserverRecord
-from longshore.plugin.protocols import ExecutorRecord, ProviderRecord, StoreRecord, StrategyRecord
+from longshore.plugin.protocols import ExecutorRecord, ProviderRecord, StrategyRecord
+from longshore.plugin.stores import StoreRecord
 
 __all__ = [
     "hookimpl",

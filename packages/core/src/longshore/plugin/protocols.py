@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from attrs import field, frozen
 
@@ -34,38 +34,21 @@ from longshore.model.views import Assignment, MachineView, TaskView
 
 if TYPE_CHECKING:
     # Runs that neither build nor rent do not import these, and need not wait for them.
-    from longshore.model.environment import BuildSpec
     from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
-    from longshore.model.load import MachineLoad
     from longshore.plugin.areas import HomeArea
     from longshore.plugin.provider import Provider
-    from longshore.plugin.rights import BucketUse
 
 __all__ = [
     "API_VERSION",
     "AssignmentStrategy",
-    "Boots",
-    "Builds",
-    "Clears",
     "Executor",
     "ExecutorContext",
     "ExecutorRecord",
-    "FirstBoot",
-    "HandsOutGpus",
-    "HearsNotices",
-    "Measures",
-    "Peeks",
-    "Peers",
     "ProviderRecord",
     "Session",
     "SessionEvent",
     "Sink",
-    "Stamps",
-    "Store",
-    "StoreRecord",
     "StrategyRecord",
-    "Surveys",
-    "Together",
 ]
 
 API_VERSION = (0, 1)
@@ -204,142 +187,6 @@ class Session(Protocol):
         ...
 
 
-@runtime_checkable
-class Together(Protocol):
-    """Ability of a session: many small messages go in one piece."""
-
-    def together(self) -> AbstractContextManager[None]:
-        """Hold back what is said within the block, and send it at its end."""
-        ...
-
-
-@runtime_checkable
-class Peers(Protocol):
-    """Ability of a session: its machine gets data from another machine's store, and not by way of ours."""
-
-    def pull(self, artifacts: Collection[Artifact], source: Session) -> bool:
-        """See to it that this machine's store has all these, from that of another machine of the run; say whether they
-        went straight from there to here, and not through this computer.
-
-        As with `Session.get`, what is there already does not travel, each is brought whole or not at all, and is
-        verified by digest where it arrives. Called by the thread that calls `Session.put`, while other threads use the
-        other session.
-
-        Raises:
-            PeerOutOfReach: when there is no such way from that machine, or one of the two does not answer at once.
-            InputMissing: when the other machine does not have one (any more); names it.
-            DigestMismatch: when one is not what its digest says.
-            DiskFull: when this machine has no room.
-        """
-        ...
-
-
-@runtime_checkable
-class Builds(Protocol):
-    """Ability of a session: to see to it that an environment is on its machine.
-
-    A build has an id as an attempt has, and `Session.adopt`, `Session.cancel` and `Session.release` take it too. Its
-    end is told as `EnvironmentBuilt` or `EnvironmentFailed`; what it prints is kept as an attempt's output. On one
-    machine an environment is built by one build at a time, whatever run asks for it, and is there whole or not at all.
-    """
-
-    def build(self, build: BuildSpec) -> None:
-        """Begin to build, or to look whether it is there; return at once. At most one build for an id.
-
-        Attempts whose `AttemptSpec.environment` is the key of what was built find its programs first in their ``PATH``,
-        and Python calls are made by its own Python.
-        """
-        ...
-
-
-@runtime_checkable
-class Clears(Protocol):
-    """Ability of a session to a machine that stays when the run has ended: to leave nothing of the run there."""
-
-    def clear(self) -> None:
-        """Remove all that the run has left on the machine, or see to it that it is removed; `Session.close` follows.
-
-        Called when the run has ended for good and none of its attempts is live. May take some seconds; what cannot be
-        removed is left.
-        """
-        ...
-
-
-@runtime_checkable
-class Surveys(Protocol):
-    """Ability of a session: to name what its machine has of the run, for a controller that does not know all of it."""
-
-    def survey(self) -> Mapping[str, bool]:
-        """Name all attempts that the machine knows and was not told to release, by id; True for those that are over.
-
-        Those that wait for room are among them. Builds of environments, which have ids of the same form, may be.
-
-        Raises:
-            MachineUnreachable: when it does not say.
-        """
-        ...
-
-
-@runtime_checkable
-class Measures(Protocol):
-    """Ability of a session: to tell what its machine and the attempts on it use, as long as somebody looks."""
-
-    def measure(self, every: timedelta, told: Callable[[MachineLoad], None]) -> None:
-        """Measure every so often from now on, and tell; the machine does that by itself, and is not asked each time.
-
-        With ``every`` 0 no more is told. ``told`` may be called from any thread, and never blocks. A link that is made
-        anew goes on telling. Nothing is measured on a machine whose link is down.
-        """
-        ...
-
-
-@runtime_checkable
-class HearsNotices(Protocol):
-    """Ability of a session: the machine itself hears that its cloud will take it away, and says so."""
-
-    def on_notice(self, told: Callable[[datetime], None]) -> None:
-        """Have ``told`` called with the time at which the machine goes, as soon as it has heard of it.
-
-        At once when it has heard of it before; maybe several times, from another thread. Attempts with
-        `AttemptSpec.warn` have been asked to end by then.
-        """
-        ...
-
-
-@runtime_checkable
-class HandsOutGpus(Protocol):
-    """Ability of a session to a machine that runs share: which of its GPUs are this run's may change."""
-
-    def use_gpus(self, gpus: Sequence[int]) -> None:
-        """Hand out these from now on, by index; attempts that run keep what they have. Sent before any later ``go``."""
-        ...
-
-
-@frozen(kw_only=True)
-class FirstBoot:
-    """An executor's part of what a rented machine does when it boots for the first time."""
-
-    keys: tuple[str, ...] = ()
-    """Public keys that may log in, one line each as in ``authorized_keys``."""
-    script: str = field(default="", repr=False)
-    """Executed as root, for sh. May hold derived secrets."""
-    host_key: str = ""
-    """Fingerprint of the host key that the script installs; it becomes a tag of the machine."""
-
-
-@runtime_checkable
-class Boots(Protocol):
-    """Ability of an executor: it prepares machines that are rented for it."""
-
-    def first_boot(self, derived: Callable[[str], bytes], *, unattended: timedelta) -> FirstBoot:
-        """Say what such a machine needs; equal secrets give equal answers.
-
-        ``derived`` gives 32 secret bytes for a purpose, the same whenever the launch is repeated. The machine is to
-        power itself off when nobody has attended to it for ``unattended``.
-        """
-        ...
-
-
 class Executor(Protocol):
     """Opens links to machines."""
 
@@ -362,64 +209,6 @@ class AssignmentStrategy(Protocol):
         """Choose assignments; each task at most once, and no machine beyond its ``free`` and ``slots``.
 
         ``waiting`` is ordered most urgent first. Equal input gives equal output.
-        """
-        ...
-
-
-@runtime_checkable
-class Store(Protocol):
-    """A place for artifacts outside the project: a bucket, a web server. Several threads may use it at once."""
-
-    def fetch(self, url: str, into: Path) -> None:
-        """Bring one object here, whole or not at all.
-
-        Raises:
-            InputMissing: when there is no such object, or no such bucket.
-            StagingError: when it may not be read, does not stay the same for long enough, or there is no room here.
-        """
-        ...
-
-    def put(self, path: Path, url: str) -> None:
-        """Bring one file there; nobody sees half of it.
-
-        Raises:
-            InputMissing: when there is no such bucket.
-            StagingError: when it may not be written.
-        """
-        ...
-
-    def list(self, glob: str) -> Sequence[str]:
-        """URLs that match, sorted. ``*`` and ``?`` stop at slashes; ``**`` stands for any number of folders.
-
-        Raises:
-            InputMissing: when there is no such bucket.
-            StagingError: when it may not be listed, or nobody can.
-        """
-        ...
-
-
-@runtime_checkable
-class Stamps(Protocol):
-    """Ability of a store: to say whether an object has changed, so that it need not be fetched again."""
-
-    def stamp(self, url: str) -> str:
-        """Give what changes whenever the object does, in the fewest requests; empty when nobody can tell.
-
-        Raises:
-            InputMissing, StagingError: as `Store.fetch`.
-        """
-        ...
-
-
-@runtime_checkable
-class Peeks(Protocol):
-    """Ability of a store: to read the beginning of an object, so that a header need not cost all of it."""
-
-    def peek(self, url: str, most: int) -> bytes:
-        """Give at most so many bytes of the beginning of an object.
-
-        Raises:
-            InputMissing, StagingError: as `Store.fetch`.
         """
         ...
 
@@ -472,21 +261,4 @@ class StrategyRecord:
     name: str
     config: type
     factory: Callable[[Any], AssignmentStrategy]
-    api: tuple[int, int]
-
-
-@frozen(kw_only=True)
-class StoreRecord:
-    """Announces a store, by the URL schemes it serves."""
-
-    name: str
-    config: type
-    schemes: tuple[str, ...]
-    factory: Callable[[Any], Store]
-    cloud: str = ""
-    """The provider to whose policies `policy` adds."""
-    policy: Callable[[Mapping[str, Any], Sequence[BucketUse]], Mapping[str, Any]] | None = None
-    """Adds to a policy, as `ProviderRecord.policy` gives it, the least rights that a login needs for what a workflow
-    names in buckets of this kind. Asks nobody. None when the cloud knows no such thing.
-    """
     api: tuple[int, int]

@@ -69,7 +69,7 @@ class _Apart(Exception):
 
 
 class PeerSession(RemoteSession):
-    """A `RemoteSession` with the ability `longshore.plugin.protocols.Peers`."""
+    """A `RemoteSession` with the ability `longshore.plugin.abilities.Peers`."""
 
     def __init__(
         self,

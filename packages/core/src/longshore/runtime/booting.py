@@ -7,7 +7,7 @@ from collections.abc import Callable
 from attrs import evolve
 
 from longshore.model.machine_spec import MachineSpec
-from longshore.plugin.protocols import Boots
+from longshore.plugin.abilities import Boots
 
 __all__ = ["dressed"]
 

@@ -18,7 +18,8 @@ from longshore.model.events import AttemptEnded, Event
 from longshore.model.load import MachineLoad
 from longshore.model.move_events import InputsStaged
 from longshore.model.outcome import Cancelled
-from longshore.plugin.protocols import Builds, Clears, Measures, Session, Together
+from longshore.plugin.abilities import Builds, Clears, Measures, Together
+from longshore.plugin.protocols import Session
 from longshore.runtime.lanes import Job, Lane, do_all
 from longshore.runtime.moving import Moving
 from longshore.runtime.not_started import never_started

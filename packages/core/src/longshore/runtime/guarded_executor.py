@@ -11,8 +11,9 @@ from typing import Any
 
 from longshore.errors import LongshoreError, PluginBroken
 from longshore.model.machine import Machine
+from longshore.plugin.abilities import Boots
 from longshore.plugin.hosts import Checks, Enters, Pods, Shells
-from longshore.plugin.protocols import Boots, Executor, Session, Sink
+from longshore.plugin.protocols import Executor, Session, Sink
 
 __all__ = ["guarded_executor"]
 

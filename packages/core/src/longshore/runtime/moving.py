@@ -14,8 +14,9 @@ from attrs import evolve
 from longshore.errors import PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.move_events import Moved
+from longshore.plugin.abilities import Peers
 from longshore.plugin.areas import Stages
-from longshore.plugin.protocols import Peers, Session
+from longshore.plugin.protocols import Session
 from longshore.runtime.carrying import Wanted, carry
 from longshore.runtime.lanes import Job, Lane
 from longshore.runtime.not_started import words_of

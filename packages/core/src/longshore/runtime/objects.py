@@ -20,7 +20,7 @@ from longshore.model.attempt import Item
 from longshore.model.names import clean_relative
 from longshore.model.workflow import WorkflowSpec
 from longshore.plugin.areas import Empties
-from longshore.plugin.protocols import Peeks, Stamps, Store
+from longshore.plugin.stores import Peeks, Stamps, Store
 from longshore.remote.digest import digest_file
 from longshore.remote.store import StagingProblem, put_file, translate
 from longshore.runtime.cache import Cache, Success

@@ -13,7 +13,7 @@ from longshore.errors import LongshoreError, RunError, StagingError
 from longshore.model.attempt import AttemptSpec, attempt_id
 from longshore.model.events import AttemptEnded, Event, InputsFailed, MembersMade, TasksIdentified
 from longshore.model.machine import Machine
-from longshore.plugin.protocols import Together
+from longshore.plugin.abilities import Together
 from longshore.runtime.cache import Cache
 from longshore.runtime.delivering import Delivering
 from longshore.runtime.identify import Identifier

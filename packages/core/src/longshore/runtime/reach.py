@@ -19,7 +19,8 @@ from longshore.model.attempt import attempt_id
 from longshore.model.events import AttemptEnded, AttemptIntended, Event, MachineAdded
 from longshore.model.machine import Machine
 from longshore.model.outcome import Cancelled
-from longshore.plugin.protocols import HandsOutGpus, Measures, Session
+from longshore.plugin.abilities import HandsOutGpus, Measures
+from longshore.plugin.protocols import Session
 from longshore.runtime.loads import Loads
 from longshore.runtime.sharing import Sharing
 from longshore.scheduler.actions import CancelAttempt

@@ -19,7 +19,8 @@ from longshore.model.lease import Lease, LeasePhase
 from longshore.model.lease_events import LeaseDraining
 from longshore.model.machine import Machine, MachineState
 from longshore.model.outcome import FailureClass
-from longshore.plugin.protocols import HearsNotices, Session, SessionEvent
+from longshore.plugin.abilities import HearsNotices
+from longshore.plugin.protocols import Session, SessionEvent
 from longshore.plugin.provider import Takings
 from longshore.runtime.openings import Opened, Opening
 from longshore.runtime.reach import store_of

@@ -23,7 +23,8 @@ from longshore.model.machine import Machine
 from longshore.model.move_events import HomeLost, Moved, MoveFailed
 from longshore.model.outcome import FailureClass
 from longshore.model.workflow import PoolSpec, WorkflowSpec
-from longshore.plugin.protocols import Executor, Session, SessionEvent, Surveys
+from longshore.plugin.abilities import Surveys
+from longshore.plugin.protocols import Executor, Session, SessionEvent
 from longshore.remote.bringing import entries_of
 from longshore.remote.store import object_path
 from longshore.runtime.areas import areas_of

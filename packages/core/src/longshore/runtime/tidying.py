@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from longshore.errors import LongshoreError, RunLocked
 from longshore.model.machine import Machine
 from longshore.model.workflow import PoolSpec
-from longshore.plugin.protocols import Clears, Executor
+from longshore.plugin.abilities import Clears
+from longshore.plugin.protocols import Executor
 from longshore.runtime.areas import areas_of
 from longshore.runtime.cache import Cache
 from longshore.runtime.history import RunReader

@@ -13,7 +13,8 @@ import pytest
 from attrs import frozen
 
 from longshore.errors import PluginBroken, UsageError
-from longshore.plugin.protocols import AssignmentStrategy, Store
+from longshore.plugin.protocols import AssignmentStrategy
+from longshore.plugin.stores import Store
 from longshore.runtime.registry import Registry
 from longshore.testing.contract import Contract
 from longshore.testing.executor_bench import ExecutorBench

@@ -19,7 +19,8 @@ from longshore.model.environment import BuildSpec, EnvironmentSpec, Script
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.load import MachineLoad
 from longshore.model.outcome import Exited, FailureClass, Lost
-from longshore.plugin.protocols import Builds, Clears, Measures, Peers, Session, Surveys, Together
+from longshore.plugin.abilities import Builds, Clears, Measures, Peers, Surveys, Together
+from longshore.plugin.protocols import Session
 from longshore.remote.store import has_object
 from longshore.testing.contract import Contract
 from longshore.testing.executor_bench import ExecutorBench

@@ -24,7 +24,8 @@ from longshore.model.environment import BuildSpec
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
-from longshore.plugin.protocols import Builds, Executor, ExecutorContext, Session, SessionEvent
+from longshore.plugin.abilities import Builds
+from longshore.plugin.protocols import Executor, ExecutorContext, Session, SessionEvent
 
 __all__ = ["ExecutorBench", "Told"]
 

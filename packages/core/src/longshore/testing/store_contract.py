@@ -31,7 +31,7 @@ from longshore.model.events import (
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost, Outcome
 from longshore.model.resources import Resources
 from longshore.plugin.observers import Closes, Observer
-from longshore.plugin.protocols import Store
+from longshore.plugin.stores import Store
 from longshore.remote.copying import copy_file
 from longshore.testing.contract import Contract
 
