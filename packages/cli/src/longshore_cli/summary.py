@@ -136,19 +136,23 @@ def failure_of(reader: RunReader, task: TaskInfo) -> Failure:
 def _refusal(reader: RunReader, task: str) -> str:
     """Say why a task's inputs, or a machine for it, could not be had, if that is how it ended."""
     from longshore.model.events import AttemptEnded, InputsFailed
-    from longshore.model.lease_events import TasksRefused
 
-    reason = ""
-    for _, event in reader.events(about=task):
+    last, reason = 0, ""
+    for number, event in reader.events(about=task):
         match event:
             case InputsFailed(task=name, reason=why) if name == task:
-                reason = why
-            case TasksRefused(tasks=names, reason=why) if task in names:
-                reason = why
+                last, reason = number, why
             case AttemptEnded(task=name) if name == task:
-                reason = ""
+                last, reason = number, ""
             case _:
                 pass
+    refused = list(reader.events(last, kind="TasksRefused", about=task))
+    if refused:
+        from longshore.model.lease_events import TasksRefused
+
+        for _, event in refused:
+            if isinstance(event, TasksRefused) and task in event.tasks:
+                reason = event.reason
     return reason
 
 
