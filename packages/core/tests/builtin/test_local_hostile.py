@@ -50,6 +50,24 @@ def test_daemons_that_a_finished_command_leaves_are_ended(bench: Bench) -> None:
     assert [pid for pid in map(int, pids.read_text().split()) if started_at(pid) is not None] == []
 
 
+def test_what_hides_and_is_another_tasks_lives_on_until_that_one_ends(bench: Bench) -> None:
+    pids = bench.project / "pids"
+    hides = (
+        f"(env -i setsid sh -c 'echo $$ >> {pids}; exec /bin/sleep 1000' &)"
+        f"; until test -s {pids}; do sleep 0.01; done; echo hidden"
+    )
+    bench.waiting("a", hides)
+    bench.log_becomes("hidden\n", "a")
+
+    bench.execute("b", Shell("true"))
+
+    pid = int(pids.read_text())
+    assert started_at(pid) is not None
+    bench.open_gate()
+    assert bench.ended("a").outcome == Exited(0)
+    assert started_at(pid) is None
+
+
 def test_a_command_that_forks_and_goes_away_is_over_when_its_first_process_is(bench: Bench) -> None:
     ended = bench.execute("a", Shell("(sleep 1000; echo never) & exit 3"))
 

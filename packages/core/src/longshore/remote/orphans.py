@@ -16,7 +16,7 @@ from longshore.remote.processes import adopt_orphans, children, find_members, ma
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from longshore.remote.attempt import Attempt
     from longshore.remote.watch import Watch
@@ -43,13 +43,15 @@ class Orphans:
         """Note that a child has ended; say whether it was an orphan."""
         return self._owners.pop(pid, None) is not None
 
-    def leavers(self, ended: Collection[Attempt], ours: Collection[int], active: Collection[str]) -> list[Attempt]:
+    def leavers(
+        self, ended: Collection[Attempt], ours: Collection[int], active: Mapping[str, Attempt]
+    ) -> list[Attempt]:
         """Give those attempts that may have left processes behind.
 
         Args:
             ended: attempts whose first process has just ended.
             ours: the children that we started, and that live.
-            active: the ids of all attempts that have begun, the ended ones included.
+            active: all attempts that have begun, by their ids, the ended ones included.
         """
         if self._handle < 0:
             return list(ended)
@@ -57,14 +59,17 @@ class Orphans:
         if len(living) != len(ours) + len(self._owners):
             for pid in living:
                 if pid not in ours and pid not in self._owners:
-                    self._owners[pid] = self._owner(pid, ended, active)
+                    self._owners[pid] = self._owner(pid, active)
         if not self._owners:
             return []
         owners = set(self._owners.values())
         return [attempt for attempt in ended if attempt.id in owners]
 
-    def _owner(self, pid: int, ended: Collection[Attempt], active: Collection[str]) -> str:
-        """Say whose an orphan is; when it hides that, whose it must be, since its parent has just ended."""
+    def _owner(self, pid: int, active: Mapping[str, Attempt]) -> str:
+        """Say whose an orphan is: by its mark, its session or where it is. When it hides all of these it is that of the
+        only attempt, and else nobody's: the parent that it has lost may be another attempt's, which lives on. So podman
+        starts what attends to a container, without a mark and in a session of its own.
+        """
         marked, _, place = mark_of(pid).rpartition("@")
         if marked in active and place == self._place:
             return marked
@@ -72,8 +77,9 @@ class Orphans:
             session = os.getsid(pid)
         except ProcessLookupError:
             return ""
-        for attempt in ended:
-            if attempt.leader == session or len(ended) == 1:
+        folder = _folder_of(pid)
+        for attempt in active.values():
+            if attempt.leader == session or (attempt.workdir and _is_in(folder, attempt.workdir)):
                 return attempt.id
         return next(iter(active)) if len(active) == 1 else ""
 
@@ -90,6 +96,17 @@ class Orphans:
     def of(self, attempt: str) -> set[int]:
         """Give the orphans of an attempt."""
         return {pid for pid, owner in self._owners.items() if owner == attempt}
+
+
+def _folder_of(pid: int) -> str:
+    try:
+        return os.readlink("/proc/%d/cwd" % pid)
+    except OSError:
+        return ""
+
+
+def _is_in(folder: str, workdir: str) -> bool:
+    return (folder + "/").startswith(os.path.realpath(workdir) + "/")
 
 
 class Ending:
