@@ -240,6 +240,20 @@ def test_what_python_calls_return_has_a_column_for_each_key(project: Project) ->
 
 
 @pytest.mark.usefixtures("drawn")
+def test_a_run_in_which_everything_was_up_to_date_has_a_report_with_an_empty_picture(project: Project) -> None:
+    project.write('name = "w"\n[tasks.a]\ncommand = "true"\n')
+    project.call("run")
+    project.call("run")
+
+    document = project.call("report", "--json").json
+
+    assert document["runs"][0]["up_to_date"] == 1
+    folder = Path(document["files"][0]).parent
+    assert (folder / "gantt.png").read_bytes().startswith(b"\x89PNG")
+    assert "Infinity" not in (folder / "gantt.svg").read_text()
+
+
+@pytest.mark.usefixtures("drawn")
 def test_a_report_of_a_run_that_is_not_over_has_all_its_tasks(project: Project) -> None:
     home = project.folder
     project.write(

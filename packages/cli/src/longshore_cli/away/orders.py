@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 ENDED = "the controller has ended"
+_KEPT = ("name", "key", "rented")
 """So begins what a keeper tells of a controller that has died."""
 _COMPLAINT = "longshore: "
 _LAST = 4096
@@ -63,10 +64,10 @@ def write_order(project: Project, run: str, order: Order) -> None:
 
 
 def close_order(project: Project, run: str) -> None:
-    """Keep of an order that there was one, and on which machine; nothing is begun by it again, or handed over."""
+    """Keep of an order whose it was, and on which machine; nothing is begun by it again, or handed over."""
     order = order_of(project, run)
     if order is not None:
-        write_order(project, run, {"name": order["name"], "rented": order.get("rented")})
+        write_order(project, run, {"rented": None} | {part: order[part] for part in _KEPT if part in order})
     order_file(project, run).with_suffix(".env").unlink(missing_ok=True)
 
 

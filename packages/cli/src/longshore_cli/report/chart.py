@@ -78,7 +78,8 @@ def _colouring(gantt: Gantt) -> dict[str, Any]:
         "scale": {"domain": kinds, "range": [COLOURS[kind] for kind in kinds]},
     }
     return {
-        "color": {**by_kind, "legend": {"title": None, "orient": "top", "columns": 3}},
+        # Vega makes a picture infinitely large that has a legend of nothing.
+        "color": {**by_kind, "legend": {"title": None, "orient": "top", "columns": 3} if kinds else None},
         # What is rare must be seen however short it was.
         "stroke": {"condition": {"test": "datum.kind !== 'succeeded'", **by_kind}, "value": None},
     }
