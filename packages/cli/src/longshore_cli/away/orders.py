@@ -31,8 +31,9 @@ __all__ = [
 ]
 
 ENDED = "the controller has ended"
-_KEPT = ("name", "key", "rented")
 """So begins what a keeper tells of a controller that has died."""
+_STAYS = ("name", "key", "rented")
+"""What is known of an order when its run is over."""
 _COMPLAINT = "longshore: "
 _LAST = 4096
 
@@ -67,7 +68,7 @@ def close_order(project: Project, run: str) -> None:
     """Keep of an order whose it was, and on which machine; nothing is begun by it again, or handed over."""
     order = order_of(project, run)
     if order is not None:
-        write_order(project, run, {"rented": None} | {part: order[part] for part in _KEPT if part in order})
+        write_order(project, run, {"rented": None} | {part: order[part] for part in _STAYS if part in order})
     order_file(project, run).with_suffix(".env").unlink(missing_ok=True)
 
 
