@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -14,9 +14,9 @@ from statistics import median
 import longshore_side
 from bench import Bench
 from far import hosts
-from figures import OURS, WALL, Bar, Contestant, Promise, Reading
+from figures import OURS, WALL, Bar, Promise, Reading
 from measure import Invocation, NotMeasured, last_line, run_beside
-from scenarios.base import Contender, Scenario, enter_or_excuse
+from scenarios.base import Measure, Scenario, entering
 
 _PATIENCE_SECONDS = 600.0
 _TIMES = 5
@@ -47,26 +47,22 @@ def away_attach_scenario(tasks: int) -> Scenario:
     return _scenario("away-attach", "attach to", tasks, measure)
 
 
-def _scenario(name: str, verb: str, tasks: int, measure: Callable[[Bench, Path], Reading]) -> Scenario:
-    def enter(bench: Bench) -> Sequence[Contender | Contestant]:
-        def contender() -> Contender:
-            longshore_side.programs(bench, longshore_side.SSH)  # the host is made by it, too
-
-            def measured(folder: Path) -> Reading:
-                with _going_on(bench, folder, tasks):
-                    return measure(bench, folder)
-
-            return Contender(name=OURS, label=f"longshore {name.rpartition('-')[2]}", measure=measured)
-
-        return [enter_or_excuse(OURS, "longshore", contender)]
+def _scenario(name: str, verb: str, tasks: int, measure: Measure) -> Scenario:
+    def measured(bench: Bench, folder: Path) -> Reading:
+        with _going_on(bench, folder, tasks):
+            return measure(bench, folder)
 
     return Scenario(
         name=f"{name}-{tasks}",
         title=f"{verb} a run of {tasks:,} tasks that goes on, its controller on a host by SSH",
         tasks=None,
-        enter=enter,
+        enter=entering(_installed, [(OURS, f"longshore {name.rpartition('-')[2]}", measured)]),
         bars=(Bar(subject=OURS, promise=Promise.BELOW, limit=1.0),),
     )
+
+
+def _installed(bench: Bench) -> None:
+    longshore_side.programs(bench, longshore_side.SSH)  # the host is made by it, too
 
 
 @contextmanager

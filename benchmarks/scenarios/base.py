@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import Bench
@@ -14,6 +15,9 @@ from measure import Invocation, NotMeasured, execute, variables
 from peers import Peer
 from peers.base import CommandLine
 from shapes import Graph
+
+Measure = Callable[[Bench, Path], Reading]
+"""Measures once, in a folder; raises NotMeasured with a reason."""
 
 LIMITS = Path(__file__).parent.parent / "limits"
 LIMIT = "limit"
@@ -51,6 +55,21 @@ def enter_or_excuse(name: str, label: str, enter: Callable[[], Contender]) -> Co
         return enter()
     except NotMeasured as reason:
         return Contestant(name=name, label=label, reason=str(reason))
+
+
+def entering(
+    install: Callable[[Bench], object], measures: Sequence[tuple[str, str, Measure]]
+) -> Callable[[Bench], Sequence[Contender | Contestant]]:
+    """Give the `Scenario.enter` of those who all need the same to be installed: their names, labels, and measures."""
+
+    def enter(bench: Bench) -> Sequence[Contender | Contestant]:
+        def made(name: str, label: str, measure: Measure) -> Contender:
+            install(bench)
+            return Contender(name=name, label=label, measure=partial(measure, bench))
+
+        return [enter_or_excuse(*each[:2], partial(made, *each)) for each in measures]
+
+    return enter
 
 
 def peers_for(bench: Bench, graph: Graph, *, again: bool = False) -> list[Contender | Contestant]:

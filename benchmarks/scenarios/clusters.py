@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import longshore_side
 import processes
 from bench import Bench
 from clusters import Kubectl, StandIn, kubectl, standin
-from figures import ASKED, CORE, OURS, PEAK, WALL, WATCHES, WHOLE, Bar, Contestant, Promise, Reading
+from figures import ASKED, CORE, OURS, PEAK, WALL, WATCHES, WHOLE, Bar, Promise, Reading
 from measure import NotMeasured, last_line, run_beside, start_process
-from scenarios.base import Contender, Scenario, enter_or_excuse
+from scenarios.base import Measure, Scenario, entering
 
 BARE = "kubectl-create"
 COPY = "kubectl-cp"
@@ -30,8 +30,6 @@ _SETTLE_SECONDS = 5.0
 _WATCH_SECONDS = 10.0
 _PATIENCE_SECONDS = 600.0
 _TRUE = '[tasks.job]\nfor_each.i = {{ range = [1, {}] }}\ncommand = "true"\nneeds = {{ cpus = {} }}\n'
-
-Measure = Callable[[Bench, Path], Reading]
 
 
 def pods_scenario(tasks: int) -> Scenario:
@@ -162,14 +160,5 @@ def _scenario(
     peers: Sequence[tuple[str, str, Measure]],
     bars: Sequence[Bar],
 ) -> Scenario:
-    def enter(bench: Bench) -> Sequence[Contender | Contestant]:
-        def contender(name: str, label: str, measure: Measure) -> Contender | Contestant:
-            def made() -> Contender:
-                longshore_side.cluster_programs(bench)
-                return Contender(name=name, label=label, measure=lambda folder: measure(bench, folder))
-
-            return enter_or_excuse(name, label, made)
-
-        return [contender(OURS, "longshore", ours), *(contender(*peer) for peer in peers)]
-
+    enter = entering(longshore_side.cluster_programs, [(OURS, "longshore", ours), *peers])
     return Scenario(name=name, title=f"on a cluster, {title}", tasks=tasks, enter=enter, bars=tuple(bars))

@@ -12,9 +12,9 @@ import longshore_side
 import processes
 from bench import Bench
 from far import hosts
-from figures import ADDED, AGAIN, CORE, OURS, WALL, WHOLE, Bar, Contestant, Promise, Reading
+from figures import ADDED, AGAIN, CORE, OURS, WALL, WHOLE, Bar, Promise, Reading
 from measure import Invocation, NotMeasured, last_line, run_beside, start_process, variables
-from scenarios.base import Contender, Scenario, enter_or_excuse
+from scenarios.base import Measure, Scenario, entering
 
 SHELLS = ("bash", "busybox", "dash")
 """What a host without Python may have."""
@@ -30,8 +30,6 @@ _FILE_BYTES = 5_000
 _SLEEP_SECONDS = 90
 _SETTLE_SECONDS = 5.0
 _WATCH_SECONDS = 10.0
-
-Measure = Callable[[Bench, Path], Reading]
 
 
 def far_fan_scenario(tasks: int, kind: str = "python") -> Scenario:
@@ -154,17 +152,12 @@ def _scenario(
     peers: Sequence[tuple[str, str, Measure]],
     bars: Sequence[Bar],
 ) -> Scenario:
-    def enter(bench: Bench) -> Sequence[Contender | Contestant]:
-        def contender(name: str, label: str, measure: Measure) -> Contender | Contestant:
-            def made() -> Contender:
-                longshore_side.programs(bench, longshore_side.SSH)  # the hosts are made by it, too
-                return Contender(name=name, label=label, measure=lambda folder: measure(bench, folder))
-
-            return enter_or_excuse(name, label, made)
-
-        return [contender(OURS, "longshore", ours), *(contender(*peer) for peer in peers)]
-
+    enter = entering(_installed, [(OURS, "longshore", ours), *peers])
     return Scenario(name=name, title=f"by SSH, {title}", tasks=tasks, enter=enter, bars=tuple(bars))
+
+
+def _installed(bench: Bench) -> None:
+    longshore_side.programs(bench, longshore_side.SSH)  # the hosts are made by it, too
 
 
 def _wall(command: Invocation) -> Reading:
