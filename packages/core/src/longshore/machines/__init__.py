@@ -77,26 +77,12 @@ __all__ = [
 # Loaded when first used: who logs in to a host that a pool names needs neither clouds nor the ledger. What is not here
 # is of `by_hand`. No module may be called like one of these names, since it would take its place.
 _HOMES = {
+    **dict.fromkeys((name for name in __all__ if name[0].isupper()), "values"),
     "CheckedHost": "hosts",
     "build_on": "building",
     "check_hosts": "hosts",
     "open_shell": "shells",
     "shells_of": "shells",
-    **dict.fromkeys(
-        (
-            "Collected",
-            "Deed",
-            "MachineInfo",
-            "OfferInfo",
-            "Overview",
-            "Quote",
-            "Remaining",
-            "ResourceInfo",
-            "Unasked",
-            "Whose",
-        ),
-        "values",
-    ),
 }
 
 
