@@ -8,6 +8,7 @@ from longshore.model.rented import WhenIdle
 from longshore.runtime.history import RunReader
 from longshore.runtime.leaving import remove_kept
 from longshore.runtime.objects import Stores
+from longshore.runtime.pools import buckets_of
 from longshore.runtime.project import Project
 from longshore_cli.away.seats import Seat, forget_seat
 from longshore_cli.invocation import Invocation
@@ -21,7 +22,7 @@ def finish(seat: Seat, project: Project, invocation: Invocation) -> None:
     if not invocation.quiet:
         say(f"run {seat.run} is over, and its record is here now.")
     pools = RunReader(project.run_folder(seat.run)).workflow().pools
-    remove_kept(dict.fromkeys(pool.store for pool in pools if pool.store), seat.run, Stores())
+    remove_kept(buckets_of(pools), seat.run, Stores())
     if not seat.rented or _given_back(seat, project, invocation):
         forget_seat(project, seat.run)
 

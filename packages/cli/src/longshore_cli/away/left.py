@@ -13,6 +13,7 @@ from longshore.config.renting import read_renting
 from longshore.errors import LongshoreError
 from longshore.runtime.leaving import Left, bring_outputs, bring_record, find_left
 from longshore.runtime.objects import Stores
+from longshore.runtime.pools import buckets_of
 from longshore.runtime.project import Project
 from longshore_cli.away.finishing import finish
 from longshore_cli.away.forwarding import read_aside
@@ -69,4 +70,4 @@ def buckets_known(project: Project, order: Order | None) -> list[str]:
     pools = [*read_renting(project.folder).pools.values()]
     if order is not None:
         pools += from_document(order["workflow"]).pools
-    return list(dict.fromkeys(pool.store for pool in pools if pool.store))
+    return buckets_of(pools)

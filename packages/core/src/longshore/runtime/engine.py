@@ -32,7 +32,7 @@ from longshore.runtime.logs import pack
 from longshore.runtime.objects import resolve_all
 from longshore.runtime.options import RunOptions
 from longshore.runtime.perform import Crew
-from longshore.runtime.pools import bucket_of, check, executor_of, machines_of, used_pools
+from longshore.runtime.pools import buckets_of, check, executor_of, machines_of, used_pools
 from longshore.runtime.project import Project, new_run_id
 from longshore.runtime.reach import Reach
 from longshore.runtime.registry import Registry
@@ -291,7 +291,7 @@ class Engine:
         Raises:
             FenceRefused: when another computer has taken the run over.
         """
-        url = bucket_of(self.runner.state.workflow.pools) if self.options.copied else ""
+        url = next(iter(buckets_of(self.runner.state.workflow.pools)), "") if self.options.copied else ""
         if not url:
             return None
         from longshore.runtime.copies import JournalCopies  # noqa: PLC0415  as above

@@ -27,7 +27,7 @@ from longshore.runtime.areas import BucketArea
 from longshore.runtime.copies import newest_copy
 from longshore.runtime.history import RunReader
 from longshore.runtime.objects import Stores
-from longshore.runtime.pools import bucket_of
+from longshore.runtime.pools import buckets_of
 from longshore.runtime.project import Project
 from longshore.runtime.records import copy_record
 from longshore.scheduler.state import DONE, RunState
@@ -61,7 +61,7 @@ def leave_run(project: Project, run: str, stores: Stores) -> Left | None:
     """
     reader = RunReader(project.run_folder(run))
     state = reader.replay()
-    url = bucket_of(state.workflow.pools)
+    url = next(iter(buckets_of(state.workflow.pools)), "")
     if not url:
         return None
     with closing(BucketArea(url, run, project.store, stores)) as area:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from longshore.plugin.areas import HomeArea
     from longshore.plugin.provider import Provider
 
-__all__ = ["bucket_of", "check", "executor_of", "machines_of", "used_pools"]
+__all__ = ["buckets_of", "check", "executor_of", "machines_of", "used_pools"]
 
 _NO_PROVIDERS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
@@ -163,9 +163,9 @@ def used_pools(state: RunState) -> list[PoolSpec]:
     return [pool for pool in state.workflow.pools if pool.name in used]
 
 
-def bucket_of(pools: Sequence[PoolSpec]) -> str:
-    """Give the URL of the first bucket that these pools have, used or not; empty when they have none."""
-    return next((pool.store for pool in pools if pool.store), "")
+def buckets_of(pools: Iterable[PoolSpec]) -> list[str]:
+    """List the URLs of the buckets that these pools have, used or not, each once."""
+    return list(dict.fromkeys(pool.store for pool in pools if pool.store))
 
 
 def executor_of(
