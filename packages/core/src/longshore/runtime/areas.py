@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -197,7 +198,7 @@ class BucketArea:
         if source.path:
             yield Path(source.path)
             return
-        place = self._store / "tmp" / f"{source.sha256}.listing"
+        place = self._store / "tmp" / f"{source.sha256}.{os.urandom(6).hex()}"  # other runs have this store, too
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(source.content)
