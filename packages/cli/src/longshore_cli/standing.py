@@ -84,10 +84,11 @@ def _said_of_seat(project: Project, run: str, state: str) -> list[str]:
     """Say of a run that somebody keeps here where all of it is when it is over, or why its controller does not live."""
     if not (project.home / "seat").is_dir():
         return []
-    from longshore_cli.away.orders import last_words, said_of_seat, seat_of
+    from longshore_cli.away.orders import is_over, last_words, order_of, said_of_seat, seat_of
 
     words = last_words(project, run) if state == "unfinished" else ""
-    found = [f"its controller has ended: {words}" if words else "", said_of_seat(seat_of(project, run))]
+    seat = seat_of(project, run, order_of(project, run), over=is_over(project, run))
+    found = [f"its controller has ended: {words}" if words else "", said_of_seat(seat)]
     return [clean(each) for each in found if each]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from longshore.errors import LongshoreError
-from longshore.runtime.history import RunReader
+from longshore.runtime.history import RunInfo, RunReader
 from longshore.runtime.project import Project
 from longshore_cli.away.orders import forget_order, is_kept, order_of, seat_of
 
@@ -27,14 +27,16 @@ def list_runs(root: Path) -> list[dict[str, Any]]:
             if order is not None and "workflow" not in order and not (project.run_folder(run) / "run.db").exists():
                 forget_order(project, run)  # it is over, and somebody has removed what there was of it
             elif order is not None:
+                info = _info(project, run)
+                seat = seat_of(project, run, order, over=info is not None and info.ended is not None)
                 row = {"workflow": order["name"], "folder": str(project.folder), "kept": is_kept(project, run)}
-                found.append(seat_of(project, run) | row | _stands(project, run))
+                stands = {"state": info.state, "phases": info.phases} if info is not None else {}
+                found.append(seat | row | stands)
     return sorted(found, key=lambda each: str(each["run"]), reverse=True)
 
 
-def _stands(project: Project, run: str) -> dict[str, Any]:
+def _info(project: Project, run: str) -> RunInfo | None:
     try:
-        info = RunReader(project.run_folder(run)).info()
+        return RunReader(project.run_folder(run)).info()
     except LongshoreError:
-        return {}
-    return {"state": info.state, "phases": info.phases}
+        return None

@@ -114,11 +114,13 @@ def note_left(project: Project, run: str, url: str, fence: int) -> None:
     fresh.rename(mark)
 
 
-def seat_of(project: Project, run: str) -> dict[str, Any]:
-    """Say whether a run is over, in which bucket it was left whole, and what is known of a machine rented for it."""
-    order = order_of(project, run) or {}
-    over = is_over(project, run)
-    return {"run": run, "over": over, "rented": order.get("rented"), "left": _left(project, run) if over else ""}
+def seat_of(project: Project, run: str, order: Order | None, *, over: bool) -> dict[str, Any]:
+    """Say whether a run is over, in which bucket it was left whole, and what is known of a machine rented for it.
+
+    ``order`` is what `order_of` says, and ``over`` what `is_over` does.
+    """
+    rented = order.get("rented") if order is not None else None
+    return {"run": run, "over": over, "rented": rented, "left": _left(project, run) if over else ""}
 
 
 def said_of_seat(row: Mapping[str, Any]) -> str:
