@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,7 +24,7 @@ from attrs import evolve
 
 from longshore.errors import DigestMismatch, InputMissing, PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
-from longshore.plugin.areas import Request, Upload
+from longshore.plugin.areas import Request, Unread, Upload
 from longshore.remote.bundle import build_bundle
 from longshore.remote.digest import digest_bytes, digest_folder
 from longshore.remote.packing import Broken
@@ -381,6 +382,95 @@ def test_what_breaks_off_goes_on_where_it_was(machine: Machine, area: Folder) ->
     assert area.bucket.asked[1].endswith(f"bytes={2 << 20}-")
 
 
+def unread(area: Folder, name: str) -> Unread:
+    return Unread(address=f"s3://b/{name}", key=digest_bytes(name.encode()), request=area.to_read(name))
+
+
+@pytest.mark.parametrize("size", [0, 10, 3 << 20])
+def test_what_nobody_has_read_is_kept_by_its_digest_which_is_told(machine: Machine, area: Folder, size: int) -> None:
+    contents = {"one": os.urandom(size), "two": b"two"}
+    area.bucket.objects.update(contents)
+
+    read = machine.transfers.read([unread(area, name) for name in contents])
+
+    assert [(each.path, each.sha256, each.size) for each in read] == [
+        (f"s3://b/{name}", digest_bytes(content), len(content)) for name, content in contents.items()
+    ]
+    assert [machine.read(each.sha256) for each in read] == list(contents.values())
+    assert not list((machine.store / "tmp").iterdir())
+
+
+def test_what_nobody_has_read_and_is_gone_is_named(machine: Machine, area: Folder) -> None:
+    area.bucket.objects["one"] = b"one"
+
+    with pytest.raises(InputMissing, match="s3://b/two was there a moment ago, and is gone"):
+        machine.transfers.read([unread(area, "one"), unread(area, "two")])
+
+
+def test_half_of_what_nobody_has_read_is_not_taken_for_the_whole(machine: Machine, area: Folder) -> None:
+    def half(handler: http.server.BaseHTTPRequestHandler) -> bool:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "2000")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 1000)
+        handler.close_connection = True
+        return True
+
+    area.bucket.objects["one"] = b"x" * 2000
+    area.bucket.trouble = [half]
+
+    with suppress(PeerOutOfReach):  # curl does not ask again
+        machine.transfers.read([unread(area, "one")])
+
+    assert area.bucket.trouble == []
+    assert not machine.has(digest_bytes(b"x" * 1000))
+
+
+@pytest.mark.parametrize("kind", ["python"])
+def test_an_answer_of_unknown_length_is_not_taken_for_the_whole(machine: Machine, area: Folder) -> None:
+    def endless(handler: http.server.BaseHTTPRequestHandler) -> bool:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(b"x")
+        handler.close_connection = True
+        return True
+
+    area.bucket.trouble = [endless]
+
+    with pytest.raises(PeerOutOfReach, match="how long"):
+        machine.transfers.read([unread(area, "one")])
+
+
+@pytest.mark.parametrize("kind", ["python"])
+def test_what_nobody_has_read_goes_on_where_it_broke_off(machine: Machine, area: Folder) -> None:
+    content = os.urandom(3 << 20)
+    area.bucket.objects["one"] = content
+    part = machine.store / "tmp" / f"{unread(area, 'one').key}.part"
+    part.write_bytes(content[: 2 << 20])
+
+    [read] = machine.transfers.read([unread(area, "one")])
+
+    assert machine.read(read.sha256) == content
+    assert area.bucket.asked == [f"GET one bytes={2 << 20}-"]
+
+
+@pytest.mark.parametrize("kind", ["python"])
+def test_what_is_longer_than_the_object_is_read_from_its_beginning(machine: Machine, area: Folder) -> None:
+    def beyond(handler: http.server.BaseHTTPRequestHandler) -> bool:
+        handler.send_response(416)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return True
+
+    area.bucket.objects["one"] = b"one"
+    (machine.store / "tmp" / f"{unread(area, 'one').key}.part").write_bytes(bytes(2 << 20))
+    area.bucket.trouble = [beyond]
+
+    [read] = machine.transfers.read([unread(area, "one")])
+
+    assert machine.read(read.sha256) == b"one"
+
+
 def test_no_process_has_a_signature_among_its_arguments(machine: Machine, area: Folder) -> None:
     seen: list[bytes] = []
 
@@ -393,12 +483,14 @@ def test_no_process_has_a_signature_among_its_arguments(machine: Machine, area: 
         return False
 
     made = machine.write(b"content")
-    area.bucket.trouble = [look, look]
+    area.bucket.trouble = [look, look, look]
 
     machine.transfers.stage_out([made], area)
     forget(machine)
     machine.transfers.stage_in([made], area)
+    machine.transfers.read([unread(area, made.sha256)])
 
+    assert area.bucket.trouble == []
     assert len(seen) > 2
     assert not any(SECRET.encode() in each for each in seen)
 

@@ -31,7 +31,19 @@ from longshore.plugin.protocols import (
 from longshore.plugin.stores import Peeks, Stamps, Store, StoreRecord
 
 if TYPE_CHECKING:
-    from longshore.plugin.areas import Area, Empties, HomeArea, Lends, Request, Stages, Upload
+    from longshore.plugin.areas import (
+        Area,
+        Empties,
+        Grants,
+        HomeArea,
+        Lends,
+        Readable,
+        Reads,
+        Request,
+        Stages,
+        Unread,
+        Upload,
+    )
     from longshore.plugin.clusters import ClusterAccess, Kubernetes, Registries, RegistryLogin
     from longshore.plugin.hosts import Checks, Enters, Finding, PodInfo, Pods, Shell, Shells, Soundness
     from longshore.plugin.provider import (
@@ -73,6 +85,7 @@ __all__ = [
     "ExecutorRecord",
     "Finding",
     "FirstBoot",
+    "Grants",
     "HomeArea",
     "HostKeys",
     "Identity",
@@ -91,6 +104,8 @@ __all__ = [
     "ProviderRecord",
     "Quota",
     "Quotas",
+    "Readable",
+    "Reads",
     "Registries",
     "RegistryLogin",
     "Request",
@@ -113,6 +128,7 @@ __all__ = [
     "Sweeps",
     "Takings",
     "Terms",
+    "Unread",
     "Upload",
     "Want",
     "hookimpl",
@@ -122,7 +138,22 @@ __all__ = [
 # Loaded when first used: runs that rent nothing and stay on this computer need none of it.
 _HOMES: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("Area", "Empties", "HomeArea", "Lends", "Request", "Stages", "Upload"), "areas"),
+        **dict.fromkeys(
+            (
+                "Area",
+                "Empties",
+                "Grants",
+                "HomeArea",
+                "Lends",
+                "Readable",
+                "Reads",
+                "Request",
+                "Stages",
+                "Unread",
+                "Upload",
+            ),
+            "areas",
+        ),
         **dict.fromkeys(("BucketUse", "Want"), "rights"),
         **dict.fromkeys(("ClusterAccess", "Kubernetes", "Registries", "RegistryLogin"), "clusters"),
         **dict.fromkeys(("Checks", "Enters", "Finding", "PodInfo", "Pods", "Shell", "Shells", "Soundness"), "hosts"),

@@ -10,12 +10,24 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from attrs import field, frozen
-from attrs.validators import ge
+from attrs.validators import ge, matches_re
 
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 
-__all__ = ["Area", "Empties", "HomeArea", "Lends", "Request", "Stages", "Upload"]
+__all__ = [
+    "Area",
+    "Empties",
+    "Grants",
+    "HomeArea",
+    "Lends",
+    "Readable",
+    "Reads",
+    "Request",
+    "Stages",
+    "Unread",
+    "Upload",
+]
 
 
 def _frozen(mapping: Mapping[str, str]) -> Mapping[str, str]:
@@ -51,9 +63,20 @@ class Upload:
     """Of an upload in parts: tags of those that are there, by number."""
 
 
+@frozen(kw_only=True)
+class Unread:
+    """An object of a bucket or of the web whose digest nobody knows yet."""
+
+    address: str
+    """What it is called, with no rights in it."""
+    key: str = field(validator=matches_re(r"[0-9a-f]{64}"))
+    """Another one when the object has changed: what has come of it under this key can be continued."""
+    request: Request
+
+
 @runtime_checkable
-class Lends(Protocol):
-    """Ability of a store: to let somebody without rights read or write one object, for a while."""
+class Grants(Protocol):
+    """Ability of a store: to let somebody without rights read one object, for a while."""
 
     def to_read(self, url: str, time: timedelta) -> Request:
         """Give the request for an object.
@@ -62,6 +85,11 @@ class Lends(Protocol):
             PeerOutOfReach: when nobody can be granted that; says why.
         """
         ...
+
+
+@runtime_checkable
+class Lends(Grants, Protocol):
+    """Ability of a store: to let somebody without rights write an object, too."""
 
     def to_write(self, url: str, size: int, time: timedelta) -> Upload:
         """Give the requests by which an object of so many bytes is put there; a big one has several, for its parts.
@@ -107,12 +135,16 @@ class Empties(Protocol):
         ...
 
 
-class Area(Protocol):
-    """The folder of a bucket in which one run keeps artifacts by digest, as sessions see it. From any thread."""
+class Readable(Protocol):
+    """Where objects can be had by digest, as sessions see it. From any thread."""
 
     def to_read(self, sha256: str) -> Request:
-        """As `Lends.to_read`."""
+        """As `Grants.to_read`."""
         ...
+
+
+class Area(Readable, Protocol):
+    """The folder of a bucket in which one run keeps artifacts by digest, as sessions see it. From any thread."""
 
     def to_write(self, sha256: str, size: int) -> Upload:
         """As `Lends.to_write`."""
@@ -168,13 +200,30 @@ class Stages(Protocol):
         """
         ...
 
-    def stage_in(self, artifacts: Collection[Artifact], area: Area) -> None:
-        """See to it that this machine's store has all these; each is verified by its digest.
+    def stage_in(self, artifacts: Collection[Artifact], source: Readable) -> None:
+        """See to it that this machine's store has all these; each is verified by its digest. For what is there already
+        ``source`` is not asked.
 
         Raises:
             PeerOutOfReach: as `stage_out`.
             InputMissing: when the bucket does not have one (any more); names it.
             DigestMismatch: when one is not what its digest says.
+            DiskFull: when the machine has no room.
+        """
+        ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """Ability of a session: its machine itself gets objects that nobody has read yet, and says what they are."""
+
+    def read(self, objects: Sequence[Unread]) -> Sequence[Artifact]:
+        """Bring objects into this machine's store; give them in their order, with their digests and sizes, each called
+        by its address. Called by the thread that calls `longshore.plugin.Session.put`.
+
+        Raises:
+            PeerOutOfReach: as `Stages.stage_in`.
+            InputMissing: when one is not there (any more); names it.
             DiskFull: when the machine has no room.
         """
         ...

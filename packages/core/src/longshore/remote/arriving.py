@@ -54,10 +54,10 @@ def _part_path(store: str, sha256: str) -> str:
 
 
 class Part:
-    """An object on its way into a store. It becomes an object by `finish`, or stays for another try."""
+    """An object on its way into a store. It becomes an object by `finish` or `settle`, or stays for another try."""
 
     def __init__(self, store: str, sha256: str, size: int, offset: int) -> None:
-        """Open it.
+        """Open it. Of what nobody has read, ``sha256`` is any other name of that form, and the size is not looked at.
 
         Raises:
             OSError: when the store cannot be written.
@@ -127,9 +127,19 @@ class Part:
         if self._digest.hexdigest() != self._sha256 or self.done != self._size:
             self.drop()
             raise Damaged("what arrived has the digest %s" % self._digest.hexdigest())
+        self.settle()
+
+    def settle(self) -> str:
+        """Make it an object by whatever digest it has, and give that.
+
+        Raises:
+            OSError: when the store cannot be written.
+        """
+        sha256 = self._digest.hexdigest()
         os.fchmod(self._handle, _OBJECT_MODE)
-        place(self._path, object_path(self._store, self._sha256))
+        place(self._path, object_path(self._store, sha256))
         self.leave()
+        return sha256
 
     def leave(self) -> None:
         """Let it lie, to be continued."""

@@ -32,6 +32,10 @@ It answers one line after the other, in the packed form of `longshore.remote.pac
     objects: rows of sha256 and size, and of the request to a bucket for it URL and headers. They are in the store
     afterwards. Answered by ``drawn``, their number, by ``missing``, or by ``apart``, which says why the bucket cannot
     be reached.
+``read``
+    objects: rows of a name like a digest, under which one that breaks off can be continued, and of URL and headers of
+    the request for an object of which nobody knows the digest. Answered by ``read``, of each digest and size, or
+    nothing when the bucket does not have it; or by ``apart``, as above.
 ``send``
     objects: rows of sha256, where its bytes begin, how many they are, and of the request that takes them URL and
     headers. Answered by ``sent``, a list of the tags that the bucket has answered, or as ``draw``.
@@ -113,8 +117,9 @@ class Exchange:
             "clear": self._clear,
             "serve": self._open_door,
             "pull": self._pull,
-            "draw": self._draw,
-            "send": self._send,
+            "draw": self._lend,
+            "read": self._lend,
+            "send": self._lend,
         }
         try:
             while True:
@@ -277,28 +282,13 @@ class Exchange:
             return
         self._writer.line({"missing": missing} if missing else {"pulled": len(rows)})
 
-    def _draw(self, message: Message) -> None:
-        from longshore.remote.lending import draw  # noqa: PLC0415  few runs have a bucket, and all wait for imports
+    def _lend(self, message: Message) -> None:
+        from longshore.remote.lending import answer  # noqa: PLC0415  few runs have a bucket, and all wait for imports
 
-        rows = message["objects"]
-        try:
-            missing = draw(self._store, rows, self._has)
-        except Apart as error:
-            self._writer.line({"apart": str(error)})
-            return
-        for sha256, _, _, _ in rows if not missing else ():
+        told, come = answer(self._store, message, self._has)
+        for sha256 in come:
             self._remember(sha256)
-        self._writer.line({"missing": missing} if missing else {"drawn": len(rows)})
-
-    def _send(self, message: Message) -> None:
-        from longshore.remote.lending import send  # noqa: PLC0415  as above
-
-        try:
-            self._writer.line({"sent": send(self._store, message["objects"])})
-        except Apart as error:
-            self._writer.line({"apart": str(error)})
-        except FileNotFoundError as error:
-            self._writer.line({"missing": os.path.basename(os.fsdecode(error.filename))})
+        self._writer.line(told)
 
     def _has_row(self, row: tuple[str, int, str]) -> bool:
         sha256, size, kind = row

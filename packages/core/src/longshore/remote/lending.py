@@ -12,6 +12,8 @@ import base64
 import errno
 import hashlib
 import http.client
+import os
+import sys
 import time
 import urllib.error
 import urllib.parse
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
 
     Drawn = Tuple[str, int, str, Dict[str, str]]
     Sent = Tuple[str, int, int, str, Dict[str, str]]
+    Read = Tuple[str, str, Dict[str, str]]
 
-__all__ = ["draw", "send"]
+__all__ = ["answer"]
 
 _AT_ONCE = 8
 _TRIES = 4
@@ -42,7 +45,31 @@ _GONE = (404, 410)
 _BUSY = (408, 429, 500, 502, 503, 504)
 
 
-def draw(store: str, rows: Sequence[Drawn], has: Callable[[str, int], bool]) -> str:
+def answer(store: str, message: Dict[str, Any], has: Callable[[str, int], bool]) -> Tuple[Dict[str, Any], List[str]]:
+    """Do what is asked by ``draw``, ``read`` or ``send``, as in `longshore.remote.exchange`; give what is to be
+    answered, and the digests of what is in the store by that.
+
+    Raises:
+        Damaged: when something is not what its digest says.
+        OSError: when the store cannot be written.
+    """
+    rows = message["objects"]
+    try:
+        if message["op"] == "draw":
+            missing = _draw(store, rows, has)
+            return ({"missing": missing}, []) if missing else ({"drawn": len(rows)}, [row[0] for row in rows])
+        if message["op"] == "read":
+            found = _read_unread(store, rows)
+            return {"read": found}, [each[0] for each in found if each is not None]
+        try:
+            return {"sent": _send(store, rows)}, []
+        except FileNotFoundError as error:
+            return {"missing": os.path.basename(os.fsdecode(error.filename))}, []
+    except Apart as error:
+        return {"apart": str(error)}, []
+
+
+def _draw(store: str, rows: Sequence[Drawn], has: Callable[[str, int], bool]) -> str:
     """Bring objects into a store that it lacks; give the digest of one that the bucket does not have, if there is any.
 
     Args:
@@ -60,13 +87,36 @@ def draw(store: str, rows: Sequence[Drawn], has: Callable[[str, int], bool]) -> 
         sha256, size, url, headers = row
         if has(sha256, size):
             return ""
-        return "" if _insist(url, lambda opener: _fetch(opener, store, sha256, size, url, headers)) else sha256
+        found = _insist(url, lambda opener: _fetch(opener, store, sha256, size, url, headers))
+        return "" if found else sha256
 
     with ThreadPoolExecutor(_AT_ONCE) as crew:
         return next((each for each in crew.map(fetch, rows) if each), "")
 
 
-def send(store: str, rows: Sequence[Sent]) -> List[str]:
+def _read_unread(store: str, rows: Sequence[Read]) -> List[Tuple[str, int] | None]:
+    """Bring objects into a store whose digests nobody knows; give of each digest and size, or None when the bucket does
+    not have it.
+
+    Args:
+        store: ours.
+        rows: of each a name like a digest, under which it can be continued, and URL and headers of the request for it.
+
+    Raises:
+        Apart: as `_draw`.
+        OSError: when the store cannot be written.
+    """
+
+    def fetch(row: Read) -> Tuple[str, int] | None:
+        key, url, headers = row
+        found: Tuple[str, int] | None = _insist(url, lambda opener: _fetch(opener, store, key, None, url, headers))
+        return found
+
+    with ThreadPoolExecutor(_AT_ONCE) as crew:
+        return list(crew.map(fetch, rows))
+
+
+def _send(store: str, rows: Sequence[Sent]) -> List[str]:
     """Send objects of a store, or parts of them; give what the bucket has answered to each as its tag.
 
     Args:
@@ -130,10 +180,12 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def _fetch(
-    opener: urllib.request.OpenerDirector, store: str, sha256: str, size: int, url: str, headers: Dict[str, str]
-) -> bool:
-    """Fetch an object, from where it was broken off; say whether the bucket has it."""
-    done = part_size(store, sha256, size)
+    opener: urllib.request.OpenerDirector, store: str, name: str, size: int | None, url: str, headers: Dict[str, str]
+) -> Tuple[str, int] | None:
+    """Fetch an object, from where it was broken off; give its digest and size, or None when the bucket does not have
+    it. Without a size, its name is not its digest.
+    """
+    done = part_size(store, name, sys.maxsize if size is None else size)
     more = {"Range": "bytes=%d-" % done} if done else {}
     request = urllib.request.Request(url, headers={**headers, **more})  # noqa: S310  its scheme was looked at
     try:
@@ -141,18 +193,28 @@ def _fetch(
     except urllib.error.HTTPError as error:
         if error.code in _GONE:
             error.close()
-            return False
+            return None
+        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and done:
+            error.close()
+            Part(store, name, 0, 0).drop()
+            raise ConnectionError("what there was of it is not its beginning") from None
         raise
     with answer:
-        part = Part(store, sha256, size, done if answer.status == http.client.PARTIAL_CONTENT else 0)
+        if size is None and answer.length is None and not answer.chunked:
+            raise Apart("the server does not say how long its answer is")  # one that is cut off looks whole
+        begin = done if answer.status == http.client.PARTIAL_CONTENT else 0
+        whole = begin + (answer.length or 0) if size is None else size
+        part = Part(store, name, whole, begin)
         try:
             while True:
                 content = _read(answer)
                 if not content:
                     break
                 part.write(content)
-            if part.done < size:
-                raise http.client.IncompleteRead(b"", size - part.done)
+            if part.done < whole:
+                raise http.client.IncompleteRead(b"", whole - part.done)
+            if size is None:
+                return part.settle(), part.done
             part.finish()
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -160,7 +222,7 @@ def _fetch(
             raise
         finally:
             part.leave()
-    return True
+    return name, size
 
 
 def _open(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> Any:

@@ -18,7 +18,7 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import AttemptSpec, Item, split_attempt_id
 from longshore.model.events import AttemptEnded
 from longshore.model.outcome import FailureClass
-from longshore.plugin.areas import Area
+from longshore.plugin.areas import Area, Readable, Unread
 from longshore.plugin.protocols import ExecutorContext, SessionEvent, Sink
 from longshore.remote.asking import DataStream
 from longshore.remote.session import SupervisorSession
@@ -125,11 +125,17 @@ class RemoteSession(SupervisorSession):
         self._discards.settle()
         self._transfers.stage_out(artifacts, area)
 
-    def stage_in(self, artifacts: Collection[Artifact], area: Area) -> None:
+    def stage_in(self, artifacts: Collection[Artifact], source: Readable) -> None:
         """Have the machine fetch artifacts from a bucket."""
         self._check()
         self._discards.settle()
-        self._transfers.stage_in(artifacts, area)
+        self._transfers.stage_in(artifacts, source)
+
+    def read(self, objects: Sequence[Unread]) -> Sequence[Artifact]:
+        """Have the machine fetch what nobody has read, and say what it is."""
+        self._check()
+        self._discards.settle()
+        return self._transfers.read(objects)
 
     def fetch(self, attempt: str, paths: Sequence[str], into: Path) -> None:
         """Bring files of a workdir that was kept."""

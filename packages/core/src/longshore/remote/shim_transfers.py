@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from longshore.errors import DigestMismatch, InputMissing, PeerOutOfReach, StagingError
-from longshore.plugin.areas import Request
+from longshore.plugin.areas import Request, Unread
 from longshore.remote.arriving import Damaged, Part
 from longshore.remote.bringing import local_problem
 from longshore.remote.digest import digest_bytes
@@ -71,6 +71,10 @@ class ShimTransfers(StagedTransfers):
 
     def _asked_to_draw(self, wanted: Sequence[Sent], files: Files) -> None:
         self._asked(b"draw", [f"{sha256} {_for_curl(each)}" for sha256, each in wanted], files, "the bucket")
+
+    def _asked_to_read(self, objects: Sequence[Unread]) -> Sequence[tuple[str, int] | None]:
+        answers = self._asked(b"read", [_for_curl(each.request) for each in objects], {}, "the bucket")
+        return [(each["read"], int(each["size"])) if each["read"] else None for each in answers]
 
     def _asked(self, request: bytes, lines: Sequence[str], files: Files, whose: str) -> list[dict[str, str]]:
         answers = [{key: str(value) for key, value in told.items()} for told in self._ask_lines(request, lines)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from longshore.errors import InputMissing, PeerOutOfReach
 from longshore.model.artifact import Artifact
-from longshore.plugin.areas import Area, Request
+from longshore.plugin.areas import Area, Readable, Request, Unread
 from longshore.remote.bringing import entries_of
 from longshore.remote.transfers import Transfers
 
@@ -25,7 +25,7 @@ Sent = tuple[str, Request]
 
 
 class StagedTransfers(Transfers):
-    """Transfers to and from buckets too. ``exchange`` is asked to ``send`` and to ``draw``."""
+    """Transfers to and from buckets too. ``exchange`` is asked to ``send``, to ``draw`` and to ``read``."""
 
     def stage_out(self, artifacts: Collection[Artifact], area: Area) -> None:
         """Have the machine bring artifacts to a bucket; as `longshore.plugin.areas.Stages.stage_out`."""
@@ -35,7 +35,7 @@ class StagedTransfers(Transfers):
             for some in _batches(group):
                 self._stage_out(some, area)
 
-    def stage_in(self, artifacts: Collection[Artifact], area: Area) -> None:
+    def stage_in(self, artifacts: Collection[Artifact], source: Readable) -> None:
         """Have the machine fetch artifacts from a bucket; as `longshore.plugin.areas.Stages.stage_in`."""
         for each in artifacts:
             if each.kind == "folder" and not self._is_here(each.sha256):
@@ -43,7 +43,26 @@ class StagedTransfers(Transfers):
         listings, files = self._repeat(lambda: self._within_all(artifacts))
         for group in (files, listings):
             for some in _batches(group):
-                self._stage_in(some, area)
+                self._stage_in(some, source)
+
+    def read(self, objects: Sequence[Unread]) -> Sequence[Artifact]:
+        """Have the machine bring here what nobody has read; as `longshore.plugin.areas.Reads.read`."""
+        read: list[Artifact] = []
+        for start in range(0, len(objects), _AT_ONCE):
+            read += self._read(objects[start : start + _AT_ONCE])
+        return read
+
+    def _read(self, objects: Sequence[Unread]) -> Sequence[Artifact]:
+        found = self._repeat(lambda: self._asked_to_read(objects))
+        for each, told in zip(objects, found, strict=True):
+            if told is None:
+                raise InputMissing(f"{each.address} was there a moment ago, and is gone")
+        self._progress += len(objects)
+        return [
+            Artifact(path=each.address, sha256=told[0], size=told[1])
+            for each, told in zip(objects, found, strict=True)
+            if told is not None
+        ]
 
     def _within_all(self, artifacts: Collection[Artifact]) -> tuple[Files, Files]:
         """Name the listings of folders, and all files with those that are in folders."""
@@ -66,9 +85,11 @@ class StagedTransfers(Transfers):
             area.written(upload, list(islice(tags, len(upload.requests))))
         self._progress += len(files)
 
-    def _stage_in(self, files: Files, area: Area) -> None:
-        wanted = [(sha256, area.to_read(sha256)) for sha256 in files]
-        self._repeat(lambda: self._asked_to_draw(wanted, files))
+    def _stage_in(self, files: Files, source: Readable) -> None:
+        rows = [(sha256, size, "file") for sha256, (size, _) in files.items()]
+        wanted = [(sha256, source.to_read(sha256)) for sha256 in self._repeat(lambda: self._lacked(rows))]
+        if wanted:
+            self._repeat(lambda: self._asked_to_draw(wanted, files))
         self._progress += len(files)
 
     def _asked_to_send(self, wanted: Sequence[Sent], files: Files) -> Sequence[str]:
@@ -80,6 +101,12 @@ class StagedTransfers(Transfers):
     def _asked_to_draw(self, wanted: Sequence[Sent], files: Files) -> None:
         rows = [(sha256, files[sha256][0], each.url, dict(each.headers)) for sha256, each in wanted]
         check_answer(self._ask({"op": "draw", "objects": rows}), files, "the bucket")
+
+    def _asked_to_read(self, objects: Sequence[Unread]) -> Sequence[tuple[str, int] | None]:
+        rows = [(each.key, each.request.url, dict(each.request.headers)) for each in objects]
+        told = self._ask({"op": "read", "objects": rows})
+        check_answer(told, {}, "the bucket")
+        return [None if each is None else (str(each[0]), int(each[1])) for each in told["read"]]
 
 
 def check_answer(told: Mapping[str, Any], files: Files, whose: str) -> None:

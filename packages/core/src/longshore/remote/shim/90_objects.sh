@@ -14,6 +14,7 @@ exchange() {
         take) take "$2" ;;
         give) give ;;
         draw) draw ;;
+        read) read_unread ;;
         send) send ;;
         files)
             decode "$2"
@@ -130,6 +131,42 @@ draw() {
     problem=
     keep_parts
     echo '{"end":"draw"}'
+}
+
+# Read lines of a request as above for an object of which nobody knows the digest, up to a dot; say of each what it is.
+read_unread() {
+    rm -rf "$part"
+    mkdir -m 700 "$part" || store_problem 'the store cannot be written'
+    while read -r request && [ "$request" != . ]; do
+        : >"$part/piece"
+        status=$(make_request "$request" -o "$part/piece")
+        broken=$?
+        case $status in
+        20?)
+            # What was cut off is none: nothing else would tell.
+            case $broken in
+            0) keep_unread ;;
+            23) store_problem 'the store cannot be written; it may be full' full ;;
+            *) tell_apart ;;
+            esac
+            ;;
+        404 | 410) echo '{"read":"","size":0}' ;;
+        *) tell_apart ;;
+        esac
+    done
+    rm -rf "$part"
+    echo '{"end":"read"}'
+}
+
+# Keep what has come under its digest, and say which that is.
+keep_unread() {
+    sha=$(sha256sum <"$part/piece") || store_problem 'the store cannot be read'
+    sha=${sha%% *}
+    size=$(stat -c %s "$part/piece")
+    object_of "$sha"
+    problem=$({ mkdir -p "$store/${object%/*}" && chmod 444 "$part/piece" && mv -f "$part/piece" "$store/$object"; } 2>&1) ||
+        store_problem "$problem"
+    printf '{"read":"%s","size":%s}\n' "$sha" "$size"
 }
 
 # Read lines of sha256, begin, size and a request as above, up to a dot; send so many bytes, and say with which tag each
