@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from longshore.model.artifact import Artifact
 from longshore.model.command import Shell
@@ -108,6 +109,10 @@ def lease(phase: LeasePhase, **words: Any) -> LeaseChanged:
         (
             Moved(at=AT, artifacts=(OUTPUT,), source="h1", target="h2"),
             Line(Rank.VERBOSE, "", "1 output went by here from h1 to h2 (1 KiB)"),
+        ),
+        (
+            Moved(at=AT, artifacts=(evolve(OUTPUT, path="s3://b/x"),), source="s3://b", target="h2", straight=True),
+            Line(Rank.VERBOSE, "", "1 object went straight from s3://b to h2 (1 KiB)"),
         ),
         (
             MoveFailed(at=AT, artifact=OUTPUT, source="h1", failure=FailureClass.STAGING, reason="no"),

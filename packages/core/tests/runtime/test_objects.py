@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from longshore.config.resolve import resolve
 from longshore.errors import ConfigError, InputMissing, StagingError
+from longshore.model.artifact import Artifact
 from longshore.model.command import Shell
 from longshore.model.task import FilesMatching, Parameter, TaskSpec, UrlInput, Values
 from longshore.model.workflow import WorkflowSpec
+from longshore.plugin.areas import Request
+from longshore.remote.digest import digest_bytes
 from longshore.remote.store import object_path
-from longshore.runtime.cache import Cache
+from longshore.runtime.cache import Cache, Success
+from longshore.runtime.identify import Identifier
 from longshore.runtime.inputs import Inputs
-from longshore.runtime.objects import NotFetched, Objects, Stores
+from longshore.runtime.objects import NotFetched, Objects, bucket_of, public
+from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 from longshore.scheduler.building import begin
+from longshore.testing import EPOCH
 from longshore.testing.store_contract import FolderStore
 
 
@@ -49,6 +57,13 @@ class Cloud(FolderStore):
         place = self.folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(content)
+
+
+class OpenCloud(Cloud):
+    """One that machines can be let read."""
+
+    def to_read(self, url: str, time: timedelta) -> Request:
+        return Request(url=f"https://cloud/{url.partition('://')[2]}?for={time}")
 
 
 class OneCloud(Stores):
@@ -191,6 +206,137 @@ def test_what_vanished_after_it_was_listed_fails_its_own_task_in_words(world: Wo
 
     with pytest.raises(InputMissing, match="s3://bucket/gone: there is no such object"):
         Inputs(world.project, state, None, world.objects()).resolve(task.task)
+
+
+# --- objects that machines read themselves
+
+
+@pytest.fixture
+def far(world: World) -> World:
+    """A world in which machines get to the cloud."""
+    world.stores = OneCloud(OpenCloud(world.cloud.folder))
+    return world
+
+
+def read_by_a_machine(url: str, content: str) -> Artifact:
+    return Artifact(path=url, sha256=digest_bytes(content.encode()), size=len(content))
+
+
+def test_what_a_machine_can_read_has_no_digest_until_it_did_and_does_not_come_here(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    objects = far.objects()
+
+    unread = objects.item("s3://bucket/a", here=False)
+    objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "one"))
+
+    assert (unread.sha256, unread.size) == ("", 0)
+    read = objects.item("s3://bucket/a", here=False)
+    assert (read.sha256, read.size, objects.far(read)) == (digest_bytes(b"one"), 3, True)
+    assert not Path(object_path(str(far.project.store), read.sha256)).exists()
+
+
+def test_what_a_machine_has_read_a_later_run_knows_as_long_as_it_stays_the_same(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    first = far.objects()
+    first.item("s3://bucket/a", here=False)
+    first.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "one"))
+
+    assert far.objects("later").item("s3://bucket/a", here=False).sha256 == digest_bytes(b"one")
+    assert far.objects(run="").item("s3://bucket/a").sha256 == digest_bytes(b"one"), "a plan need not fetch it"
+    far.cloud.fill("bucket/a", "another")
+    assert far.objects("later").item("s3://bucket/a", here=False).sha256 == ""
+
+
+def test_what_has_changed_while_a_machine_read_it_is_not_taken_for_what_it_was(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    objects = far.objects()
+    objects.item("s3://bucket/a", here=False)
+    far.cloud.fill("bucket/a", "another")
+
+    with pytest.raises(InputMissing, match="s3://bucket/a has changed since the run looked at it"):
+        objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "another"))
+
+    objects.item("s3://bucket/a", here=False)
+    objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "another"))
+    assert objects.known("s3://bucket/a")
+
+
+def test_two_machines_that_read_different_content_are_not_both_believed(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    objects = far.objects()
+    objects.item("s3://bucket/a", here=False)
+    objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "one"))
+
+    with pytest.raises(InputMissing, match="has changed"):
+        objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "two"))
+
+
+def test_what_a_machine_has_read_comes_here_for_a_task_that_runs_here(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    objects = far.objects()
+    objects.item("s3://bucket/a", here=False)
+    objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "one"))
+
+    here = objects.item("s3://bucket/a")
+
+    assert Path(object_path(str(far.project.store), here.sha256)).read_text() == "one"
+    assert not objects.far(here)
+
+
+def test_what_comes_here_later_is_what_a_machine_has_read(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    objects = far.objects()
+    objects.item("s3://bucket/a", here=False)
+    objects.learn("s3://bucket/a", read_by_a_machine("s3://bucket/a", "one"))
+    far.cloud.fill("bucket/a", "two")
+
+    with pytest.raises(InputMissing, match="has changed since the run looked at it"):
+        objects.item("s3://bucket/a")
+
+
+def test_what_no_machine_can_be_let_read_comes_here_at_once(world: World) -> None:
+    world.cloud.fill("bucket/a", "one")
+
+    item = world.objects().item("s3://bucket/a", here=False)
+
+    assert Path(object_path(str(world.project.store), item.sha256)).exists()
+
+
+def test_tasks_of_machines_apart_leave_objects_where_they_are(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    state = begin(far.spec("s3://bucket/a"))
+    [task] = state.tasks.values()
+    inputs = Inputs(far.project, state, None, far.objects())
+    inputs.apart.add(state.pool_of(task.task.spec))
+
+    assert inputs.resolve(task.task).unread == ("s3://bucket/a",)
+
+
+def test_nothing_that_ever_succeeded_is_what_reads_an_object_that_nobody_has_read(far: World) -> None:
+    far.cloud.fill("bucket/a", "one")
+    state = begin(far.spec("s3://bucket/a"))
+    [task] = state.tasks.values()
+    inputs, cache = Inputs(far.project, state, None, far.objects()), Cache(far.project.store)
+    inputs.apart.add(state.pool_of(task.task.spec))
+    found = inputs.resolve(task.task)
+    cache.remember([Success(identity=found.identity, task="read", run="old", at=EPOCH, parts=found.parts)])
+
+    [item] = Identifier(inputs, cache, RunOptions(), state).look(["read"]).items
+
+    assert (item.outputs, item.reason) == (None, "nobody has read s3://bucket/a yet, as it is now")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("s3://bucket/a?b#c", "s3://bucket/a?b#c"),
+        ("https://me:secret@host:8/a/b?key=secret", "https://host:8/a/b"),
+        ("https://host?key=secret", "https://host"),
+    ],
+)
+def test_what_objects_are_called_has_no_key_in_it(url: str, name: str) -> None:
+    assert public(url) == name
+    assert "secret" not in bucket_of(url)
 
 
 # --- for_each

@@ -299,6 +299,15 @@ def test_what_moved_is_told_by_task(written: Written) -> None:
     assert read_moves(reader, skip=1, most=1) == [rows[1]]
 
 
+def test_objects_that_a_machine_got_from_a_bucket_belong_to_no_task(written: Written) -> None:
+    objects = (file("s3://b/a/x", 1), file("s3://b/y", 2))
+    reader = written(Moved(at=at(3), artifacts=objects, source="s3://b", target="m", straight=True))
+
+    [row] = read_moves(reader)
+
+    assert (row.task, row.machine, row.target, row.size_bytes) == ("", "s3://b", "m", 3)
+
+
 def test_why_a_task_could_not_begin_is_what_was_said_last(written: Written) -> None:
     reader = written(
         InputsFailed(at=at(0), task="a", reason="it is gone"),

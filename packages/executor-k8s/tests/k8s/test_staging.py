@@ -18,7 +18,7 @@ from longshore.model.command import Shell
 from longshore.plugin.protocols import ExecutorContext
 from longshore.remote.digest import digest_file
 from longshore.runtime.areas import BucketArea
-from longshore.runtime.objects import Stores
+from longshore.runtime.stores import Stores
 from longshore_k8s.executor import K8sExecutor, machines_of
 
 from .project import Project, until

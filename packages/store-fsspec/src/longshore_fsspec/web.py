@@ -8,9 +8,11 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
-from longshore.errors import StagingError
+from longshore.errors import PeerOutOfReach, StagingError
+from longshore.plugin.areas import Request
 from longshore_fsspec.fetching import About, Fetching
 
 __all__ = ["Web"]
@@ -30,6 +32,16 @@ class Web(Fetching):
     def put(self, path: Path, url: str) -> None:
         """Refuse."""
         raise StagingError(f"{url}: {path.name} cannot be written to a web server; use a bucket")
+
+    def to_read(self, url: str, time: timedelta) -> Request:
+        """Give what anybody may ask; a name and a password in the URL are no part of it.
+
+        Raises:
+            PeerOutOfReach: when there are such.
+        """
+        if "@" in urllib.parse.urlsplit(url).netloc:
+            raise PeerOutOfReach("its URL has a name or a password in it")
+        return Request(url=_meant(url))
 
     def list(self, glob: str) -> Sequence[str]:
         """Refuse."""
@@ -74,11 +86,15 @@ def _told(told: http.client.HTTPResponse) -> About:
     return About(size=int(size) if size.isdigit() else None, stamp=stamp)
 
 
+def _meant(url: str) -> str:
+    return urllib.parse.quote(url, safe=_MEANT)
+
+
 @contextmanager
 def _answer(url: str, method: str, headers: dict[str, str] | None = None) -> Iterator[http.client.HTTPResponse]:
     # Compressed on its way it would have another size, and no parts.
     request = urllib.request.Request(  # noqa: S310  http and https come here, and no others
-        urllib.parse.quote(url, safe=_MEANT), method=method, headers={"Accept-Encoding": "identity", **(headers or {})}
+        _meant(url), method=method, headers={"Accept-Encoding": "identity", **(headers or {})}
     )
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as told:  # noqa: S310  as above

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -11,6 +12,7 @@ import pytest
 
 from longshore_fsspec.buckets import Bucket
 
+from .far import Rig, far_hosts
 from .wire import Wire
 
 
@@ -64,3 +66,18 @@ def store(cloud: Any) -> Bucket:
     """The store for buckets of that server."""
     assert cloud is not None
     return Bucket("s3")
+
+
+@pytest.fixture
+def python() -> bool:
+    """Say whether the hosts have Python."""
+    return True
+
+
+@pytest.fixture
+def rig(tmp_path: Path, cloud: Any, python: bool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    """Give a project, and hosts that share nothing with it."""
+    assert cloud is not None
+    monkeypatch.syspath_prepend(str(tmp_path / "plugins"))
+    with far_hosts(tmp_path, python=python) as rig:
+        yield rig

@@ -13,7 +13,7 @@ from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 from longshore.remote.digest import digest_file, digest_folder
 from longshore.runtime.areas import BucketArea
-from longshore.runtime.objects import Stores
+from longshore.runtime.stores import Stores
 
 from .wire import Wire
 

@@ -15,8 +15,8 @@ from longshore.runtime.copies import JournalCopies, fetch_copy, newest_copy
 from longshore.runtime.history import RunReader
 from longshore.runtime.journal import Journal
 from longshore.runtime.leaving import bring_outputs, bring_record, find_left, leave_run, remove_kept
-from longshore.runtime.objects import Stores
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 
 pytestmark = pytest.mark.usefixtures("cloud")
 

@@ -4,53 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from longshore import Run, RunOptions, load, resume, start
+from longshore import resume
 from longshore.errors import ConfigError, InputMissing
-from longshore.model.events import Event
-from longshore.model.move_events import Moved, MoveFailed
-from longshore.runtime.history import RunReader
-from longshore.runtime.project import Project
+from longshore.model.move_events import MoveFailed
 from longshore.runtime.tidying import tidy
-from longshore.testing import FakeRemoteComputer
 
-from .wire import Asked, Wire
-
-SECONDS = 120.0
-MIB = 1 << 20
-
-_PLUGIN = """
-from datetime import timedelta
-from pathlib import Path
-
-from attrs import frozen
-from longshore.model.machine import Machine
-from longshore.model.resources import Resources
-from longshore.plugin import ExecutorRecord, hookimpl
-from longshore.testing import FakeRemoteConfig, FakeRemoteExecutor
-
-@frozen(kw_only=True)
-class Config:
-    folder: str
-    host: str
-
-def machines(config, pool):
-    tags = {"identity": f"key of {config.host}"}
-    return [Machine(id=config.host, pool=pool, resources=Resources(cpus=2.0), tags=tags)]
-
-def executor(config, context):
-    settings = FakeRemoteConfig(folder=Path(config.folder), reconnect=timedelta(seconds=10))
-    return FakeRemoteExecutor(settings, context)
-
-@hookimpl
-def longshore_executors():
-    return [ExecutorRecord(name="far", config=Config, factory=executor, machines=machines, api=(0, 1))]
-"""
+from .far import SECONDS, Rig
+from .wire import Asked, Wire, signed
 
 _PASS_ON = """
 name = "pass-on"
@@ -77,56 +42,6 @@ command = "cat workflow:///make/made | cmp - workflow:///make/d/e/x && cat workf
 outputs = ["y"]
 pool = "two"
 """
-
-
-class Rig:
-    """A project, and two hosts that share nothing with it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.world = folder / "world"
-        self.project = Project(folder / "project")
-        self.project.folder.mkdir()
-        self.hosts = {name: FakeRemoteComputer(self.world / name) for name in ("h1", "h2")}
-        for name, host in self.hosts.items():
-            host.prepare(f"key of {name}")
-        self.runs: list[str] = []
-
-    def start(self, text: str, store: str) -> Run:
-        path = self.project.folder / "longshore.toml"
-        path.write_text(text.replace("WORLD", str(self.world)).replace("STORE", store))
-        loaded = load(path)
-        run = start(loaded.spec, loaded.folder, RunOptions())
-        self.runs.append(run.id)
-        return run
-
-    def play(self, text: str, store: str) -> Run:
-        with self.start(text, store) as run:
-            run.wait(timeout=SECONDS)
-        return run
-
-    def moves(self, run: Run) -> list[Moved]:
-        return [event for event in self.events(run) if isinstance(event, Moved)]
-
-    def events(self, run: Run) -> list[Event]:
-        return [event for _, event in RunReader(run.folder).events()]
-
-
-@pytest.fixture
-def rig(tmp_path: Path, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
-    assert cloud is not None
-    plugins = tmp_path / "plugins"
-    info = plugins / "far_hosts-1.0.dist-info"
-    info.mkdir(parents=True)
-    (plugins / "far_hosts.py").write_text(_PLUGIN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: far-hosts\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[longshore]\nexecutor.far = far_hosts\n")
-    monkeypatch.syspath_prepend(str(plugins))
-    rig = Rig(tmp_path)
-    yield rig
-    for host in rig.hosts.values():
-        for run in rig.runs:
-            host.wait_idle(run)
-    sys.modules.pop("far_hosts", None)
 
 
 def keys(cloud: Any, bucket: str) -> list[str]:
@@ -221,7 +136,7 @@ def test_tasks_on_this_computer_need_no_bucket(rig: Rig) -> None:
 
 def test_a_bucket_that_grants_nothing_costs_no_result(rig: Rig, wire: Wire, cloud: Any, bucket: str) -> None:
     def before(asked: Asked) -> None:
-        if "X-Amz-Signature" in asked[2]:
+        if signed(asked):
             raise ConnectionError
 
     wire.before = before
@@ -239,7 +154,7 @@ def test_what_has_vanished_from_the_bucket_is_sent_again_or_made_again(
     vanished: list[str] = []
 
     def before(asked: Asked) -> None:
-        if asked[0] == "GET" and "X-Amz-Signature" in asked[2] and not vanished:
+        if asked[0] == "GET" and signed(asked) and not vanished:
             vanished.append(asked[1])
             cloud.delete_object(Bucket=bucket, Key=asked[1].split("/", 2)[2])
 

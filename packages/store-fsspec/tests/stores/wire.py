@@ -10,10 +10,15 @@ from urllib.parse import parse_qsl
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-__all__ = ["Asked", "Wire", "begun"]
+__all__ = ["Asked", "Wire", "begun", "signed"]
 
 Asked = tuple[str, str, Mapping[str, str]]
 """Method, path and query of a request."""
+
+
+def signed(asked: Asked) -> bool:
+    """Say whether a request comes from somebody who has a signature and no rights else."""
+    return "X-Amz-Signature" in asked[2]
 
 
 def begun(cloud: Any, bucket: str) -> list[str]:
@@ -40,6 +45,8 @@ class Wire:
         """Called when it is served, and not answered yet."""
         self.refuse = b""
         """Answered to everything, with the status 403, when it is not empty."""
+        self.grants = True
+        """Whether those are served who have no rights but a signature in the URL."""
         self._server = ThreadedWSGIServer("127.0.0.1", 0, self._serve, handler=_Quiet)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -51,7 +58,7 @@ class Wire:
         asked = (environ["REQUEST_METHOD"], environ["PATH_INFO"], query)
         self.asked.append(asked)
         self.before(asked)
-        if self.refuse:
+        if self.refuse or (signed(asked) and not self.grants):
             start("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(self.refuse)))])
             return [] if asked[0] == "HEAD" else [self.refuse]
         answer: Iterable[bytes] = self._app(environ, start)
@@ -72,6 +79,7 @@ class Wire:
         self.asked.clear()
         self.before = self.after = lambda _asked: None
         self.refuse = b""
+        self.grants = True
 
     def close(self) -> None:
         self._server.shutdown()

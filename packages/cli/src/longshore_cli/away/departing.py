@@ -11,8 +11,8 @@ from longshore.model.rented import WhenIdle
 from longshore.plugin.boot import OVER_FILE
 from longshore.runtime.history import RunReader
 from longshore.runtime.leaving import leave_run
-from longshore.runtime.objects import Stores
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 from longshore_cli.away.lasting import last_no_more
 from longshore_cli.away.listing import list_runs
 from longshore_cli.away.orders import note_left

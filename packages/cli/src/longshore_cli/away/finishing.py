@@ -7,9 +7,9 @@ from longshore.errors import UsageError
 from longshore.model.rented import WhenIdle
 from longshore.runtime.history import RunReader
 from longshore.runtime.leaving import remove_kept
-from longshore.runtime.objects import Stores
 from longshore.runtime.pools import buckets_of
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 from longshore_cli.away.seats import Seat, forget_seat
 from longshore_cli.invocation import Invocation
 from longshore_cli.output import say

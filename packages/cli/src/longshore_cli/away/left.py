@@ -12,9 +12,9 @@ from longshore.config.document import from_document
 from longshore.config.renting import read_renting
 from longshore.errors import LongshoreError
 from longshore.runtime.leaving import Left, bring_outputs, bring_record, find_left
-from longshore.runtime.objects import Stores
 from longshore.runtime.pools import buckets_of
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 from longshore_cli.away.finishing import finish
 from longshore_cli.away.forwarding import read_aside
 from longshore_cli.away.seats import Order, Seat, order_kept

@@ -17,9 +17,9 @@ from longshore.runtime.copies import fetch_copy, newest_copy, put_copy
 from longshore.runtime.history import RunReader
 from longshore.runtime.leaving import Left, bring_outputs, bring_record, find_left, remove_kept
 from longshore.runtime.lock import acquire
-from longshore.runtime.objects import Stores
 from longshore.runtime.options import RunOptions
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 from longshore.runtime.takeover import Taken, begin_anew, take_over
 from longshore_cli.away.left import buckets_known
 from longshore_cli.away.seats import Order, Seat, forget_seat, order_kept, seats_of

@@ -20,7 +20,8 @@ def _moved(event: Moved) -> Iterator[Line]:
     size = format_size(sum(each.size for each in event.artifacts))
     way = "came home from" if not event.target else "went straight from" if event.straight else "went by here from"
     where = f"{event.source} to {event.target}" if event.target else event.source
-    yield Line(Rank.VERBOSE, "", f"{counted(len(event.artifacts), 'output')} {way} {where} ({size})")
+    what = "object" if "://" in event.artifacts[0].path else "output"
+    yield Line(Rank.VERBOSE, "", f"{counted(len(event.artifacts), what)} {way} {where} ({size})")
 
 
 def _move_failed(event: MoveFailed) -> Iterator[Line]:

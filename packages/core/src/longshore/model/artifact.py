@@ -35,6 +35,7 @@ class Input:
     """What a task reads, as those see it who decide where it runs."""
 
     sha256: str
+    """Empty for an object of a bucket that nobody has read yet."""
     size: int
     """Bytes; of a folder, those of all its files."""
     kind: ArtifactKind = "file"

@@ -54,6 +54,7 @@ class Item:
     path: str
     """Relative to the workdir."""
     sha256: str
+    """Empty for an object of a bucket that nobody has read yet; no session is given such an item."""
     size: int
     mode: int = 0o644
     kind: ArtifactKind = "file"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
-from longshore.errors import DigestMismatch, InputMissing, LongshoreError, PeerOutOfReach, StagingError
+from longshore.errors import DigestMismatch, InputMissing, PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.attempt import Item
 from longshore.model.events import Event
@@ -24,18 +22,14 @@ from longshore.remote.digest import digest_file
 from longshore.remote.sources import Source, file_of, files_within, listing_of, source_of_listing
 from longshore.remote.store import StagingProblem, has_object, object_path, put_file
 from longshore.runtime.carrying import carry
-from longshore.runtime.objects import Stores
+from longshore.runtime.stores import Stores, granted
 
 __all__ = ["BucketArea", "areas_of"]
-
-_log = logging.getLogger(__name__)
 
 _TIME = timedelta(hours=1)
 """For so long can a request be begun that was signed for a machine."""
 _AT_ONCE = 8
 _MARK = "about.txt"
-
-_Given = TypeVar("_Given")
 
 
 class BucketArea:
@@ -59,18 +53,18 @@ class BucketArea:
 
     def to_read(self, sha256: str) -> Request:
         """Give the request for an object; `PeerOutOfReach` when the bucket grants none."""
-        return _granted(lambda: self._lender().to_read(self._at(sha256), _TIME))
+        return granted(lambda: self._lender().to_read(self._at(sha256), _TIME))
 
     def to_write(self, sha256: str, size: int) -> Upload:
         """Give the requests that put an object there, none when it is; `PeerOutOfReach` when the bucket grants none."""
         if sha256 in self._there:
             return Upload(url=self._at(sha256), size=size, requests=())
-        return _granted(lambda: self._lender().to_write(self._at(sha256), size, _TIME))
+        return granted(lambda: self._lender().to_write(self._at(sha256), size, _TIME))
 
     def written(self, upload: Upload, tags: Sequence[str]) -> None:
         """Take what was sent for an object; `PeerOutOfReach` when the bucket does not."""
         if upload.requests or upload.token:
-            _granted(lambda: self._lender().written(upload, tags))
+            granted(lambda: self._lender().written(upload, tags))
         self._there.add(upload.url.rpartition("/")[2])
 
     def take(self, item: Item) -> None:
@@ -190,7 +184,7 @@ class BucketArea:
                     raise InputMissing(f"{source.name}: {path}: {error.strerror}") from error
                 if found != source.sha256:
                     raise DigestMismatch(f"{source.name}: {path} has changed since the run looked at it")
-                _granted(lambda: self._stores.put(path, self._at(source.sha256)))
+                granted(lambda: self._stores.put(path, self._at(source.sha256)))
             self._there.add(source.sha256)
 
     @contextmanager
@@ -254,23 +248,6 @@ def areas_of(
     urls = dict.fromkeys(pool.store for pool in pools if pool.store)
     stores = Stores()
     return {url: BucketArea(url, run, store, stores, post) for url in urls}
-
-
-def _granted(ask: Callable[[], _Given]) -> _Given:
-    """Ask a store for what it grants; whatever prevents that, data can take another way.
-
-    Raises:
-        PeerOutOfReach: when it does not.
-    """
-    try:
-        return ask()
-    except PeerOutOfReach:
-        raise
-    except LongshoreError as error:
-        raise PeerOutOfReach(str(error)) from error
-    except Exception as error:  # noqa: BLE001  a plugin's own; what it says may have a signature in it
-        _log.debug("a store has failed", exc_info=error)
-        raise PeerOutOfReach(f"its store failed: {type(error).__name__}") from None
 
 
 def _deaf(*_: object) -> None:

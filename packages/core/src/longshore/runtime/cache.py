@@ -48,12 +48,14 @@ _FIND = """
     SELECT identity, workflow, task, run, at, parts, outputs, result, used FROM successes
     WHERE NOT evicted AND identity IN (SELECT value FROM json_each(?))
 """
+_RECALL = "SELECT identity, workflow, task, run, at, parts, outputs, result, used FROM successes WHERE identity = ?"
 _FIND_LATEST = """
     SELECT identity, l.workflow, l.task, run, at, parts, outputs, result FROM latest AS l JOIN successes USING
     (identity) WHERE l.workflow = ? AND l.task IN (SELECT value FROM json_each(?))
 """
 _PIN = "INSERT OR IGNORE INTO pins VALUES (?, ?)"
 _NOTE = "INSERT OR REPLACE INTO successes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)"
+_NOTE_ELSEWHERE = "INSERT OR IGNORE INTO successes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)"
 _dumps = json_writer()
 
 _USED_STEP_SECONDS = 3600.0
@@ -125,6 +127,26 @@ class Cache:
             db.execute("UPDATE counters SET value = value + ? WHERE name = 'bytes'", (size,))
 
         self._index.write(work, None)
+
+    def recall(self, identity: str) -> Success | None:
+        """Find one whether or not its outputs can still be had."""
+        if not self._index.path.exists():
+            return None
+        now = datetime.now(UTC).timestamp()
+
+        def work(db: sqlite3.Connection) -> Success | None:
+            row = db.execute(_RECALL, (identity,)).fetchone()
+            if row is not None and now - row[-1] > _USED_STEP_SECONDS:
+                db.execute("UPDATE successes SET used = ? WHERE identity = ?", (now, identity))
+            return None if row is None else _success(row[:-1])
+
+        nothing: Success | None = None
+        return self._index.write(work, nothing)
+
+    def remember_elsewhere(self, success: Success) -> None:
+        """Note a success whose outputs are not in the project's store, for `recall` alone."""
+        now = datetime.now(UTC).timestamp()
+        self._index.write(lambda db: db.execute(_NOTE_ELSEWHERE, (*_row(success), now)), None)
 
     def latest(self, task: str, *, workflow: str = "") -> Success | None:
         """Give a task's last success, whether or not its outputs can still be had."""

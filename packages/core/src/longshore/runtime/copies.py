@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from longshore.errors import FenceRefused, JournalError, LongshoreError
 from longshore.model.events import AttemptEnded, Event, MembersMade, TasksAdded
-from longshore.runtime.objects import Stores
+from longshore.runtime.stores import Stores
 
 __all__ = ["JournalCopies", "fetch_copy", "newest_copy", "put_copy"]
 

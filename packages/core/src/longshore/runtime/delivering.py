@@ -10,8 +10,8 @@ from pathlib import Path
 from longshore.errors import LongshoreError, StagingError
 from longshore.model.artifact import Artifact
 from longshore.model.events import ResultsDelivered
-from longshore.runtime.objects import Stores
 from longshore.runtime.results import deliver
+from longshore.runtime.stores import Stores
 
 __all__ = ["Delivering"]
 

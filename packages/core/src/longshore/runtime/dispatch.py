@@ -27,6 +27,7 @@ from longshore.runtime.not_started import never_started
 __all__ = ["Remote", "ask_for_build"]
 
 Post = Callable[..., None]
+DataJob = Callable[[Session], None]
 
 
 class Remote:
@@ -50,9 +51,15 @@ class Remote:
         self.data = Moving(machine, session, self._post)
         """What moves artifacts to and from the machine, in a thread of its own."""
 
-    def start(self, spec: AttemptSpec, *, put: bool) -> None:
-        """Create an attempt and start it, with ``put`` after its inputs have been brought there."""
-        self._orders.add(lambda: self._tried(spec.id, lambda: self._create(spec, put)))
+    def start(self, spec: AttemptSpec, *, put: bool, before: DataJob | None = None) -> None:
+        """Create an attempt and start it, with ``put`` after its inputs have been brought there; ``before`` is done
+        before that, in the thread of data.
+        """
+        self._orders.add(lambda: self._tried(spec.id, lambda: self._create(spec, put, before)))
+
+    def prepare(self, attempt: str, work: DataJob) -> None:
+        """Do something for an attempt that is not created yet, in the thread of data."""
+        self.data.add(lambda: self._tried(attempt, lambda: self._prepare(attempt, work)))
 
     def build(self, spec: BuildSpec, failed: Callable[[Exception], None]) -> None:
         """Ask for an environment; ``failed`` is told whatever prevents that."""
@@ -111,10 +118,10 @@ class Remote:
                 piece.enter_context(session.together())
             do_all(jobs)
 
-    def _create(self, spec: AttemptSpec, put: bool) -> None:
+    def _create(self, spec: AttemptSpec, put: bool, before: DataJob | None) -> None:
         self._session.create(spec)
         if put and spec.items:
-            self.data.add(lambda: self._tried(spec.id, lambda: self._put(spec)))
+            self.data.add(lambda: self._tried(spec.id, lambda: self._put(spec, before)))
         else:
             self._go(spec.id)
 
@@ -159,9 +166,15 @@ class Remote:
 
     # --- in the thread of data
 
-    def _put(self, spec: AttemptSpec) -> None:
+    def _prepare(self, attempt: str, work: DataJob) -> None:
+        if attempt not in self._revoked:
+            work(self._session)
+
+    def _put(self, spec: AttemptSpec, before: DataJob | None) -> None:
         if spec.id in self._revoked:
             return
+        if before is not None:
+            before(self._session)
         self._session.put(spec.id, spec.items)
         _, task, number = split_attempt_id(spec.id)
         self._post(InputsStaged(at=_now(), task=task, attempt=number))

@@ -295,7 +295,7 @@ class Engine:
         if not url:
             return None
         from longshore.runtime.copies import JournalCopies  # noqa: PLC0415  as above
-        from longshore.runtime.objects import Stores  # noqa: PLC0415  as above
+        from longshore.runtime.stores import Stores  # noqa: PLC0415  as above
 
         copies = JournalCopies(
             self.folder / "run.db",

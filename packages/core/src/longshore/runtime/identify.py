@@ -13,7 +13,7 @@ from longshore.model.events import Identified
 from longshore.model.task import Task
 from longshore.runtime.cache import Cache
 from longshore.runtime.inputs import Inputs, Resolved
-from longshore.runtime.objects import NotFetched
+from longshore.runtime.objects import NotFetched, public
 from longshore.runtime.options import RunOptions
 from longshore.runtime.references import origin_of
 from longshore.scheduler.state import RunState
@@ -64,7 +64,7 @@ class Identifier:
                 missing[name] = str(error)
             except NotFetched as error:
                 unknown.append(Identified(task=name, identity="", reason=str(error)))
-        wanted = [one.identity for one in ready.values()] if self._options.cache else []
+        wanted = [one.identity for one in ready.values() if not one.unread] if self._options.cache else []
         hits = self._cache.look_up(wanted, run=self._run)
         must_run = [name for name, one in ready.items() if one.identity not in hits or self._asked_for(name)]
         reasons = self._reasons(must_run, ready) | {
@@ -107,6 +107,9 @@ class Identifier:
         if not self._options.cache:
             return {}
         asked = {name: "asked for by --rerun" for name in names if self._asked_for(name)}
+        for name in names:
+            if name not in asked and ready[name].unread:
+                asked[name] = f"nobody has read {public(ready[name].unread[0])} yet, as it is now"
         others = [name for name in names if name not in asked]
         before = self._cache.latest_of(others, workflow=self._state.workflow.name)
         return asked | {

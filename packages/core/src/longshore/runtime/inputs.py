@@ -11,15 +11,14 @@ from attrs import define, field, frozen
 
 from longshore.config.globs import is_glob
 from longshore.config.project_files import ProjectFiles
-from longshore.config.variables import VARIABLE
 from longshore.errors import InputMissing
 from longshore.model.attempt import Item
 from longshore.model.command import Call, Command
-from longshore.model.names import clean_relative
 from longshore.model.task import FileInput, Reference, Task, TaskSpec, UrlInput
 from longshore.remote.store import put_bytes
 from longshore.runtime.calls import with_arguments
 from longshore.runtime.digests import Digested, Digests
+from longshore.runtime.filling import filled, variables_of, with_values
 from longshore.runtime.folders import together
 from longshore.runtime.modules import bundle
 from longshore.runtime.objects import Objects
@@ -56,6 +55,11 @@ class Resolved:
     identity: str
     parts: str
     """What the identity was made of, as JSON text."""
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The addresses of what nobody has read yet, so that the identity is none that anything can have."""
+        return tuple([item.address for item in self.items if not item.sha256])
 
 
 @define(eq=False)
@@ -120,6 +124,8 @@ class Inputs:
         self._environments = dict[str, str]()
         self.away: set[str] = set()
         """Pools whose machines do not have the project's folder."""
+        self.apart: set[str] = set()
+        """Pools whose machines do not have the project's store either, so that no object need be in it for them."""
         self._bundles: dict[tuple[Item, ...], Item] = {}
         self._specs: dict[int, _Spec] = {}
         self._files_of: dict[tuple[tuple[FileInput | UrlInput, ...], tuple[str, ...]], _Files] = {}
@@ -237,13 +243,14 @@ class Inputs:
         return with_arguments(executed_command(task), task, self._state)
 
     def _object(self, url: str, task: Task) -> Group:
-        """Have an object, or all that a glob means, in the project's store."""
+        """Look at an object, or at all that a glob means; have them in the project's store, if they have to be."""
         if self._objects is None:
             raise InputMissing(f"the input {url} of {task.id} cannot be had here: let a task of its own fetch it")
-        filled = _with_values(url, task)
+        meant = with_values(url, task)
         # A value that has a star in it is no glob.
-        urls = self._objects.matching(filled) if is_glob(url) else [filled]
-        return url, tuple(map(self._objects.item, urls))
+        urls = self._objects.matching(meant) if is_glob(url) else [meant]
+        here = self._state.pool_of(task.spec) not in self.apart
+        return url, tuple([self._objects.item(each, here=here) for each in urls])
 
     def _shared(self, files: _Files, task: Task) -> tuple[Group, ...]:
         if not files.fresh:
@@ -274,7 +281,7 @@ class Inputs:
         """Give the project paths that declared inputs mean, with parameters filled in and globs expanded."""
         found: list[str] = []
         for each in inputs:
-            path = _filled(each.path, task) if "$" in each.path else each.path
+            path = filled(each.path, task) if "$" in each.path else each.path
             if not is_glob(path) or (self._project.folder / path).exists():
                 found.append(path)
                 continue
@@ -315,32 +322,9 @@ def _files_of(inputs: tuple[FileInput | UrlInput, ...], parameters: tuple[str, .
     files = [each for each in inputs if isinstance(each, FileInput)]
     names = {*parameters, "repeat"}
     return _Files(
-        shared=tuple(each for each in files if not _variables(each.path) & names),
-        personal=tuple(each for each in files if _variables(each.path) & names),
+        shared=tuple(each for each in files if not variables_of(each.path) & names),
+        personal=tuple(each for each in files if variables_of(each.path) & names),
         guessed=frozenset(each.path for each in files if each.guessed),
         globs=any(is_glob(each.path if isinstance(each, FileInput) else each.url) for each in inputs),
         urls=tuple(each.url for each in inputs if isinstance(each, UrlInput)),
     )
-
-
-def _variables(path: str) -> set[str]:
-    return {found[1] or found[2] for found in VARIABLE.finditer(path)} if "$" in path else set()
-
-
-def _filled(path: str, task: Task) -> str:
-    """Put the values of parameters into a project path; a value must not lead out of the project."""
-    filled = _with_values(path, task)
-    try:
-        clean = clean_relative(filled)
-    except ValueError as error:
-        raise InputMissing(f"the input {path} of {task.id} is no file of the project: {error}") from error
-    if clean.parts[0] == "in":
-        raise InputMissing(
-            f"the input {filled} of {task.id} lies in 'in/', where outputs of other tasks are; rename it"
-        )
-    return str(clean)
-
-
-def _with_values(text: str, task: Task) -> str:
-    params = dict(task.params)
-    return VARIABLE.sub(lambda found: params.get(found[1] or found[2], found[0]), text) if "$" in text else text

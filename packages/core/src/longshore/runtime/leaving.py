@@ -26,10 +26,10 @@ from longshore.remote.store import StagingProblem, has_object, is_digest, put_fo
 from longshore.runtime.areas import BucketArea
 from longshore.runtime.copies import newest_copy
 from longshore.runtime.history import RunReader
-from longshore.runtime.objects import Stores
 from longshore.runtime.pools import buckets_of
 from longshore.runtime.project import Project
 from longshore.runtime.records import copy_record
+from longshore.runtime.stores import Stores
 from longshore.scheduler.state import DONE, RunState
 
 __all__ = ["Left", "bring_outputs", "bring_record", "find_left", "leave_run", "remove_kept"]

@@ -11,9 +11,12 @@ __all__ = ["MoveRow", "OutputRow", "read_moves", "read_outputs", "read_refusals"
 
 @frozen(kw_only=True)
 class MoveRow:
-    """Outputs of a task that came from a machine into the project's store, or that of another machine."""
+    """Outputs of a task that came from a machine into the project's store, or that of another machine; or objects that
+    a machine got from a bucket.
+    """
 
     task: str
+    """Empty for objects, which no task of the run wrote."""
     machine: str
     target: str
     """The other machine; empty for the project's store."""
@@ -39,7 +42,8 @@ class OutputRow:
 
 
 _MOVES = """
-    SELECT substr(piece.value ->> 0, 1, instr(piece.value ->> 0, '/') - 1), body ->> 'source',
+    SELECT iif(instr(piece.value ->> 0, '://'), '', substr(piece.value ->> 0, 1, instr(piece.value ->> 0, '/') - 1)),
+        body ->> 'source',
         coalesce(body ->> 'target', ''), at, sum(piece.value ->> 2)
     FROM events, json_each(body, '$.artifacts') AS piece
     WHERE kind = 'Moved' AND (?1 IS NULL OR substr(piece.value ->> 0, 1, length(?1) + 1) = ?1 || '/')

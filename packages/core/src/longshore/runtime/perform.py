@@ -44,6 +44,7 @@ from longshore.scheduler.state import TaskState
 
 if TYPE_CHECKING:
     from longshore.runtime.copies import JournalCopies
+    from longshore.runtime.drawing import Drawing
     from longshore.runtime.environments import Environments
     from longshore.runtime.renters import Renters
     from longshore.scheduler.away_actions import StageAttempt
@@ -71,7 +72,8 @@ class Crew:
         self._runner = runner
         self._state = runner.state
         self._cache = cache
-        self._inputs = Inputs(project, runner.state, Others(project), Objects(project.store, cache, run=run))
+        self._objects = Objects(project.store, cache, run=run)
+        self._inputs = Inputs(project, runner.state, Others(project), self._objects)
         self._identifier = Identifier(self._inputs, cache, options, runner.state, run=run)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"longshore-{run}")
         self._delivering = Delivering(project.store, project.results(run), runner.post)
@@ -80,6 +82,7 @@ class Crew:
         self._successes = Successes(run, runner.state, Remembering(cache, runner.fail), self._made_of)
         self._private_env = private_environment(project.folder, runner.state.workflow)
         self._environments: Environments | None = None
+        self._drawing: Drawing | None = None
 
     @property
     def environments(self) -> Environments | None:
@@ -101,6 +104,7 @@ class Crew:
         """Learn of a machine that will be linked, before anything is decided; ``here``: it is this computer."""
         if store_of(machine):
             self._identifier.travels = True
+            self._inputs.apart.add(machine.pool)
         if not here:
             self._inputs.away.add(machine.pool)
 
@@ -167,7 +171,11 @@ class Crew:
                 put = staging or not self._state.machines[action.machine].store
                 if put:
                     self._inputs.sending(spec.inputs)
-                remote.start(spec, put=put)
+                far = [item for item in spec.inputs if self._objects.far(item)]
+                if far:
+                    self._drawn.start(action, spec, far, remote, put=put)
+                else:
+                    remote.start(spec, put=put)
                 return
             session = self.reach.sessions[action.machine]
             session.create(spec)
@@ -180,6 +188,14 @@ class Crew:
             session.go(spec.id)
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
             self._runner.post(never_started(action.task, action.attempt, error))
+
+    @property
+    def _drawn(self) -> Drawing:
+        if self._drawing is None:
+            from longshore.runtime.drawing import Drawing  # noqa: PLC0415  as above
+
+            self._drawing = Drawing(self._objects, self._identifier, self._ready, self._runner.post)
+        return self._drawing
 
     def _attempt(self, task: TaskState, number: int) -> AttemptSpec:
         name = task.task.id
@@ -268,6 +284,9 @@ class Crew:
         for event in events:
             if isinstance(event, AttemptEnded):
                 self._ended(event)
+            elif self._drawing is not None and isinstance(event, TasksIdentified):
+                for action in self._drawing.begun(event, self._state):
+                    self._start(action, staging=True)
             elif self.environments is not None:
                 self.environments.committed(event)
         self._successes.committed()

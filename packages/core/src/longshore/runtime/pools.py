@@ -97,7 +97,7 @@ def _check_store(pool: PoolSpec, registry: Registry) -> list[Problem]:
     if not pool.store:
         return []
     from longshore.plugin.areas import Empties  # noqa: PLC0415  few pools have one
-    from longshore.runtime.objects import Stores  # noqa: PLC0415  as above
+    from longshore.runtime.stores import Stores  # noqa: PLC0415  as above
 
     if isinstance(Stores(registry).of(pool.store), Empties):
         return []

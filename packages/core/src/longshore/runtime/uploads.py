@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from longshore.errors import LongshoreError
 from longshore.runtime.history import RunReader
-from longshore.runtime.objects import Stores
 from longshore.runtime.project import Project
+from longshore.runtime.stores import Stores
 from longshore.scheduler.state import RunState
 
 __all__ = ["end_uploads", "targets_of"]

@@ -153,6 +153,8 @@ def _identified(state: RunState, event: TasksIdentified) -> None:
             else:
                 moving.at_home(state, item.outputs)
                 succeed(state, task, TaskPhase.UP_TO_DATE, item.outputs, item.result)
+        elif item.task in state.where.staging:
+            moving.is_read(state, item)
 
 
 def _inputs_failed(state: RunState, event: InputsFailed) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from longshore.model.artifact import Artifact, Input
-from longshore.model.events import AttemptEnded
+from longshore.model.events import AttemptEnded, Identified
 from longshore.scheduler.losing import lose_object
 from longshore.scheduler.state import RunState, TaskState
 from longshore.scheduler.whereabouts import Elsewhere
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "arrive",
     "at_home",
+    "is_read",
     "is_staged",
     "move_failed",
     "must_settle",
@@ -68,8 +69,16 @@ def is_staged(state: RunState, event: InputsStaged) -> bool:
     del state.where.staging[event.task]
     store = state.where.stores.get(state.machines[task.machine].store)
     if store is not None:
-        store.update(each.sha256 for each in task.view.inputs)
+        store.update(each.sha256 for each in task.view.inputs if each.sha256)
     return True
+
+
+def is_read(state: RunState, item: Identified) -> None:
+    """Note what an attempt reads on its machine of which nothing was known when it was given to it."""
+    task = state.tasks[item.task]
+    if item.outputs is None and not all(each.sha256 for each in task.view.inputs):
+        task.identity = item.identity
+        task.view = evolve(task.view, inputs=item.inputs)
 
 
 def wrote(state: RunState, task: TaskState, outputs: Iterable[Artifact]) -> None:

@@ -141,11 +141,11 @@ def artifacts_table(view: View, outputs: Sequence[OutputRow], caption: str = "Wh
 
 
 def moves_table(view: View, moves: Sequence[MoveRow], caption: str = "Where it went") -> Html:
-    """Show moves of outputs."""
+    """Show moves of outputs, and of objects that no task wrote."""
     began = view.overview.info.started.timestamp()
     rows: list[list[str | Html]] = [
         [
-            view.task(each.task),
+            view.task(each.task) if each.task else "",
             each.machine,
             each.target or "the project's store",
             format_size(each.size_bytes),
