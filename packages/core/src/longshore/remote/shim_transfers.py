@@ -1,7 +1,8 @@
 """Objects on their way to a machine's store and home from it, where a shim is at the other end.
 
 To a shim objects travel as tar archives, since there a whole archive is unpacked, digested and stored by a handful of
-processes. From a shim they come as they are, one after the other, after a line for each that says its size.
+processes; a big one travels by itself, and is digested as it comes. From a shim they come as they are, one after the
+other, after a line for each that says its size.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import base64
 import hashlib
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +30,8 @@ __all__ = ["ShimTransfers"]
 _AT_ONCE = 400
 """Objects that are asked for together: few enough that question and answer fit into pipes, and names into a command."""
 _ARCHIVE_BYTES = 1 << 30
+_BIG_BYTES = 4 << 20
+"""So big an object is worth processes of its own."""
 _BLOCK_BYTES = 512
 _SILENT_SECONDS = 60
 _CHUNK_BYTES = 1 << 20
@@ -87,19 +91,31 @@ class ShimTransfers(StagedTransfers):
     def _send(self, sources: Sequence[Source], offsets: Mapping[str, int]) -> None:
         for source in sources:
             source.check()
-        for archive in _archives(sources):
+        # Archives go last, since what makes a folder whole is in them.
+        for source in filter(_is_big, sources):
+            self._writer.write(f"whole {source.sha256} {source.size}\n".encode())
+            with self._answered():
+                self._send_file(source)
+            self._progress += 1
+        for archive in _archives([source for source in sources if not _is_big(source)]):
             total = sum(_BLOCK_BYTES + _padded(source.size) for source in archive) + 2 * _BLOCK_BYTES
             self._writer.write(b"take %d\n" % total)
-            try:
+            with self._answered():
                 for source in archive:
                     self._send_one(source, offsets[source.sha256])
                 self._writer.write(bytes(2 * _BLOCK_BYTES))
-                self._writer.flush()
-            except Broken:
-                self._answer()  # says why, if the machine has ended it
-                raise
-            self._answer()
             self._progress += len(archive)
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Wait for the answer to what a block sends."""
+        try:
+            yield
+            self._writer.flush()
+        except Broken:
+            self._answer()  # says why, if the machine has ended it
+            raise
+        self._answer()
 
     def _send_one(self, source: Source, _offset: int) -> None:
         head = tarfile.TarInfo(f"objects/{source.sha256[:2]}/{source.sha256}")
@@ -212,6 +228,10 @@ def _quoted(text: str) -> str:
 def _batches(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
     for start in range(0, len(rows), _AT_ONCE):
         yield rows[start : start + _AT_ONCE]
+
+
+def _is_big(source: Source) -> bool:
+    return bool(source.path) and source.size >= _BIG_BYTES
 
 
 def _archives(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:

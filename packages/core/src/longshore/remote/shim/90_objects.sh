@@ -1,5 +1,8 @@
 # --- objects
 
+BLOCK=1048576
+PIECE=16777216
+
 exchange() {
     store=$1
     part=$store/tmp/shim.$(uname -n).$$
@@ -12,6 +15,7 @@ exchange() {
         case ${1-} in
         lack) tell_lacking ;;
         take) take "$2" ;;
+        whole) take_whole "$2" "$3" ;;
         give) give ;;
         draw) draw ;;
         read) read_unread ;;
@@ -74,9 +78,70 @@ lacks_some() {
 take() {
     rm -rf "$part"
     mkdir "$part" || store_problem 'the store cannot be written'
-    problem=$(head -c "$1" | tar -x -f - -C "$part" 2>&1)
+    problem=$(receive "$1" | tar -x -f - -C "$part" 2>&1)
     keep_parts
     printf '{"taken":%s}\n' "$count"
+}
+
+# Give so many bytes of what comes. Busybox's head copies them one after the other, and takes more than it was asked to;
+# dd does neither, where it can wait for whole blocks.
+receive() {
+    if [ -z "${by_blocks-}" ]; then
+        by_blocks=no
+        ! dd count=0 iflag=fullblock </dev/null >/dev/null 2>&1 || by_blocks=yes
+    fi
+    if [ "$by_blocks" = no ]; then
+        head -c "$1"
+        return
+    fi
+    [ "$1" -lt "$BLOCK" ] || receive_blocks "$BLOCK" $(($1 / BLOCK)) || return
+    [ $(($1 % BLOCK)) = 0 ] || receive_blocks $(($1 % BLOCK)) 1
+}
+
+receive_blocks() {
+    dd bs="$1" count="$2" iflag=fullblock 2>"$part/said" || {
+        cat "$part/said" >&2
+        return 1
+    }
+}
+
+# Take an object of so many bytes by itself. What has come is digested while the rest is on its way: with busybox that
+# takes as long as a fast way does.
+take_whole() {
+    object_of "$1"
+    left=$2
+    rm -rf "$part"
+    mkdir "$part" || store_problem 'the store cannot be written'
+    mkfifo "$part/come" || store_problem 'the store cannot be written'
+    : >"$part/piece"
+    digest_pieces <"$part/come" >"$part/sum" &
+    exec 3>"$part/come"
+    problem=
+    while [ "$left" -gt 0 ] && [ -z "$problem" ]; do
+        size=$PIECE
+        [ "$left" -gt "$size" ] || size=$left
+        problem=$({ receive "$size" >>"$part/piece"; } 2>&1)
+        left=$((left - size))
+        echo >&3
+    done
+    exec 3>&-
+    wait "$!"
+    [ -z "$problem" ] || store_problem "$problem"
+    read -r sha _ <"$part/sum"
+    [ "$sha" = "$1" ] || store_problem "an object is not what its digest says: $1" damaged "$1"
+    problem=$({ mkdir -p "$store/${object%/*}" && chmod 444 "$part/piece" && mv -f "$part/piece" "$store/$object"; } 2>&1) ||
+        store_problem "$problem"
+    rm -rf "$part"
+    echo '{"taken":1}'
+}
+
+# Digest a file that grows: by one piece with each line that is read.
+digest_pieces() {
+    skip=0
+    while read -r _; do
+        dd if="$part/piece" bs="$BLOCK" skip="$skip" count=$((PIECE / BLOCK)) 2>/dev/null
+        skip=$((skip + PIECE / BLOCK))
+    done | sha256sum
 }
 
 # Keep what lies in the part's folder, each object in its place, if it is what its name says.
