@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from longshore.errors import MachineUnreachable
@@ -18,6 +20,9 @@ from longshore_k8s.names import POOL, label_value, labels_of_attempt, labels_of_
 from longshore_k8s.templates import merged
 
 __all__ = ["AttemptObjects", "attempt_of"]
+
+
+_AT_ONCE = 16
 
 
 class AttemptObjects:
@@ -92,11 +97,13 @@ class AttemptObjects:
         held = [pod for pod in pods if FINALIZER in (pod["metadata"].get("finalizers") or ())]
         return next((pod for pod in held if attempt_of(pod) == attempt), None)
 
-    def release(self, attempt: str) -> None:
-        """Let go of an attempt's pod, and remove it with what has made it."""
-        pod = self.find(attempt)
-        if pod is not None:
-            self._namespace.let_go(pod["metadata"]["name"])
+    def release(self, attempt: str, pod: str = "") -> None:
+        """Let go of an attempt's pod, and remove it with what has made it. ``pod`` is its name, where it is known."""
+        if not pod:
+            found = self.find(attempt)
+            pod = "" if found is None else found["metadata"]["name"]
+        if pod:
+            self._namespace.let_go(pod)
         self._namespace.delete(self._kind, self._name(attempt))
 
     def remove(self, attempt: str) -> None:
@@ -105,10 +112,14 @@ class AttemptObjects:
 
     def remove_all(self, lease: str) -> None:
         """Leave nothing of the run."""
-        for pod in self._namespace.list("pods", self.labels)[1]:
-            self._namespace.let_go(pod["metadata"]["name"])
-        for each in self._namespace.list(self._kind, self.labels)[1]:
-            self._namespace.delete(self._kind, each["metadata"]["name"])
+        # A cluster that has much to do takes its time for each answer.
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="longshore-remove") as crew:
+            for name, job in (
+                ("pods", self._namespace.let_go),
+                (self._kind, partial(self._namespace.delete, self._kind)),
+            ):
+                names = [each["metadata"]["name"] for each in self._namespace.list(name, self.labels)[1]]
+                list(crew.map(job, names))
         self._namespace.delete("leases", lease)
         self._namespace.remove()
 

@@ -173,7 +173,8 @@ class AttemptPod:
         """Let the pod go."""
         self._ending.forget()
         self.close()
-        self._try(lambda: self._around.objects.release(self._id), self.release)
+        pod = "" if self._pod is None else self._pod.name
+        self._try(lambda: self._around.objects.release(self._id, pod), self.release)
 
     # --- what comes between
 

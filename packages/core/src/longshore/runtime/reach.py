@@ -36,7 +36,9 @@ __all__ = ["Reach", "store_of"]
 _log = logging.getLogger(__name__)
 
 _CLOSE_SECONDS = 10.0
-"""Machines that do not answer are not waited for any longer when the run has ended."""
+"""Machines that do not answer are not waited for any longer when the controller leaves a run."""
+_CLEAR_SECONDS = 30.0
+"""So long may it take to leave nothing of a run that is over; a cluster that has much to do needs it."""
 
 
 class Reach:
@@ -185,7 +187,7 @@ class Reach:
         """Let go of all machines; nothing of a run that is ``over`` for good is left on them."""
         with self._lock:
             self._closed = True
-        deadline = time.monotonic() + _CLOSE_SECONDS
+        deadline = time.monotonic() + (_CLEAR_SECONDS if over else _CLOSE_SECONDS)
         for remote in self.remotes.values():
             remote.close(over=over)
         for remote in self.remotes.values():
