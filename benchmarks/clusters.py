@@ -46,9 +46,10 @@ class Kubectl:
             raise NotMeasured(f"kubectl {words[0]} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
         return done.stdout
 
-    def pod(self, number: int) -> str:
-        """Describe a bare pod that does nothing, and succeeds."""
-        return json.dumps(_pod(f"p{number}", ["true"])) + "\n"
+    def describe_pods(self, name: str, count: int) -> None:
+        """Write a file that describes bare pods that do nothing, and succeed."""
+        items = [_pod(f"p{number}", ["true"]) for number in range(count)]
+        (self._folder / name).write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
 
     def begin_pod(self) -> None:
         """Make a pod that stays, called as the namespace, and wait until it runs."""

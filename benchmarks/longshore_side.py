@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench import Bench
 from environments import fingerprint_of
@@ -334,10 +335,7 @@ def staging_seconds(folder: Path, first: str, second: str, *, after: str = "") -
     to it and digests included (or only since the end of the task ``after``), and how long until the command of a later
     one that reads the same had begun.
     """
-    [journal] = folder.glob(".longshore/runs/*/run.db")
-    with closing(sqlite3.connect(journal)) as database:
-        rows = database.execute("SELECT kind, at, body FROM events ORDER BY seq").fetchall()
-    events = [(kind, at, json.loads(body)) for kind, at, body in rows]
+    events = _journal(folder)
     begun = next(
         at
         for kind, at, body in events
@@ -347,6 +345,20 @@ def staging_seconds(folder: Path, first: str, second: str, *, after: str = "") -
     intended = next(at for kind, at, body in events if kind == "AttemptIntended" and body["task"] == second)
     started = next(body["started_at"] for kind, _, body in events if kind == "AttemptEnded" and body["task"] == second)
     return staged - begun, started - intended
+
+
+def executing_seconds(folder: Path) -> float:
+    """Read in the journal of a folder's one run how long its tasks took in all, on a machine that was there."""
+    events = _journal(folder)
+    intended = next(at for kind, at, _ in events if kind == "AttemptIntended")
+    return max(at for kind, at, _ in events if kind == "AttemptEnded") - intended
+
+
+def _journal(folder: Path) -> list[tuple[str, float, dict[str, Any]]]:
+    [journal] = folder.glob(".longshore/runs/*/run.db")
+    with closing(sqlite3.connect(journal)) as database:
+        rows = database.execute("SELECT kind, at, body FROM events ORDER BY seq").fetchall()
+    return [(kind, at, json.loads(body)) for kind, at, body in rows]
 
 
 def _command(bench: Bench, files: dict[str, str], *words: str, plugin: str = "", folder: Path | None = None) -> Prepare:

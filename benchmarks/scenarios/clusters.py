@@ -5,9 +5,11 @@ The real one is that of LONGSHORE_TEST_KUBECONFIG (`tools/test-cluster with` sta
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import longshore_side
@@ -15,14 +17,16 @@ import processes
 from bench import Bench
 from clusters import Kubectl, StandIn, kubectl, standin
 from figures import ASKED, CORE, OURS, PEAK, WALL, WATCHES, WHOLE, Bar, Promise, Reading
-from measure import NotMeasured, last_line, run_beside, start_process
+from measure import Invocation, NotMeasured, last_line, run_beside, start_process, variables
 from scenarios.base import Measure, Scenario, entering
 
 BARE = "kubectl-create"
 COPY = "kubectl-cp"
-XARGS = "xargs-in-a-pod"
+CHECKED = "kubectl-cp-sha256sum"
+XARGS = "xargs-on-the-node"
+INSIDE = "xargs-in-a-pod"
 EACH = "a-pod-each"
-PEERS = (BARE, COPY, XARGS, EACH)
+PEERS = (BARE, COPY, CHECKED, XARGS, INSIDE, EACH)
 _FILE_BYTES = 256 << 20
 _FEW = 100
 """So many pods show what one takes."""
@@ -41,9 +45,9 @@ def pods_scenario(tasks: int) -> Scenario:
 
     def bare(_bench: Bench, folder: Path) -> Reading:
         with kubectl(folder) as cluster:
-            (folder / "pods.yaml").write_text("---\n".join(map(cluster.pod, range(tasks))))
+            cluster.describe_pods("pods.json", tasks)
             begin = time.perf_counter()
-            cluster.say("create", "-f", "pods.yaml")
+            cluster.say("create", "-f", "pods.json")
             cluster.say("wait", "pods", "--all", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=600s")
             return {WALL: time.perf_counter() - begin}
 
@@ -52,17 +56,25 @@ def pods_scenario(tasks: int) -> Scenario:
 
 
 def workers_scenario(tasks: int) -> Scenario:
-    """Short tasks on a worker, beside xargs in a pod of the same node, and beside a pod for each of them."""
+    """Short tasks on a worker that is there: beside xargs on its node, which is this computer, or in a pod that is
+    there, and beside a pod for each of them.
+    """
+    many = f"seq {tasks} | xargs -P2 -n1 true"
 
     def ours(bench: Bench, folder: Path) -> Reading:
         with kubectl(folder) as cluster:
-            return _run(bench, folder, cluster, "workers = 1\ncpus = 2", _TRUE.format(tasks, 1))
+            whole = _run(bench, folder, cluster, "workers = 1\ncpus = 2", _TRUE.format(tasks, 1))
+        return {WALL: longshore_side.executing_seconds(folder), WHOLE: whole[WALL]}
 
     def xargs(_bench: Bench, folder: Path) -> Reading:
+        command = Invocation(argv=("sh", "-c", many), folder=folder, env=variables())
+        return {WALL: run_beside(command).wall_seconds}
+
+    def inside(_bench: Bench, folder: Path) -> Reading:
         with kubectl(folder) as cluster:
             cluster.begin_pod()
             begin = time.perf_counter()
-            cluster.say("exec", cluster.name, "--", "sh", "-c", f"seq {tasks} | xargs -P2 -n1 true")
+            cluster.say("exec", cluster.name, "--", "sh", "-c", many)
             return {WALL: time.perf_counter() - begin}
 
     def each(bench: Bench, folder: Path) -> Reading:
@@ -70,7 +82,11 @@ def workers_scenario(tasks: int) -> Scenario:
             took = _run(bench, folder, cluster, f"slots = {_FEW}", _TRUE.format(_FEW, 0))
         return {WALL: took[WALL] * tasks / _FEW}
 
-    peers = [(XARGS, "xargs -P2 -n1 true, by kubectl exec", xargs), (EACH, f"a pod each ({_FEW}, reckoned up)", each)]
+    peers = [
+        (XARGS, "xargs -P2 -n1 true", xargs),
+        (INSIDE, "the same in a pod, by kubectl exec", inside),
+        (EACH, f"a pod each ({_FEW}, reckoned up)", each),
+    ]
     bars = [
         Bar(subject=XARGS, promise=Promise.RATIO, limit=0.15),
         Bar(subject=EACH, promise=Promise.RATIO, limit=10),
@@ -94,16 +110,22 @@ def file_scenario() -> Scenario:
             whole = _run(bench, folder, cluster, "workers = 1", text)
         return {WALL: longshore_side.staging_seconds(folder, "first", "second", after="link")[0], WHOLE: whole[WALL]}
 
-    def copy(_bench: Bench, folder: Path) -> Reading:
+    def copy(_bench: Bench, folder: Path, *, checked: bool = False) -> Reading:
         make(folder)
         with kubectl(folder) as cluster:
             cluster.begin_pod()
             begin = time.perf_counter()
             cluster.say("cp", "data", f"{cluster.name}:/tmp/data")
+            if checked:
+                with (folder / "data").open("rb") as file:
+                    here = hashlib.file_digest(file, "sha256").hexdigest()
+                if here not in cluster.say("exec", cluster.name, "--", "sha256sum", "/tmp/data"):
+                    raise NotMeasured("the copy is damaged")
             return {WALL: time.perf_counter() - begin}
 
+    peers = [(COPY, "kubectl cp", copy), (CHECKED, "kubectl cp, digests here and there", partial(copy, checked=True))]
     bars = [Bar(subject=COPY, promise=Promise.RATIO, limit=1.0)]
-    return _scenario("k8s-file", "256 MiB to one pod", None, ours, [(COPY, "kubectl cp", copy)], bars)
+    return _scenario("k8s-file", "256 MiB to one pod", None, ours, peers, bars)
 
 
 def pending_scenario(tasks: int) -> Scenario:
