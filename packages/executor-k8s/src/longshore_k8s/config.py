@@ -153,6 +153,8 @@ class K8sConfig:
     tolerations: tuple[str, ...] = field(default=(), converter=_tolerations)
     labels: Mapping[str, str] = field(factory=dict[str, str], validator=_are_labels)
     """Tags of the machines, and labels of the pods."""
+    owner: str = ""
+    """Whose pods these are, for others who use the cluster; empty for who is logged in on this computer."""
     user: int = field(default=65532, validator=gt(0))
     """The number of the user that tasks run as; never root."""
     start_timeout: timedelta | None = field(default=None, validator=optional(_positive))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from longshore.errors import ExecutorError
 from longshore.model.resources import Resources
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.evidence import TOOLS_CONTAINER
-from longshore_k8s.names import label_value
+from longshore_k8s.names import OWNER, label_value
 
 __all__ = [
     "ATTEMPT",
@@ -111,13 +112,21 @@ def see_ours(pod: Mapping[str, Any], name: str, labels: Mapping[str, str]) -> No
 
 def _pod(name: str, labels: Mapping[str, str], config: K8sConfig, spec: dict[str, Any]) -> dict[str, Any]:
     own = {name: label_value(value) for name, value in config.labels.items()}
+    owner = {OWNER: label_value(config.owner or _logged_in())}
     queue = {"kueue.x-k8s.io/queue-name": config.queue} if config.queue else {}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "labels": {**own, **queue, **labels}},
+        "metadata": {"name": name, "labels": {**own, **owner, **queue, **labels}},
         "spec": spec,
     }
+
+
+def _logged_in() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in many containers
+        return ""
 
 
 def _spec(

@@ -11,6 +11,7 @@ __all__ = [
     "ATTEMPT_NUMBER",
     "MACHINE",
     "OURS",
+    "OWNER",
     "POOL",
     "RUN",
     "TASK",
@@ -23,6 +24,7 @@ __all__ = [
 
 RUN, POOL, MACHINE = "longshore/run", "longshore/pool", "longshore/machine"
 TASK, ATTEMPT_NUMBER = "longshore/task", "longshore/attempt"
+OWNER = "longshore/owner"
 OURS: Mapping[str, str] = MappingProxyType({"app.kubernetes.io/managed-by": "longshore"})
 """What all of ours is labelled with, whatever run it is of."""
 _MOST = 63

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import timedelta
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
+from longshore.model.resources import Resources
 from longshore_k8s.config import ImageBuild, K8sConfig
-from longshore_k8s.manifests import worker_pod
-from longshore_k8s.names import labels_of
+from longshore_k8s.manifests import attempt_pod, worker_pod
+from longshore_k8s.names import label_value, labels_of, labels_of_attempt
 
 FULL = K8sConfig(
     image="registry.example/team/tool@sha256:00",
@@ -79,6 +81,20 @@ def test_a_pod_is_as_restricted_as_a_namespace_may_demand() -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     assert not spec["automountServiceAccountToken"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "label"), [("ann", "ann"), ("Ann B./team", label_value("Ann B./team")), ("", getpass.getuser())]
+)
+def test_the_pod_of_an_attempt_says_of_which_run_task_and_number_it_is_and_whose(owner: str, label: str) -> None:
+    config = K8sConfig(image="busybox", owner=owner, labels={"longshore/owner": "forged"})
+    labels = labels_of_attempt("r", "p", "fit", 2)
+
+    made = attempt_pod("r/fit/2", "x", labels, config, image="busybox", needs=Resources(), longest=timedelta(hours=1))
+
+    wanted = {"run": "r", "task": "fit", "attempt": "2", "owner": label}
+    assert {f"longshore/{name}": value for name, value in wanted.items()}.items() <= made["metadata"]["labels"].items()
+    kubernetes_validate.validate(made, "1.29", strict=True)
 
 
 def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:
