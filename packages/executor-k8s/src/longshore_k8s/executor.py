@@ -22,7 +22,7 @@ from longshore_k8s.config import K8sConfig
 from longshore_k8s.entering import enter_pod
 from longshore_k8s.images import Images
 from longshore_k8s.names import labels_of_run, object_name
-from longshore_k8s.overview import leases_of, names_of_attempt, pods_of, remove_run, runs_of
+from longshore_k8s.overview import leases_of, names_of_attempt, pods_of, remove_pods, remove_run, runs_of
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
 from longshore_k8s.registries import stored_login
@@ -147,10 +147,12 @@ class K8sExecutor:
         return sorted({*runs_of(self._namespace()), *self._runs_with_images()})
 
     def remove(self, run: str) -> None:
-        """Remove all that a run has there; on a volume what its pods of attempts had."""
+        """Remove all that a run has there, and on a volume."""
         namespace, config = self._namespace(), self._config
         if config.volume and config.build is None:
-            for lease in leases_of(namespace, run):
+            leases = leases_of(namespace, run)
+            remove_pods(namespace, run)  # what works there writes to the volume
+            for lease in leases:
                 remove_store(namespace, config, self._template(), labels_of_run(run), lease)
         remove_run(namespace, run)
         images = self._images(self._runs / run)

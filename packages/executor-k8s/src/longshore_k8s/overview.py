@@ -14,9 +14,10 @@ from longshore_k8s.client import Namespace
 from longshore_k8s.evidence import PodPhase, state_of
 from longshore_k8s.names import ATTEMPT_NUMBER, MACHINE, OURS, RUN, TASK, label_value
 
-__all__ = ["leases_of", "names_of_attempt", "pods_of", "remove_run", "runs_of"]
+__all__ = ["leases_of", "names_of_attempt", "pods_of", "remove_pods", "remove_run", "runs_of"]
 
-_KINDS = ("pods", "jobs", "leases")
+_MAKERS = ("pods", "jobs")
+_KINDS = (*_MAKERS, "leases")
 
 
 def pods_of(namespace: Namespace) -> Iterator[PodInfo]:
@@ -41,21 +42,30 @@ def runs_of(namespace: Namespace) -> Sequence[str]:
 
 
 def leases_of(namespace: Namespace, run: str) -> Sequence[str]:
-    """Name the leases that a run has: one for each pool with a pod for each attempt."""
+    """Name the leases that a run has: one for each pool with a pod for each attempt, or with a volume."""
     found = namespace.of(run).list("leases", {**OURS, RUN: label_value(run)})[1]
     return [each["metadata"]["name"] for each in found]
 
 
+def remove_pods(namespace: Namespace, run: str) -> None:
+    """Remove the pods of a run, with what makes them."""
+    _remove(namespace, run, _MAKERS)
+
+
 def remove_run(namespace: Namespace, run: str) -> None:
     """Remove all that a run has, and its namespace if it has one of its own."""
+    _remove(namespace, run, _KINDS)
+    namespace.of(run).remove()
+
+
+def _remove(namespace: Namespace, run: str, kinds: Sequence[str]) -> None:
     labels = {**OURS, RUN: label_value(run)}
     for place in namespace.places():
         for pod in place.list("pods", labels)[1]:
             place.let_go(pod["metadata"]["name"])
-        for kind in _KINDS:
+        for kind in kinds:
             for each in _listed(place, kind, labels):
                 place.delete(kind, each["metadata"]["name"])
-    namespace.of(run).remove()
 
 
 def _all(place: Namespace, labels: Mapping[str, str]) -> Iterator[dict[str, Any]]:

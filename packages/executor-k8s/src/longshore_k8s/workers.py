@@ -19,8 +19,9 @@ from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.errors import AlreadyThere
 from longshore_k8s.evidence import PodPhase, PodState, state_of
+from longshore_k8s.fences import raise_fence
 from longshore_k8s.manifests import see_ours, worker_pod
-from longshore_k8s.names import labels_of, object_name
+from longshore_k8s.names import labels_of, labels_of_run, object_name
 from longshore_k8s.session import PodLink, hello, session_by
 from longshore_k8s.templates import merged
 from longshore_k8s.volumes import store_on
@@ -47,6 +48,10 @@ def open_worker(
     ``afterwards`` is done when nothing of the run is to be left; ``shared`` is what the workers of a volume share.
     """
     name, labels = object_name(context.run, machine.id), labels_of(context.run, machine.id)
+    lease = object_name(context.run, machine.pool) if config.volume else ""
+    if lease:
+        # It says that the run has something on the volume, for whoever tidies up after us.
+        raise_fence(namespace, lease, labels_of_run(context.run), fence)
     manifest = merged(worker_pod(name, labels, config), template)
     pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds())
     seconds, helped = config.reconnect.total_seconds(), bool(config.helper_image)
@@ -58,7 +63,7 @@ def open_worker(
         seconds,
         helped=helped,
         store=store_on(context.run, machine.pool) if config.volume else "",
-        over=partial(_remove, namespace, name, afterwards),
+        over=partial(_remove, namespace, name, lease, afterwards),
     )
     try:
         link.open()
@@ -71,10 +76,12 @@ def open_worker(
         raise
 
 
-def _remove(namespace: Namespace, pod: str, afterwards: Callable[[], None]) -> None:
-    """Delete a pod, and the namespace of the run if it has one, as far as the cluster lets us."""
+def _remove(namespace: Namespace, pod: str, lease: str, afterwards: Callable[[], None]) -> None:
+    """Delete a pod, and the lease and the namespace of the run if it has them, as far as the cluster lets us."""
     with suppress(LongshoreError):
         namespace.delete("pods", pod)
+        if lease:
+            namespace.delete("leases", lease)
         namespace.remove()
     afterwards()
 

@@ -11,7 +11,7 @@ import pytest
 
 from longshore.model.resources import Resources
 from longshore_k8s.config import ImageBuild, K8sConfig
-from longshore_k8s.manifests import attempt_pod, worker_pod
+from longshore_k8s.manifests import attempt_pod, see_ours, worker_pod
 from longshore_k8s.names import label_value, labels_of, labels_of_attempt
 
 FULL = K8sConfig(
@@ -95,6 +95,13 @@ def test_the_pod_of_an_attempt_says_of_which_run_task_and_number_it_is_and_whose
     wanted = {"run": "r", "task": "fit", "attempt": "2", "owner": label}
     assert {f"longshore/{name}": value for name, value in wanted.items()}.items() <= made["metadata"]["labels"].items()
     kubernetes_validate.validate(made, "1.29", strict=True)
+
+
+def test_a_pod_that_somebody_else_made_for_the_run_is_of_the_run() -> None:
+    made = worker_pod("x", labels_of("r", "m"), K8sConfig(image="busybox", workers=1, owner="ann"))
+    wanted = worker_pod("x", labels_of("r", "m"), K8sConfig(image="busybox", workers=1, owner="bob"))
+
+    see_ours(made, "x", wanted["metadata"]["labels"])
 
 
 def test_no_label_of_a_user_hides_whose_a_pod_is() -> None:

@@ -31,9 +31,10 @@ def claim(standin: StandIn, mode: str) -> None:
     standin.post("persistentvolumeclaims", "default", body)
 
 
+@pytest.mark.parametrize("by_hand", [False, True], ids=["with-the-run", "by-hand"])
 @pytest.mark.parametrize("image", ["busybox", "python:3"])
-def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
-    standin: StandIn, tmp_path: Path, image: str
+def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run_or_by_hand_after_its_controller(
+    standin: StandIn, tmp_path: Path, image: str, *, by_hand: bool
 ) -> None:
     claim(standin, "ReadWriteMany")
     chosen = config(standin, workers=2, volume=CLAIM, image=image)
@@ -71,9 +72,13 @@ def test_what_one_worker_was_sent_is_there_for_all_and_goes_with_the_run(
     assert [machine.store for machine in machines] == ["p", "p"]
     assert len(list((standin.kubelet.claims / CLAIM).rglob(sha256))) == 1
     for session in sessions:
-        session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
+        if not by_hand:
+            session.clear()  # type: ignore[attr-defined]  # an ability of these sessions
         session.close()
+    if by_hand:
+        executor.remove("r")
     assert list((standin.kubelet.claims / CLAIM).iterdir()) == []
+    assert standin.all("leases") == []
 
 
 @pytest.mark.parametrize(
