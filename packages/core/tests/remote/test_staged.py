@@ -22,7 +22,7 @@ import pytest
 import trustme
 from attrs import evolve
 
-from longshore.errors import DigestMismatch, InputMissing, PeerOutOfReach, StagingError
+from longshore.errors import DigestMismatch, InputMissing, MachineUnreachable, PeerOutOfReach, StagingError
 from longshore.model.artifact import Artifact
 from longshore.plugin.areas import Request, Unread, Upload
 from longshore.remote.bundle import build_bundle
@@ -493,6 +493,22 @@ def test_no_process_has_a_signature_among_its_arguments(machine: Machine, area: 
     assert area.bucket.trouble == []
     assert len(seen) > 2
     assert not any(SECRET.encode() in each for each in seen)
+
+
+def test_a_stream_that_is_opened_while_the_link_is_closed_is_closed_too(machine: Machine) -> None:
+    opened: list[Stream] = []
+
+    def open_late() -> Stream:
+        opened.append(machine._open())
+        transfers.close()
+        return opened[0]
+
+    transfers = StagedTransfers(open_late, machine.home)
+
+    with pytest.raises(MachineUnreachable):
+        transfers.clear()
+
+    assert opened[0].process.returncode == 0
 
 
 @pytest.mark.parametrize("kind", ["shim"])

@@ -45,9 +45,14 @@ class Asking:
         self._reader = Reader(lambda _size: b"")
         self._writer = Writer(lambda _content: None)
         self._progress = 0
+        self._closed = False
 
     def close(self) -> None:
-        """End the stream."""
+        """End the stream, for good: what is being asked for in another thread is not asked for again."""
+        self._closed = True
+        self._drop()
+
+    def _drop(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
@@ -60,17 +65,19 @@ class Asking:
             try:
                 if self._stream is None:
                     self._stream = self._open_stream()
+                    if self._closed:
+                        raise MachineUnreachable("the link was closed")
                     self._reader = Reader(self._stream.receive)
                     self._writer = Writer(self._stream.send)
                 return work()
             except Broken as error:
-                self.close()
+                self._drop()
                 failures = 1 if self._progress > before else failures + 1
                 if failures == _TRIES:
                     raise MachineUnreachable(f"a transfer broke off {_TRIES} times: {error}") from error
                 _log.info("a transfer is taken up again: %s", error)
             except BaseException:
-                self.close()  # what is under way in it is of no use
+                self._drop()  # what is under way in it is of no use
                 raise
 
     def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
