@@ -24,6 +24,7 @@ from longshore.model.environment import BuildSpec
 from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFailed
 from longshore.model.events import AttemptEnded, AttemptStarted, MachineGone
 from longshore.model.machine import Machine
+from longshore.model.resources import Resources
 from longshore.plugin.abilities import Builds
 from longshore.plugin.protocols import Executor, ExecutorContext, Session, SessionEvent
 
@@ -31,6 +32,8 @@ __all__ = ["ExecutorBench", "Told"]
 
 Told = SessionEvent
 _GLANCE_SECONDS = 0.01
+_NOTHING = Resources(cpus=0)
+"""What the bench itself does finds room beside two attempts."""
 
 _CONTROLLER = """
 import sys
@@ -212,7 +215,7 @@ class ExecutorBench:
         """Give what a shell on the machine writes to stdout."""
         self._looks += 1
         task = f"look{self._looks}"
-        ended = self.execute(task, Shell(text))
+        ended = self.execute(task, Shell(text), needs=_NOTHING)
         assert ended.failure is None, ended
         return self.log(task)
 
@@ -246,7 +249,7 @@ class ExecutorBench:
     def settled(self) -> list[Told]:
         """Everything told up to the end of an attempt that is started now."""
         number = 1 + sum(isinstance(event, AttemptEnded) and event.task == "settle" for event in self.told)
-        self.go("settle", Argv(("true",)), attempt=number)
+        self.go("settle", Argv(("true",)), attempt=number, needs=_NOTHING)
         self.ended("settle", number)
         return self._all()
 
