@@ -146,8 +146,8 @@ class Exchange:
         try:
             self._writer.line({"problem": text, "kind": kind, "object": sha256})
             self._writer.flush()
-        except OSError:
-            sys.exit(1)
+        except (Broken, OSError):
+            pass  # nobody listens any more, and the program ends in any case
 
     def _lack(self, message: Message) -> None:
         lack = [
