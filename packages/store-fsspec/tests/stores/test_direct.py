@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from longshore import Run, load
+from longshore import Run, load, resume
 from longshore.model.events import AttemptEnded, TasksIdentified
 from longshore.remote.digest import digest_bytes
 from longshore.remote.store import has_object
@@ -319,6 +319,30 @@ def test_a_task_that_is_cancelled_while_its_machine_reads_never_starts(case: Cas
 
     assert run.state == "cancelled"
     assert not case.counted.exists()
+
+
+def test_who_takes_a_run_over_listens_while_a_bucket_does_not_answer(case: Case) -> None:
+    asked, looked, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def before(each: Asked) -> None:
+        if signed(each) or asked.is_set():
+            (asked if signed(each) else looked).set()
+            answered.wait(SECONDS)
+
+    case.wire.before = before
+    with case.rig.start(case.text(), "") as run:
+        assert asked.wait(SECONDS)
+        run.detach()
+
+    with resume(case.rig.project.folder) as again:
+        assert looked.wait(SECONDS)
+        again.cancel()
+        again.wait(until=lambda run: run.task("first").phase == "cancelled", timeout=SECONDS)
+        assert again.task("first").phase == "cancelled", "it does not listen"
+        answered.set()
+        again.wait(timeout=SECONDS)
+
+    assert again.state == "cancelled"
 
 
 def _begin(rig: Rig, *words: str) -> subprocess.Popen[bytes]:

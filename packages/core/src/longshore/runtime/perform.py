@@ -105,6 +105,10 @@ class Crew:
         if store_of(machine):
             self._identifier.travels = True
             self._inputs.apart.add(machine.pool)
+            if self._drawing is None:
+                from longshore.runtime.drawing import Drawing  # noqa: PLC0415  as above
+
+                self._drawing = Drawing(self._objects, self._identifier, self._ready, self._runner.post)
         if not here:
             self._inputs.away.add(machine.pool)
 
@@ -159,7 +163,12 @@ class Crew:
 
     def stage(self, action: StageAttempt) -> None:
         """Bring what an attempt reads to its machine, and start it there."""
-        self._start(action, staging=True)
+        known = action.task in self._ready or self._identifier.quick(self._state.tasks[action.task].task)
+        if known or action.machine not in self.reach.remotes:
+            self._start(action, staging=True)
+        else:
+            # Another controller has looked at what it reads; to do so again may take long.
+            self._later(lambda _: self._start(action, staging=True), action.task)
 
     def _start(self, action: StartAttempt | StageAttempt, *, staging: bool = False) -> None:
         task = self._state.tasks[action.task]
@@ -172,8 +181,8 @@ class Crew:
                 if put:
                     self._inputs.sending(spec.inputs)
                 far = [item for item in spec.inputs if self._objects.far(item)]
-                if far:
-                    self._drawn.start(action, spec, far, remote, put=put)
+                if far and self._drawing is not None:
+                    self._drawing.start(action, spec, far, remote, put=put)
                 else:
                     remote.start(spec, put=put)
                 return
@@ -188,14 +197,6 @@ class Crew:
             session.go(spec.id)
         except Exception as error:  # noqa: BLE001  whatever a plugin raises is this attempt's end, told by its class
             self._runner.post(never_started(action.task, action.attempt, error))
-
-    @property
-    def _drawn(self) -> Drawing:
-        if self._drawing is None:
-            from longshore.runtime.drawing import Drawing  # noqa: PLC0415  as above
-
-            self._drawing = Drawing(self._objects, self._identifier, self._ready, self._runner.post)
-        return self._drawing
 
     def _attempt(self, task: TaskState, number: int) -> AttemptSpec:
         name = task.task.id
