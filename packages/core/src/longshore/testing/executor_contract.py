@@ -11,6 +11,7 @@ from longshore.errors import ExecutorError, FenceRefused
 from longshore.model.command import Argv, Shell
 from longshore.model.events import AttemptEnded, MachineGone
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
+from longshore.model.resources import Resources
 from longshore.testing.executor_abilities import SessionAbilityLaws
 from longshore.testing.executor_bench import ExecutorBench
 from longshore.testing.executor_data import DataLaws
@@ -124,7 +125,9 @@ class ExecutorContract(DataLaws, SessionAbilityLaws):
         """After a crash in the middle of many ends each attempt has its own end, or is lost; and keeps that."""
         kill = bench.kill or pytest.skip("the bench cannot kill the remote side")
         tasks = {f"t{number}": number for number in range(20)}
-        ids = [bench.go(task, Shell(f"exit {number}")) for task, number in tasks.items()]
+        # Room for all at once: where an attempt has a place of its own, that goes when it is released.
+        few = Resources(cpus=0)
+        ids = [bench.go(task, Shell(f"exit {number}"), needs=few) for task, number in tasks.items()]
         bench.ended("t0")
 
         kill()
