@@ -15,6 +15,7 @@ from longshore.model.machine import Machine
 from longshore.plugin.clusters import Kubernetes, Registries, RegistryLogin
 from longshore.plugin.hosts import Finding, PodInfo
 from longshore.plugin.protocols import ExecutorContext, Session, Sink
+from longshore.remote.remote_session import RemoteSession
 from longshore.remote.sharing import SharedStore
 from longshore_k8s.checking import check_cluster
 from longshore_k8s.client import Namespace
@@ -22,6 +23,7 @@ from longshore_k8s.config import K8sConfig
 from longshore_k8s.entering import enter_pod
 from longshore_k8s.images import Images
 from longshore_k8s.names import labels_of_run, object_name
+from longshore_k8s.openings import Openings
 from longshore_k8s.overview import leases_of, names_of_attempt, pods_of, remove_pods, remove_run, runs_of
 from longshore_k8s.pods import PodsSession
 from longshore_k8s.quotas import room_of
@@ -97,6 +99,7 @@ class K8sExecutor:
         if config.volume and config.workers is None and context.area is not None:
             message = "data of a pod for each task go by the volume, or by the store"
             raise ConfigError([Problem(place="", key="pools: volume", message=message, remedy="take one of them out")])
+        self._openings = Openings()
         self._shared = SharedStore("let volume name a claim that is one file system") if config.volume else None
 
     def open(self, machine: Machine, *, fence: int, sink: Sink) -> Session:
@@ -107,6 +110,18 @@ class K8sExecutor:
             MachineUnreachable: when the cluster does not answer, or the pod does not run in time.
             ExecutorError: when the cluster is another one than the machine was described in, or does not take the pod.
         """
+        with self._openings.begin(object_name(self._context.run, machine.id)):
+            session = self._open(machine, fence, sink)
+            if self._openings.withdrawn:
+                session.clear()
+                session.close()
+        return session
+
+    def withdraw(self) -> None:
+        """End what is being opened; as `longshore.plugin.abilities.Withdraws.withdraw`."""
+        self._openings.withdraw()
+
+    def _open(self, machine: Machine, fence: int, sink: Sink) -> PodsSession | RemoteSession:
         namespace = self._rented(machine.address) if self._context.provider is not None else self._namespace()
         if self._context.provider is None and machine.tags.get(_UID, "") != namespace.uid():
             raise ExecutorError(
@@ -121,7 +136,7 @@ class K8sExecutor:
         afterwards = _do_nothing if images is None else images.remove_or_tell
         if config.workers is None:
             return PodsSession(*given, afterwards, self._shared)
-        return open_worker(*given, afterwards, self._shared)
+        return open_worker(*given, afterwards, self._shared, self._openings)
 
     # --- by hand
 

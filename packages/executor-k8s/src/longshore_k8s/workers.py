@@ -22,6 +22,7 @@ from longshore_k8s.evidence import PodPhase, PodState, state_of
 from longshore_k8s.fences import raise_fence
 from longshore_k8s.manifests import see_ours, worker_pod
 from longshore_k8s.names import labels_of, labels_of_run, object_name
+from longshore_k8s.openings import Openings
 from longshore_k8s.session import PodLink, hello, session_by
 from longshore_k8s.templates import merged
 from longshore_k8s.volumes import store_on
@@ -42,38 +43,34 @@ def open_worker(
     sink: Sink,
     afterwards: Callable[[], None],
     shared: SharedStore | None,
+    openings: Openings,
 ) -> RemoteSession:
     """Link to a worker; its pod is made when there is none. The errors are those of `K8sExecutor.open`.
 
-    ``afterwards`` is done when nothing of the run is to be left; ``shared`` is what the workers of a volume share.
+    ``afterwards`` is done when nothing of the run is to be left; ``shared`` is what the workers of a volume share;
+    ``openings`` say when it is not wanted any more.
     """
     name, labels = object_name(context.run, machine.id), labels_of(context.run, machine.id)
     lease = object_name(context.run, machine.pool) if config.volume else ""
-    if lease:
-        # It says that the run has something on the volume, for whoever tidies up after us.
-        raise_fence(namespace, lease, labels_of_run(context.run), fence)
-    manifest = merged(worker_pod(name, labels, config), template)
-    pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds())
-    seconds, helped = config.reconnect.total_seconds(), bool(config.helper_image)
-    link = PodLink(
-        namespace,
-        name,
-        pod["metadata"]["uid"],
-        _PLACE,
-        seconds,
-        helped=helped,
-        store=store_on(context.run, machine.pool) if config.volume else "",
-        over=partial(_remove, namespace, name, lease, afterwards),
-    )
-    try:
-        link.open()
-        if fence < link.fence:
-            raise FenceRefused(f"a newer controller has taken run {context.run} over (its fence is {link.fence})")
-        first = hello(machine.resources, machine.slots, link, fence, context.unattended)
-        return session_by(machine.id, first, link, sink, context, shared=shared)
-    except BaseException:
-        link.close()
-        raise
+    remove = partial(_remove, namespace, name, lease, afterwards)
+    with openings.removed_by(name, remove):
+        if lease:
+            # It says that the run has something on the volume, for whoever tidies up after us.
+            raise_fence(namespace, lease, labels_of_run(context.run), fence)
+        manifest = merged(worker_pod(name, labels, config), template)
+        pod = _running(namespace, manifest, (config.start_timeout or _START).total_seconds(), openings)
+        seconds, helped = config.reconnect.total_seconds(), bool(config.helper_image)
+        uid, store = pod["metadata"]["uid"], store_on(context.run, machine.pool) if config.volume else ""
+        link = PodLink(namespace, name, uid, _PLACE, seconds, helped=helped, store=store, over=remove)
+        try:
+            link.open()
+            if fence < link.fence:
+                raise FenceRefused(f"a newer controller has taken run {context.run} over (its fence is {link.fence})")
+            first = hello(machine.resources, machine.slots, link, fence, context.unattended)
+            return session_by(machine.id, first, link, sink, context, shared=shared)
+        except BaseException:
+            link.close()
+            raise
 
 
 def _remove(namespace: Namespace, pod: str, lease: str, afterwards: Callable[[], None]) -> None:
@@ -86,16 +83,16 @@ def _remove(namespace: Namespace, pod: str, lease: str, afterwards: Callable[[],
     afterwards()
 
 
-def _running(namespace: Namespace, manifest: dict[str, Any], seconds: float) -> dict[str, Any]:
+def _running(namespace: Namespace, manifest: dict[str, Any], seconds: float, openings: Openings) -> dict[str, Any]:
     """Give the pod as soon as it runs. One that has ended makes room for another one."""
     end = time.monotonic() + seconds
     name, labels = manifest["metadata"]["name"], manifest["metadata"]["labels"]
     state = PodState(phase=PodPhase.WAITS)
     while (left := end - time.monotonic()) > 0:
-        try:
+        openings.see()
+        with suppress(AlreadyThere):
             namespace.create("pods", manifest)
-        except AlreadyThere:
-            pass
+        openings.see()  # who withdraws may have come before it
         made_before = False
         with closing(namespace.states(name, left)) as states:
             for pod in states:

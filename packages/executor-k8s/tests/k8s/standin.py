@@ -235,8 +235,14 @@ class StandIn:
         gone = body["metadata"]["$deleteFromPrimitiveList/finalizers"]
 
         def work(found: dict[str, Any]) -> None:
-            left = [each for each in found["metadata"].get("finalizers", []) if each not in gone]
-            found["metadata"]["finalizers"] = left
+            meta = found["metadata"]
+            if "deletionTimestamp" in meta and not set(gone) <= set(meta.get("finalizers", [])):
+                raise Refusal(
+                    422,
+                    "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, "
+                    f"found new finalizers {gone}",
+                )
+            meta["finalizers"] = [each for each in meta.get("finalizers", []) if each not in gone]
 
         found = self.objects.change(key, work)
         if key[0] == "pods" and "deletionTimestamp" in found["metadata"]:

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,16 +17,18 @@ from longshore.errors import ExecutorError, MachineUnreachable
 from longshore.model.attempt import Item
 from longshore.model.command import Shell
 from longshore.model.outcome import Exited
+from longshore.plugin.protocols import ExecutorContext
 from longshore.remote.digest import digest_file
 from longshore.remote.store import has_object
 from longshore.testing import ExecutorBench
 from longshore_k8s.client import Namespace
 from longshore_k8s.errors import NotTheCluster
-from longshore_k8s.executor import machines_of
+from longshore_k8s.executor import K8sExecutor, machines_of
 from longshore_k8s.manifests import worker_pod
 from longshore_k8s.names import labels_of, object_name
 
 from .clusters import Cluster
+from .project import until
 from .standin import StandIn
 from .test_contract import bench_of, config
 
@@ -191,6 +194,27 @@ def test_a_pod_that_finds_no_node_says_what_is_missing(make_bench: Callable[...,
 
     with pytest.raises(MachineUnreachable, match="Insufficient cpu"):
         bench.open()
+
+
+def test_nothing_is_left_of_a_worker_that_does_not_run_yet_when_the_run_is_over(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    chosen = config(cluster, cpus=1000.0)
+    executor = K8sExecutor(
+        chosen, ExecutorContext(run="r", run_folder=tmp_path, project_folder=tmp_path, store_folder=tmp_path / "store")
+    )
+    [machine] = machines_of(chosen, "p")
+    with ThreadPoolExecutor() as crew:
+        opening = crew.submit(executor.open, machine, fence=1, sink=lambda *_: None)
+        until(lambda: bool(cluster.all("pods")))
+
+        executor.withdraw()
+
+        with pytest.raises(MachineUnreachable, match="the run is over"):
+            opening.result()
+    until(lambda: not any(map(cluster.all, ("pods", "leases"))))
+    with pytest.raises(MachineUnreachable, match="the run is over"):
+        executor.open(machine, fence=1, sink=lambda *_: None)
 
 
 def test_a_quota_that_is_used_up_keeps_a_worker_out_of_reach_for_now(

@@ -19,11 +19,13 @@ from longshore.model.environment_events import EnvironmentBuilt, EnvironmentFail
 from longshore.model.outcome import Cancelled, Exited, FailureClass, Lost
 from longshore.model.resources import Resources
 from longshore.testing import ExecutorBench
+from longshore_k8s.client import Namespace
 from longshore_k8s.manifests import FINALIZER
 from longshore_k8s.names import object_name
 
 from .clusters import Cluster
 from .standin import StandIn
+from .test_contract import config
 
 POD = object_name("r", "a", "1")
 TOO_MUCH = Resources(cpus=1000.0)
@@ -54,6 +56,19 @@ def test_a_pod_is_there_until_its_outcome_was_taken(cluster: Cluster, bench: Exe
     bench.session.release("r/a/1")
 
     until(lambda: pods(cluster) == [])
+
+
+def test_a_pod_that_is_let_go_twice_is_let_go(cluster: Cluster, bench: ExecutorBench) -> None:
+    bench.execute("a", Shell("true"))
+    [name] = pods(cluster)
+    namespace = Namespace(config(cluster, workers=None))
+    namespace.delete("pods", name)
+
+    namespace.let_go(name)
+    namespace.let_go(name)
+
+    until(lambda: pods(cluster) == [])
+    namespace.let_go(name)
 
 
 def test_nothing_is_made_for_what_was_not_created_and_nothing_is_left_at_the_end(

@@ -50,6 +50,18 @@ def test_the_diamond_runs_and_leaves_nothing(
     until(lambda: not any(map(cluster.all, ("pods", "jobs", "leases", "namespaces"))))
 
 
+@pytest.mark.parametrize("options", ["workers = 2", ""], ids=["workers", "pods"])
+def test_a_run_in_which_all_is_up_to_date_leaves_nothing(cluster: Cluster, tmp_path: Path, options: str) -> None:
+    task = '[tasks.A]\ncommand = "echo x >> {counts}/A; echo made > a.txt"\noutputs = ["a.txt"]\n'
+    project = Project(tmp_path, cluster, options, task)
+    project.say("run")
+
+    project.say("run")
+
+    assert project.count() == {"A": 1}
+    until(lambda: not any(map(cluster.all, ("pods", "leases"))))
+
+
 @pytest.mark.parametrize("options", ["workers = 1", ""], ids=["worker", "pod"])
 def test_a_python_call_is_made_by_the_python_of_the_image(standin: StandIn, tmp_path: Path, options: str) -> None:
     task = '[tasks.where]\ncall = "model:where"\noutputs = ["place.txt"]\n'

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from longshore.folders import state_folder
-from longshore.plugin.abilities import Boots, Builds, FirstBoot, Measures, Peers, Surveys
+from longshore.plugin.abilities import Boots, Builds, FirstBoot, Measures, Peers, Surveys, Withdraws
 from longshore.plugin.hooks import hookimpl
 from longshore.plugin.observers import Closes, Observer, ObserverRecord
 from longshore.plugin.protocols import (
@@ -131,6 +131,7 @@ __all__ = [
     "Unread",
     "Upload",
     "Want",
+    "Withdraws",
     "hookimpl",
     "state_folder",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "Peers",
     "Surveys",
     "Together",
+    "Withdraws",
 ]
 
 
@@ -163,5 +164,19 @@ class Boots(Protocol):
 
         ``derived`` gives 32 secret bytes for a purpose, the same whenever the launch is repeated. The machine is to
         power itself off when nobody has attended to it for ``unattended``.
+        """
+        ...
+
+
+@runtime_checkable
+class Withdraws(Protocol):
+    """Ability of an executor whose `Executor.open` makes what it links to: to leave nothing of what has no link yet."""
+
+    def withdraw(self) -> None:
+        """End whatever is being opened, with `MachineUnreachable`, and open nothing any more.
+
+        What was made for that is removed, or will be. Called from any thread when the run has ended for good; sessions
+        that were given are cleared and closed afterwards. Returns when no `Executor.open` goes on, or after some
+        seconds.
         """
         ...

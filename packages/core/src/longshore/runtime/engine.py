@@ -162,7 +162,7 @@ class Engine:
             with ExitStack() as opened:
                 crew.copies = self._copies()
                 linking = Linking(self.runner, reach, self._lock.fence)
-                opened.callback(linking.close)
+                opened.callback(lambda: linking.close(over=self.runner.state.over))
                 for pool in self._pools:
                     here = pool.executor == "local"
                     machines = list(self._machines(pool))

@@ -11,7 +11,7 @@ from typing import Any
 
 from longshore.errors import LongshoreError, PluginBroken
 from longshore.model.machine import Machine
-from longshore.plugin.abilities import Boots
+from longshore.plugin.abilities import Boots, Withdraws
 from longshore.plugin.hosts import Checks, Enters, Pods, Shells
 from longshore.plugin.protocols import Executor, Session, Sink
 
@@ -25,6 +25,7 @@ _ABILITIES: Mapping[type, tuple[str, ...]] = MappingProxyType(
         Enters: ("enter",),
         Pods: ("manifest", "pods", "runs", "remove"),
         Shells: ("shell",),
+        Withdraws: ("withdraw",),
     }
 )
 

@@ -20,6 +20,7 @@ from longshore.model.events import MachineAdded, MachineGone
 from longshore.model.machine import Machine
 from longshore.model.times import over_by
 from longshore.model.workflow import PoolSpec
+from longshore.plugin.abilities import Withdraws
 from longshore.plugin.protocols import Executor, SessionEvent
 from longshore.runtime.reach import Reach, store_of
 from longshore.runtime.runner import Runner
@@ -30,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_SECONDS = 1.0
 _MOST_SECONDS = 60.0
+_WITHDRAW_SECONDS = 30.0
 _GOOD_SECONDS = 60.0
 """A link that lived for so long was a good one; what was before it is forgotten."""
 
@@ -62,6 +64,8 @@ class Linking:
         self._missing: dict[str, int] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._withdrawing: dict[Withdraws, list[_Given]] = {}
+        """Executors that make what they link to, and their machines."""
 
     def open(self, pool: PoolSpec, executor: Executor, machines: Sequence[Machine]) -> None:
         """Link to all machines of a pool. The run goes on without some of them, but not without all.
@@ -73,11 +77,26 @@ class Linking:
             parted = state.parted.get(machine.id)
             known = machine.id in state.machines
             given = _Given(pool, executor, machine, known, None if parted is None else parted.until)
+            if isinstance(executor, Withdraws):
+                self._withdrawing.setdefault(executor, []).append(given)
             self._begin(partial(self._link_first, len(machines)), given)
 
-    def close(self) -> None:
-        """Make no links any more. Returns at once."""
+    def close(self, *, over: bool) -> None:
+        """Make no links any more. When the run is ``over`` for good, nothing is left of those that are being made:
+        that is waited for.
+        """
         self._closed.set()
+        if not over:
+            return
+        deadline = time.monotonic() + _WITHDRAW_SECONDS
+        for executor, all_given in self._withdrawing.items():
+            try:
+                executor.withdraw()
+            except Exception as error:  # noqa: BLE001  a plugin's own; the run is over all the same
+                _log.warning("something that was to be linked to may be left: %s", error)
+            for given in all_given:
+                if given.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                    given.lock.release()
 
     def _begin(self, work: Callable[[_Given], None], given: _Given) -> None:
         threading.Thread(target=self._guarded, args=(work, given), name=f"open-{given.machine.id}", daemon=True).start()
