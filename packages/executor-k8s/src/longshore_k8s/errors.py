@@ -89,11 +89,20 @@ def translated(doing: str) -> Iterator[None]:
     except ValueError as error:
         raise ExecutorError(f"{doing}: the client does not take it: {plain_text(str(error))}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        if isinstance(getattr(error, "reason", error), urllib3.exceptions.SSLError | ssl.SSLError):
+        if _is_refused_proof(getattr(error, "reason", error)):
             raise NotTheCluster(
                 f"{doing}: what answers cannot prove to be the cluster that is meant: {plain_text(str(error))}"
             ) from error
         raise MachineUnreachable(f"the cluster does not answer while {doing}: {plain_text(str(error))}") from error
+
+
+def _is_refused_proof(error: object) -> bool:
+    """Say whether a handshake has failed, and not just been cut."""
+    if isinstance(error, urllib3.exceptions.SSLError) and error.args:
+        error = error.args[0]
+    return isinstance(error, urllib3.exceptions.SSLError | ssl.SSLError) and not isinstance(
+        error, ssl.SSLEOFError | ssl.SSLZeroReturnError
+    )
 
 
 def of_api(error: ApiException, doing: str) -> LongshoreError:

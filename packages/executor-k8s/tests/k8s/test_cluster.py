@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -123,6 +125,32 @@ def test_a_server_that_is_not_trusted_is_sent_nothing(standin: StandIn, tmp_path
             machines_of(config(standin, kubeconfig=str(forged)), "p")
 
         assert other.asked == []
+
+
+def test_a_server_that_hangs_up_while_it_proves_who_it_is_does_not_answer(standin: StandIn, tmp_path: Path) -> None:
+    asked = 0
+
+    def hang_up() -> None:
+        nonlocal asked
+        with suppress(OSError):
+            while True:
+                link, _ = server.accept()
+                asked += 1
+                link.recv(1)
+                link.shutdown(socket.SHUT_WR)
+                link.recv(1 << 16)
+                link.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hang_up, daemon=True).start()
+        elsewhere = tmp_path / "elsewhere"
+        there = f"server: https://127.0.0.1:{server.getsockname()[1]}"
+        elsewhere.write_text(re.sub("server: .*", there, standin.kubeconfig.read_text()))
+
+        with pytest.raises(MachineUnreachable, match="does not answer"):
+            machines_of(config(standin, kubeconfig=str(elsewhere)), "p")
+
+    assert asked > 1, "it was not asked again"
 
 
 @pytest.mark.parametrize(
