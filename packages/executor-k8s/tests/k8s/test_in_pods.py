@@ -14,9 +14,11 @@ from longshore.model.outcome import Exited, FailureClass, Lost
 from longshore.remote.digest import digest_file
 from longshore.remote.store import object_path
 from longshore.testing import ExecutorBench
+from longshore_k8s.config import K8sConfig
 from longshore_k8s.executor import K8sExecutor
 
 from .clusters import Cluster
+from .standin import StandIn
 from .test_contract import config
 
 
@@ -53,24 +55,37 @@ def test_tools_that_cannot_be_had_are_told(make_bench: Callable[..., ExecutorBen
     assert (ended.failure, "missing/tools:1" in ended.evidence) == (FailureClass.ENVIRONMENT, True)
 
 
-@pytest.mark.parametrize("command", ["cat", "cat >/dev/null; echo", "true"], ids=["all", "nothing comes", "not read"])
+@pytest.mark.parametrize("command", ["cat", "cat >/dev/null; echo"], ids=["all", "nothing comes"])
 def test_a_command_beside_an_attempt_reads_what_it_is_given(
     bench: ExecutorBench, cluster: Cluster, tmp_path: Path, command: str
 ) -> None:
-    bench.waiting("a")
     content = os.urandom(3 << 20)
-    (tmp_path / "given").write_bytes(content)
-    heard = {1: bytearray(), 2: bytearray()}
 
-    executor = K8sExecutor(config(cluster, workers=None), bench.context())
-    with (tmp_path / "given").open("rb") as given:
-        code = executor.enter(
+    said = told(bench, config(cluster, workers=None), tmp_path, command, content)
+
+    assert said == (0, content if command == "cat" else b"\n", b"")
+
+
+def test_a_command_beside_an_attempt_need_not_read_what_it_is_given(
+    bench: ExecutorBench, standin: StandIn, tmp_path: Path
+) -> None:
+    # containerd 1.6.20 never ends such a stream, whoever has opened it.
+    assert told(bench, config(standin, workers=None), tmp_path, "true", os.urandom(3 << 20)) == (0, b"", b"")
+
+
+def told(
+    bench: ExecutorBench, chosen: K8sConfig, folder: Path, command: str, content: bytes
+) -> tuple[int, bytes, bytes]:
+    """Execute a command beside an attempt, give it something, and say how it ends and what it says."""
+    bench.waiting("a")
+    (folder / "given").write_bytes(content)
+    heard = {1: bytearray(), 2: bytearray()}
+    with (folder / "given").open("rb") as given:
+        code = K8sExecutor(chosen, bench.context()).enter(
             "p",
             "r/a/1",
             ["sh", "-c", command],
             feed=given.fileno(),
             tell=lambda stream, data: heard[stream].extend(data),
         )
-
-    assert (code, bytes(heard[2])) == (0, b"")
-    assert heard[1] == {"cat": content, "true": b""}.get(command, b"\n")
+    return code, bytes(heard[1]), bytes(heard[2])
