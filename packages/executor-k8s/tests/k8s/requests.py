@@ -187,22 +187,37 @@ class Handler(BaseHTTPRequestHandler):
             link.close()
 
 
+class _Input:
+    """What a program reads: one thread writes it, and any may end it."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        self._pipe, process.stdin = process.stdin, None  # else the program's end closes it, too
+        self._lock = threading.Lock()
+
+    def write(self, content: bytes) -> None:
+        """Raises OSError or ValueError when nobody reads it any more."""
+        with self._lock:
+            self._pipe.write(content)
+            self._pipe.flush()
+
+    def end(self) -> None:
+        with self._lock, suppress(OSError):
+            self._pipe.close()
+
+
 def _pump(process: subprocess.Popen[bytes], link: Socket) -> None:
     """Join a program with a stream; a stream that breaks ends the program's input, and not the program.
 
     So does either of its outputs that ends, as with containerd.
     """
-    assert process.stdin is not None
+    given = _Input(process)
     assert process.stdout is not None
     assert process.stderr is not None
 
-    def end_input() -> None:
-        with suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr]  # asserted above
-
     def write(handle: int, channel: int) -> None:
         _pass_on(handle, channel, link)
-        end_input()
+        given.end()
 
     writers = [
         threading.Thread(target=write, args=(pipe.fileno(), channel), daemon=True)
@@ -213,9 +228,8 @@ def _pump(process: subprocess.Popen[bytes], link: Socket) -> None:
         with suppress(OSError, ValueError):
             for message in link.messages():
                 if message[:1] == bytes([_STDIN]):
-                    process.stdin.write(message[1:])  # type: ignore[union-attr]  # asserted above
-                    process.stdin.flush()  # type: ignore[union-attr]  # as above
-        end_input()
+                    given.write(message[1:])
+        given.end()
 
     reader = threading.Thread(target=read, daemon=True)
     for thread in (*writers, reader):
