@@ -254,7 +254,12 @@ class SupervisorSession:
         return None
 
     def _ended(self, told: dict[str, Any]) -> SessionEvent | None:
-        """Take note of an end; what a dead supervisor had not begun is sent again instead."""
+        """Take note of an end; what a dead supervisor had not begun is sent again instead.
+
+        What ends while it is asked for is told twice: as it ends, and in answer. The second time says nothing.
+        """
+        if told["id"] not in self._outstanding.running:
+            return None
         if told.get("never"):
             with self._lock:
                 line = self._outstanding.go_again(told["id"])
