@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -110,17 +110,19 @@ class AttemptPod:
             self._lose(failure_of(error), str(error))
         else:
             if pod is not None:
-                self.see(pod)
+                self.see(self._seen(pod))
             if around.config.start_timeout is not None:
                 around.hands.after(around.config.start_timeout.total_seconds(), self._id, self._see_late)
 
-    def see(self, pod: dict[str, Any]) -> None:
+    def see(self, pod: SeenPod) -> None:
         """Take note of how the pod is, and do what can be done now."""
-        seen = SeenPod.of(pod, self._around.config.gpu_resource)
-        if self._went and self._pod is not None and seen.uid != self._pod.uid:
+        if self._went and self._pod is not None and pod.uid != self._pod.uid:
             return  # a Job has made another one, in which nothing will be started
-        self._pod = seen
-        self._act(seen)
+        self._pod = pod
+        self._act(pod)
+
+    def _seen(self, pod: Mapping[str, Any]) -> SeenPod:
+        return SeenPod.of(pod, self._around.config.gpu_resource)
 
     def _act(self, pod: SeenPod) -> None:
         if self._ending.over:
@@ -191,7 +193,7 @@ class AttemptPod:
             never("its pod had not begun")
         else:
             self._asked = True
-            self.see(pod)
+            self.see(self._seen(pod))
 
     def _begin(self) -> None:
         """Link to the shim in the pod, and start the command or ask what became of it."""
@@ -233,7 +235,7 @@ class AttemptPod:
             if pod is None:
                 self.vanish()
             else:
-                self.see(pod)
+                self.see(self._seen(pod))
 
     def _see_late(self) -> None:
         """See whether the pod runs, now that it should."""

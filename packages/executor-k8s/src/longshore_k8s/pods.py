@@ -22,13 +22,12 @@ from longshore.model.times import over_by
 from longshore.plugin.protocols import ExecutorContext, Sink
 from longshore.remote.sharing import SharedStore
 from longshore.remote.store import has_object
-from longshore_k8s.around import Around
+from longshore_k8s.around import Around, SeenPod
 from longshore_k8s.attempt_objects import AttemptObjects, attempt_of
 from longshore_k8s.attempt_pod import AttemptPod
 from longshore_k8s.client import Namespace
 from longshore_k8s.config import K8sConfig
 from longshore_k8s.environments import taken_from_image
-from longshore_k8s.evidence import nothing_runs
 from longshore_k8s.fences import raise_fence
 from longshore_k8s.following import Follower
 from longshore_k8s.hands import Hands
@@ -253,9 +252,11 @@ class PodsSession:
         identity = attempt_of(pod)
         with self._lock:
             known = self._pods.get(identity)
+        # What waits for a hand is what is kept of a pod, and not the whole of it.
+        seen = SeenPod.of(pod, self._around.config.gpu_resource)
         if known is not None:
-            self._hands.do(identity, known.vanish if kind == "DELETED" else partial(known.see, pod))
-        if kind == "DELETED" or nothing_runs(pod):
+            self._hands.do(identity, known.vanish if kind == "DELETED" else partial(known.see, seen))
+        if kind == "DELETED" or seen.is_over:
             self._next()
 
     def _see_all(self, pods: Sequence[dict[str, Any]]) -> None:
