@@ -133,7 +133,7 @@ def pending_scenario(tasks: int) -> Scenario:
 
     def ours(bench: Bench, folder: Path) -> Reading:
         with standin(bench, folder) as cluster:
-            text = longshore_side.pool_of_pods(cluster.kubeconfig, f"slots = {tasks}", _TRUE.format(tasks, 1000))
+            text = longshore_side.pool_of_pods(cluster.kubeconfig, f"slots = {tasks}", _TRUE.format(tasks, 100))
             command = longshore_side.cluster_run(bench, text)(folder)
             log = folder / "output.log"
             controller = start_process(command, log)

@@ -15,7 +15,7 @@ from longshore_k8s.errors import Denied
 
 __all__ = ["empty_of", "limits_of", "room_of"]
 
-_PLENTY = Resources(cpus=10_000.0, memory_bytes=1 << 50, gpus=10_000)
+_PLENTY = Resources(cpus=1e6, memory_bytes=1 << 50, gpus=1_000_000)
 """What a cluster has that says nothing of limits: it may grow, and its own scheduler knows what fits."""
 
 
