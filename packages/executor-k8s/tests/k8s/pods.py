@@ -120,6 +120,10 @@ class Kubelet:
         self._fates: dict[str, tuple[dict[str, str], str]] = {}
         """Of pods that are made to end: how their status will be, and the reason of their container's end."""
         self._stranded: set[str] = set()
+        self._beginnings: dict[str, threading.Lock] = {}
+        """Held while one of a pod's containers begins: its pod is not removed meanwhile."""
+        self._dead: set[str] = set()
+        """Pods of which no container begins any more."""
         self._closed = False
         self._lock = threading.Lock()
 
@@ -179,16 +183,17 @@ class Kubelet:
         self._change(pod, lambda found: found["spec"].update(nodeName=_NODE))
         folder = self._folder / pod["metadata"]["uid"]
         for spec in pod["spec"].get("initContainers", []):
-            container = self._begin(pod, spec, folder / spec["name"], "initContainerStatuses")
-            if container is None or not self._hold(f"{pod['metadata']['uid']}/{spec['name']}", container):
+            key = f"{pod['metadata']['uid']}/{spec['name']}"
+            container = self._begin_held(key, pod, spec, folder / spec["name"], "initContainerStatuses")
+            if container is None:
                 return
             if code := container.process.wait():
                 ended = {"exitCode": code, "reason": "Error", "message": container.log.read_text()}
                 self._is(pod, spec, "initContainerStatuses", {"phase": "Failed"}, {"terminated": ended})
                 return
         [spec] = pod["spec"]["containers"]
-        container = self._begin(pod, spec, folder, "containerStatuses")
-        if container is None or not self._hold(pod["metadata"]["uid"], container):
+        container = self._begin_held(pod["metadata"]["uid"], pod, spec, folder, "containerStatuses")
+        if container is None:
             return
         self._container_is(pod, {"phase": "Running"}, {"running": {"startedAt": now()}})
         try:
@@ -201,6 +206,19 @@ class Kubelet:
         status, reason = self._fates.get(pod["metadata"]["uid"], (phase, "Error" if code else "Completed"))
         ended = {"exitCode": code, "reason": reason, "finishedAt": now()}
         self._container_is(pod, status, {"terminated": ended})
+
+    def _begin_held(
+        self, key: str, pod: dict[str, Any], spec: dict[str, Any], folder: Path, kind: str
+    ) -> _Container | None:
+        """Begin a container, and know it; None when it cannot begin, or its pod is to go."""
+        with self._beginning(pod):
+            if pod["metadata"]["uid"] in self._dead:
+                return None
+            container = self._begin(pod, spec, folder, kind)
+            return container if container is not None and self._hold(key, container) else None
+
+    def _beginning(self, pod: dict[str, Any]) -> threading.Lock:
+        return self._beginnings.setdefault(pod["metadata"]["uid"], threading.Lock())
 
     def _hold(self, key: str, container: _Container) -> bool:
         """Know a container, so that it ends with all others; it ends at once when these have."""
@@ -250,6 +268,8 @@ class Kubelet:
             yield place, each["mountPath"], each.get("readOnly", False)
 
     def _die(self, pod: dict[str, Any]) -> None:
+        with self._beginning(pod):
+            self._dead.add(pod["metadata"]["uid"])
         with self._lock:
             container = self._containers.get(pod["metadata"]["uid"])
         if container is not None:
