@@ -110,11 +110,12 @@ class K8sExecutor:
             MachineUnreachable: when the cluster does not answer, or the pod does not run in time.
             ExecutorError: when the cluster is another one than the machine was described in, or does not take the pod.
         """
-        with self._openings.begin(object_name(self._context.run, machine.id)):
-            session = self._open(machine, fence, sink)
-            if self._openings.withdrawn:
-                session.clear()
-                session.close()
+        self._openings.see()
+        session = self._open(machine, fence, sink)
+        if self._openings.withdrawn:
+            session.clear()
+            session.close()
+        self._openings.see()
         return session
 
     def withdraw(self) -> None:

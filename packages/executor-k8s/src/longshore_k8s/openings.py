@@ -10,9 +10,6 @@ from longshore.errors import LongshoreError, MachineUnreachable
 
 __all__ = ["Openings"]
 
-_SECONDS = 20.0
-_WORDS = "the run is over"
-
 
 class Openings:
     """Those of one executor. Any thread may use it."""
@@ -21,34 +18,20 @@ class Openings:
         self.withdrawn = False
         """Whether nothing is to be opened any more, and nothing to be left of what is."""
         self._removals: dict[str, Callable[[], None]] = {}
-        """How to end what is being opened, by name."""
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def begin(self, name: str) -> Iterator[None]:
-        """Open something in a block. Raises MachineUnreachable when it is withdrawn before the block's end."""
-        self.see()
-        with self._changed:
-            self._removals[name] = _nothing
-        try:
-            yield
-            self.see()
-        finally:
-            with self._changed:
-                del self._removals[name]
-                self._changed.notify_all()
+        """How to remove what is made for those that are being opened, by name."""
+        self._lock = threading.Lock()
 
     def see(self) -> None:
         """Raise MachineUnreachable when nothing is to be opened any more."""
         if self.withdrawn:
-            raise MachineUnreachable(_WORDS)
+            raise MachineUnreachable("the run is over")
 
     @contextmanager
     def removed_by(self, name: str, remove: Callable[[], None]) -> Iterator[None]:
-        """Make what is being opened in a block, and have it removed when it is withdrawn before it is open. Raises as
-        `begin`.
+        """Make what is being opened in a block, and have it removed when it is withdrawn before the block's end. Raises
+        as `see`.
         """
-        with self._changed:
+        with self._lock:
             self.see()
             self._removals[name] = remove
         try:
@@ -57,18 +40,15 @@ class Openings:
             if self.withdrawn:
                 remove()  # it may have been made after somebody had it removed
             raise
+        finally:
+            with self._lock:
+                del self._removals[name]
 
     def withdraw(self) -> None:
-        """Remove what is being opened, and wait until nothing is."""
-        with self._changed:
+        """Remove what is being opened, which ends that."""
+        with self._lock:
             self.withdrawn = True
             removals = list(self._removals.values())
         for remove in removals:
             with suppress(LongshoreError):
                 remove()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._removals, _SECONDS)
-
-
-def _nothing() -> None:
-    """Nothing was made yet."""

@@ -175,8 +175,8 @@ class Withdraws(Protocol):
     def withdraw(self) -> None:
         """End whatever is being opened, with `MachineUnreachable`, and open nothing any more.
 
-        What was made for that is removed, or will be. Called from any thread when the run has ended for good; sessions
-        that were given are cleared and closed afterwards. Returns when no `Executor.open` goes on, or after some
-        seconds.
+        What was made for that is removed, at the latest by each `Executor.open` as it ends: who calls this waits for
+        those. Called from any thread when the run has ended for good; sessions that were given are cleared and closed
+        afterwards.
         """
         ...
